@@ -1,0 +1,27 @@
+# make reproduce   run every notebook on the embedded dataset: figures, tables, report
+# make test        run the tests
+# Both set up .venv first, and need only Python >= 3.10 and make.
+PYTHON ?= python3
+DATA ?=
+PRESET ?=
+ONLY ?=
+OUT ?=
+BIN := .venv/bin
+
+.PHONY: reproduce test clean
+
+reproduce: .venv/.installed
+	$(BIN)/poster-cnn reproduce $(if $(DATA),--data "$(DATA)") $(if $(PRESET),--preset $(PRESET)) $(if $(ONLY),--only $(ONLY)) $(if $(OUT),--out "$(OUT)")
+
+test: .venv/.installed
+	$(BIN)/python -m pytest
+
+.venv/.installed: setup.cfg pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(f"poster_cnn needs Python 3.10 or newer. Received: {sys.version.split()[0]}. Choose another with make PYTHON=python3.11 ..." if sys.version_info < (3, 10) else 0)'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable ".[test]"
+	@touch $@
+
+clean:
+	rm -rf .venv build *.egg-info
