@@ -1,0 +1,51 @@
+"""Predict movie genres from posters: five papers, reproduced with Keras.
+
+`import poster_cnn` is quick: neither TensorFlow nor Keras is imported until a name that needs them is used.
+"""
+
+import importlib
+
+__version__ = "0.1.0"
+
+# Public name -> module that defines it; looked up on first use.
+_LAZY = {
+    "load_movie_table": "table",
+    "encode_genres": "table",
+    "genre_counts": "table",
+    "genre_cooccurrence": "table",
+    "embedded_dataset": "synthetic",
+    "TrainingConfig": "training",
+    "train": "training",
+    "load_settings": "settings",
+}
+_MODULES = (
+    "audit",
+    "datasets",
+    "figures",
+    "ingest",
+    "metrics",
+    "models",
+    "predict",
+    "results",
+    "search",
+    "settings",
+    "splits",
+    "synthetic",
+    "table",
+    "tables",
+    "training",
+)
+
+__all__ = [*_LAZY, *_MODULES]
+
+
+def __getattr__(name):
+    if name in _LAZY:
+        return getattr(importlib.import_module(f"poster_cnn.{_LAZY[name]}"), name)
+    if name in _MODULES:
+        return importlib.import_module(f"poster_cnn.{name}")
+    raise AttributeError(f"module 'poster_cnn' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted([*globals(), *__all__])
