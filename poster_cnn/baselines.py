@@ -1,0 +1,66 @@
+"""What a network must beat: predictions that need no network. Every reported number stands beside them."""
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+
+def majority_class(train_labels, num_movies):
+    """Predicts for every movie the most frequent *first* genre of the training movies.
+
+    The baseline of `metrics.first_label_accuracy`, where a movie's class is its first genre in label order.
+
+    Args:
+        train_labels: Zeros and ones `(num_train, num_classes)`.
+        num_movies: Number of movies to predict.
+
+    Returns:
+        float32 array `(num_movies, num_classes)`: one column of ones.
+    """
+    first = np.asarray(train_labels).argmax(axis=1)
+    prediction = np.zeros((num_movies, train_labels.shape[1]), dtype="float32")
+    prediction[:, np.bincount(first).argmax()] = 1
+    return prediction
+
+
+def label_prior(train_labels, num_movies):
+    """Predicts for every movie each genre's share among the training movies: ranking by frequency alone.
+
+    Args, Returns: as `majority_class`; each row holds the shares.
+    """
+    return np.tile(np.asarray(train_labels, dtype="float32").mean(axis=0), (num_movies, 1))
+
+
+def color_histograms(images, *, num_bands=3, num_bins=8):
+    """Color histograms of the horizontal bands of posters (top, middle and bottom third by default).
+
+    Args:
+        images: uint8 array `(num_movies, height, width, 3)`.
+        num_bands: Defaults to 3.
+        num_bins: Bins per color channel; a divisor of 256. Defaults to 8.
+
+    Returns:
+        float32 array `(num_movies, num_bands * 3 * num_bins)`; each band's and channel's bins sum to 1.
+    """
+    bins = np.asarray(images, dtype="uint8") // (256 // num_bins)
+    features = []
+    for band in np.array_split(bins, num_bands, axis=1):
+        pixels = band.reshape(len(band), -1, 3)
+        features += [np.mean(pixels == number, axis=1, dtype="float32") for number in range(num_bins)]
+    return np.concatenate(features, axis=1)
+
+
+def fit_color_histogram(histograms, labels):
+    """Fits one logistic regression per genre on `color_histograms`.
+
+    Args:
+        histograms: float array `(num_train, num_features)`.
+        labels: Zeros and ones `(num_train, num_classes)`.
+
+    Returns:
+        A fitted scikit-learn pipeline; its `predict_proba` gives `(num_movies, num_classes)`.
+    """
+    classifier = OneVsRestClassifier(LogisticRegression(max_iter=2000))
+    return make_pipeline(StandardScaler(), classifier).fit(histograms, np.asarray(labels, dtype="int64"))

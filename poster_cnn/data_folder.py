@@ -1,0 +1,69 @@
+"""A folder of movies: `MovieGenre.csv`, `posters/`, and what else there may be."""
+
+import dataclasses
+import pathlib
+
+
+@dataclasses.dataclass(frozen=True)
+class DataFolder:
+    """Where the files of a data folder lie; `find_data_folder` makes it.
+
+    Attributes:
+        root: The folder.
+        csv: The movie table, `MovieGenre.csv`.
+        posters: Folder of `<imdbId>.jpg` files.
+        metadata: `movie_metadata.csv` with plots, directors, actors; `None` if absent.
+        glove: Word vectors in GloVe's text layout, `glove*.txt`; `None` if absent.
+        trailers: Folder of trailer features; `None` if absent.
+        everyday: Folder of photos that are no posters; `None` if absent.
+        weights: Dict of pretrained weights, file name -> path, for the `*.weights.h5` files.
+    """
+
+    root: pathlib.Path
+    csv: pathlib.Path
+    posters: pathlib.Path
+    metadata: pathlib.Path | None = None
+    glove: pathlib.Path | None = None
+    trailers: pathlib.Path | None = None
+    everyday: pathlib.Path | None = None
+    weights: dict = dataclasses.field(default_factory=dict)
+
+
+def find_data_folder(root):
+    """Finds the files of a data folder.
+
+    Args:
+        root: Folder with `MovieGenre.csv` and `posters/` (or Kaggle's `SampleMoviePosters/`); `movie_metadata.csv`,
+            `glove*.txt`, `trailers/`, `everyday/` and `*.weights.h5` are found too.
+
+    Returns:
+        `DataFolder`
+
+    Raises:
+        FileNotFoundError: If the table or the posters are not there.
+    """
+    root = pathlib.Path(root).expanduser()
+    if not root.is_dir():
+        raise FileNotFoundError(f"No data folder found. Looked for the folder {str(root)!r}.")
+    csv = root / "MovieGenre.csv"
+    if not csv.is_file():
+        raise FileNotFoundError(f"The data folder {str(root)!r} has no movie table. Looked for MovieGenre.csv.")
+    posters = _first(root.glob("posters/"), root.glob("SampleMoviePosters/"))
+    if posters is None:
+        raise FileNotFoundError(
+            f"The data folder {str(root)!r} has no posters. Looked for the folders posters/ and SampleMoviePosters/."
+        )
+    return DataFolder(
+        root=root,
+        csv=csv,
+        posters=posters,
+        metadata=_first(root.glob("movie_metadata.csv")),
+        glove=_first(sorted(root.glob("glove*.txt"))),
+        trailers=_first(root.glob("trailers/")),
+        everyday=_first(root.glob("everyday/")),
+        weights={path.name: path for path in sorted(root.glob("*.weights.h5"))},
+    )
+
+
+def _first(*candidates):
+    return next((path for paths in candidates for path in paths), None)

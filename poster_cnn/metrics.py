@@ -1,0 +1,167 @@
+"""Each paper's score over NumPy arrays, built on scikit-learn, with bootstrap intervals.
+
+Every score takes `y_true`, zeros and ones `(num_movies, num_classes)`, and `y_prob`, probabilities of the same shape.
+It is computed over the whole split at once, never averaged over batches.
+"""
+
+import numpy as np
+from sklearn import metrics as sk
+
+
+def first_label_accuracy(y_true, y_prob):
+    """Share of movies whose top prediction is their *first* true genre in label order (paper 1, section 4.3).
+
+    This is what Keras calls accuracy on multi-hot targets: `argmax(y_true) == argmax(y_pred)`. A movie with two of the
+    genres counts as wrong when the top prediction is its second one; see `hit_at_1`.
+
+    Returns:
+        float, 0..1.
+    """
+    y_true, y_prob = _checked(y_true, y_prob)
+    return float(np.mean(y_true.argmax(axis=1) == y_prob.argmax(axis=1)))
+
+
+def hit_at_1(y_true, y_prob):
+    """Share of movies whose top prediction is any of their true genres.
+
+    Returns:
+        float, 0..1.
+    """
+    y_true, y_prob = _checked(y_true, y_prob)
+    return float(np.mean(y_true[np.arange(len(y_true)), y_prob.argmax(axis=1)] > 0))
+
+
+def top_n_accuracy(y_true, y_prob):
+    """Mean share of a movie's n true genres found among its n top predictions (paper 4).
+
+    Returns:
+        float, 0..1. Movies without a genre are left out.
+    """
+    y_true, y_prob = _checked(y_true, y_prob)
+    y_true, y_prob = y_true[y_true.any(axis=1)], y_prob[y_true.any(axis=1)]
+    order = np.argsort(-y_prob, axis=1, kind="stable")
+    ranked = np.take_along_axis(y_true, order, axis=1)
+    among_top_n = np.arange(y_true.shape[1]) < y_true.sum(axis=1, keepdims=True)
+    return float(np.mean((ranked * among_top_n).sum(axis=1) / y_true.sum(axis=1)))
+
+
+def overall_precision_recall_f1(y_true, y_prob, threshold=0.5):
+    """Micro-averaged precision, recall and F1: OP, OR and OF1 (paper 2).
+
+    Args:
+        threshold: Probability from which a genre counts as predicted. Defaults to 0.5; paper 2's code has 0.622.
+
+    Returns:
+        `(precision, recall, f1)`, floats, 0..1; 0 where nothing is predicted.
+    """
+    y_true, y_prob = _checked(y_true, y_prob)
+    precision, recall, f1, _ = sk.precision_recall_fscore_support(
+        y_true, y_prob >= threshold, average="micro", zero_division=0
+    )
+    return float(precision), float(recall), float(f1)
+
+
+def average_precision(y_true, y_prob, average="macro"):
+    """Average precision as scikit-learn defines it (paper 5).
+
+    Args:
+        average: `"macro"`, `"micro"` or `"samples"`. Defaults to `"macro"`. Genres (for `"samples"`: movies) without a
+            positive have no average precision and are left out.
+
+    Returns:
+        float, 0..1.
+
+    Raises:
+        ValueError: If nothing is positive.
+    """
+    y_true, y_prob = _checked(y_true, y_prob)
+    if not y_true.any():
+        raise ValueError("Average precision needs a positive label. Received: `y_true` is all zeros.")
+    if average == "macro":
+        y_true, y_prob = y_true[:, y_true.any(axis=0)], y_prob[:, y_true.any(axis=0)]
+    elif average == "samples":
+        y_true, y_prob = y_true[y_true.any(axis=1)], y_prob[y_true.any(axis=1)]
+    return float(sk.average_precision_score(y_true, y_prob, average=average))
+
+
+def label_accuracy(y_true, y_prob):
+    """Share of the (movie, genre) pairs predicted right at 0.5; predicting nothing scores high on it (paper 3, part C).
+
+    Returns:
+        float, 0..1.
+    """
+    y_true, y_prob = _checked(y_true, y_prob)
+    return float(np.mean((y_prob >= 0.5) == (y_true > 0)))
+
+
+def overall_f1(y_true, y_prob):
+    """OF1, the micro-averaged F1 at 0.5; see `overall_precision_recall_f1`."""
+    return overall_precision_recall_f1(y_true, y_prob)[2]
+
+
+# What a config may name. Each takes (y_true, y_prob) and gives one float.
+BY_NAME = {
+    "first_label_accuracy": first_label_accuracy,
+    "hit_at_1": hit_at_1,
+    "top_n_accuracy": top_n_accuracy,
+    "average_precision": average_precision,
+    "overall_f1": overall_f1,
+    "label_accuracy": label_accuracy,
+}
+
+
+def bootstrap_interval(metric, y_true, y_prob, *, num_resamples=1000, level=0.95, seed=0):
+    """Percentile bootstrap interval of a score, resampling movies with replacement.
+
+    Args:
+        metric: Function of `(y_true, y_prob)`.
+        num_resamples: Defaults to 1000.
+        level: Coverage. Defaults to 0.95.
+        seed: Seed of the resampling. Defaults to 0.
+
+    Returns:
+        `(low, high)`, floats.
+
+    Example:
+
+    >>> low, high = bootstrap_interval(hit_at_1, y_true, y_prob)
+    """
+    y_true, y_prob = _checked(y_true, y_prob)
+    rng = np.random.default_rng(seed)
+    rows = rng.integers(len(y_true), size=(num_resamples, len(y_true)))
+    scores = [metric(y_true[row], y_prob[row]) for row in rows if y_true[row].any()]
+    low, high = np.quantile(scores, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def score(names, y_true, y_prob, *, num_resamples=1000, seed=0):
+    """Several scores with their 95% bootstrap intervals.
+
+    Args:
+        names: Keys of `BY_NAME`.
+        num_resamples: Defaults to 1000; 0 leaves the intervals out.
+
+    Returns:
+        dict: name -> `{"value": float, "low": float, "high": float}`.
+    """
+    result = {}
+    for name in names:
+        if name not in BY_NAME:
+            raise ValueError(f"Unknown metric. Expected one of {', '.join(BY_NAME)}. Received: {name!r}")
+        result[name] = {"value": BY_NAME[name](y_true, y_prob)}
+        if num_resamples:
+            low, high = bootstrap_interval(BY_NAME[name], y_true, y_prob, num_resamples=num_resamples, seed=seed)
+            result[name] |= {"low": low, "high": high}
+    return result
+
+
+def _checked(y_true, y_prob):
+    y_true, y_prob = np.asarray(y_true), np.asarray(y_prob)
+    if y_true.ndim != 2 or y_true.shape != y_prob.shape or not len(y_true):
+        raise ValueError(
+            "`y_true` and `y_prob` must both be (num_movies, num_classes), with a movie at least. "
+            f"Received: shapes {y_true.shape} and {y_prob.shape}"
+        )
+    if not np.isfinite(y_prob).all():
+        raise ValueError("`y_prob` must be finite. Received: NaN or infinity among the probabilities.")
+    return y_true, y_prob

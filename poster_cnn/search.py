@@ -1,0 +1,131 @@
+"""Sweeps: one config, a grid of changes, one run folder for each cell."""
+
+import dataclasses
+import itertools
+import pathlib
+import runpy
+
+import keras
+from tqdm.auto import tqdm
+
+from poster_cnn import datasets, training
+from poster_cnn.config import TrainingConfig
+from poster_cnn.files import write_atomically
+from poster_cnn.training_data import load_training_data
+
+# What decides the decoded posters: cells that agree in these share one copy.
+_DATA_FIELDS = (
+    "class_names min_year max_year min_genres split fractions split_seed allow_leak ratio interpolation"
+).split()
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+    """A config and the grid of its changes, as an experiment file gives them.
+
+    Attributes:
+        config: `TrainingConfig`.
+        grid: dict of a config attribute -> the values to try; every combination is a cell.
+    """
+
+    config: TrainingConfig
+    grid: dict
+
+    def cells(self):
+        """dict: name of the run folder -> `TrainingConfig`, in the order of training."""
+        names = list(self.grid)
+        combinations = itertools.product(*self.grid.values())
+        changes = [dict(zip(names, values, strict=True)) for values in combinations]
+        return {",".join(f"{k}={v:g}" for k, v in change.items()): self.config.replace(**change) for change in changes}
+
+
+def load_experiment(path, *, preset="paper"):
+    """Reads an experiment file: a Python file of plain assignments, such as `experiments/dave/table_2.py`.
+
+    Args:
+        path: The file. It assigns `config` and `grid`, and for the quick preset `quick_config` (changes of the config)
+            and `quick_grid`. It is run as Python, so use only files you trust.
+        preset: `"paper"`, or `"quick"` for the laptop-sized variant. Defaults to `"paper"`.
+
+    Returns:
+        `Experiment`
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file lacks one of the names, or the preset is unknown.
+    """
+    path = pathlib.Path(path)
+    if preset not in ("paper", "quick"):
+        raise ValueError(f"`preset` must be 'paper' or 'quick'. Received: preset={preset!r}")
+    if not path.is_file():
+        raise FileNotFoundError(f"No experiment file found. Looked for {path}.")
+    names = runpy.run_path(str(path))
+    needed = ["config", "grid"] + (["quick_config", "quick_grid"] if preset == "quick" else [])
+    missing = [name for name in needed if name not in names]
+    if missing:
+        raise ValueError(f"The experiment file {path} does not assign {', '.join(missing)}.")
+    if preset == "quick":
+        return Experiment(names["config"].replace(**names["quick_config"]), names["quick_grid"])
+    return Experiment(names["config"], names["grid"])
+
+
+def sweep(experiment, data, out_dir, *, progress=True):
+    """Trains every cell of a grid, one run folder each; finished cells are skipped, failed ones reported at the end.
+
+    Killed and started again, it loses at most the running epoch. Cells that read the same posters share one decoded
+    copy.
+
+    Args:
+        experiment: `Experiment`; see `load_experiment`.
+        data: Path of a data folder.
+        out_dir: Folder of the run folders.
+        progress: Whether to show a progress bar with the time left. Defaults to `True`.
+
+    Returns:
+        dict: name of each failed cell -> the reason. Empty if all went well.
+
+    Example:
+
+    >>> experiment = Experiment(config, {"learning_rate": (1e-3, 1e-4)})
+    >>> failed = sweep(experiment, "data", "runs/rates")
+    """
+    out_dir = pathlib.Path(out_dir)
+    cells = experiment.cells()
+    todo = {name: config for name, config in cells.items() if not training.is_finished(out_dir / name)}
+    failed, shared = {}, (None, None)
+    with _cost_bar(cells, todo, progress) as bar:
+        for name, config in todo.items():
+            bar.set_postfix_str(name)
+            try:
+                shared = _share(shared, config, data)
+                training.train(config, data, out_dir / name, training_data=shared[1], progress=progress)
+                (out_dir / name / "error.txt").unlink(missing_ok=True)
+            except Exception as error:  # a cell that fails must not take the others with it
+                failed[name] = f"{type(error).__name__}: {error}"
+                with write_atomically(out_dir / name / "error.txt") as temporary:
+                    temporary.write_text(failed[name] + "\n", encoding="utf-8")
+            bar.update(_cost(config))
+            keras.backend.clear_session()
+    return failed
+
+
+def _share(shared, config, data):
+    key = tuple(getattr(config, name) for name in _DATA_FIELDS)
+    return shared if shared[0] == key else (key, load_training_data(config, data))
+
+
+def _cost(config):
+    height, width = datasets.shrunk_size(config.ratio)
+    return height * width * config.epochs
+
+
+def _cost_bar(cells, todo, progress):
+    # Counted in pixels x epochs, so that the time left is right although larger posters take longer.
+    total = sum(map(_cost, cells.values()))
+    return tqdm(
+        total=total,
+        initial=total - sum(map(_cost, todo.values())),
+        desc=f"{len(cells)} cells",
+        bar_format="{desc}: {percentage:3.0f}%|{bar}| {elapsed} elapsed, {remaining} left, {postfix}",
+        disable=not progress,
+    )
