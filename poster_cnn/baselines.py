@@ -44,6 +44,8 @@ def color_histograms(images, *, num_bands=3, num_bins=8):
     Returns:
         float32 array `(num_movies, num_bands * 3 * num_bins)`; each band's and channel's bins sum to 1.
     """
+    if num_bins < 2 or 256 % num_bins:
+        raise ValueError(f"`num_bins` must be a divisor of 256, 2 or more. Received: num_bins={num_bins}")
     bins = np.asarray(images, dtype="uint8") // (256 // num_bins)
     features = []
     for band in np.array_split(bins, num_bands, axis=1):

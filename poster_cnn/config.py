@@ -1,6 +1,7 @@
 """Everything that decides a training run, in one frozen object that is saved beside the results."""
 
 import dataclasses
+import json
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +31,8 @@ class TrainingConfig:
         batch_size: Defaults to 32.
         epochs: Defaults to 50.
         seed: Seed of the initial weights, dropout and shuffling. Defaults to 0.
+        precision: `"float32"`, or `"mixed_bfloat16"`: computing in bfloat16 with float32 weights, faster where the
+            processor has it. The model is saved and scored in float32 either way. Defaults to `"float32"`.
         metrics: Scores of the test posters, names of `metrics.BY_NAME`.
     """
 
@@ -53,6 +56,7 @@ class TrainingConfig:
     batch_size: int = 32
     epochs: int = 50
     seed: int = 0
+    precision: str = "float32"
     metrics: tuple = ("first_label_accuracy", "hit_at_1")
 
     def __post_init__(self):
@@ -62,6 +66,7 @@ class TrainingConfig:
         _require(len(set(self.class_names)) == len(self.class_names) >= 2, self, "class_names", "2 different genres")
         _require(self.split in ("leak_free", "imdb_id"), self, "split", "'leak_free' or 'imdb_id'")
         _require(self.classifier_activation in ("softmax", "sigmoid"), self, "classifier_activation", "as documented")
+        _require(self.precision in ("float32", "mixed_bfloat16"), self, "precision", "'float32' or 'mixed_bfloat16'")
         _require(self.learning_rate > 0, self, "learning_rate", "a positive number")
         _require(self.batch_size >= 1, self, "batch_size", "1 or more")
         _require(self.epochs >= 1, self, "epochs", "1 or more")
@@ -71,9 +76,8 @@ class TrainingConfig:
         return dataclasses.replace(self, **changes)
 
     def to_dict(self):
-        """The attributes as a dict that JSON can hold."""
-        content = dataclasses.asdict(self)
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in content.items()}
+        """The attributes as a dict, exactly as it comes back from a JSON file: tuples, also nested ones, are lists."""
+        return json.loads(json.dumps(dataclasses.asdict(self)))
 
     @classmethod
     def from_dict(cls, content):

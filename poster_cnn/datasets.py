@@ -105,7 +105,10 @@ def decoded_posters(table, class_names, *, image_size, interpolation="bilinear",
 
 
 def epoch_batches(decoded, num_movies, batch_size, seed, epoch):
-    """One epoch of shuffled batches whose order depends on `(seed, epoch)` alone, so a resumed run repeats it.
+    """One epoch of shuffled batches in an order of `(seed, epoch)`, so a resumed run repeats it.
+
+    TensorFlow mixes its global seed in; `training.train` sets that to the run's. Make the dataset anew for each pass:
+    a second pass over the same one has another order.
 
     Args:
         decoded: Result of `decoded_posters`.
@@ -156,5 +159,5 @@ def _require_posters(table):
     if len(usable) < len(table) or (usable["poster_path"].to_numpy() != table["poster_path"].to_numpy()).any():
         raise ValueError(
             f"Some posters cannot be read as they are. Mend or drop them first: "
-            f"`table, report = poster_cnn.ingest.check_posters(table)`.\n{report}"
+            f"`table, report = poster_cnn.ingest.check_posters(table)`.\n{ingest.describe(report)}"
         )

@@ -11,7 +11,7 @@ import uuid
 
 @contextlib.contextmanager
 def write_atomically(path):
-    """Gives a temporary path beside `path`; renames it onto `path` when the block ends well, removes it when it does not.
+    """Gives a temporary path beside `path`, renamed onto `path` when the block ends well and removed when it does not.
 
     The block may write a file or make a folder there. An existing file is replaced; so is an existing folder.
 

@@ -36,8 +36,11 @@ def top_n_accuracy(y_true, y_prob):
 
     Returns:
         float, 0..1. Movies without a genre are left out.
+
+    Raises:
+        ValueError: If nothing is positive.
     """
-    y_true, y_prob = _checked(y_true, y_prob)
+    y_true, y_prob = _checked(y_true, y_prob, needs_positive=True)
     y_true, y_prob = y_true[y_true.any(axis=1)], y_prob[y_true.any(axis=1)]
     order = np.argsort(-y_prob, axis=1, kind="stable")
     ranked = np.take_along_axis(y_true, order, axis=1)
@@ -74,9 +77,7 @@ def average_precision(y_true, y_prob, average="macro"):
     Raises:
         ValueError: If nothing is positive.
     """
-    y_true, y_prob = _checked(y_true, y_prob)
-    if not y_true.any():
-        raise ValueError("Average precision needs a positive label. Received: `y_true` is all zeros.")
+    y_true, y_prob = _checked(y_true, y_prob, needs_positive=True)
     if average == "macro":
         y_true, y_prob = y_true[:, y_true.any(axis=0)], y_prob[:, y_true.any(axis=0)]
     elif average == "samples":
@@ -122,11 +123,14 @@ def bootstrap_interval(metric, y_true, y_prob, *, num_resamples=1000, level=0.95
     Returns:
         `(low, high)`, floats.
 
+    Raises:
+        ValueError: If nothing is positive.
+
     Example:
 
     >>> low, high = bootstrap_interval(hit_at_1, y_true, y_prob)
     """
-    y_true, y_prob = _checked(y_true, y_prob)
+    y_true, y_prob = _checked(y_true, y_prob, needs_positive=True)
     rng = np.random.default_rng(seed)
     rows = rng.integers(len(y_true), size=(num_resamples, len(y_true)))
     scores = [metric(y_true[row], y_prob[row]) for row in rows if y_true[row].any()]
@@ -155,7 +159,7 @@ def score(names, y_true, y_prob, *, num_resamples=1000, seed=0):
     return result
 
 
-def _checked(y_true, y_prob):
+def _checked(y_true, y_prob, needs_positive=False):
     y_true, y_prob = np.asarray(y_true), np.asarray(y_prob)
     if y_true.ndim != 2 or y_true.shape != y_prob.shape or not len(y_true):
         raise ValueError(
@@ -164,4 +168,6 @@ def _checked(y_true, y_prob):
         )
     if not np.isfinite(y_prob).all():
         raise ValueError("`y_prob` must be finite. Received: NaN or infinity among the probabilities.")
+    if needs_positive and not y_true.any():
+        raise ValueError("This score needs a positive label. Received: `y_true` is all zeros.")
     return y_true, y_prob

@@ -3,9 +3,11 @@
 Only reading happens here; what the strings mean, and which rows stay, is decided in `table`.
 """
 
+import csv
 import io
 import json
 import pathlib
+import re
 
 import pandas as pd
 
@@ -53,27 +55,21 @@ def read_kaggle_csv(csv_path):
     if not path.is_file():
         raise FileNotFoundError(f"No movie table found. Expected a CSV file. Received: csv_path={str(csv_path)!r}")
     text, notes = _decode(path.read_bytes())
-    header = text.split("\n", 1)[0]
-    delimiter = max(",;\t", key=header.count)
+    delimiter = max(",;\t", key=text.split("\n", 1)[0].count)
     if delimiter != ",":
         notes.append(("delimiter is not a comma", 1, "accepted", [repr(delimiter)]))
-    malformed = []
-    frame = pd.read_csv(
-        io.StringIO(text),
-        sep=delimiter,
-        dtype=str,
-        keep_default_na=False,
-        engine="python",
-        on_bad_lines=lambda fields: malformed.append(fields[0]),
-        index_col=False,
-    ).fillna("")
-    if malformed:
-        notes.append(("too many fields in a row", len(malformed), "set aside", malformed))
-    names = {column: _KAGGLE[key] for column in frame if (key := str(column).strip().lower()) in _KAGGLE}
-    _check_header(path, list(frame.columns), names)
-    if frame.empty:
+    records = _records(text, delimiter)
+    header = [_KAGGLE.get(name.strip().lower(), name) for name in records[0]] if records else []
+    _check_header(path, header, received=records[0] if records else [])
+    if len(records) < 2:
         raise ValueError(f"The movie table has a header but no rows. Received: csv_path={str(csv_path)!r}")
-    return _finish(frame.rename(columns=names)), notes
+    _check_quotes(records, header.index("imdb_id"), delimiter)
+    width = len(header)
+    fitting = {row: record for row, record in enumerate(records) if row and not any(record[width:])}
+    if malformed := [f"row {row}" for row in range(1, len(records)) if row not in fitting]:
+        notes.append(("too many fields in a row", len(malformed), "set aside", malformed))
+    padded = [record[:width] + [""] * (width - len(record)) for record in fitting.values()]
+    return _finish(pd.DataFrame(padded, columns=header, dtype=str), rows=list(fitting)), notes
 
 
 def read_omdb_folder(folder):
@@ -105,12 +101,12 @@ def read_omdb_folder(folder):
     notes = [("unreadable JSON", len(broken), "set aside", broken)] if broken else []
     frame = pd.DataFrame(records, columns=list(_OMDB)).rename(columns=_OMDB).fillna("").astype(str)
     frame["genres"] = frame["genres"].str.replace(",", "|")
-    return _finish(frame), notes
+    return _finish(frame, rows=range(1, len(frame) + 1)), notes
 
 
-def _finish(frame):
+def _finish(frame, rows):
     frame = frame.reindex(columns=list(COLUMNS), fill_value="")
-    frame.insert(0, "row", range(1, len(frame) + 1))
+    frame.insert(0, "row", rows)
     return frame
 
 
@@ -124,14 +120,38 @@ def _decode(content):
             lines.append(line.decode("iso-8859-1"))
             latin.append(f"line {number}")
     notes = [("line in ISO-8859-1, not UTF-8", len(latin), "accepted", latin)] if latin else []
-    return "\n".join(line.removesuffix("\r") for line in lines), notes
+    return "\n".join(line.removesuffix("\r") for line in lines).replace("\0", ""), notes
 
 
-def _check_header(path, columns, names):
-    missing = [name for name in _REQUIRED if _KAGGLE[name.lower()] not in names.values()]
-    if missing:
+def _records(text, delimiter):
+    # The csv module rather than pandas, which drops what follows a quote that is never closed without a word.
+    records = []
+    try:
+        records.extend(record for record in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if record)
+    except csv.Error as error:
+        raise ValueError(f"Data row {len(records)} cannot be read: {error}. Is a quote in it never closed?") from None
+    return records
+
+
+def _check_header(path, header, received):
+    missing = [name for name in _REQUIRED if _KAGGLE[name.lower()] not in header]
+    twice = [name for name in COLUMNS if header.count(name) > 1]
+    if missing or twice:
+        what = f"lacks the column(s) {', '.join(missing)}" if missing else f"has two columns for {', '.join(twice)}"
         raise ValueError(
-            f"The movie table lacks the column(s) {', '.join(missing)}. Expected a header like "
+            f"The movie table {what}. Expected a header like "
             f"'imdbId,Imdb Link,Title,IMDB Score,Genre,Poster', separated by commas, semicolons or tabs. "
-            f"Received: columns={columns} in {path.name}. Rename the columns, or add them."
+            f"Received: columns={received} in {path.name}. Rename the columns, or add them."
         )
+
+
+def _check_quotes(records, id_column, delimiter):
+    """Finds a quote that is never closed: lines inside its field look like rows of their own."""
+    for row, record in enumerate(records):
+        for line in "".join(field for field in record if "\n" in field).split("\n")[1:]:
+            fields = line.split(delimiter)
+            if len(fields) >= 3 and re.fullmatch(r'\s*"?(tt)?\d+"?\s*', fields[id_column]):
+                raise ValueError(
+                    f"Data row {row} ({delimiter.join(record)[:40]!r}…) opens a quote that is never closed, and takes "
+                    f"the rows after it for its own. Received: {line[:60]!r} inside it. Close the quote, or remove it."
+                )

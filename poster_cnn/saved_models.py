@@ -21,7 +21,16 @@ def save_model(model, path, *, class_names, interpolation="bilinear"):
         path: File to write, ending in `.keras`.
         class_names: Genres, in label order.
         interpolation: How posters are shrunk to the model's input. Defaults to `"bilinear"`.
+
+    Raises:
+        ValueError: If `path` does not end in `.keras`, or there is not one class name for each output.
     """
+    if pathlib.Path(path).suffix != ".keras":
+        raise ValueError(f"`path` must end in .keras. Received: path={str(path)!r}")
+    if len(class_names) != model.output_shape[-1]:
+        raise ValueError(
+            f"`class_names` must name the model's {model.output_shape[-1]} outputs. Received: {list(class_names)}"
+        )
     content = {"class_names": list(class_names), "interpolation": interpolation}
     with write_atomically(path) as temporary:
         model.save(temporary)
@@ -49,15 +58,19 @@ def load_model(path):
         raise FileNotFoundError(f"No model found. Expected a .keras file or a finished run folder. Looked for {path}.")
     if path.suffix != ".keras" or not zipfile.is_zipfile(path):
         raise ValueError(f"Not a .keras file: {path}. Other formats can run code when loaded and are refused.")
-    with zipfile.ZipFile(path) as archive:
-        if _ENTRY not in archive.namelist():
-            raise ValueError(
-                f"{path} was not saved by poster_cnn: it does not say which genres it predicts. "
-                "Save it with `poster_cnn.saved_models.save_model(model, path, class_names=...)`."
-            )
-        about = json.loads(archive.read(_ENTRY))
+    try:
+        with zipfile.ZipFile(path) as archive:
+            about = json.loads(archive.read(_ENTRY))
+        num_classes = len(about["class_names"])
+    except (KeyError, TypeError, ValueError, zipfile.BadZipFile):
+        raise ValueError(
+            f"{path} was not saved by poster_cnn: it does not say which genres it predicts. "
+            "Save it with `poster_cnn.saved_models.save_model(model, path, class_names=...)`."
+        ) from None
     try:
         model = keras.models.load_model(path, compile=False, safe_mode=True)
-    except (ValueError, TypeError, OSError, KeyError) as error:
-        raise ValueError(f"{path} cannot be loaded: {str(error).splitlines()[0]}") from error
+    except Exception as error:  # Keras gives up on a broken or forbidden file with errors of any type
+        raise ValueError(f"{path} cannot be loaded: {f'{type(error).__name__}: {error}'.splitlines()[0]}") from error
+    if num_classes != model.output_shape[-1]:
+        raise ValueError(f"{path} names {num_classes} genres for {model.output_shape[-1]} outputs. Save it anew.")
     return model, about

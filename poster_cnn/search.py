@@ -36,7 +36,17 @@ class Experiment:
         names = list(self.grid)
         combinations = itertools.product(*self.grid.values())
         changes = [dict(zip(names, values, strict=True)) for values in combinations]
-        return {",".join(f"{k}={v:g}" for k, v in change.items()): self.config.replace(**change) for change in changes}
+        cells = {
+            ",".join(f"{name}={_short(value)}" for name, value in change.items()): self.config.replace(**change)
+            for change in changes
+        }
+        if len(cells) < len(changes):
+            raise ValueError(f"Some values of the grid are the same, or differ beyond 6 digits. Received: {self.grid}")
+        return cells
+
+
+def _short(value):
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def load_experiment(path, *, preset="paper"):
@@ -91,8 +101,9 @@ def sweep(experiment, data, out_dir, *, progress=True):
     """
     out_dir = pathlib.Path(out_dir)
     cells = experiment.cells()
-    todo = {name: config for name, config in cells.items() if not training.is_finished(out_dir / name)}
-    failed, shared = {}, (None, None)
+    # A finished run of another config, as of another preset, is no reason to skip: `train` refuses it and says why.
+    todo = {name: config for name, config in cells.items() if not training.is_finished(out_dir / name, config)}
+    failed, elsewhere, shared = {}, [], (None, None)
     with _cost_bar(cells, todo, progress) as bar:
         for name, config in todo.items():
             bar.set_postfix_str(name)
@@ -100,13 +111,24 @@ def sweep(experiment, data, out_dir, *, progress=True):
                 shared = _share(shared, config, data)
                 training.train(config, data, out_dir / name, training_data=shared[1], progress=progress)
                 (out_dir / name / "error.txt").unlink(missing_ok=True)
+            except BlockingIOError:
+                elsewhere.append(name)
             except Exception as error:  # a cell that fails must not take the others with it
                 failed[name] = f"{type(error).__name__}: {error}"
                 with write_atomically(out_dir / name / "error.txt") as temporary:
                     temporary.write_text(failed[name] + "\n", encoding="utf-8")
             bar.update(_cost(config))
             keras.backend.clear_session()
+    for name in elsewhere:
+        _wait_for(out_dir / name, failed, name)
     return failed
+
+
+def _wait_for(run_dir, failed, name):
+    """Waits until another process has ended its work in a run folder."""
+    with training.locked(run_dir, timeout=-1):
+        if not training.is_finished(run_dir):
+            failed[name] = "another process was training it and did not finish; start the sweep again"
 
 
 def _share(shared, config, data):

@@ -42,6 +42,27 @@ def imdb_id_split(table):
     return pd.Series(parts, index=table.index, name="part")
 
 
+def describe_split(table, class_names, split=None):
+    """How many movies each part of a split has, and how many of each genre.
+
+    Args:
+        table: Movie table.
+        class_names: Genres, in label order.
+        split: Series over the table's index. Defaults to `None`: `imdb_id_split(table)`.
+
+    Returns:
+        DataFrame, a row a part: `part`, `movies`, a column for each genre, and `majority`: the share of the part's
+        movies whose first genre, in label order, is the most frequent one in train.
+    """
+    split = imdb_id_split(table) if split is None else split
+    labels = pd.DataFrame(encode_genres(table, class_names), columns=list(class_names), index=table.index).astype(int)
+    first = labels.idxmax(axis=1)
+    majority = first[split == "train"].mode().iloc[0]
+    counts = labels.groupby(split).sum().assign(majority=(first == majority).groupby(split).mean().round(4))
+    counts.insert(0, "movies", split.value_counts())
+    return counts.reindex([part for part in PARTS if part in counts.index]).rename_axis("part").reset_index()
+
+
 def leak_free_split(table, class_names, *, fractions=(0.7, 0.1, 0.2), groups=None, seed=0):
     """Splits movies at random so that each genre keeps its share, and no group of movies is torn.
 
@@ -77,11 +98,13 @@ def leak_free_split(table, class_names, *, fractions=(0.7, 0.1, 0.2), groups=Non
         size = round(share * len(group_labels))
         rest, taken = _draw(group_labels, rest, max(size, 1), seed)
         chosen[taken] = part
+    if empty := [part for part in parts if part not in chosen]:
+        raise ValueError(f"Too few movies for `fractions`: {', '.join(empty)} would be empty. Received: {fractions}")
     return pd.Series(chosen[membership], index=table.index, name="part")
 
 
 def leak_free_folds(table, class_names, *, n_splits=5, groups=None, seed=0):
-    """Assigns movies to folds of equal size for cross-validation: stratified over genres, no group torn.
+    """Assigns movies to folds of about equal size for cross-validation: stratified over genres, no group torn.
 
     Args:
         table: Movie table.
@@ -112,8 +135,9 @@ def _label_groups(table, class_names, groups):
     membership, names = pd.factorize(groups, sort=True)
     if (membership < 0).any():
         raise ValueError(f"`groups` must name a group for every movie. Received: {(membership < 0).sum()} without one.")
-    group_labels = np.zeros((len(names), len(class_names)), dtype="int64")
-    np.maximum.at(group_labels, membership, encode_genres(table, class_names).astype("int64"))
+    # Two columns at least, as the stratifier refuses a single one.
+    group_labels = np.zeros((len(names), max(len(class_names), 2)), dtype="int64")
+    np.maximum.at(group_labels[:, : len(class_names)], membership, encode_genres(table, class_names).astype("int64"))
     return group_labels, membership
 
 

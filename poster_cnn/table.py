@@ -149,13 +149,16 @@ def _tidy(raw, report):
     years = pd.to_numeric(years).astype("Int64")
     impossible = ((years < 1870) | (years > 2100)).fillna(False).astype(bool)
     raw = _apply_rule(raw, "impossible year", impossible, "year ignored", report)
+    scores = pd.to_numeric(raw["score"], errors="coerce").astype("Float64")
+    odd = scores.isna() & ~raw["score"].str.strip().isin(["", "N/A"])
+    raw = _apply_rule(raw, "score is not a number", odd, "score ignored", report)
     return pd.DataFrame(
         {
             "row": raw["row"],
             "imdb_id": ids[raw.index].map(lambda match: int(match[1])).astype("int64"),
             "title": raw["title"].str.strip().replace("N/A", ""),
             "year": years.mask(impossible),
-            "score": pd.to_numeric(raw["score"], errors="coerce").astype("Float64"),
+            "score": scores,
             "genres": genres,
             "poster_url": raw["poster_url"].str.strip().replace("N/A", ""),
         }
@@ -172,7 +175,7 @@ def _apply_rule(table, what, hit, action, report):
 def _canonical_genres(names):
     """Genre names in IMDb's spelling, without blanks and repetitions, in the order given."""
     keys = {re.sub(r"\W", "", name).lower(): name.strip() for name in names}
-    return [_SPELLING.get(key, name) for key, name in keys.items() if key not in _NO_GENRE]
+    return list(dict.fromkeys(_SPELLING.get(key, name) for key, name in keys.items() if key not in _NO_GENRE))
 
 
 def _poster_paths(imdb_ids, posters_dir):

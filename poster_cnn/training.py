@@ -31,7 +31,8 @@ _CHECKPOINT = "checkpoint.weights.h5"
 def train(config, data, run_dir, *, training_data=None, progress=True):
     """Trains one network and leaves a run folder; continues an interrupted run, and never repeats a finished one.
 
-    The folder holds `config.json` (all inputs, versions, data fingerprint), `history.csv` (a row an epoch),
+    The folder holds `config.json` (all inputs, versions, data fingerprint), `split.csv` (which movie trained,
+    validated, tested, and its labels), `history.csv` (a row an epoch),
     `model.keras`, `predictions.csv` (test movies) and, last, `metrics.json`, which marks the run as finished.
     Weights, shuffling and dropout depend on the config alone, so a resumed run ends as an uninterrupted one.
 
@@ -55,7 +56,7 @@ def train(config, data, run_dir, *, training_data=None, progress=True):
     >>> train(config, "data", "runs/first")["test"]["hit_at_1"]
     """
     run_dir = pathlib.Path(run_dir)
-    with _locked(run_dir):
+    with locked(run_dir):
         training_data = training_data or load_training_data(config, data)
         _claim(run_dir, config, training_data)
         if is_finished(run_dir):
@@ -70,9 +71,10 @@ def train(config, data, run_dir, *, training_data=None, progress=True):
     return result
 
 
-def is_finished(run_dir):
-    """Whether a run folder holds a finished run."""
-    return (pathlib.Path(run_dir) / "metrics.json").is_file()
+def is_finished(run_dir, config=None):
+    """Whether a run folder holds a finished run, and, where a `TrainingConfig` is given, one of that very config."""
+    run_dir = pathlib.Path(run_dir)
+    return (run_dir / "metrics.json").is_file() and (config is None or not _differences(run_dir, config))
 
 
 def build_model(config):
@@ -82,15 +84,7 @@ def build_model(config):
         `keras.Model`, compiled with Adam; its accuracy is `CategoricalAccuracy` (argmax against the first true genre,
         as in paper 1) with softmax, `BinaryAccuracy` with sigmoid.
     """
-    builder = getattr(models, config.model, None)
-    if builder is None:
-        raise ValueError(f"Unknown model. Expected a builder of poster_cnn.models. Received: model={config.model!r}")
-    model = builder(
-        (*datasets.shrunk_size(config.ratio), 3),
-        len(config.class_names),
-        classifier_activation=config.classifier_activation,
-        **config.model_args,
-    )
+    model = _build_network(config, config.precision)
     softmax = config.classifier_activation == "softmax"
     accuracy = keras.metrics.CategoricalAccuracy if softmax else keras.metrics.BinaryAccuracy
     model.compile(
@@ -100,6 +94,23 @@ def build_model(config):
         steps_per_execution=_STEPS_PER_EXECUTION,
     )
     return model
+
+
+def _build_network(config, precision):
+    builder = getattr(models, config.model, None)
+    if builder is None:
+        raise ValueError(f"Unknown model. Expected a builder of poster_cnn.models. Received: model={config.model!r}")
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision)
+    try:
+        return builder(
+            (*datasets.shrunk_size(config.ratio), 3),
+            len(config.class_names),
+            classifier_activation=config.classifier_activation,
+            **config.model_args,
+        )
+    finally:
+        keras.config.set_dtype_policy(policy)
 
 
 def _fit(model, config, data, run_dir, progress):
@@ -128,11 +139,12 @@ def _fit(model, config, data, run_dir, progress):
             verbose=0,
         ).history
         row = {"epoch": epoch} | {name: values[-1] for name, values in logs.items()}
-        if not math.isfinite(row["loss"]):
-            raise FloatingPointError(
-                f"The loss became {row['loss']} in epoch {epoch} of {run_dir}. "
-                f"Try a smaller learning rate. Received: learning_rate={config.learning_rate}"
-            )
+        for name in ("loss", "val_loss"):  # the last step of an epoch may spoil the weights, which only val_loss shows
+            if not math.isfinite(row[name]):
+                raise FloatingPointError(
+                    f"The {name} became {row[name]} in epoch {epoch} of {run_dir}. "
+                    f"Try a smaller learning rate. Received: learning_rate={config.learning_rate}"
+                )
         history.append(row)
         _save_epoch(model, history, run_dir)
         epochs.set_postfix(loss=f"{row['loss']:.3f}", val_accuracy=f"{row.get('val_accuracy', math.nan):.3f}")
@@ -170,6 +182,8 @@ def _seed_dropout(model, seed, epoch):
 
 def _finish(model, config, data, run_dir, seconds):
     """Saves the model, predicts and scores the test movies, and marks the run as finished."""
+    trained, model = model, _build_network(config, "float32")
+    model.set_weights(trained.get_weights())
     save_model(model, run_dir / "model.keras", class_names=config.class_names, interpolation=config.interpolation)
     y_true = data.labels("test")
     y_prob = model.predict(datasets.as_batches(data.decoded("test"), config.batch_size), verbose=0)
@@ -196,10 +210,8 @@ def _claim(run_dir, config, data):
     path = run_dir / "config.json"
     about = {"fingerprint": data.fingerprint} | {f"num_{part}": data.count(part) for part in set(data.split)}
     if path.is_file():
-        before = read_json(path)
-        earlier = TrainingConfig.from_dict({k: v for k, v in before["config"].items() if k != "image_size"}).to_dict()
-        changed = {name for name, value in config.to_dict().items() if earlier[name] != value}
-        if changed or before["data"]["fingerprint"] != about["fingerprint"]:
+        changed = _differences(run_dir, config)
+        if changed or read_json(path)["data"]["fingerprint"] != about["fingerprint"]:
             what = ", ".join(sorted(changed)) or "the data"
             raise ValueError(
                 f"The run folder {run_dir} holds a run that differs in: {what}. Choose another folder, or remove it."
@@ -212,7 +224,18 @@ def _claim(run_dir, config, data):
         "device": _device(),
         "date": datetime.date.today().isoformat(),
     }
+    movies = pd.DataFrame({"imdb_id": data.table["imdb_id"], "part": data.split})
+    labels = pd.DataFrame(data.all_labels.astype(int), columns=config.class_names, index=movies.index)
+    with write_atomically(run_dir / "split.csv") as temporary:
+        movies.join(labels).to_csv(temporary, index=False)
     write_json(path, content)
+
+
+def _differences(run_dir, config):
+    """Names of the attributes in which the config that a run folder records differs from `config`."""
+    recorded = read_json(run_dir / "config.json")["config"]
+    recorded = TrainingConfig.from_dict({k: v for k, v in recorded.items() if k != "image_size"}).to_dict()
+    return {name for name, value in config.to_dict().items() if recorded[name] != value}
 
 
 def _versions():
@@ -227,12 +250,20 @@ def _device():
 
 
 @contextlib.contextmanager
-def _locked(run_dir):
-    """Keeps a second process out of the run folder."""
+def locked(run_dir, timeout=0):
+    """Keeps other processes out of a run folder.
+
+    Args:
+        run_dir: The folder; made if needed.
+        timeout: Seconds to wait for another process; -1 waits forever. Defaults to 0.
+
+    Raises:
+        BlockingIOError: If another process is still in it.
+    """
     run_dir.mkdir(parents=True, exist_ok=True)
     lock = filelock.FileLock(run_dir / ".lock")
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=timeout)
     except filelock.Timeout:
         raise BlockingIOError(f"Another process is training in {run_dir}. Wait for it, or choose another.") from None
     try:

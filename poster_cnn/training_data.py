@@ -41,9 +41,14 @@ class TrainingData:
         """The movies of one part."""
         return self.table[self.split == name]
 
+    @functools.cached_property
+    def all_labels(self):
+        """float32 labels of all movies in table order, `(num_movies, num_classes)`."""
+        return encode_genres(self.table, self.class_names)
+
     def labels(self, name):
         """float32 labels of one part, `(num_movies, num_classes)`."""
-        return encode_genres(self.part(name), self.class_names)
+        return self.all_labels[(self.split == name).to_numpy()]
 
     def count(self, name):
         """Number of movies in one part."""
@@ -77,7 +82,7 @@ class TrainingData:
             self.table["imdb_id"],
             self.split,
             self.table["poster_path"],
-            encode_genres(self.table, self.class_names),
+            self.all_labels,
             strict=True,
         ):
             digest.update(f"{imdb_id} {part} {row.tolist()}".encode())
@@ -125,7 +130,7 @@ def load_training_data(config, data):
         class_names=config.class_names,
         image_size=datasets.shrunk_size(config.ratio),
         interpolation=config.interpolation,
-        report=f"{read_report}\n{poster_report}",
+        report=f"{read_report}\n{ingest.describe(poster_report)}",
     )
 
 

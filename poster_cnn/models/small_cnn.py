@@ -53,7 +53,8 @@ def seven_layer_cnn(
     for number, units in enumerate(dense_units, start=1):
         x = layers.Dense(units, activation="relu", name=f"dense{number}")(x)
         x = layers.Dropout(dropout, name=f"dropout{number}")(x)
-    outputs = layers.Dense(num_classes, activation=classifier_activation, name="predictions")(x)
+    # Probabilities stay float32 under a mixed-precision policy too.
+    outputs = layers.Dense(num_classes, activation=classifier_activation, dtype="float32", name="predictions")(x)
     return Model(inputs, outputs, name=name)
 
 

@@ -1,0 +1,184 @@
+"""`poster-cnn`: the library from a terminal. Thin: each command is one call."""
+
+import argparse
+import dataclasses
+import json
+import os
+import pathlib
+import sys
+
+import poster_cnn
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's greetings would hide our own lines
+
+
+def main(arguments=None):
+    """Runs one command and gives its exit status: 0 if all went well, 1 if something did not, 2 for wrong usage."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        return options.run(options) or 0
+    except (FileNotFoundError, ValueError, FloatingPointError, BlockingIOError, RuntimeError, PermissionError) as error:
+        print(f"poster-cnn: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nposter-cnn: interrupted; start the same command again to go on", file=sys.stderr)
+        return 130
+
+
+def _parser():
+    parser = argparse.ArgumentParser(prog="poster-cnn", description="Predict movie genres from posters.")
+    parser.add_argument("--version", action="version", version=f"poster-cnn {poster_cnn.__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for add in (_add_reproduce, _add_train, _add_sweep, _add_evaluate, _add_predict, _add_verify):
+        add(commands)
+    return parser
+
+
+def _add_reproduce(commands):
+    command = commands.add_parser("reproduce", help="run the notebooks; leave figures, tables and a report")
+    command.add_argument("--data", help="data folder (default: $POSTER_CNN_DATA, else the embedded dataset)")
+    command.add_argument("--preset", help="quick, paper or results (default: $POSTER_CNN_PRESET, else quick)")
+    command.add_argument("--only", help="notebooks to run, by the start of their names: 02, or 01,03 (default: all)")
+    command.add_argument("--out", help="folder to write (default: $POSTER_CNN_OUT, else reproduced/)")
+    command.set_defaults(run=_reproduce)
+
+
+def _reproduce(options):
+    from poster_cnn.reproduce import reproduce
+
+    failed = reproduce(preset=options.preset, data=options.data, out=options.out, only=options.only)
+    for name, error in failed.items():
+        print(f"{name} failed: {error}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _add_train(commands):
+    command = commands.add_parser("train", help="train one network on a data folder")
+    command.add_argument("--data", required=True, help="folder with MovieGenre.csv and posters/")
+    command.add_argument("--out", required=True, help="run folder to write; an interrupted run goes on")
+    command.add_argument("--genres", required=True, help="comma-separated, such as Horror,Romance,Action")
+    command.add_argument(
+        "--model", default="seven_layer_cnn", help="builder of poster_cnn.models (default: %(default)s)"
+    )
+    command.add_argument("--ratio", type=float, default=40, help="shrink posters to this percentage (default: 40)")
+    command.add_argument("--epochs", type=int, default=50, help="default: 50")
+    command.add_argument("--learning-rate", type=float, default=1e-4, help="default: 1e-4")
+    command.add_argument("--batch-size", type=int, default=32, help="default: 32")
+    command.add_argument("--seed", type=int, default=0, help="default: 0")
+    command.add_argument("--head", choices=("softmax", "sigmoid"), default="softmax", help="default: softmax (paper 1)")
+    command.add_argument("--precision", choices=("float32", "mixed_bfloat16"), default="float32")
+    command.set_defaults(run=_train)
+
+
+def _train(options):
+    from poster_cnn import metrics
+    from poster_cnn.training import TrainingConfig, train
+
+    config = TrainingConfig(
+        class_names=tuple(name.strip() for name in options.genres.split(",") if name.strip()),
+        model=options.model,
+        ratio=options.ratio,
+        epochs=options.epochs,
+        learning_rate=options.learning_rate,
+        batch_size=options.batch_size,
+        seed=options.seed,
+        classifier_activation=options.head,
+        loss="binary_crossentropy" if options.head == "sigmoid" else "categorical_crossentropy",
+        precision=options.precision,
+        metrics=tuple(metrics.BY_NAME) if options.head == "sigmoid" else ("first_label_accuracy", "hit_at_1"),
+    )
+    result = train(config, options.data, options.out)
+    for name, score in result["test"].items():
+        others = ", ".join(f"{key} {100 * values[name]:.1f}" for key, values in result["baselines"].items())
+        value, low, high = (100 * score[key] for key in ("value", "low", "high"))
+        print(f"{name:<22} {value:5.1f}%  [{low:.1f}, {high:.1f}]  baselines: {others}")
+    print(f"run folder: {options.out}")
+
+
+def _add_sweep(commands):
+    command = commands.add_parser("sweep", help="train every cell of an experiment's grid")
+    command.add_argument("experiment", help="experiment file, such as experiments/dave/table_2.py")
+    command.add_argument("--data", help="data folder (default: the embedded dataset)")
+    command.add_argument("--out", required=True, help="folder of the run folders; finished cells are skipped")
+    command.add_argument("--preset", choices=("quick", "paper"), default="paper", help="default: paper")
+    command.add_argument("--precision", choices=("float32", "mixed_bfloat16"), help="default: as the experiment says")
+    command.set_defaults(run=_sweep)
+
+
+def _sweep(options):
+    from poster_cnn import results, search
+
+    experiment = search.load_experiment(options.experiment, preset=options.preset)
+    if options.precision:
+        experiment = dataclasses.replace(experiment, config=experiment.config.replace(precision=options.precision))
+    failed = search.sweep(experiment, options.data or poster_cnn.embedded_dataset(), options.out)
+    out = pathlib.Path(options.out)
+    results.write_results(results.collect_results(out), out / "results.csv")
+    results.write_results(results.collect_history(out), out / "history.csv")
+    for name, reason in failed.items():
+        print(f"failed: {name}: {reason}", file=sys.stderr)
+    print(
+        f"{len(experiment.cells()) - len(failed)} cells finished, {len(failed)} failed; results: {out / 'results.csv'}"
+    )
+    return 1 if failed else 0
+
+
+def _add_evaluate(commands):
+    command = commands.add_parser("evaluate", help="score a finished run on a data folder")
+    command.add_argument("run_dir", metavar="RUN", help="finished run folder")
+    command.add_argument("--data", required=True, help="data folder")
+    command.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    command.set_defaults(run=_evaluate)
+
+
+def _evaluate(options):
+    from poster_cnn.evaluation import evaluate
+
+    evaluation = evaluate(options.run_dir, options.data)
+    print(json.dumps(evaluation.to_dict(), indent=2, ensure_ascii=False) if options.json else evaluation)
+
+
+def _add_predict(commands):
+    command = commands.add_parser("predict", help="rank the genres of pictures")
+    command.add_argument("model", metavar="MODEL", help=".keras file, or the run folder that holds it")
+    command.add_argument("images", metavar="IMAGE", nargs="+", help="picture files of any kind and size")
+    command.add_argument("--card", metavar="FILE", help="also draw the pictures with their genres as a PNG")
+    command.add_argument("--json", action="store_true", help="print JSON instead of bars")
+    command.set_defaults(run=_predict)
+
+
+def _predict(options):
+    from poster_cnn.predict import draw_cards, predict
+
+    predictions, broken = predict(options.model, options.images)
+    if options.json:
+        print(json.dumps([prediction.to_dict() for prediction in predictions], indent=2, ensure_ascii=False))
+    else:
+        for prediction in predictions:
+            print(prediction)
+    if options.card and predictions:
+        draw_cards(predictions, options.card)
+    for path, reason in broken.items():
+        print(f"poster-cnn: {path}: {reason}", file=sys.stderr)
+    return 1 if broken else 0
+
+
+def _add_verify(commands):
+    command = commands.add_parser("verify", help="decode every poster of a folder; say which are broken")
+    command.add_argument("posters_dir", metavar="DIR", help="folder of posters")
+    command.add_argument("--manifest", metavar="FILE", help="csv to write (default: in the user's cache)")
+    command.add_argument("--repaired", metavar="DIR", help="folder for repaired posters (default: in the user's cache)")
+    command.set_defaults(run=_verify)
+
+
+def _verify(options):
+    from poster_cnn import ingest
+
+    manifest = ingest.verify(options.posters_dir, manifest_path=options.manifest, repaired_dir=options.repaired)
+    print(ingest.describe(manifest))
+    return 1 if (manifest["verdict"] == "quarantined").any() else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,134 @@
+"""A finished run + any data folder -> every score, beside the baselines, genre by genre."""
+
+import dataclasses
+import pathlib
+
+import pandas as pd
+from sklearn import metrics as sk
+
+from poster_cnn import baselines, datasets, ingest, metrics
+from poster_cnn.data_folder import find_data_folder
+from poster_cnn.files import read_json
+from poster_cnn.saved_models import load_model
+from poster_cnn.table import encode_genres, load_movie_table
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """Scores of a run on a data folder.
+
+    Attributes:
+        scores: DataFrame indexed by metric: `model`, `low`, `high` (95% interval) and a column for each baseline.
+        genres: DataFrame indexed by genre: `movies`, `precision`, `recall`, `f1`, `average_precision`, `prior` (the
+            genre's share among the training movies).
+        num_movies: Number of movies scored.
+        notes: What was left out, and why.
+    """
+
+    scores: pd.DataFrame
+    genres: pd.DataFrame
+    num_movies: int
+    notes: str
+
+    def __str__(self):
+        percent = (100 * self.scores).round(1).to_string()
+        per_genre = pd.concat([self.genres[["movies"]], (100 * self.genres.drop(columns="movies")).round(1)], axis=1)
+        return (
+            f"{self.notes}\n\n{self.num_movies} movies, scores in percent\n\n{percent}\n\n"
+            f"By genre (precision, recall and F1 at 0.5)\n\n{per_genre.to_string()}"
+        )
+
+    def to_dict(self):
+        """For JSON."""
+        return {
+            "num_movies": self.num_movies,
+            "scores": self.scores.to_dict("index"),
+            "genres": self.genres.astype(object).where(self.genres.notna(), None).to_dict("index"),
+            "notes": self.notes.splitlines(),
+        }
+
+
+def evaluate(run_dir, data, *, batch_size=32):
+    """Scores a finished run on a data folder: its own, or any other.
+
+    Movies that the run trained or validated on are left out, and counted. The baselines know the run's own training
+    labels alone.
+
+    Args:
+        run_dir: Run folder made by `training.train`.
+        data: Path of a data folder.
+        batch_size: Defaults to 32.
+
+    Returns:
+        `Evaluation`
+
+    Raises:
+        FileNotFoundError: If the run is not finished, or the folder lacks the table or the posters.
+        ValueError: If no movie is left to score, or a genre has no movie there.
+    """
+    run_dir = pathlib.Path(run_dir)
+    if not (run_dir / "metrics.json").is_file():
+        raise FileNotFoundError(f"Expected a finished run folder, with metrics.json in it. Looked in {run_dir}.")
+    config = read_json(run_dir / "config.json")["config"]
+    split = pd.read_csv(run_dir / "split.csv")
+    model, about = load_model(run_dir)
+    class_names = about["class_names"]
+    table, notes = _unseen_movies(data, class_names, split)
+    labels = encode_genres(table, class_names)
+    absent = [name for name, count in zip(class_names, labels.sum(axis=0), strict=True) if not count]
+    if absent:
+        raise ValueError(f"None of the {len(table)} movies left to score has the genre(s) {', '.join(absent)}.")
+    posters = datasets.poster_dataset(
+        table,
+        class_names,
+        image_size=tuple(config["image_size"]),
+        batch_size=batch_size,
+        interpolation=about["interpolation"],
+        cache=False,
+    )
+    y_prob = model.predict(posters, verbose=0)
+    train_labels = split.loc[split["part"] == "train", class_names].to_numpy()
+    return Evaluation(
+        scores=_score_table(labels, y_prob, train_labels),
+        genres=_genre_table(labels, y_prob, train_labels, class_names),
+        num_movies=len(table),
+        notes=notes,
+    )
+
+
+def _unseen_movies(data, class_names, split):
+    folder = find_data_folder(data)
+    table = load_movie_table(folder.csv, posters_dir=folder.posters, genres=class_names)
+    notes = str(table.attrs["report"])
+    table, report = ingest.check_posters(table, progress=False)
+    notes += "\n" + ingest.describe(report)
+    seen = table["imdb_id"].isin(split.loc[split["part"] != "test", "imdb_id"])
+    if seen.any():
+        notes += f"\n{int(seen.sum())} movies left out: the network was trained or validated on them"
+    if seen.all():
+        raise ValueError(f"No movie is left to score in {data}.\n{notes}")
+    return table[~seen], notes
+
+
+def _score_table(labels, y_prob, train_labels):
+    scores = pd.DataFrame(metrics.score(metrics.BY_NAME, labels, y_prob)).T.rename(columns={"value": "model"})
+    for name in ("majority_class", "label_prior"):
+        prediction = getattr(baselines, name)(train_labels, len(labels))
+        scores[name] = [metrics.BY_NAME[metric](labels, prediction) for metric in scores.index]
+    return scores
+
+
+def _genre_table(labels, y_prob, train_labels, class_names):
+    precision, recall, f1, movies = sk.precision_recall_fscore_support(labels, y_prob >= 0.5, zero_division=0)
+    average = [sk.average_precision_score(labels[:, i], y_prob[:, i]) for i in range(len(class_names))]
+    return pd.DataFrame(
+        {
+            "movies": movies,
+            "precision": precision,
+            "recall": recall,
+            "f1": f1,
+            "average_precision": average,
+            "prior": train_labels.mean(axis=0),
+        },
+        index=pd.Index(class_names, name="genre"),
+    )

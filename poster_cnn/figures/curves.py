@@ -1,0 +1,148 @@
+"""How training went and how the result compares: learning curves, and scores beside the paper's."""
+
+import matplotlib.pyplot as plt
+
+from poster_cnn.figures.style import BLUE, COLUMN_WIDTH, GREY, ORANGE, PAGE_WIDTH, paper_style
+from poster_cnn.tables import label, title, title_with
+
+CURVES = (("", "Train", BLUE, "-"), ("val_", "Validation", ORANGE, (0, (3, 1))))
+BASELINE_STYLES = (":", "-.", (0, (1, 3)))
+
+
+@paper_style()
+def learning_curve(history, *, metric="accuracy", baseline=None, baseline_name="Majority class", legend=True, ax=None):
+    """Draws a metric over the epochs, train and validation; each run in `history` is a line.
+
+    Args:
+        history: DataFrame from `collect_history`, or a single run's history.csv: `epoch`, the metric, `val_<metric>`.
+        metric: Column to draw. All but losses are taken as fractions and drawn in percent. Defaults to "accuracy".
+        baseline: Score of a trivial baseline, in the unit of the metric; a dotted line. Defaults to none.
+        baseline_name: What the legend calls it. Defaults to "Majority class".
+        legend: Whether to add a legend. Defaults to True.
+        ax: Axes to draw on. Defaults to a new one of a column's width.
+
+    Returns:
+        matplotlib Axes.
+    """
+    if ax is None:
+        _, ax = plt.subplots(figsize=(COLUMN_WIDTH, 2.2), layout="constrained")
+    scale = 1 if "loss" in metric else 100
+    for _, run in history.groupby("run") if "run" in history else [(None, history)]:
+        for prefix, name, color, linestyle in CURVES:
+            if prefix + metric in run:
+                ax.plot(run["epoch"] + 1, scale * run[prefix + metric], color=color, linestyle=linestyle, label=name)
+    if baseline is not None:
+        ax.axhline(scale * baseline, color=GREY, linestyle=":", linewidth=0.9, label=baseline_name)
+    ax.set(xlabel="Epoch", ylabel=_metric_label(metric))
+    ax.xaxis.set_major_locator(plt.MaxNLocator(4, integer=True, steps=[1, 2, 5, 10]))
+    ax.grid(axis="y")
+    if legend:
+        ax.legend(**_one_each([ax]), loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3)
+    return ax
+
+
+@paper_style()
+def learning_curve_grid(
+    history, *, rows="ratio", columns="learning_rate", metric="accuracy", baseline=None, baseline_name="Majority class"
+):
+    """Draws a grid of learning curves with shared axes (Fig. 5 of Dave, section 4.2).
+
+    Args:
+        history: DataFrame from `collect_history`.
+        rows: Column of `history` whose values are the grid's rows, or None for one row. Defaults to "ratio".
+        columns: Column of `history` whose values are the grid's columns, or None. Defaults to "learning_rate".
+        metric: As for `learning_curve`. Defaults to "accuracy".
+        baseline: As for `learning_curve`. Defaults to none.
+        baseline_name: As for `learning_curve`. Defaults to "Majority class".
+
+    Returns:
+        matplotlib Figure of a page's width. A cell without a run is left empty.
+    """
+    row_values = [None] if rows is None else list(history[rows].unique())
+    column_values = [None] if columns is None else list(history[columns].unique())
+    figure, axes = plt.subplots(
+        len(row_values),
+        len(column_values),
+        sharex=True,
+        sharey=True,
+        squeeze=False,
+        figsize=(PAGE_WIDTH, 0.65 + (1.05 if len(row_values) > 2 else 1.6) * len(row_values)),
+        layout="constrained",
+    )
+    for i, row in enumerate(row_values):
+        for j, column in enumerate(column_values):
+            ax, cell = axes[i, j], history
+            if rows is not None:
+                cell = cell[cell[rows] == row]
+            if columns is not None:
+                cell = cell[cell[columns] == column]
+            learning_curve(cell, metric=metric, baseline=baseline, baseline_name=baseline_name, legend=False, ax=ax)
+            ax.set(xlabel="", ylabel="")
+            if columns is not None and i == 0:
+                ax.set_title(title_with(columns, column))
+            if rows is not None and j == len(column_values) - 1:
+                ax.annotate(
+                    title_with(rows, row),
+                    (1.03, 0.5),
+                    xycoords="axes fraction",
+                    rotation=270,
+                    va="center",
+                    fontsize=7,
+                )
+    figure.supxlabel("Epoch", fontsize=7)
+    figure.supylabel(_metric_label(metric), fontsize=7)
+    figure.legend(**_one_each(axes.flat), loc="outside upper center", ncols=3)
+    return figure
+
+
+@paper_style()
+def comparison_dots(cells, *, rows="ratio", columns="learning_rate", baselines=("majority", "color_histogram")):
+    """Draws our scores with their 95% intervals beside the paper's and the trivial baselines (Table 2 of Dave).
+
+    Args:
+        cells: DataFrame from `beside_published`.
+        rows: Column of `cells` whose values are the panels. Defaults to "ratio".
+        columns: Column of `cells` whose values are on the x axis. Defaults to "learning_rate".
+        baselines: Baselines drawn as lines where `cells` has them, three at most. Defaults to the majority class and
+            the color histogram.
+
+    Returns:
+        matplotlib Figure of a page's width.
+    """
+    panels = list(cells[rows].unique())
+    ticks = list(cells[columns].unique())
+    figure, axes = plt.subplots(
+        1, len(panels), sharex=True, sharey=True, squeeze=False, figsize=(PAGE_WIDTH, 2.3), layout="constrained"
+    )
+    for ax, panel in zip(axes.flat, panels, strict=True):
+        cell = cells[cells[rows] == panel].set_index(columns).reindex(ticks)
+        x = range(len(ticks))
+        known = [name for name in baselines if name in cell and cell[name].notna().any()]
+        for name, linestyle in zip(known, BASELINE_STYLES, strict=False):
+            ax.axhline(cell[name].mean(), color=GREY, linestyle=linestyle, linewidth=0.9, label=title(name))
+        ax.plot(x, cell["paper"], "D", color=ORANGE, markersize=4, markerfacecolor="white", label="Paper")
+        reach = [cell["ours"] - cell["low"], cell["high"] - cell["ours"]] if "low" in cell else None
+        ax.errorbar(
+            x, cell["ours"], reach, fmt="o", color=BLUE, markersize=3.5, elinewidth=1, label="Ours, 95% interval"
+        )
+        ax.set(title=title_with(rows, panel), xlim=(-0.6, len(ticks) - 0.4))
+        ax.set_xticks(x, [title(tick) if columns == "metric" else label(tick) for tick in ticks])
+        ax.grid(axis="y")
+    figure.supxlabel("" if columns == "metric" else title(columns), fontsize=7)
+    figure.supylabel(_metric_label(*cells["metric"].unique()), fontsize=7)
+    figure.legend(**_one_each(axes.flat), loc="outside upper center", ncols=4)
+    return figure
+
+
+def _metric_label(*metrics):
+    name = title(metrics[0]) if len(metrics) == 1 else "Score"
+    return name if "loss" in name.lower() else f"{name} (%)"
+
+
+def _one_each(axes):
+    """The handles and labels of a legend for several axes, each label once."""
+    named = {}
+    for ax in axes:
+        for handle, name in zip(*ax.get_legend_handles_labels(), strict=True):
+            named.setdefault(name, handle)
+    return {"handles": list(named.values()), "labels": list(named)}

@@ -1,0 +1,125 @@
+"""A network, drawn from its layer table."""
+
+import math
+
+import matplotlib.pyplot as plt
+from matplotlib.colors import to_rgb
+from matplotlib.patches import Polygon, Rectangle
+
+from poster_cnn.figures.style import BLUE, GREEN, GREY, LIGHT_GREY, ORANGE, SKY, paper_style
+
+# Part of a layer type's name -> what the drawing calls it, its color. The first that fits counts.
+KINDS = {
+    "input": ("Input", LIGHT_GREY),
+    "conv": ("Conv", BLUE),
+    "pool": ("Pool", SKY),
+    "dense": ("Dense", ORANGE),
+    "norm": ("Norm", GREEN),
+    "dropout": ("Dropout", LIGHT_GREY),
+    "flatten": ("Flatten", LIGHT_GREY),
+    "rescal": ("Rescale", LIGHT_GREY),
+}
+# In inches:
+SLOT = 0.405  # room for a layer
+TALLEST = 1.25  # the tallest map
+DEPTH = 0.3  # how far that map would reach to the back, if it were square
+BAR = 0.08  # thickness of a vector
+ROW = 0.14  # a line of text
+
+
+@paper_style()
+def network_diagram(layers, *, ax=None):
+    """Draws a network layer by layer, feature maps as boxes in proportion to their size (Fig. 2 of Dave, section 3.1).
+
+    A box is as high and deep as its map, and the thicker the more channels; a bar is the longer the more units. A
+    layer without parameters that keeps the shape, such as dropout, has a dashed outline.
+
+    Args:
+        layers: DataFrame, one row a layer in order: `type` (such as "Conv2D"), `output_shape` (tuple: (height, width,
+            channels) or (units,), with or without a leading None for the batch), `num_params` (int), and if it is to be
+            shown `activation` (str, "" for none); as from `models.layer_table`.
+        ax: Axes to draw on, at an aspect of about 3 to 1. Defaults to a new one, 0.4 inches wide a layer.
+
+    Returns:
+        matplotlib Axes.
+
+    Raises:
+        ValueError: If a layer's output is neither a map nor a vector.
+
+    Example:
+
+    >>> layers = pd.DataFrame({"type": ["InputLayer", "Conv2D", "Flatten", "Dense"],
+    ...                        "output_shape": [(107, 73, 3), (105, 71, 32), (238560,), (4,)],
+    ...                        "num_params": [0, 896, 0, 954244]})
+    >>> network_diagram(layers)
+    """
+    shapes = _map_or_vector_shapes(layers["output_shape"])
+    activations = list(layers["activation"]) if "activation" in layers else [""] * len(layers)
+    rows = ["Layer", "Output", "", "Activation", "Parameters"]
+    rows = [name for name in rows if name != "Activation" or any(activations)]
+    width, middle = SLOT * (len(shapes) + 1), ROW * len(rows) + 0.68
+    if ax is None:
+        _, ax = plt.subplots(figsize=(width, middle + 0.9), layout="constrained")
+    highest = max((shape[0] for shape in shapes if len(shape) == 3), default=1)
+    longest = max((math.log2(1 + shape[0]) for shape in shapes if len(shape) == 1), default=1)
+    ax.plot([SLOT, width], [middle, middle], color=GREY, linewidth=0.6, zorder=0)
+    _write_column(ax, SLOT / 2, rows, color=GREY)
+    before = None
+    for position, (shape, type_, activation, num_params) in enumerate(
+        zip(shapes, layers["type"], activations, layers["num_params"], strict=True)
+    ):
+        center = SLOT * (position + 1.5)
+        name, color = next((kind for part, kind in KINDS.items() if part in type_.lower()), (type_, LIGHT_GREY))
+        look = {"facecolor": color, "edgecolor": "black"}
+        if shape == before and num_params == 0:
+            look = {"facecolor": "white", "edgecolor": GREY, "linestyle": "--"}
+        if len(shape) == 3:
+            _draw_map(ax, (center, middle), shape, highest, **look)
+        else:
+            _draw_bar(ax, (center, middle), 0.9 * TALLEST * math.log2(1 + shape[0]) / longest, **look)
+        texts = {"Layer": name, "Output": "×".join(map(str, shape[:2])), "": f"×{shape[2]}" if len(shape) == 3 else ""}
+        texts["Activation"] = activation if activation != "linear" else ""
+        texts["Parameters"] = f"{num_params:,}" if num_params else ""
+        _write_column(ax, center, [texts[name] for name in rows])
+        before = shape
+    ax.set(xlim=(0, width), ylim=(0, middle + 0.75), aspect="equal")
+    ax.set_title(f"{layers['num_params'].sum():,} parameters", loc="right", pad=0, fontsize=6.5)
+    ax.axis("off")
+    return ax
+
+
+def _map_or_vector_shapes(output_shapes):
+    shapes = [tuple(size for size in shape if size is not None) for shape in output_shapes]
+    for position, shape in enumerate(shapes):
+        if len(shape) not in (1, 3):
+            raise ValueError(
+                "`layers` must have outputs (height, width, channels) or (units,). "
+                f"Received: output_shape={shape} in row {position}"
+            )
+    return shapes
+
+
+def _draw_map(ax, center, shape, highest, *, facecolor, **line):
+    rows, columns, channels = shape
+    height, depth = TALLEST * rows / highest, DEPTH * columns / highest
+    thickness = 0.03 + 0.018 * math.log2(1 + channels)
+    x, y = center[0] - (thickness + depth) / 2, center[1] - (height + depth / 2) / 2
+    right, top, back, up = x + thickness, y + height, depth, depth / 2
+    for corners, shade in (
+        ([(x, y), (right, y), (right, top), (x, top)], 1.0),
+        ([(x, top), (right, top), (right + back, top + up), (x + back, top + up)], 1.12),
+        ([(right, y), (right + back, y + up), (right + back, top + up), (right, top)], 0.85),
+    ):
+        # White faces stay white: they are see-through rather than solid.
+        face = facecolor if facecolor == "white" else [min(1, shade * part) for part in to_rgb(facecolor)]
+        ax.add_patch(Polygon(corners, facecolor=face, linewidth=0.5, joinstyle="round", **line))
+
+
+def _draw_bar(ax, center, height, **look):
+    x, y = center[0] - BAR / 2, center[1] - height / 2
+    ax.add_patch(Rectangle((x, y), BAR, height, linewidth=0.5, **look))
+
+
+def _write_column(ax, center, texts, color="black"):
+    for number, text in enumerate(reversed(texts)):
+        ax.text(center, ROW * (number + 0.5), text, ha="center", va="center", fontsize=5.8, color=color)

@@ -1,0 +1,269 @@
+"""Posters on disk: every file decoded once, judged, repaired where that is possible, and remembered in a manifest."""
+
+import concurrent.futures
+import csv
+import hashlib
+import os
+import pathlib
+import random
+
+import pandas as pd
+from tqdm.auto import tqdm
+
+from poster_cnn import files as files_module
+from poster_cnn.download import download
+from poster_cnn.inspection import COLUMNS, Inspector
+from poster_cnn.pictures import PictureLimits, strict_decoding
+
+_NUMBERS = ["imdb_id", "width", "height", "bytes"]
+
+
+def verify(
+    posters_dir,
+    *,
+    files=None,
+    repaired_dir=None,
+    image_size=(268, 182),
+    manifest_path=None,
+    limits=None,
+    placeholder_ids=5,
+    follow_links=False,
+    workers=None,
+    progress=True,
+):
+    """Decodes every poster in a folder completely and says which can be used, which were repaired, which cannot.
+
+    The posters folder is only read. The manifest and the repaired posters go to the user's cache
+    (`files.cache_dir()/posters/<folder>-<hash of its path>/`) unless told otherwise. The manifest is remembered by
+    the SHA-256 of each file's content: a second run reads and hashes the files, but decodes only what has changed.
+    Hidden files are skipped and sub-folders are not entered.
+
+    Args:
+        posters_dir: Folder of posters named `<imdbId>.<suffix>`.
+        files: Names in that folder to check; the others are left alone. Defaults to `None`: every file.
+        repaired_dir: Folder for repaired posters. Defaults to `repaired/` in the cache, as above.
+        image_size: (height, width) in pixels of the repaired posters. Defaults to (268, 182).
+        manifest_path: Csv of the manifest, read first, then updated. Defaults to `manifest.csv` in the cache, as above.
+        limits: `pictures.PictureLimits`: most bytes, most pixels, smallest size. Defaults to `PictureLimits()`.
+        placeholder_ids: A picture seen under this many different ids is no poster but a placeholder. Defaults to 5.
+        follow_links: Whether to read links that lead out of the folder. Defaults to `False`.
+        workers: Number of threads. Defaults to `None`: one per core.
+        progress: Whether to show a progress bar when it takes more than a second. Defaults to `True`.
+
+    Returns:
+        DataFrame, a row per file: file (str), imdb_id (Int64, <NA> if the name is no number), verdict ("ok", "repaired"
+        or "quarantined"), reason (str, "" if ok), width, height (Int64, of the file as it is), mode (str, Pillow's),
+        bytes (Int64), sha256, perceptual_hash, pixel_hash (str, hexadecimal, the latter two of the upright RGB
+        picture), repaired_path (str, "" if not repaired).
+
+    Raises:
+        FileNotFoundError: There is no such folder, or no file in it.
+        ValueError: `manifest_path` is some other file, or `repaired_dir` is the posters folder itself.
+
+    Example:
+
+    >>> manifest = verify("posters")
+    >>> print(describe(manifest))
+    """
+    posters_dir = pathlib.Path(posters_dir).resolve()
+    names = _names(posters_dir) if files is None else sorted(set(files))
+    cache = _cache_of(posters_dir)
+    repaired_dir = pathlib.Path(repaired_dir or cache / "repaired").resolve()
+    if repaired_dir == posters_dir:
+        raise ValueError(
+            f"`repaired_dir` must differ from the folder of the posters, whose files are never overwritten. "
+            f"Received: repaired_dir={str(repaired_dir)!r}"
+        )
+    manifest_path = pathlib.Path(manifest_path or cache / "manifest.csv")
+    remembered = _read_manifest(manifest_path)
+    inspector = Inspector(
+        posters_dir, repaired_dir, tuple(image_size), limits or PictureLimits(), follow_links, remembered
+    )
+    rows = []
+    try:
+        _inspect_all(inspector, names, rows, workers, progress)
+    finally:  # Also after Ctrl-C: what has been decoded need not be decoded again.
+        _mark_placeholders(rows, placeholder_ids)
+        complete = files is None and len(rows) == len(names)
+        _write_manifest(manifest_path, remembered, rows, keep_others=not complete)
+    return _to_frame(rows)
+
+
+def check_posters(table, **verify_options):
+    """Replaces each movie's poster by one that can be decoded, and leaves out the movies that have none.
+
+    Only the files that the table names are looked at, and only those not yet in the manifest are decoded, so calling
+    this before each training costs well under a second.
+
+    Args:
+        table: Movie table with columns `imdb_id` and `poster_path` ("" where there is no poster).
+        **verify_options: Options of `verify`, such as `image_size` or `progress`.
+
+    Returns:
+        (DataFrame, DataFrame): the table without the movies whose poster is missing or quarantined, `poster_path` being
+        the repaired file where there is one; and the report, a row per row of the given table, with the same index:
+        the columns of `verify`, with the table's imdb_id, and `poster_path` as it was.
+
+    Raises:
+        ValueError: The table lacks a column, or `repaired_dir` is given for posters from several folders.
+
+    Example:
+
+    >>> table, report = check_posters(table)
+    >>> print(describe(report))
+    """
+    missing = [column for column in ("imdb_id", "poster_path") if column not in table]
+    if missing:
+        raise ValueError(f"`table` must have the columns `imdb_id` and `poster_path`. Received: without {missing}")
+    paths = [path if isinstance(path, str) else "" for path in table["poster_path"]]
+    folders = {}
+    for path in set(paths) - {""}:
+        folders.setdefault(os.path.dirname(path), {})[os.path.basename(path)] = path
+    if len(folders) > 1 and verify_options.get("repaired_dir"):
+        raise ValueError(
+            f"`repaired_dir` can take the posters of one folder only, as names may repeat; leave it out. "
+            f"Received: posters in {sorted(folders)[:3]}"
+        )
+    no_poster = dict.fromkeys(COLUMNS, "") | {"verdict": "quarantined", "reason": "no poster"}
+    manifests = [_to_frame([no_poster]).assign(poster_path="")]
+    for folder, path_of in folders.items():
+        manifest = verify(folder or ".", files=path_of, **verify_options)
+        manifests.append(manifest.assign(poster_path=manifest["file"].map(path_of)))
+    report = pd.concat(manifests).set_index("poster_path").loc[paths].reset_index().set_axis(table.index)
+    report["imdb_id"] = table["imdb_id"].astype("Int64")
+    usable = report["verdict"] != "quarantined"
+    readable = report["repaired_path"].where(report["repaired_path"] != "", report["poster_path"])
+    return table.assign(poster_path=readable)[usable], report
+
+
+def sample_posters(table, posters_dir, num_movies=6000, *, seed=0, **download_options):
+    """Draws movies at random, downloads their posters and skips the broken ones (paper 2, section IV-A).
+
+    Args:
+        table: Movie table with columns `imdb_id` and `poster_url`, without repeated ids.
+        posters_dir: Folder to download to. Posters that are there already are not fetched.
+        num_movies: Number of movies to draw. Defaults to 6000, as in the paper.
+        seed: Integer; the same seed draws the same movies. Defaults to 0.
+        **download_options: Options of `download`, such as `retry_failed` or `progress`.
+
+    Returns:
+        (DataFrame, DataFrame): the drawn movies that have a usable poster, in the table's order, with `poster_path`;
+        and the report, a row per drawn movie, as from `check_posters`, with the reason why a download failed.
+
+    Raises:
+        ValueError: The table has fewer movies than that, or repeated ids.
+    """
+    if table["imdb_id"].duplicated().any() or not 0 < num_movies <= len(table):
+        raise ValueError(
+            f"`table` must have at least `num_movies` movies, each once. Received: num_movies={num_movies}, "
+            f"{len(table)} movies, {table['imdb_id'].duplicated().sum()} of them repeated"
+        )
+    drawn = table.iloc[sorted(random.Random(seed).sample(range(len(table)), num_movies))]
+    fetched = download(drawn, posters_dir, **download_options)
+    usable, report = check_posters(
+        drawn.assign(poster_path=fetched["poster_path"]), progress=download_options.get("progress", True)
+    )
+    failed = report["reason"] == "no poster"
+    report["reason"] = report["reason"].where(~failed, fetched["reason"])
+    return usable, report
+
+
+def describe(report, *, max_names=5):
+    """What `verify`, `check_posters` or `download` found, as a small table: verdicts, reasons, counts, file names.
+
+    Args:
+        report: DataFrame from one of them.
+        max_names: Most file names or ids to show for each reason. Defaults to 5.
+
+    Returns:
+        Text of a few lines.
+    """
+    verdict = "verdict" if "verdict" in report else "outcome"
+    usual = ["ok", "repaired", "quarantined"] if verdict == "verdict" else ["downloaded", "already there", "failed"]
+    counts = report[verdict].value_counts().reindex(dict.fromkeys([*usual, *report[verdict]]), fill_value=0)
+    lines = [f"{len(report):,} posters: " + ", ".join(f"{count:,} {name}" for name, count in counts.items())]
+    groups = report[report["reason"] != ""].groupby([verdict, "reason"])
+    for (name, reason), group in sorted(groups, key=lambda item: (item[0][0], -len(item[1]))):
+        ids = group["imdb_id"].astype(str)
+        names = group["file"].where(group["file"] != "", ids) if "file" in group else ids
+        shown = ", ".join(names[:max_names]) + (", …" if len(names) > max_names else "")
+        lines.append(f"  {name:<13}  {reason:<22}  {len(group):>6,}  {shown}")
+    return "\n".join(lines)
+
+
+def _names(posters_dir):
+    if not posters_dir.is_dir():
+        raise FileNotFoundError(f"No folder of posters there. Received: posters_dir={str(posters_dir)!r}")
+    with os.scandir(posters_dir) as entries:
+        visible = [entry for entry in entries if not entry.name.startswith(".")]
+    # A folder called 123.jpg would be taken for a poster by everything else, so it is judged; any other is left alone.
+    names = sorted(entry.name for entry in visible if not os.path.isdir(entry) or os.path.splitext(entry.name)[1])
+    if not names:
+        inside = ", ".join(sorted(entry.name for entry in visible)[:5]) or "nothing"
+        raise FileNotFoundError(
+            f"No files in the folder of posters; expected <imdbId>.jpg. "
+            f"Received: posters_dir={str(posters_dir)!r}, which holds {inside}"
+        )
+    return names
+
+
+def _cache_of(posters_dir):
+    # Never beside the posters: a data folder is often read-only or shared, and then belongs to others.
+    key = hashlib.sha256(os.fsencode(posters_dir)).hexdigest()[:12]
+    return files_module.cache_dir() / "posters" / f"{posters_dir.name}-{key}"
+
+
+def _inspect_all(inspector, names, rows, workers, progress):
+    # Threads, as reading, hashing, decoding and resizing all let go of Python's lock.
+    pool = concurrent.futures.ThreadPoolExecutor(workers or os.cpu_count())
+    try:
+        with strict_decoding():
+            found = pool.map(inspector, names)
+            rows.extend(tqdm(found, "Verifying", len(names), unit=" posters", delay=1, disable=not progress))
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _mark_placeholders(rows, placeholder_ids):
+    usable = [row for row in rows if row["verdict"] != "quarantined"]
+    owners = {}
+    for row in usable:
+        owners.setdefault(row["pixel_hash"], set()).add(row["imdb_id"] or row["file"])
+    for row in usable:
+        if len(owners[row["pixel_hash"]]) >= placeholder_ids:
+            if row["repaired_path"]:
+                pathlib.Path(row["repaired_path"]).unlink(missing_ok=True)
+            row.update(verdict="quarantined", reason="placeholder", repaired_path="", repaired_sha256="")
+
+
+def _read_manifest(path):
+    if not path.exists():
+        return []
+    try:
+        with open(path, newline="", encoding="utf-8", errors="surrogateescape") as file:
+            lines = list(csv.reader(file))
+    except csv.Error:
+        lines = []
+    if not lines or lines[0] != COLUMNS or any(len(line) != len(COLUMNS) for line in lines):
+        raise ValueError(
+            f"`manifest_path` must be a manifest written by `verify`, or a new file. "
+            f"Delete it or choose another name. Received: manifest_path={str(path)!r}"
+        )
+    return [dict(zip(COLUMNS, line, strict=True)) for line in lines[1:]]
+
+
+def _write_manifest(path, remembered, rows, keep_others):
+    by_name = {row["file"]: row for row in remembered} if keep_others else {}
+    by_name |= {row["file"]: row for row in rows}
+    updated = [by_name[name] for name in sorted(by_name)]
+    if updated != remembered:
+        with files_module.write_atomically(path) as temporary:
+            with open(temporary, "w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+                writer = csv.DictWriter(file, COLUMNS)
+                writer.writeheader()
+                writer.writerows(updated)
+
+
+def _to_frame(rows, index=None):
+    frame = pd.DataFrame(rows, columns=COLUMNS, index=index).drop(columns=["repaired_sha256", "checked_with"])
+    return frame.assign(**{name: pd.to_numeric(frame[name], errors="coerce").astype("Int64") for name in _NUMBERS})

@@ -1,0 +1,153 @@
+"""One poster file: the row that it gets in the manifest, and its repaired copy where it needs one."""
+
+import concurrent.futures
+import dataclasses
+import errno
+import functools
+import hashlib
+import io
+import os
+import pathlib
+import re
+import stat
+
+import imagehash
+import PIL
+from PIL import Image
+
+from poster_cnn import files, pictures
+from poster_cnn.pictures import PictureLimits, RefusedPicture
+
+COLUMNS = [
+    *("file", "imdb_id", "verdict", "reason", "width", "height", "mode", "bytes", "sha256"),
+    *("perceptual_hash", "pixel_hash", "repaired_path", "repaired_sha256", "checked_with"),
+]
+_RULES_VERSION = 1  # Raise it when some file would be judged differently, so that remembered verdicts are made anew.
+_LARGE = 1_000_000  # pixels; larger pictures are decoded one at a time
+
+
+@dataclasses.dataclass(frozen=True)
+class Inspector:
+    """Called with a file's name, gives its row of the manifest: a dict of str with the keys `COLUMNS`.
+
+    Args:
+        posters_dir: Resolved folder of the file.
+        repaired_dir: Folder that repaired copies are written to.
+        image_size: (height, width) of repaired copies.
+        limits: `PictureLimits`.
+        follow_links: Whether links that lead out of the folder are read.
+        remembered: Rows of an earlier manifest; a file with the same content is not decoded again.
+    """
+
+    posters_dir: pathlib.Path
+    repaired_dir: pathlib.Path
+    image_size: tuple = (268, 182)
+    limits: PictureLimits = PictureLimits()
+    follow_links: bool = False
+    remembered: list = ()
+    # A thread of their own: one at a time, and from one memory pool, so that memory does not grow with the threads.
+    _large_pictures: concurrent.futures.Executor = dataclasses.field(
+        default_factory=lambda: concurrent.futures.ThreadPoolExecutor(max_workers=1)
+    )
+
+    def __call__(self, name):
+        row = dict.fromkeys(COLUMNS, "") | {"file": name, "imdb_id": imdb_id_of(name), "checked_with": self.settings}
+        try:
+            data = self._read(name, row)
+            row["sha256"] = hashlib.sha256(data).hexdigest()
+            known = self._known.get(row["sha256"])
+            if known is None or not self._still_repaired(name, known):
+                return row | self._judge(name, data)
+            return known | {"file": name, "imdb_id": row["imdb_id"]}
+        except RefusedPicture as refused:
+            size = {"width": refused.width, "height": refused.height} if refused.width else {}
+            size = {key: str(value) for key, value in size.items()}
+            return row | size | {"verdict": "quarantined", "reason": refused.reason, "mode": refused.mode}
+
+    @functools.cached_property
+    def settings(self):
+        """A short text that changes with everything that the judgment of a given content depends on."""
+        said = (_RULES_VERSION, PIL.__version__, self.image_size, dataclasses.astuple(self.limits))
+        return hashlib.sha256(repr(said).encode()).hexdigest()[:12]
+
+    @functools.cached_property
+    def _known(self):
+        # Whether a picture is a placeholder depends on the other files, so that is not remembered.
+        rows = [row for row in self.remembered if row["checked_with"] == self.settings and row["sha256"]]
+        return {row["sha256"]: row for row in rows if row["reason"] != "placeholder"}
+
+    def _read(self, name, row):
+        path = self.posters_dir / name
+        try:
+            if not self.follow_links and path.is_symlink() and self._leads_out(path):
+                raise RefusedPicture("link out of the folder")
+            status = path.stat()
+            if stat.S_ISDIR(status.st_mode):
+                raise RefusedPicture("folder")
+            if not stat.S_ISREG(status.st_mode):  # Reading a pipe would wait for ever.
+                raise RefusedPicture("not a file")
+            row["bytes"] = str(status.st_size)
+            if status.st_size > self.limits.max_bytes:
+                raise RefusedPicture("too many bytes")
+            return path.read_bytes()
+        except FileNotFoundError:
+            raise RefusedPicture("dangling link" if path.is_symlink() else "missing") from None
+        except OSError as error:
+            circle = error.errno == errno.ELOOP
+            raise RefusedPicture("link in a circle" if circle else f"unreadable: {error.strerror}") from error
+
+    def _leads_out(self, path):
+        return not pathlib.Path(os.path.realpath(path)).is_relative_to(self.posters_dir)
+
+    def _judge(self, name, data):
+        header = pictures.open_header(data, self.limits)
+        size = {"width": str(header.width), "height": str(header.height)}
+        try:
+            if header.width * header.height <= _LARGE:
+                return size | self._decode(name, header)
+            return size | self._large_pictures.submit(self._decode, name, header).result()
+        finally:
+            header.close()  # Its pixels must be gone before the next large picture begins.
+
+    def _decode(self, name, header):
+        rgb, changes = pictures.decode(header)
+        row = {
+            "mode": header.mode,
+            "verdict": "repaired" if changes else "ok",
+            "reason": ", ".join(changes),
+            "perceptual_hash": str(imagehash.phash(rgb)),
+            "pixel_hash": pixel_hash(rgb),
+        }
+        return row | (self._repair(name, rgb) if changes else {})
+
+    def _repair(self, name, rgb):
+        path = self._repaired_path(name)
+        content = io.BytesIO()
+        rgb.resize(self.image_size[::-1], Image.Resampling.LANCZOS).save(content, "JPEG", quality=95)
+        with files.write_atomically(path) as temporary:
+            temporary.write_bytes(content.getvalue())
+        return {"repaired_path": str(path), "repaired_sha256": hashlib.sha256(content.getvalue()).hexdigest()}
+
+    def _still_repaired(self, name, known):
+        if known["verdict"] != "repaired":
+            return True
+        path = self._repaired_path(name)
+        return known["repaired_path"] == str(path) and path.exists() and files.sha256(path) == known["repaired_sha256"]
+
+    def _repaired_path(self, name):
+        # 123.png and 123.jpg may both need repair, so the suffix is replaced by nothing but itself.
+        return self.repaired_dir / (name if name.endswith(".jpg") else f"{name}.jpg")
+
+
+def imdb_id_of(name):
+    """The id that a poster's file name says, as text without "tt" and leading zeros; "" if the name is no id."""
+    match = re.fullmatch(r"(?:tt)?0*([0-9]{1,15})", os.path.splitext(name)[0])
+    return match[1] if match else ""
+
+
+def pixel_hash(rgb):
+    """A hash (32 hexadecimal digits) of a picture's pixels and size, the same for equal pictures in any file format."""
+    hashed = hashlib.blake2b(digest_size=16, key=repr(rgb.size).encode())
+    for top in range(0, rgb.height, 512):  # In strips, as `tobytes` copies.
+        hashed.update(rgb.crop((0, top, rgb.width, min(top + 512, rgb.height))).tobytes())
+    return hashed.hexdigest()

@@ -1,0 +1,136 @@
+"""Saved model + any picture -> ranked genres."""
+
+import dataclasses
+import pathlib
+
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+
+from poster_cnn import pictures
+from poster_cnn.files import write_atomically
+from poster_cnn.saved_models import load_model
+
+
+@dataclasses.dataclass(frozen=True)
+class Prediction:
+    """What a model says of one picture.
+
+    Attributes:
+        path: The picture's file.
+        class_names: Genres, most probable first.
+        probabilities: Their probabilities, 0..1, in the same order.
+    """
+
+    path: str
+    class_names: tuple
+    probabilities: tuple
+
+    def __str__(self):
+        lines = [str(self.path)]
+        width = max(map(len, self.class_names))
+        for name, probability in zip(self.class_names, self.probabilities, strict=True):
+            lines.append(f"  {name:<{width}}  {probability:6.1%}  {'█' * round(30 * probability)}")
+        return "\n".join(lines)
+
+    def to_dict(self):
+        """For JSON: the path, and the genres with their probabilities, most probable first."""
+        return {"path": str(self.path), "genres": dict(zip(self.class_names, self.probabilities, strict=True))}
+
+
+def predict(model_path, image_paths, *, batch_size=32):
+    """Predicts the genres of any pictures: JPEG, PNG, WebP, grey, CMYK, rotated by EXIF, of any size.
+
+    Args:
+        model_path: A `.keras` file saved by poster_cnn, or the run folder that holds it.
+        image_paths: Paths of the pictures.
+        batch_size: Pictures at a time. Defaults to 32.
+
+    Returns:
+        `(predictions, broken)`: a list of `Prediction` in the order given, and a dict of path -> reason for the
+        pictures that cannot be read; one broken picture does not stop the others.
+
+    Raises:
+        FileNotFoundError, ValueError: If the model cannot be loaded; see `saved_models.load_model`.
+
+    Example:
+
+    >>> predictions, broken = predict("runs/first", ["poster.jpg"])
+    >>> print(predictions[0])
+    """
+    model, about = load_model(model_path)
+    class_names = tuple(about["class_names"])
+    predictions, broken = [], {}
+    for start in range(0, len(image_paths), batch_size):
+        good, images = [], []
+        for path in image_paths[start : start + batch_size]:
+            try:
+                images.append(read_image(path, model.input_shape[1:3], about["interpolation"]))
+                good.append(path)
+            except (OSError, pictures.RefusedPicture) as error:
+                broken[str(path)] = _reason(error)
+        if good:
+            for path, row in zip(good, model.predict_on_batch(np.stack(images)), strict=True):
+                order = np.argsort(-row, kind="stable")
+                ranked = tuple(class_names[i] for i in order)
+                predictions.append(Prediction(str(path), ranked, tuple(float(row[i]) for i in order)))
+    return predictions, broken
+
+
+def read_image(path, image_size, interpolation="bilinear"):
+    """Reads any picture as training read the posters.
+
+    Args:
+        path: Picture file.
+        image_size: `(height, width)` of the model's input.
+        interpolation: As in training. Defaults to `"bilinear"`.
+
+    Returns:
+        float32 array `(height, width, 3)`, 0..255.
+
+    Raises:
+        pictures.RefusedPicture: If it is no picture, or broken.
+        OSError: If the file cannot be read.
+    """
+    image = np.asarray(open_picture(path))
+    resized = tf.image.resize(image, image_size, method=interpolation, antialias=True)
+    return np.clip(np.round(resized.numpy()), 0, 255).astype("float32")
+
+
+def open_picture(path):
+    """Any picture file as an upright RGB `PIL.Image.Image`; raises as `read_image`."""
+    return pictures.read_rgb(pathlib.Path(path).read_bytes())
+
+
+def as_table(predictions, class_names):
+    """Predictions as a DataFrame, a row a picture: `picture` (the file's name), then a column for each genre."""
+    rows = [
+        dict(zip(p.class_names, p.probabilities, strict=True)) | {"picture": pathlib.Path(p.path).name}
+        for p in predictions
+    ]
+    return pd.DataFrame(rows, columns=["picture", *class_names])
+
+
+def draw_cards(predictions, path):
+    """Draws predictions as cards, each picture beside its ranked genres (paper 1, Figs. 6–19), and saves them as a PNG.
+
+    Args:
+        predictions: List of `Prediction`.
+        path: PNG file to write.
+    """
+    from poster_cnn import figures
+
+    class_names = sorted(predictions[0].class_names)
+    table = as_table(predictions, class_names)
+    figure = figures.prediction_cards(
+        [open_picture(prediction.path) for prediction in predictions],
+        table[class_names].to_numpy(),
+        class_names,
+        titles=list(table["picture"]),
+    )
+    with write_atomically(path) as temporary:
+        figure.savefig(temporary, format="png", bbox_inches="tight", dpi=200)
+
+
+def _reason(error):
+    return error.strerror if isinstance(error, OSError) and error.strerror else str(error)

@@ -1,0 +1,110 @@
+"""Runs the notebooks top to bottom and gathers what they show in one report."""
+
+import os
+import pathlib
+import time
+
+import nbclient
+import nbformat
+
+from poster_cnn.files import write_atomically
+from poster_cnn.report import write_report
+from poster_cnn.settings import load_settings
+
+_TIMEOUT = {"quick": 1800, "results": 600, "paper": None}  # seconds a cell
+
+
+def reproduce(*, preset=None, data=None, out=None, only=None):
+    """Runs the numbered notebooks, and leaves executed notebooks, figures, tables and `report.html`.
+
+    Args:
+        preset: As `settings.load_settings`.
+        data: As `settings.load_settings`.
+        out: As `settings.load_settings`.
+        only: Start of the names of the notebooks to run, such as `"02"`; several separated by commas. Defaults to
+            `None`: all.
+
+    Returns:
+        dict: notebook name -> error text, for those that failed. Empty if all went well.
+
+    Raises:
+        ValueError: If the preset or the notebook is unknown.
+        FileNotFoundError: If the data folder lacks what is needed.
+    """
+    settings = load_settings(preset=preset, data=data, out=out)
+    notebooks = find_notebooks(settings.repository / "notebooks", only)
+    environment = {
+        "POSTER_CNN_PRESET": settings.preset,
+        "POSTER_CNN_DATA": str(settings.data or ""),
+        "POSTER_CNN_OUT": str(settings.out),
+        "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "3"),
+    }
+    print(f"preset {settings.preset}, data {settings.data or 'committed results'}", flush=True)
+    executed_dir, failed = settings.out / "notebooks", {}
+    for number, path in enumerate(notebooks, start=1):
+        print(f"[{number}/{len(notebooks)}] {path.stem} … ", end="", flush=True)
+        started = time.monotonic()
+        error = run_notebook(path, executed_dir / path.name, environment, _TIMEOUT[settings.preset])
+        print(f"{'failed' if error else 'done'} in {time.monotonic() - started:.0f} s", flush=True)
+        if error:
+            failed[path.stem] = error
+    report = write_report([executed_dir / path.name for path in notebooks], settings.out / "report.html", settings)
+    for name, folder in (
+        ("notebooks", executed_dir),
+        ("figures", settings.out / "figures"),
+        ("tables", settings.out / "tables"),
+    ):
+        if folder.is_dir():
+            print(f"{name:<10} {folder}")
+    print(f"{'report':<10} {report}")
+    return failed
+
+
+def find_notebooks(folder, only=None):
+    """The numbered notebooks of a folder, all or those whose names start as asked.
+
+    Raises:
+        ValueError: If a name asked for matches none.
+    """
+    notebooks = sorted(pathlib.Path(folder).glob("[0-9][0-9]_*.ipynb"))
+    if not only:
+        return notebooks
+    chosen = []
+    for start in str(only).split(","):
+        matching = [path for path in notebooks if path.stem.startswith(start.strip().removesuffix(".ipynb"))]
+        if not matching or not start.strip():
+            names = ", ".join(path.stem for path in notebooks)
+            raise ValueError(f"Unknown notebook. Expected one of {names}. Received: only={only!r}")
+        chosen += [path for path in matching if path not in chosen]
+    return chosen
+
+
+def run_notebook(path, executed_path, environment, timeout=None):
+    """Executes one notebook in a kernel of its own and saves it with its outputs, also when a cell fails.
+
+    Args:
+        path: The notebook; it is not changed.
+        executed_path: Where the executed copy goes.
+        environment: Further environment variables of the kernel.
+        timeout: Longest time of a cell in seconds. Defaults to `None`: no limit.
+
+    Returns:
+        `None`, or the error text of the cell that failed.
+    """
+    notebook = nbformat.read(path, as_version=4)
+    client = nbclient.NotebookClient(
+        notebook, timeout=timeout, kernel_name="python3", resources={"metadata": {"path": str(path.parent)}}
+    )
+    error = None
+    log = executed_path.with_suffix(".log")
+    log.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with log.open("w") as stderr:  # what the kernel itself says, beside what the cells print
+            client.execute(env=os.environ | environment, stderr=stderr)
+    except nbclient.exceptions.CellExecutionError as failure:
+        error = f"{failure.ename}: {failure.evalue}"
+    except (nbclient.exceptions.CellTimeoutError, nbclient.exceptions.DeadKernelError) as failure:
+        error = f"{type(failure).__name__}: {failure}"
+    with write_atomically(executed_path) as temporary:
+        nbformat.write(notebook, temporary)
+    return error

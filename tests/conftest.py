@@ -1,0 +1,129 @@
+"""What all tests share: a tiny data folder whose posters' colors tell the genre, one finished run, clean surroundings."""
+
+import os
+import random
+import subprocess
+import sys
+import time
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ["MPLBACKEND"] = "Agg"
+
+import hypothesis  # noqa: E402
+import numpy as np  # noqa: E402
+import pytest  # noqa: E402
+from PIL import Image, ImageDraw  # noqa: E402
+
+GENRE_COLORS = {
+    "Horror": (120, 20, 20),
+    "Romance": (240, 150, 180),
+    "Action": (40, 90, 200),
+    "Documentary": (90, 160, 90),
+}
+
+# The same examples each time, so that a green run stays green; no deadline, as machines differ.
+hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None, max_examples=40)
+hypothesis.settings.load_profile("repeatable")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory):
+    """Keeps the tests, and the processes they start, out of the user's cache folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("POSTER_CNN_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _seeds_and_figures():
+    """Seeds every random generator already imported, and closes what a test has drawn."""
+    random.seed(0)
+    np.random.seed(0)
+    if "keras" in sys.modules:
+        sys.modules["keras"].utils.set_random_seed(0)
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
+
+
+def draw_poster(genres, seed):
+    """A 182×268 poster: a band in the color of each genre, with blots and noise that say nothing."""
+    rng = np.random.default_rng(seed)
+    image = Image.new("RGB", (182, 268))
+    draw = ImageDraw.Draw(image)
+    colors = [GENRE_COLORS[genre] for genre in genres if genre in GENRE_COLORS]
+    for number, color in enumerate(colors):
+        draw.rectangle([0, 268 * number // len(colors), 182, 268 * (number + 1) // len(colors)], fill=color)
+    for x, y, size in zip(rng.integers(0, 150, 6), rng.integers(0, 230, 6), rng.integers(5, 30, 6), strict=True):
+        draw.ellipse([int(x), int(y), int(x + size), int(y + size)], fill=tuple(rng.integers(0, 256, 3).tolist()))
+    noisy = np.asarray(image, dtype="int64") + rng.integers(-20, 21, (268, 182, 1))
+    return Image.fromarray(noisy.clip(0, 255).astype("uint8"))
+
+
+def write_data_folder(folder, num_movies=60):
+    """Writes `MovieGenre.csv` and `posters/`: ids in a row from 1001, three years, one or two of the four genres."""
+    (folder / "posters").mkdir(parents=True)
+    rows = ["imdbId,Imdb Link,Title,IMDB Score,Genre,Poster"]
+    for number in range(num_movies):
+        genres = [list(GENRE_COLORS)[number % 4], [*GENRE_COLORS, "Drama", "Drama", "Drama"][number * 5 % 7]]
+        genres = sorted(set(genres))
+        imdb_id, year = 1001 + number, 2015 + number % 3
+        rows.append(
+            f"{imdb_id},http://x/tt{imdb_id},Movie {number} ({year}),6.5,{'|'.join(genres)},https://x/{imdb_id}"
+        )
+        draw_poster(genres, seed=number).save(folder / "posters" / f"{imdb_id}.jpg", quality=90)
+    (folder / "MovieGenre.csv").write_text("\n".join(rows) + "\n", encoding="iso-8859-1")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def data_folder(tmp_path_factory):
+    """Path of a data folder with 60 movies of paper 1's four genres."""
+    return write_data_folder(tmp_path_factory.mktemp("data") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def tiny_config():
+    """A `TrainingConfig` that learns the colors of `data_folder` in about two seconds."""
+    from poster_cnn.config import TrainingConfig
+
+    return TrainingConfig(
+        class_names=tuple(GENRE_COLORS),
+        split="imdb_id",
+        allow_leak=True,
+        ratio=26,
+        model_args={"filters": (8, 8, 8, 16), "dense_units": (32, 16), "dropout": 0.1},
+        learning_rate=3e-3,
+        batch_size=8,
+        epochs=10,
+    )
+
+
+@pytest.fixture(scope="session")
+def finished_run(tmp_path_factory, data_folder, tiny_config):
+    """Path of the run folder of `tiny_config`, trained without interruption."""
+    from poster_cnn import training
+
+    run_dir = tmp_path_factory.mktemp("runs") / "finished"
+    training.train(tiny_config, data_folder, run_dir, progress=False)
+    return run_dir
+
+
+@pytest.fixture
+def run_and_kill():
+    """Function: runs a Python script with arguments, and kills it (SIGKILL) a random moment after `when()` is true."""
+
+    def run(script, *arguments, when, seconds=120):
+        process = subprocess.Popen([sys.executable, "-c", script, *map(str, arguments)])
+        try:
+            deadline = time.monotonic() + seconds
+            while not when():
+                assert process.poll() is None, "the script ended by itself"
+                assert time.monotonic() < deadline, f"nothing happened in {seconds} s"
+                time.sleep(0.01)
+            time.sleep(random.SystemRandom().uniform(0, 0.3))
+        finally:
+            process.kill()
+            process.wait()
+
+    return run

@@ -1,0 +1,63 @@
+"""Predictions without a network: exactly what their names say."""
+
+import numpy as np
+import pytest
+
+from poster_cnn import baselines, metrics
+
+#              Horror Romance Action
+LABELS = np.array([[1, 1, 0], [1, 0, 0], [0, 1, 0], [0, 1, 1], [0, 0, 1]], dtype="float32")
+
+
+def test_majority_class_counts_first_genres():
+    # Romance is the most frequent genre (3 of 5), but as first genre Horror and Romance are even: the first wins.
+    prediction = baselines.majority_class(LABELS, num_movies=4)
+    assert prediction.tolist() == [[1, 0, 0]] * 4
+    assert baselines.majority_class(LABELS[1:], num_movies=1).tolist() == [[0, 1, 0]]
+
+
+def test_no_constant_prediction_beats_the_majority_class_on_first_label_accuracy():
+    labels = (np.random.default_rng(0).random((200, 4)) < [0.3, 0.5, 0.2, 0.4]).astype("float32")
+    best = metrics.first_label_accuracy(labels, baselines.majority_class(labels, 200))
+    for column in range(4):
+        assert metrics.first_label_accuracy(labels, np.tile(np.eye(4)[column], (200, 1))) <= best
+
+
+def test_label_prior_is_each_genres_share():
+    prediction = baselines.label_prior(LABELS, num_movies=2)
+    assert prediction.dtype == "float32"
+    assert prediction.tolist() == [pytest.approx([0.4, 0.6, 0.4])] * 2
+
+
+def test_color_histograms_by_hand():
+    image = np.zeros((9, 4, 3), dtype="uint8")  # black, but a red top and a half blue bottom
+    image[:3, :, 0] = 255
+    image[6:, :2, 2] = 130
+    histograms = baselines.color_histograms(image[None])
+    assert (histograms.shape, histograms.dtype) == ((1, 3 * 3 * 8), "float32")
+    top, middle, bottom = histograms.reshape(3, 8, 3)  # band, bin, channel
+    assert top[:, 0].tolist() == [0, 0, 0, 0, 0, 0, 0, 1]  # red is full
+    assert middle.tolist() == [[1, 1, 1]] + [[0, 0, 0]] * 7  # all black
+    assert bottom[:, 2].tolist() == [0.5, 0, 0, 0, 0.5, 0, 0, 0]  # 130 is in the fifth bin of 32 levels
+    assert np.allclose(histograms.reshape(1, 3, 8, 3).sum(axis=2), 1)
+
+
+def test_bands_and_bins_can_be_chosen():
+    images = np.random.default_rng(0).integers(0, 256, (5, 20, 10, 3)).astype("uint8")
+    assert baselines.color_histograms(images, num_bands=2, num_bins=4).shape == (5, 2 * 3 * 4)
+    with pytest.raises(ValueError, match="divisor of 256, 2 or more. Received: num_bins=10"):
+        baselines.color_histograms(images, num_bins=10)
+
+
+def test_color_histogram_learns_colors_and_nothing_from_noise():
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (120, 12, 8, 3)).astype("uint8")
+    labels = (rng.random((120, 2)) < 0.5).astype("float32")
+    images[labels[:, 0] == 1, :4, :, 0] //= 2  # the first genre has less red at the top; the second shows in no way
+    histograms = baselines.color_histograms(images)
+    classifier = baselines.fit_color_histogram(histograms[:80], labels[:80])
+    probabilities = classifier.predict_proba(histograms[80:])
+    assert probabilities.shape == (40, 2)
+    right = (probabilities > 0.5) == labels[80:]
+    assert right[:, 0].mean() > 0.95
+    assert right[:, 1].mean() < 0.75

@@ -1,0 +1,64 @@
+"""The terminal: each command as a user types it; errors are one line that names what was looked for."""
+
+import json
+
+import pandas as pd
+import pytest
+from PIL import Image
+
+from poster_cnn.cli import main
+
+
+def test_train_evaluate_predict(data_folder, tmp_path, capsys):
+    run = str(tmp_path / "run")
+    train = ["train", "--data", str(data_folder), "--out", run, "--genres", "Horror,Romance", "--head", "sigmoid"]
+    assert main([*train, "--ratio", "26", "--epochs", "1", "--learning-rate", "1e-3"]) == 0
+    assert "average_precision" in capsys.readouterr().out
+    assert main(["evaluate", run, "--data", str(data_folder), "--json"]) == 0
+    assert set(json.loads(capsys.readouterr().out)["genres"]) == {"Horror", "Romance"}
+    poster, card = str(data_folder / "posters" / "1001.jpg"), tmp_path / "card.png"
+    assert main(["predict", run, poster, "--card", str(card), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["path"] == poster
+    assert Image.open(card).format == "PNG"
+
+
+def test_a_broken_picture_gives_one_line_and_status_1(finished_run, data_folder, tmp_path, capsys):
+    (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff no picture")
+    poster = str(data_folder / "posters" / "1002.jpg")
+    assert main(["predict", str(finished_run), str(tmp_path / "broken.jpg"), poster]) == 1
+    printed = capsys.readouterr()
+    assert poster in printed.out
+    assert printed.err.count("\n") == 1 and "broken.jpg" in printed.err
+
+
+def test_sweep_writes_tidy_results(data_folder, tmp_path, capsys):
+    experiment = tmp_path / "rates.py"
+    experiment.write_text(
+        "from poster_cnn.config import TrainingConfig\n"
+        "config = TrainingConfig(class_names=('Horror', 'Romance'), ratio=26, epochs=1)\n"
+        "grid = {'learning_rate': (1e-3, 1e-4)}\n"
+    )
+    arguments = ["sweep", str(experiment), "--data", str(data_folder), "--out", str(tmp_path / "runs")]
+    assert main(arguments) == 0
+    assert "2 cells finished, 0 failed" in capsys.readouterr().out
+    assert pd.read_csv(tmp_path / "runs" / "results.csv")["learning_rate"].tolist() == [1e-3, 1e-4]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["reproduce", "--preset", "fast"], "preset='fast'"),
+        (["reproduce", "--preset", "results", "--only", "99"], "01_dataset"),
+        (["reproduce", "--data", "no/such/folder"], "no/such/folder"),
+        (["sweep", "absent.py", "--out", "x"], "absent.py"),
+        (["predict", "absent.keras", "x.jpg"], "absent.keras"),
+        (["train", "--data", "absent", "--out", "x", "--genres", "Horror,Romance"], "absent"),
+        (["train", "--data", "DATA", "--out", "OUT", "--genres", "Horror,Western"], "Western"),
+    ],
+)
+def test_errors_are_one_line(arguments, message, data_folder, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("POSTER_CNN_OUT", str(tmp_path))
+    places = {"DATA": str(data_folder), "OUT": str(tmp_path / "run"), "x": str(tmp_path / "x")}
+    assert main([places.get(argument, argument) for argument in arguments]) == 1
+    error = capsys.readouterr().err
+    assert message in error and error.startswith("poster-cnn: ") and error.count("\n") == 1

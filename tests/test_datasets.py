@@ -1,0 +1,283 @@
+"""Data folders and pipelines: the right pixels in the right order, decoded once, broken files named in time."""
+
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from poster_cnn import datasets, ingest, training_data
+from poster_cnn.data_folder import find_data_folder
+from poster_cnn.table import encode_genres, load_movie_table
+
+NAMES = ("Horror", "Romance", "Action", "Documentary")
+
+
+@pytest.fixture
+def table(data_folder):
+    return load_movie_table(data_folder / "MovieGenre.csv", posters_dir=data_folder / "posters")
+
+
+@pytest.fixture
+def own_folder(data_folder, tmp_path):
+    """A copy of the data folder that a test may spoil."""
+    return shutil.copytree(data_folder, tmp_path / "data")
+
+
+def pixels(path, size=None, resampling=Image.Resampling.BILINEAR):
+    """A poster as Pillow reads and shrinks it, int64 `(height, width, 3)`."""
+    with Image.open(path) as image:
+        image = image.convert("RGB")
+        return np.asarray(image.resize((size[1], size[0]), resampling) if size else image).astype("int64")
+
+
+def collected(dataset):
+    """All images and labels of a batched dataset."""
+    images, labels = zip(*dataset.as_numpy_iterator(), strict=True)
+    return np.concatenate(images), np.concatenate(labels)
+
+
+# --- sizes and pixels ---
+
+
+@pytest.mark.parametrize(
+    ("ratio", "size"),
+    [(30, (80, 55)), (40, (107, 73)), (50, (134, 91)), (60, (161, 109)), (70, (188, 127)), (100, (268, 182))],
+)
+def test_shrunk_size_is_that_of_table_1(ratio, size):
+    assert datasets.shrunk_size(ratio) == size
+
+
+@pytest.mark.parametrize("ratio", [0, -30, 101])
+def test_shrunk_size_wants_a_percentage(ratio):
+    with pytest.raises(ValueError, match=f"Received: ratio={ratio}"):
+        datasets.shrunk_size(ratio)
+
+
+def test_batches_of_floats_from_0_to_255_in_table_order(table):
+    dataset = datasets.poster_dataset(table, NAMES, image_size=(80, 55), batch_size=16)
+    images, labels = next(iter(dataset))
+    assert (images.dtype, images.shape, labels.dtype, labels.shape) == ("float32", (16, 80, 55, 3), "float32", (16, 4))
+    images, labels = collected(dataset)
+    assert len(images) == len(table) == 60  # the last batch is smaller, not lost
+    assert labels.tolist() == encode_genres(table, NAMES).tolist()
+    assert images.min() >= 0 and images.max() <= 255 and images.max() > 200
+    assert (images == images.round()).all()
+
+
+def test_full_size_posters_are_pillows_to_the_bit(table):
+    images, _ = collected(datasets.poster_dataset(table, NAMES, image_size=(268, 182)))
+    for image, path in zip(images, table["poster_path"], strict=True):
+        assert (image == pixels(path)).all()
+
+
+@pytest.mark.parametrize("ratio", [30, 40, 50, 60, 70])
+def test_shrunk_posters_are_within_one_level_of_pillows(table, ratio):
+    size = datasets.shrunk_size(ratio)
+    images, _ = collected(datasets.poster_dataset(table[:12], NAMES, image_size=size))
+    for image, path in zip(images, table["poster_path"][:12], strict=True):
+        assert abs(image - pixels(path, size)).max() <= 1
+
+
+def test_without_antialias_the_picture_is_another(table):
+    (image,), _ = collected(datasets.poster_dataset(table[:1], NAMES, image_size=(80, 55), antialias=False))
+    assert abs(image - pixels(table["poster_path"][0], (80, 55))).max() > 10
+
+
+def test_lanczos_is_pillows_too(table):
+    (image,), _ = collected(datasets.poster_dataset(table[:1], NAMES, image_size=(80, 55), interpolation="lanczos3"))
+    assert abs(image - pixels(table["poster_path"][0], (80, 55), Image.Resampling.LANCZOS)).max() <= 2
+    assert abs(image - pixels(table["poster_path"][0], (80, 55))).max() > 2
+
+
+def test_unknown_interpolation(table):
+    with pytest.raises(ValueError, match="`interpolation` must be one of .*Received: interpolation='lancsoz'"):
+        datasets.poster_dataset(table, NAMES, image_size=(80, 55), interpolation="lancsoz")
+
+
+# --- order ---
+
+
+@pytest.fixture
+def numbers():
+    """Stands for decoded posters: twenty images of one pixel, the number of the image."""
+    images = np.arange(20, dtype="uint8").reshape(20, 1, 1, 1)
+    return tf.data.Dataset.from_tensor_slices((images, np.arange(20, dtype="float32")[:, None])).cache()
+
+
+def order(dataset):
+    images, labels = collected(dataset)
+    assert images.ravel().tolist() == labels.ravel().tolist()  # a poster keeps its labels
+    return labels.ravel().astype(int).tolist()
+
+
+def test_an_epochs_order_depends_on_seed_and_epoch(numbers):
+    def epoch(seed, number):
+        return order(datasets.epoch_batches(numbers, 20, 8, seed, number))
+
+    assert sorted(epoch(0, 0)) == list(range(20))
+    assert epoch(3, 5) == epoch(3, 5)
+    orders = [tuple(epoch(seed, number)) for seed in range(3) for number in range(3)]
+    assert len(set(orders)) == 9
+
+
+def test_shuffling_is_repeatable_with_a_seed_and_new_in_each_epoch(table):
+    def two_epochs(seed):
+        dataset = datasets.poster_dataset(table, ["Horror", "Drama"], image_size=(8, 8), shuffle=True, seed=seed)
+        return [collected(dataset)[0].sum(axis=(1, 2, 3)).tolist() for _ in range(2)]
+
+    first, second = two_epochs(seed=1)
+    assert first != second and sorted(first) == sorted(second)
+    assert [first, second] == two_epochs(seed=1)
+    assert [first, second] != two_epochs(seed=2)
+
+
+# --- decoded once, checked first ---
+
+
+def test_posters_are_decoded_once(table, own_folder):
+    table = load_movie_table(own_folder / "MovieGenre.csv", posters_dir=own_folder / "posters")
+    cached = datasets.poster_dataset(table, NAMES, image_size=(80, 55))
+    uncached = datasets.poster_dataset(table, NAMES, image_size=(80, 55), cache=False)
+    before = collected(cached)[0]
+    shutil.rmtree(own_folder / "posters")
+    assert (collected(cached)[0] == before).all()
+    with pytest.raises(tf.errors.NotFoundError):
+        collected(uncached)
+
+
+def test_autotune_is_off(table):
+    assert datasets.poster_dataset(table, NAMES, image_size=(8, 8)).options().autotune.enabled is False
+
+
+@pytest.mark.parametrize("spoil", ["truncated", "web page", "WebP"])
+def test_a_broken_poster_is_named_before_training(own_folder, spoil):
+    table = load_movie_table(own_folder / "MovieGenre.csv", posters_dir=own_folder / "posters")
+    path = own_folder / "posters" / "1007.jpg"
+    if spoil == "truncated":
+        path.write_bytes(path.read_bytes()[:-3000])
+    elif spoil == "web page":
+        path.write_text("<html>404</html>")
+    else:
+        Image.open(path).save(path, format="WebP")
+    with pytest.raises(ValueError, match="(?s)cannot be read as they are.*check_posters.*1007.jpg"):
+        datasets.poster_dataset(table, NAMES, image_size=(80, 55))
+    table, _ = ingest.check_posters(table)
+    images, _ = collected(datasets.poster_dataset(table, NAMES, image_size=(80, 55)))
+    assert len(images) == (60 if spoil == "WebP" else 59)
+
+
+def test_movies_without_a_poster_are_named(data_folder):
+    table = load_movie_table(data_folder / "MovieGenre.csv")
+    with pytest.raises(ValueError, match="60 movies have no poster file, such as .*Movie 0 .*`posters_dir`"):
+        datasets.poster_dataset(table, NAMES, image_size=(80, 55))
+
+
+# --- data folders ---
+
+
+def test_a_data_folder_and_what_may_be_in_it(tmp_path):
+    for name in ("posters", "everyday", "trailers"):
+        (tmp_path / name).mkdir()
+    for name in ("MovieGenre.csv", "movie_metadata.csv", "glove.6B.50d.txt", "net.weights.h5"):
+        (tmp_path / name).touch()
+    folder = find_data_folder(tmp_path)
+    found = (folder.csv, folder.posters, folder.metadata, folder.glove, folder.trailers, folder.everyday)
+    assert [path.name for path in found] == [
+        "MovieGenre.csv",
+        "posters",
+        "movie_metadata.csv",
+        "glove.6B.50d.txt",
+        "trailers",
+        "everyday",
+    ]
+    assert folder.weights == {"net.weights.h5": tmp_path / "net.weights.h5"}
+
+
+def test_kaggles_own_folder_name(tmp_path):
+    (tmp_path / "SampleMoviePosters").mkdir()
+    (tmp_path / "MovieGenre.csv").touch()
+    folder = find_data_folder(tmp_path)
+    assert folder.posters.name == "SampleMoviePosters"
+    assert (folder.metadata, folder.glove, folder.trailers, folder.everyday, folder.weights) == (None,) * 4 + ({},)
+
+
+@pytest.mark.parametrize(
+    ("content", "looked_for"),
+    [
+        (None, "Looked for the folder"),
+        ([], "Looked for MovieGenre.csv"),
+        (["MovieGenre.csv"], "folders posters/ and S"),
+    ],
+)
+def test_a_folder_without_the_needed_files(tmp_path, content, looked_for):
+    root = tmp_path / "data"
+    if content is not None:
+        root.mkdir()
+        for name in content:
+            (root / name).touch()
+    with pytest.raises(FileNotFoundError, match=looked_for):
+        find_data_folder(root)
+
+
+# --- the data of a run ---
+
+
+def test_training_data_sets_broken_posters_aside_and_says_so(own_folder, tiny_config):
+    (own_folder / "posters" / "1007.jpg").write_text("<html>404</html>")
+    data = training_data.load_training_data(tiny_config, own_folder)
+    assert len(data.table) == 59 and 1007 not in set(data.table["imdb_id"])
+    assert "1007.jpg" in data.report and "rows read" in data.report
+    assert data.images("test").shape == (data.count("test"), 70, 47, 3)
+    assert data.images("test").dtype == "uint8"
+
+
+def test_the_fingerprint_changes_with_the_data_and_with_nothing_else(own_folder, tiny_config):
+    def fingerprint(config=tiny_config):
+        return training_data.load_training_data(config, own_folder).fingerprint
+
+    before = fingerprint()
+    assert fingerprint(tiny_config.replace(learning_rate=1e-5, ratio=40, seed=3)) == before
+    assert fingerprint(tiny_config.replace(split="leak_free")) != before
+    path = own_folder / "posters" / "1007.jpg"
+    Image.open(path).transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(path)
+    assert fingerprint() != before
+
+
+def test_baselines_know_the_training_labels_alone(data_folder, tiny_config):
+    data = training_data.load_training_data(tiny_config, data_folder)
+    predictions = data.baseline_predictions()
+    assert list(predictions) == ["majority", "label_prior", "color_histogram"]
+    assert {name: array.shape for name, array in predictions.items()} == dict.fromkeys(
+        predictions, (data.count("test"), 4)
+    )
+    assert np.allclose(predictions["label_prior"][0], data.labels("train").mean(axis=0))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"class_names": ("Horror", "Western")}, "No movie with a poster has the genre.*Western"),
+        ({"class_names": ("Horror", "Telenovela")}, "No movie has the genre.*Telenovela. Expected some of"),
+        ({"min_year": 2050}, "(?s)No movie is left.*year before 2050 +60"),
+    ],
+)
+def test_a_config_that_the_folder_cannot_satisfy(data_folder, tiny_config, changes, message):
+    with pytest.raises(ValueError, match=message):
+        training_data.load_training_data(tiny_config.replace(**changes), data_folder)
+
+
+def test_too_few_posters_for_the_split(own_folder, tiny_config):
+    for path in sorted((own_folder / "posters").iterdir())[5:]:
+        path.unlink()
+    with pytest.raises(ValueError, match="Too few posters for the split: validation would be empty. Received: 5"):
+        training_data.load_training_data(tiny_config, own_folder)
+
+
+def test_tables_keep_their_order_in_the_split(data_folder, tiny_config):
+    data = training_data.load_training_data(tiny_config, data_folder)
+    parts = [data.part(part)["imdb_id"] for part in ("train", "validation", "test")]
+    assert sorted(pd.concat(parts)) == list(range(1001, 1061))
+    assert all((data.labels(part) == encode_genres(data.part(part), NAMES)).all() for part in ("train", "test"))

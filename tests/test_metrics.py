@@ -1,0 +1,159 @@
+"""Scores worked out by hand, and the laws they keep."""
+
+import hypothesis
+import hypothesis.extra.numpy as hnp
+import keras
+import numpy as np
+import pytest
+
+from poster_cnn import metrics
+
+#                 Horror Romance Action
+Y_TRUE = np.array([[1, 0, 0], [1, 1, 0], [0, 1, 1], [0, 0, 1]])
+Y_PROB = np.array([[0.8, 0.1, 0.1], [0.3, 0.6, 0.1], [0.1, 0.3, 0.6], [0.5, 0.4, 0.1]])
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("first_label_accuracy", 1 / 4),  # movie 1 alone: 2 and 3 are found by their second genre, 4 is wrong
+        ("hit_at_1", 3 / 4),
+        ("top_n_accuracy", (1 + 1 + 1 + 0) / 4),  # n is the number of the movie's genres
+        ("label_accuracy", (3 + 2 + 2 + 1) / 12),  # predicted at 0.5: Horror; Romance; Action; Horror
+        ("overall_f1", 2 * (3 / 4) * (3 / 6) / (3 / 4 + 3 / 6)),  # 4 predicted, 3 of them right, 6 to be found
+        # Horror: 2 positives at ranks 1 and 3; Romance: 2 at 1 and 3 (0.4 is between); Action: 2 at 1 and among the 0.1s.
+        ("average_precision", ((1 + 2 / 3) / 2 + (1 + 2 / 3) / 2 + (1 + 2 / 4) / 2) / 3),
+    ],
+)
+def test_scores_by_hand(name, expected):
+    assert metrics.BY_NAME[name](Y_TRUE, Y_PROB) == pytest.approx(expected)
+
+
+def test_precision_and_recall_by_hand():
+    assert metrics.overall_precision_recall_f1(Y_TRUE, Y_PROB)[:2] == pytest.approx((3 / 4, 3 / 6))
+    assert metrics.overall_precision_recall_f1(Y_TRUE, Y_PROB, threshold=0.6)[:2] == pytest.approx((1, 3 / 6))
+    assert metrics.overall_precision_recall_f1(Y_TRUE, Y_PROB, threshold=0.9) == (0, 0, 0)  # nothing predicted
+
+
+@pytest.mark.parametrize("name", metrics.BY_NAME)
+def test_a_perfect_prediction_scores_one(name):
+    y_true = np.eye(3)[[0, 1, 2, 1]]
+    assert metrics.BY_NAME[name](y_true, y_true * 0.9) == pytest.approx(1)
+
+
+def test_predicting_nothing_scores_high_on_label_accuracy():
+    one_of_six = np.eye(6)[[0, 1, 2, 3, 4, 5, 0, 3]]
+    assert metrics.label_accuracy(one_of_six, np.zeros_like(one_of_six)) == pytest.approx(5 / 6)  # "83.3%"
+    assert metrics.hit_at_1(one_of_six, np.zeros_like(one_of_six)) == pytest.approx(2 / 8)
+
+
+@pytest.mark.parametrize(
+    ("average", "expected"),
+    [
+        ("macro", ((1 + 2 / 3) / 2 + 1 / 1) / 2),  # the third genre has no movie and is left out
+        ("samples", (1 + 1 + 1 / 3) / 3),  # the last movie has no genre and is left out
+        ("micro", (1 + 2 / 2 + 3 / 7) / 3),  # pairs in order: .9* .8* .7 .4 .35 .3 .2* ...
+    ],
+)
+def test_average_precision_leaves_out_what_has_no_positive(average, expected):
+    y_true = np.array([[1, 0, 0], [0, 1, 0], [1, 0, 0], [0, 0, 0]])
+    y_prob = np.array([[0.9, 0.1, 0.05], [0.15, 0.8, 0.12], [0.2, 0.3, 0.35], [0.7, 0.4, 0.0]])
+    assert metrics.average_precision(y_true, y_prob, average=average) == pytest.approx(expected)
+
+
+LABELS = hnp.arrays(
+    "int8", hnp.array_shapes(min_dims=2, max_dims=2, max_side=8), elements={"min_value": 0, "max_value": 1}
+)
+
+
+@hypothesis.given(LABELS)
+def test_first_label_accuracy_is_what_keras_calls_accuracy(y_true):
+    y_prob = np.random.default_rng(y_true.size).random(y_true.shape)
+    in_keras = keras.metrics.CategoricalAccuracy()
+    in_keras.update_state(y_true, y_prob)
+    assert metrics.first_label_accuracy(y_true, y_prob) == pytest.approx(float(in_keras.result()), abs=1e-6)
+
+
+@hypothesis.given(LABELS)
+def test_first_label_accuracy_never_exceeds_hit_at_1(y_true):
+    hypothesis.assume(y_true.any(axis=1).all())
+    y_prob = np.random.default_rng(y_true.size).random(y_true.shape)
+    assert metrics.first_label_accuracy(y_true, y_prob) <= metrics.hit_at_1(y_true, y_prob)
+
+
+# --- intervals ---
+
+
+def predictions(num_movies, seed=0):
+    """Random labels of 4 genres with predictions that are right more often than not."""
+    rng = np.random.default_rng(seed)
+    y_true = np.eye(4)[rng.integers(4, size=num_movies)]
+    return y_true, (y_true + rng.random((num_movies, 4)) * 1.5).clip(0, 1)
+
+
+@pytest.mark.parametrize("name", metrics.BY_NAME)
+def test_the_interval_holds_the_value_and_is_repeatable(name):
+    metric, (y_true, y_prob) = metrics.BY_NAME[name], predictions(100)
+    low, high = metrics.bootstrap_interval(metric, y_true, y_prob, num_resamples=100)
+    assert low <= metric(y_true, y_prob) <= high and low < high
+    assert (low, high) == metrics.bootstrap_interval(metric, y_true, y_prob, num_resamples=100)
+    assert (low, high) != metrics.bootstrap_interval(metric, y_true, y_prob, num_resamples=100, seed=1)
+
+
+def test_the_interval_narrows_with_the_root_of_the_movies_and_widens_with_the_level():
+    def width(num_movies, level=0.95):
+        low, high = metrics.bootstrap_interval(metrics.hit_at_1, *predictions(num_movies), level=level)
+        return high - low
+
+    assert width(1600) == pytest.approx(width(100) / 4, rel=0.3)
+    assert width(100, level=0.5) < width(100) < width(100, level=0.99)
+
+
+def test_the_interval_is_that_of_the_binomial():
+    y_true, y_prob = predictions(400)
+    value = metrics.hit_at_1(y_true, y_prob)
+    low, high = metrics.bootstrap_interval(metrics.hit_at_1, y_true, y_prob)
+    assert high - low == pytest.approx(2 * 1.96 * (value * (1 - value) / 400) ** 0.5, rel=0.1)
+
+
+def test_score_gives_values_with_intervals():
+    y_true, y_prob = predictions(50)
+    scores = metrics.score(["hit_at_1", "label_accuracy"], y_true, y_prob, num_resamples=50)
+    assert list(scores) == ["hit_at_1", "label_accuracy"]
+    low, high = metrics.bootstrap_interval(metrics.hit_at_1, y_true, y_prob, num_resamples=50)
+    assert scores["hit_at_1"] == {"value": metrics.hit_at_1(y_true, y_prob), "low": low, "high": high}
+    assert metrics.score(["hit_at_1"], y_true, y_prob, num_resamples=0)["hit_at_1"].keys() == {"value"}
+
+
+# --- errors ---
+
+
+@pytest.mark.parametrize("name", metrics.BY_NAME)
+@pytest.mark.parametrize(
+    ("y_true", "y_prob", "message"),
+    [
+        (np.zeros((3, 2)), np.zeros((3, 4)), r"Received: shapes \(3, 2\) and \(3, 4\)"),
+        (np.zeros(3), np.zeros(3), r"Received: shapes \(3,\) and \(3,\)"),
+        (np.zeros((0, 2)), np.zeros((0, 2)), "with a movie at least"),
+        (np.ones((1, 2)), np.array([[0.5, np.nan]]), "must be finite"),
+    ],
+)
+def test_arrays_that_cannot_be_scored(name, y_true, y_prob, message):
+    with pytest.raises(ValueError, match=message):
+        metrics.BY_NAME[name](y_true, y_prob)
+
+
+@pytest.mark.parametrize("name", ["average_precision", "top_n_accuracy"])
+def test_scores_that_need_a_positive(name):
+    with pytest.raises(ValueError, match="needs a positive label"):
+        metrics.BY_NAME[name](np.zeros((3, 2)), np.ones((3, 2)))
+
+
+def test_an_interval_needs_a_positive():
+    with pytest.raises(ValueError, match="needs a positive label"):
+        metrics.bootstrap_interval(metrics.hit_at_1, np.zeros((3, 2)), np.ones((3, 2)))
+
+
+def test_an_unknown_score():
+    with pytest.raises(ValueError, match="Expected one of first_label_accuracy, hit_at_1.*Received: 'accuracy'"):
+        metrics.score(["accuracy"], Y_TRUE, Y_PROB)

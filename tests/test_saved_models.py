@@ -1,0 +1,157 @@
+"""Saved models: they carry their genres, they load safely, and what is not ours is refused."""
+
+import os
+import pickle
+import zipfile
+
+import keras
+import numpy as np
+import pytest
+
+from poster_cnn import models
+from poster_cnn.saved_models import load_model, save_model
+
+NAMES = ["Horror", "Documentary", "Sci-Fi"]
+
+
+@pytest.fixture(scope="module")
+def model():
+    return models.seven_layer_cnn((46, 46, 3), 3, filters=(2, 2, 2, 2), dense_units=(4,))
+
+
+@pytest.fixture(scope="module")
+def saved(model, tmp_path_factory):
+    path = tmp_path_factory.mktemp("saved") / "model.keras"
+    save_model(model, path, class_names=NAMES, interpolation="lanczos3")
+    return path
+
+
+def test_a_saved_model_comes_back_with_its_class_names(model, saved):
+    loaded, about = load_model(saved)
+    assert about == {"class_names": NAMES, "interpolation": "lanczos3"}
+    images = np.random.default_rng(0).integers(0, 256, (2, 46, 46, 3)).astype("float32")
+    assert np.array_equal(loaded.predict(images, verbose=0), model.predict(images, verbose=0))
+    assert os.listdir(saved.parent) == ["model.keras"]  # nothing temporary is left
+
+
+def test_a_run_folder_stands_for_its_model(saved):
+    assert load_model(saved.parent)[1]["class_names"] == NAMES
+
+
+def test_keras_alone_can_load_it_too(saved):
+    assert keras.models.load_model(saved).output_shape == (None, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "class_names", "message"),
+    [
+        ("model.h5", NAMES, r"`path` must end in .keras. Received: path='.*model.h5'"),
+        ("model", NAMES, r"`path` must end in .keras"),
+        (
+            "model.keras",
+            NAMES[:2],
+            r"`class_names` must name the model's 3 outputs. Received: \['Horror', 'Documentary'",
+        ),
+    ],
+)
+def test_save_model_errors(model, tmp_path, name, class_names, message):
+    with pytest.raises(ValueError, match=message):
+        save_model(model, tmp_path / name, class_names=class_names)
+    assert os.listdir(tmp_path) == []
+
+
+class Bomb:
+    """Runs code when unpickled."""
+
+    def __reduce__(self):
+        return os.abort, ()
+
+
+def _pickle(path, model):
+    path.write_bytes(pickle.dumps(Bomb()))
+
+
+def _h5(path, model):
+    model.save(path.with_suffix(".h5"))
+    path.with_suffix(".h5").rename(path)
+
+
+def _other_zip(path, model):
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("readme.txt", "hello")
+
+
+def _not_ours(path, model):
+    model.save(path)
+
+
+def _lambda_layer(path, model):
+    outputs = keras.layers.Lambda(lambda x: x * 2)(model.output)
+    save_model(keras.Model(model.input, outputs), path, class_names=NAMES)
+
+
+def _rewritten(entry, change):
+    """Gives a function that writes one of our files with one entry of it changed, or left out."""
+
+    def write(path, model):
+        save_model(model, path, class_names=NAMES)
+        with zipfile.ZipFile(path) as archive:
+            entries = {name: archive.read(name) for name in archive.namelist()}
+        content = change(entries.pop(entry))
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, data in (entries | ({entry: content} if content is not None else {})).items():
+                archive.writestr(name, data)
+
+    return write
+
+
+def _truncated(path, model):
+    save_model(model, path, class_names=NAMES)
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def _bit_rot(path, model):
+    save_model(model, path, class_names=NAMES)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 255
+    path.write_bytes(content)
+
+
+@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5")
+@pytest.mark.parametrize(
+    ("write", "message"),
+    [
+        (_pickle, "Not a .keras file"),
+        (_h5, "Not a .keras file"),
+        (_truncated, "Not a .keras file"),
+        (_other_zip, "was not saved by poster_cnn"),
+        (_not_ours, "does not say which genres it predicts"),
+        (_rewritten("poster_cnn.json", lambda content: b"[1, 2]"), "was not saved by poster_cnn"),
+        (_rewritten("poster_cnn.json", lambda content: b"{half"), "was not saved by poster_cnn"),
+        (_rewritten("poster_cnn.json", lambda content: b'{"class_names": ["Horror"]}'), "names 1 genres for 3 outputs"),
+        (_rewritten("config.json", lambda content: None), "cannot be loaded: .*config.json"),
+        (_rewritten("model.weights.h5", lambda content: content[:500]), "cannot be loaded"),
+        (_bit_rot, "cannot be loaded"),
+        (_lambda_layer, "cannot be loaded: .*Lambda"),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_what_is_not_ours_or_not_safe_is_refused(model, tmp_path, write, message):
+    path = tmp_path / "model.keras"
+    write(path, model)
+    with pytest.raises(ValueError, match=message):
+        load_model(path)
+
+
+@pytest.mark.parametrize("name", ["model.pkl", "model.h5", "model.zip"])
+def test_only_keras_files_are_opened(saved, tmp_path, name):
+    path = tmp_path / name
+    path.write_bytes(saved.read_bytes())
+    with pytest.raises(ValueError, match="Not a .keras file: .*can run code when loaded and are refused"):
+        load_model(path)
+
+
+def test_no_model_there(tmp_path):
+    for path in (tmp_path, tmp_path / "model.keras"):
+        with pytest.raises(FileNotFoundError, match="Expected a .keras file or a finished run folder.*model.keras"):
+            load_model(path)

@@ -1,0 +1,55 @@
+"""Settings of the notebooks: preset, data folder and output from arguments or the environment."""
+
+import pandas as pd
+import pytest
+
+from poster_cnn import data_folder as data_folders
+from poster_cnn.settings import load_settings
+
+
+def test_environment_and_arguments(data_folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("POSTER_CNN_DATA", str(data_folder))
+    monkeypatch.setenv("POSTER_CNN_PRESET", "paper")
+    monkeypatch.setenv("POSTER_CNN_OUT", str(tmp_path / "out"))
+    settings = load_settings()
+    assert (settings.preset, settings.data, settings.out) == ("paper", data_folder.absolute(), tmp_path / "out")
+    assert load_settings(preset="quick").preset == "quick"
+
+
+def test_an_unknown_preset_is_an_error_that_names_the_known_ones():
+    with pytest.raises(ValueError, match="quick, paper, results.*fast"):
+        load_settings(preset="fast")
+
+
+@pytest.mark.parametrize(
+    ("made", "message"),
+    [([], "MovieGenre.csv"), (["MovieGenre.csv"], "posters/ and SampleMoviePosters/"), (None, "data folder")],
+)
+def test_a_folder_without_the_needed_files_says_what_was_looked_for(tmp_path, made, message):
+    for name in made or []:
+        (tmp_path / name).touch()
+    with pytest.raises(FileNotFoundError, match=message):
+        load_settings(data=tmp_path / "absent" if made is None else tmp_path)
+
+
+def test_a_data_folder_may_hold_kaggles_folder_name_and_extras(tmp_path):
+    for name in ("SampleMoviePosters", "everyday", "trailers"):
+        (tmp_path / name).mkdir()
+    for name in ("MovieGenre.csv", "movie_metadata.csv", "glove.25d.txt", "net.weights.h5"):
+        (tmp_path / name).touch()
+    folder = data_folders.find_data_folder(tmp_path)
+    assert folder.posters.name == "SampleMoviePosters" and folder.glove.name == "glove.25d.txt"
+    assert folder.metadata and folder.everyday and folder.trailers and list(folder.weights) == ["net.weights.h5"]
+
+
+def test_computed_tables_are_written_and_read_back(data_folder, tmp_path):
+    settings = load_settings(preset="quick", data=data_folder, out=tmp_path)
+    frame = settings.computed("counts", lambda: pd.DataFrame({"genre": ["A", ""], "movies": [2, 1]}))
+    assert frame.equals(pd.read_csv(tmp_path / "results" / "counts.csv", keep_default_na=False))
+
+
+def test_tables_are_saved_as_csv_and_markdown(data_folder, tmp_path):
+    settings = load_settings(preset="quick", data=data_folder, out=tmp_path)
+    settings.save_table(pd.DataFrame({"a": [1]}), "small")
+    assert (tmp_path / "tables" / "small.md").read_text().startswith("| a |")
+    assert pd.read_csv(tmp_path / "tables" / "small.csv")["a"].tolist() == [1]

@@ -1,0 +1,244 @@
+"""Splits: paper 1's against its rules written out, the leak-free one against the laws it promises."""
+
+import pathlib
+
+import hypothesis
+import hypothesis.strategies as st
+import numpy as np
+import pandas as pd
+import pytest
+
+from poster_cnn import splits
+from poster_cnn.table import encode_genres, load_movie_table
+
+NAMES = ["Horror", "Romance", "Action", "Documentary", "Drama"]
+REAL_DATA = pathlib.Path(__file__).parents[2] / "shared" / "data"
+
+
+def random_movies(seed, num_movies, years=(1997, 2017)):
+    """Movies in no order, with one to several of five genres of unequal frequency."""
+    rng = np.random.default_rng(seed)
+    labels = rng.random((num_movies, 5)) < [0.5, 0.3, 0.2, 0.1, 0.05]
+    labels[~labels.any(axis=1), 0] = True
+    return pd.DataFrame(
+        {
+            "imdb_id": rng.choice(10 * num_movies, num_movies, replace=False),
+            "year": pd.array(rng.integers(years[0], years[1] + 1, num_movies), dtype="Int64"),
+            "genres": [[name for name, has in zip(NAMES, row, strict=True) if has] for row in labels],
+        },
+        index=rng.permutation(num_movies) + 100,
+    )
+
+
+# --- paper 1 ---
+
+
+def imdb_id_split_step_by_step(table):
+    """Paper 1's rules as its authors' code applies them, movie by movie."""
+    parts = {}
+    for year in sorted(set(table["year"])):
+        of_year = sorted(
+            imdb_id for imdb_id, other in zip(table["imdb_id"], table["year"], strict=True) if other == year
+        )
+        for number, imdb_id in enumerate(of_year, start=1):
+            if imdb_id % 7 == 0:
+                parts[imdb_id] = "test"
+            elif number % 6 == 0:
+                parts[imdb_id] = "validation"
+            else:
+                parts[imdb_id] = "train"
+    return [parts[imdb_id] for imdb_id in table["imdb_id"]]
+
+
+def test_imdb_id_split_by_hand():
+    ids = [14, 1, 2, 3, 4, 5, 6, 8, 9, 10, 11, 12, 13, 21]
+    table = pd.DataFrame({"imdb_id": ids, "year": pd.array([2001] * 13 + [2002], dtype="Int64")})
+    # In order: 1 2 3 4 5 6* 8 9 10 11 12 13* 14; the 6th and the 12th validate, 14 and 21 are multiples of 7.
+    parts = splits.imdb_id_split(table)
+    assert parts[parts == "test"].index.tolist() == [0, 13]
+    assert table["imdb_id"][parts == "validation"].tolist() == [6, 13]
+
+
+@hypothesis.settings(max_examples=25)
+@hypothesis.given(st.integers(0, 10**6), st.integers(1, 120))
+def test_imdb_id_split_follows_the_rules(seed, num_movies):
+    table = random_movies(seed, num_movies, years=(2015, 2017))
+    parts = splits.imdb_id_split(table)
+    assert parts.index.equals(table.index)
+    assert parts.tolist() == imdb_id_split_step_by_step(table)
+
+
+def test_test_movies_count_in_the_numbering():
+    table = pd.DataFrame({"imdb_id": [7, 14, 21, 28, 35, 36], "year": pd.array([2001] * 6, dtype="Int64")})
+    assert splits.imdb_id_split(table).tolist() == ["test"] * 5 + ["validation"]
+
+
+def test_imdb_id_split_needs_years():
+    table = random_movies(0, 10)
+    table.loc[table.index[:3], "year"] = pd.NA
+    with pytest.raises(ValueError, match="3 movies without a year.*missing_year='drop'"):
+        splits.imdb_id_split(table)
+
+
+@pytest.mark.real_data
+@pytest.mark.skipif(not REAL_DATA.is_dir(), reason="the real posters are not there")
+def test_imdb_id_split_of_the_real_posters():
+    table = load_movie_table(
+        REAL_DATA / "MovieGenre.csv",
+        posters_dir=REAL_DATA / "posters",
+        min_year=1997,
+        max_year=2017,
+        genres=NAMES[:4],
+        min_genres=2,
+    )
+    parts = splits.imdb_id_split(table)
+    assert parts.tolist() == imdb_id_split_step_by_step(table)
+    assert (table["imdb_id"][parts == "test"] % 7 == 0).all()
+
+
+# --- the leak-free split ---
+
+FRACTIONS = st.sampled_from([(0.7, 0.1, 0.2), (0.8, 0.2), (0.5, 0.5), (0.6, 0.2, 0.2), (0.34, 0.33, 0.33)])
+
+
+@hypothesis.settings(max_examples=25)
+@hypothesis.given(st.integers(0, 10**6), st.integers(60, 300), FRACTIONS, st.booleans())
+def test_leak_free_split_keeps_its_promises(seed, num_movies, fractions, with_copies):
+    table = random_movies(seed, num_movies)
+    rng = np.random.default_rng(seed)
+    group_of = np.where(rng.random(num_movies) < 0.3, rng.integers(0, num_movies, num_movies), np.arange(num_movies))
+    groups = pd.Series(group_of, index=table.index) if with_copies else None
+    split = splits.leak_free_split(table, NAMES, fractions=fractions, groups=groups, seed=seed)
+
+    parts = ("train", "test") if len(fractions) == 2 else splits.PARTS
+    assert split.index.equals(table.index)
+    assert set(split) == set(parts)  # every movie is in one part, no part is empty
+    if with_copies:
+        assert (split.groupby(groups).nunique() == 1).all()  # no group is torn
+
+    # Shares hold for groups, as these are what is drawn: one movie of each, with the genres of all.
+    unit = table["imdb_id"] if groups is None else groups
+    labels = pd.DataFrame(encode_genres(table, NAMES), index=table.index).groupby(unit).max()
+    part_of = split.groupby(unit).first()
+    for part, fraction in zip(parts, fractions, strict=True):
+        chosen = part_of == part
+        assert (labels[chosen].sum() - fraction * labels.sum()).abs().max() <= 4  # movies, whatever their number
+        assert abs(chosen.sum() - fraction * len(labels)) <= 0.03 * len(labels) + 6  # what that costs in size
+
+
+def worst_deviation(labels, parts):
+    """Largest difference between a genre's share in a part and its share in all movies."""
+    return max(abs(labels[parts == part].mean(axis=0) - labels.mean(axis=0)).max() for part in set(parts))
+
+
+def test_leak_free_split_is_far_closer_than_chance():
+    table = random_movies(seed=0, num_movies=2000)
+    labels, parts = encode_genres(table, NAMES), splits.leak_free_split(table, NAMES).to_numpy()
+    by_chance = [worst_deviation(labels, np.random.default_rng(seed).permutation(parts)) for seed in range(20)]
+    assert worst_deviation(labels, parts) < min(by_chance)
+
+
+def test_copies_of_a_movie_stay_together_without_being_told():
+    table = random_movies(seed=1, num_movies=60)
+    twice = pd.concat([table, table], ignore_index=True)
+    split = splits.leak_free_split(twice, NAMES)
+    assert (split.groupby(twice["imdb_id"]).nunique() == 1).all()
+
+
+def test_the_same_seed_gives_the_same_split_and_another_seed_another():
+    table = random_movies(seed=2, num_movies=100)
+    first, again, other = (splits.leak_free_split(table, NAMES, seed=seed) for seed in (3, 3, 4))
+    assert first.equals(again)
+    assert not first.equals(other)
+
+
+def test_rows_in_another_order_give_the_same_split():
+    table = random_movies(seed=3, num_movies=100)
+    shuffled = table.sample(frac=1, random_state=0)
+    assert splits.leak_free_split(shuffled, NAMES).reindex(table.index).equals(splits.leak_free_split(table, NAMES))
+
+
+def test_a_single_genre_and_movies_without_any_can_be_split():
+    table = random_movies(seed=4, num_movies=100)
+    split = splits.leak_free_split(table, ["Documentary"], fractions=(0.5, 0.5))
+    has = table["genres"].map(lambda genres: "Documentary" in genres)
+    assert abs(has[split == "train"].sum() - has[split == "test"].sum()) <= 1
+
+
+@pytest.mark.parametrize("fractions", [(1.0,), (0.5, 0.4), (0.7, 0.3, 0.0), (1.2, -0.2), (0.25, 0.25, 0.25, 0.25)])
+def test_fractions_must_be_two_or_three_shares(fractions):
+    with pytest.raises(ValueError, match="2 or 3 positive shares that sum to 1. Received: fractions="):
+        splits.leak_free_split(random_movies(0, 20), NAMES, fractions=fractions)
+
+
+def test_too_few_movies_for_a_split():
+    with pytest.raises(ValueError, match="Too few movies for a split into 3 parts. Expected at least 6. Received: 5"):
+        splits.leak_free_split(random_movies(0, 5), NAMES)
+
+
+def test_no_part_is_left_empty_silently():
+    empty = 0
+    for seed in range(30):
+        table = random_movies(seed, 17)
+        try:
+            assert set(splits.leak_free_split(table, NAMES, fractions=(0.9, 0.05, 0.05))) == set(splits.PARTS)
+        except ValueError as error:
+            assert "validation would be empty" in str(error)
+            empty += 1
+    assert empty < 30
+
+
+def test_every_movie_needs_a_group():
+    table = random_movies(0, 20)
+    with pytest.raises(ValueError, match="`groups` must name a group for every movie. Received: 5 without one"):
+        splits.leak_free_split(table, NAMES, groups=pd.Series(range(15), index=table.index[:15]))
+
+
+# --- folds ---
+
+
+@hypothesis.settings(max_examples=15)
+@hypothesis.given(st.integers(0, 10**6), st.integers(50, 200), st.integers(2, 6))
+def test_folds_are_equal_stratified_and_tear_no_group(seed, num_movies, n_splits):
+    table = random_movies(seed, num_movies)
+    folds = splits.leak_free_folds(table, NAMES, n_splits=n_splits, seed=seed)
+    assert folds.index.equals(table.index)
+    assert sorted(set(folds)) == list(range(n_splits))
+    labels = pd.DataFrame(encode_genres(table, NAMES), index=table.index)
+    assert (labels.groupby(folds).sum() - labels.sum() / n_splits).abs().max(axis=None) <= 2
+    assert (folds.value_counts() - num_movies / n_splits).abs().max() <= 0.03 * num_movies + 6
+
+    pairs = pd.Series(np.arange(num_movies) // 2, index=table.index)
+    folds = splits.leak_free_folds(table, NAMES, n_splits=n_splits, groups=pairs, seed=seed)
+    assert (folds.groupby(pairs).nunique() == 1).all()
+
+
+@pytest.mark.parametrize("n_splits", [1, 0, 21])
+def test_the_number_of_folds_must_fit(n_splits):
+    with pytest.raises(ValueError, match=f"2 … 20.*Received: n_splits={n_splits}"):
+        splits.leak_free_folds(random_movies(0, 20), NAMES, n_splits=n_splits)
+
+
+# --- files ---
+
+
+def test_a_saved_split_comes_back_for_the_same_movies_in_any_order(tmp_path):
+    table = random_movies(seed=5, num_movies=40)
+    split = splits.imdb_id_split(table)
+    splits.save_split(table, split, tmp_path / "split.csv")
+    assert (tmp_path / "split.csv").read_text().startswith("imdb_id,part\n")
+    other = table.sample(20, random_state=0).reset_index(drop=True)
+    loaded = splits.load_split(other, tmp_path / "split.csv")
+    expected = dict(zip(table["imdb_id"], split, strict=True))
+    assert loaded.tolist() == [expected[imdb_id] for imdb_id in other["imdb_id"]]
+    assert loaded.index.equals(other.index)
+
+
+def test_a_split_that_lacks_movies_or_columns_is_an_error(tmp_path):
+    table = random_movies(seed=6, num_movies=10)
+    splits.save_split(table[:8], splits.imdb_id_split(table), tmp_path / "split.csv")
+    with pytest.raises(ValueError, match="does not name 2 of the movies, such as"):
+        splits.load_split(table, tmp_path / "split.csv")
+    (tmp_path / "other.csv").write_text("id,part\n1,train\n")
+    with pytest.raises(ValueError, match="needs the columns imdb_id and part"):
+        splits.load_split(table, tmp_path / "other.csv")

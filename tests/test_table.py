@@ -1,0 +1,375 @@
+"""Movie tables as other people made them: every kind of dirt is mended, counted, or named with its cure."""
+
+import json
+import pathlib
+
+import hypothesis
+import hypothesis.strategies as st
+import numpy as np
+import pandas as pd
+import pytest
+
+from poster_cnn.table import encode_genres, genre_cooccurrence, genre_counts, load_movie_table
+
+HEADER = "imdbId,Imdb Link,Title,IMDB Score,Genre,Poster"
+REAL_DATA = pathlib.Path(__file__).parents[2] / "shared" / "data"
+
+
+def row(imdb_id="1", title="Alien (1979)", genres="Horror|Sci-Fi", score="8.5", url="https://x/1"):
+    return f"{imdb_id},http://imdb/tt{imdb_id},{title},{score},{genres},{url}"
+
+
+def load(tmp_path, *rows, header=HEADER, encoding="utf-8", **options):
+    """Loads a table of these rows; gives it with its report."""
+    path = tmp_path / "MovieGenre.csv"
+    path.write_bytes(rows[0] if isinstance(rows[0], bytes) else "\n".join([header, *rows]).encode(encoding))
+    table = load_movie_table(path, **options)
+    return table, table.attrs["report"]
+
+
+def movies(genre_lists):
+    """A movie table with these genres and nothing else of interest."""
+    return pd.DataFrame({"imdb_id": range(1, len(genre_lists) + 1), "genres": pd.Series(genre_lists, dtype=object)})
+
+
+def test_a_clean_table(tmp_path):
+    table, report = load(tmp_path, row(), row("2", "Solaris", "Drama", "", ""))
+    assert table.columns.tolist() == ["imdb_id", "title", "year", "score", "genres", "poster_url", "poster_path"]
+    assert table.iloc[0].tolist() == [1, "Alien (1979)", 1979, 8.5, ["Horror", "Sci-Fi"], "https://x/1", ""]
+    assert table["year"].isna().tolist() == table["score"].isna().tolist() == [False, True]
+    assert {name: str(kind) for name, kind in table.dtypes.items() if name in ("imdb_id", "year", "score")} == {
+        "imdb_id": "int64",
+        "year": "Int64",
+        "score": "Float64",
+    }
+    assert (report.rows_read, report.rows_kept) == (2, 2)
+
+
+# --- encodings, delimiters, quotes ---
+
+
+@pytest.mark.parametrize(
+    ("content", "noted"),
+    [
+        (f"{HEADER}\n{row(title='Amélie (2001)')}\n".encode(), []),
+        (f"{HEADER}\n{row(title='Amélie (2001)')}\n".encode("utf-8-sig"), []),
+        (f"{HEADER}\n{row(title='Amélie (2001)')}\n".encode("iso-8859-1"), ["line in ISO-8859-1, not UTF-8"]),
+        (f"{HEADER}\r\n{row(title='Amélie (2001)')}\r\n".encode(), []),
+        (f"{HEADER}\n{row(title='Amélie (2001)')}".replace(",", ";").encode(), ["delimiter is not a comma"]),
+        (f"{HEADER}\n{row(title='Amélie (2001)')}".replace(",", "\t").encode(), ["delimiter is not a comma"]),
+        ("IMDBID, title ,GENRE\n1,Amélie (2001),Horror|Sci-Fi\n".encode(), []),
+        (f"{HEADER}\n\n{row(title='Amélie (2001)')}\n\n".encode(), []),
+        (f"{HEADER},\n{row(title='Amélie (2001)')},\n".encode(), []),
+    ],
+    ids=[
+        "utf-8",
+        "byte order mark",
+        "iso-8859-1",
+        "windows",
+        "semicolon",
+        "tab",
+        "header",
+        "blank lines",
+        "last comma",
+    ],
+)
+def test_however_the_file_is_written_the_table_is_the_same(tmp_path, content, noted):
+    table, report = load(tmp_path, content)
+    columns = ["imdb_id", "title", "year", "genres"]
+    assert table[columns].values.tolist() == [[1, "Amélie (2001)", 2001, ["Horror", "Sci-Fi"]]]
+    assert [what for what, *_ in report.findings] == noted
+
+
+def test_both_encodings_in_one_file(tmp_path):
+    lines = [HEADER.encode(), row("1", "Amélie (2001)").encode(), row("2", "Nikitá (1990)").encode("iso-8859-1")]
+    table, report = load(tmp_path, b"\n".join(lines))
+    assert table["title"].tolist() == ["Amélie (2001)", "Nikitá (1990)"]
+    assert report.count("line in ISO-8859-1, not UTF-8") == 1
+    assert "line 3" in str(report)
+
+
+def test_quotes_may_hold_delimiters_quotes_and_line_breaks(tmp_path):
+    table, _ = load(tmp_path, row("1", '"Me, ""You"" (2001)"'), row("2", '"Two\nlines (2002)"'), row("3"))
+    assert table["title"].tolist() == ['Me, "You" (2001)', "Two\nlines (2002)", "Alien (1979)"]
+    assert table["year"].tolist() == [2001, 2002, 1979]
+
+
+@pytest.mark.parametrize("num_after", [1, 10, 3000], ids=lambda number: f"{number} rows after")
+def test_a_quote_never_closed_is_an_error_that_names_the_row(tmp_path, num_after):
+    rows = [row("1"), row("2", '"Alien (1979)'), *(row(str(number)) for number in range(3, 3 + num_after))]
+    with pytest.raises(ValueError, match="Data row 2 .*never closed"):
+        load(tmp_path, *rows)
+
+
+def test_a_row_with_too_many_fields_is_set_aside(tmp_path):
+    table, report = load(tmp_path, row("1"), row("2", "Me, You (2001)"), row("3"), row("x"))
+    assert table["imdb_id"].tolist() == [1, 3]
+    assert ("too many fields in a row", 1, "set aside", ["row 2"]) in report.findings
+    assert ("imdbId is not a number", 1, "dropped", ["row 4"]) in report.findings  # numbered as in the file
+    assert (report.rows_read, report.rows_kept) == (4, 2)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("imdbId,Name,Genres\n1,Alien,Horror", r"lacks the column\(s\) Title, Genre.*Received: columns=\['imdbId', 'N"),
+        ("imdbId|Title|Genre\n1|Alien|Horror", r"lacks the column\(s\) imdbId, Title, Genre"),
+        ("imdbId,Title,title,Genre\n1,Alien,Alien,Horror", "two columns for title"),
+        ("", r"lacks the column\(s\) imdbId"),
+        (HEADER, "header but no rows"),
+        (f"{HEADER}\n{row(genres='')}", r"No movie is left.*\n.*\nno genre +1  dropped \(row 1\)"),
+    ],
+    ids=["other names", "other delimiter", "a column twice", "empty file", "no rows", "nothing left"],
+)
+def test_a_table_that_cannot_be_used_is_an_error_that_says_why(tmp_path, content, message):
+    with pytest.raises(ValueError, match=message):
+        load(tmp_path, content.encode())
+
+
+def test_files_that_are_not_there(tmp_path):
+    with pytest.raises(FileNotFoundError, match="No movie table found.*nowhere.csv"):
+        load_movie_table(tmp_path / "nowhere.csv")
+    with pytest.raises(FileNotFoundError, match="folder of posters.*nowhere"):
+        load(tmp_path, row(), posters_dir=tmp_path / "nowhere")
+
+
+# --- ids, genres, years, scores ---
+
+
+@pytest.mark.parametrize(
+    ("imdb_id", "expected"),
+    [("114709", 114709), ("tt0114709", 114709), ("0114709", 114709), (" TT114709 ", 114709), ("114709.0", 114709)],
+)
+def test_imdb_ids(tmp_path, imdb_id, expected):
+    table, report = load(tmp_path, row(imdb_id))
+    assert table["imdb_id"].tolist() == [expected]
+    assert report.count("imdbId with 'tt', zeros or decimals") == (imdb_id != "114709")
+
+
+@pytest.mark.parametrize("imdb_id", ["", "nm0000123", "-5", "1e6", "99999999999999999999"])
+def test_a_row_without_a_usable_imdb_id_is_dropped_and_counted(tmp_path, imdb_id):
+    table, report = load(tmp_path, row(imdb_id), row("7"))
+    assert table["imdb_id"].tolist() == [7]
+    assert report.count("imdbId is not a number") == 1
+
+
+@pytest.mark.parametrize(
+    ("genres", "expected", "mended"),
+    [
+        ("Action|Sci-Fi", ["Action", "Sci-Fi"], 0),
+        ("Action | Sci-Fi ", ["Action", "Sci-Fi"], 1),
+        ("action|SciFi", ["Action", "Sci-Fi"], 1),
+        ("sci-fi|Science Fiction", ["Sci-Fi"], 1),
+        ("film noir|REALITY TV", ["Film-Noir", "Reality-TV"], 1),
+        ("Action|Action", ["Action"], 1),
+        ("Action|N/A|", ["Action"], 1),
+        ("Telenovela", ["Telenovela"], 0),
+        ("N/A", [], 0),
+        ("(no genres listed)", [], 0),
+    ],
+)
+def test_genre_spellings(tmp_path, genres, expected, mended):
+    table, report = load(tmp_path, row(genres=genres), missing_genre="keep")
+    assert table["genres"].tolist() == [expected]
+    assert report.count("genre spelled or spaced differently") == mended
+    assert report.count("no genre") == (not expected)
+
+
+@pytest.mark.parametrize(
+    ("title", "expected"),
+    [
+        ("Alien (1979)", 1979),
+        ("Alien (1979) ", 1979),
+        ("Lost (2010\u2013 )", 2010),
+        ("Lost (2010\u20132012)", 2010),
+        ("Lost (2010-)", 2010),
+        ("Lost (2010\x96 )", 2010),
+        ("2012 (2009)", 2009),
+        ("Alien (I) (1979)", 1979),
+        ("Alien", None),
+        ("2012", None),
+        ("Alien (79)", None),
+        ("Alien (3001)", None),
+    ],
+)
+def test_years_in_titles(tmp_path, title, expected):
+    table, report = load(tmp_path, row(title=title))
+    assert table["year"].astype(object).where(table["year"].notna(), None).tolist() == [expected]
+    assert report.count("impossible year") == (title == "Alien (3001)")
+    assert report.count("no year") == (expected is None)
+
+
+def test_a_score_that_is_no_number_is_ignored_and_counted(tmp_path):
+    table, report = load(tmp_path, row("1", score="N/A"), row("2", score='"7,5"'))
+    assert table["score"].isna().tolist() == [True, True]
+    assert ("score is not a number", 1, "score ignored", ["row 2"]) in report.findings
+
+
+# --- which rows stay ---
+
+
+@pytest.fixture
+def mixed(tmp_path):
+    """Seven rows, each but the first with one thing that an argument decides about; and a folder of their posters."""
+    (tmp_path / "posters").mkdir()
+    for imdb_id in (1, 2, 3, 4, 6):
+        (tmp_path / "posters" / f"{imdb_id}.jpg").touch()
+    rows = [
+        row("1", "Alien (1979)", "Horror|Sci-Fi"),
+        row("1", "Alien again (1979)", "Horror|Sci-Fi"),
+        row("2", "No genre (1980)", ""),
+        row("3", "", "Horror|Drama"),
+        row("4", "No year", "Horror|Drama"),
+        row("5", "No poster (1999)", "Horror|Drama"),
+        row("6", "One genre (2001)", "Comedy"),
+    ]
+    return lambda **options: load(tmp_path, *rows, posters_dir=tmp_path / "posters", **options)
+
+
+# Every argument that decides about rows.
+KEEP_ALL = dict.fromkeys(("duplicates", "missing_genre", "missing_title", "missing_year", "missing_poster"), "keep")
+
+
+@pytest.mark.parametrize(
+    ("options", "what", "done", "kept"),
+    [
+        ({}, None, None, [1, 1, 2, 3, 4, 5, 6]),
+        ({"duplicates": "drop"}, "imdbId seen before", "dropped (row 2)", [1, 2, 3, 4, 5, 6]),
+        ({"missing_genre": "drop"}, "no genre", "dropped (row 3)", [1, 1, 3, 4, 5, 6]),
+        ({"missing_title": "drop"}, "no title", "dropped (row 4)", [1, 1, 2, 4, 5, 6]),
+        ({"missing_year": "drop"}, "no year", "dropped (row 4, row 5)", [1, 1, 2, 5, 6]),
+        ({"missing_poster": "drop"}, "no poster file", "dropped (row 6)", [1, 1, 2, 3, 4, 6]),
+        ({"min_year": 1980}, "year before 1980", "dropped (row 1, row 2)", [2, 5, 6]),
+        ({"max_year": 1999}, "year after 1999", "dropped (row 7)", [1, 1, 2, 5]),
+        ({"genres": ["Drama", "sci-fi"]}, "none of the genres asked for", "dropped (row 3, row 7)", [1, 1, 3, 4, 5]),
+        ({"min_genres": 2}, "fewer than 2 genres", "dropped (row 7)", [1, 1, 2, 3, 4, 5]),
+    ],
+)
+def test_rows_are_kept_or_dropped_by_argument_and_counted(mixed, options, what, done, kept):
+    table, report = mixed(**(KEEP_ALL | options))
+    assert table["imdb_id"].tolist() == kept
+    assert table.index.tolist() == list(range(len(kept)))
+    if what:
+        assert report.count(what) == done.count("row")
+        assert f"{what}  " in str(report) and f"  {done}\n" in str(report)
+
+
+def test_by_default_what_cannot_be_trained_on_is_dropped(mixed):
+    table, report = mixed()
+    assert table["imdb_id"].tolist() == [1, 3, 4, 6]
+    assert table["poster_path"].map(lambda path: pathlib.Path(path).is_file()).all()
+    dropped = sum(count for _, count, done, _ in report.findings if done == "dropped")
+    assert report.rows_read - dropped == report.rows_kept == len(table)
+
+
+def test_the_report_prints_as_a_small_table(mixed):
+    _, report = mixed()
+    assert str(report).splitlines() == [
+        "rows read                 7",
+        "no genre                  1  dropped (row 3)",
+        "no title                  1  kept (row 4)",
+        "no year                   2  kept (row 4, row 5)",
+        "no poster file            1  dropped (row 6)",
+        "imdbId seen before        1  dropped (row 2)",
+        "rows kept                 4",
+    ]
+
+
+def test_a_misspelt_choice_is_an_error(mixed):
+    with pytest.raises(ValueError, match="`duplicates` must be 'keep' or 'drop'. Received: duplicates='first'"):
+        mixed(duplicates="first")
+
+
+# --- OMDb's records ---
+
+
+def test_a_folder_of_omdb_records(tmp_path):
+    alien = {"imdbID": "tt0078748", "Title": "Alien", "Year": "1979", "imdbRating": "8.5", "Genre": "Horror, Sci-Fi"}
+    lost = {"imdbID": "tt0411008", "Title": "Lost", "Year": "2004\u20132010", "imdbRating": "N/A", "Genre": "N/A"}
+    (tmp_path / "1979.json").write_text(json.dumps([alien | {"Poster": "https://x/a.jpg"}, None]), encoding="utf-8")
+    (tmp_path / "2004.json").write_text(json.dumps([lost | {"Poster": "N/A"}]), encoding="utf-8-sig")
+    (tmp_path / "2005.json").write_text("[{half")
+    table = load_movie_table(tmp_path, missing_genre="keep")
+    assert table["imdb_id"].tolist() == [78748, 411008]
+    assert table["genres"].tolist() == [["Horror", "Sci-Fi"], []]
+    assert table["year"].tolist() == [1979, 2004]
+    assert table["poster_url"].tolist() == ["https://x/a.jpg", ""]
+    broken = next(examples for what, _, _, examples in table.attrs["report"].findings if what == "unreadable JSON")
+    assert [line.split(":")[0] for line in broken] == ["1979.json", "2005.json"]
+
+
+def test_a_folder_without_records_is_an_error(tmp_path):
+    with pytest.raises(FileNotFoundError, match="JSON lists of OMDb records"):
+        load_movie_table(tmp_path)
+    (tmp_path / "a.json").write_text("nonsense")
+    with pytest.raises(ValueError, match="(?s)No movie is left.*a.json"):
+        load_movie_table(tmp_path)
+
+
+# --- genres as numbers ---
+
+
+def test_encode_genres():
+    labels = encode_genres(movies([["Horror", "Drama"], ["Romance"], []]), ["Romance", "Horror"])
+    assert labels.dtype == "float32"
+    assert labels.tolist() == [[0, 1], [1, 0], [0, 0]]
+
+
+def test_a_known_genre_without_movies_is_zeros_but_a_misspelt_one_an_error():
+    table = movies([["Horror"], ["Drama"]])
+    assert encode_genres(table, ["Horror", "Western"])[:, 1].tolist() == [0, 0]
+    with pytest.raises(ValueError, match="No movie has the genre.*Horor. Expected some of: Drama, Horror"):
+        encode_genres(table, ["Horor"])
+
+
+def test_genre_counts_are_in_descending_order():
+    counts = genre_counts(movies([["Drama", "Horror"], ["Drama"], ["Action"], []]))
+    assert list(counts.items()) == [("Drama", 2), ("Action", 1), ("Horror", 1)]
+
+
+NAMES = ["Horror", "Romance", "Action", "Documentary", "Telenovela"]
+GENRE_LISTS = st.lists(st.lists(st.sampled_from(NAMES), unique=True), min_size=1, max_size=20)
+
+
+@hypothesis.given(GENRE_LISTS)
+def test_labels_say_the_same_as_the_genres(genre_lists):
+    table = movies(genre_lists)
+    names = sorted({name for genres in genre_lists for name in genres})
+    labels = encode_genres(table, names)
+    assert [[names[column] for column in np.flatnonzero(row)] for row in labels] == [sorted(g) for g in genre_lists]
+
+
+@hypothesis.given(GENRE_LISTS)
+def test_cooccurrence_is_symmetric_with_the_counts_on_its_diagonal(genre_lists):
+    table = movies(genre_lists)
+    together, counts = genre_cooccurrence(table), genre_counts(table)
+    assert together.index.tolist() == together.columns.tolist() == counts.index.tolist()
+    assert (together.to_numpy() == together.to_numpy().T).all()
+    assert np.diag(together).tolist() == counts.tolist()
+    for first in together:
+        for second in together:
+            assert together.loc[first, second] == sum(first in g and second in g for g in genre_lists)
+
+
+# --- the real table ---
+
+
+@pytest.mark.real_data
+@pytest.mark.skipif(not REAL_DATA.is_dir(), reason="the real posters are not there")
+def test_the_real_table_as_its_readme_counts_it():
+    table = load_movie_table(REAL_DATA / "MovieGenre.csv", posters_dir=REAL_DATA / "posters", **KEEP_ALL)
+    report, counts = table.attrs["report"], genre_counts(table)
+    assert [report.count(what) for what in ("no genre", "no title", "imdbId seen before")] == [10, 1020, 75]
+    assert (report.rows_read, report.rows_kept) == (10443, 10443)
+    assert table["imdb_id"][table["poster_path"] == ""].nunique() == 19
+    expected = {"Drama": 4178, "Comedy": 3882, "Action": 2066, "Romance": 1857, "Sci-Fi": 1002, "Reality-TV": 2}
+    assert counts[list(expected)].to_dict() == expected
+    assert counts.index[0] == "Drama" and len(counts) == 24
+
+
+@pytest.mark.real_data
+@pytest.mark.skipif(not REAL_DATA.is_dir(), reason="the real posters are not there")
+def test_the_real_posters_of_paper_1():
+    paper = {"min_year": 1997, "max_year": 2017, "genres": ("Horror", "Romance", "Action", "Documentary")}
+    table = load_movie_table(REAL_DATA / "MovieGenre.csv", posters_dir=REAL_DATA / "posters", min_genres=2, **paper)
+    assert len(table) == 3488

@@ -1,0 +1,142 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from poster_cnn.results import read_published
+from poster_cnn.tables import (
+    baseline_note,
+    beside_published,
+    comparison_grid,
+    label,
+    seeds_table,
+    shrunk_sizes_table,
+    title,
+    title_with,
+    to_markdown,
+)
+
+
+@pytest.fixture
+def published(request):
+    return read_published(request.config.rootpath / "experiments" / "published" / "dave.csv")
+
+
+@pytest.fixture
+def results():
+    cells = pd.MultiIndex.from_product([[30, 40], [1e-3, 1e-4]], names=["ratio", "learning_rate"])
+    frame = cells.to_frame(index=False).assign(seed=0, num_test=200)
+    frame["first_label_accuracy"] = [0.44, 0.5, 0.45, 0.546]
+    frame["first_label_accuracy_low"] = frame["first_label_accuracy"] - 0.04
+    frame["first_label_accuracy_high"] = frame["first_label_accuracy"] + 0.05
+    frame["hit_at_1"] = frame["first_label_accuracy"] + 0.1
+    frame["majority_first_label_accuracy"] = 0.374
+    frame["color_histogram_first_label_accuracy"] = [0.41, 0.41, 0.42, 0.42]
+    return frame
+
+
+@pytest.mark.parametrize(
+    "value, text", [(1e-3, "1e-3"), (0.00180133, "1.80133e-3"), (0.5, "0.5"), (40.0, "40"), ("a", "a"), (np.nan, "–")]
+)
+def test_label(value, text):
+    assert label(value) == text
+
+
+def test_titles():
+    assert title("learning_rate") == "Learning rate"
+    assert title_with("ratio", 40) == "Shrink ratio 40%"
+    assert title_with("learning_rate", 1e-4) == "Learning rate 1e-4"
+
+
+def test_shrunk_sizes_stand_beside_the_papers(published):
+    table = shrunk_sizes_table({30: (80, 55), 40: (106, 73), 90: (241, 164)}, published)
+    assert table.to_numpy().tolist() == [
+        ["30", "55 × 80", "55 × 80", "yes"],
+        ["40", "73 × 106", "73 × 107", "no"],
+        ["90", "164 × 241", "–", "–"],
+    ]
+
+
+def test_every_printed_cell_has_a_row_in_percent(results, published):
+    cells = beside_published(results, published, "Table 2")
+    assert len(cells) == 25
+    best = cells.set_index(["ratio", "learning_rate"]).loc[(40, 1e-4)]
+    expected = {"ours": 54.6, "low": 50.6, "high": 59.6, "paper": 50.5, "difference": 4.1}
+    assert best[list(expected)].to_dict() == pytest.approx(expected)
+    assert (best["majority"], best["color_histogram"], best["num_test"]) == pytest.approx((37.4, 42, 200))
+    assert cells["ours"].notna().sum() == 4
+
+
+def test_our_cells_that_the_paper_lacks_are_kept(results, published):
+    cells = beside_published(results.replace({"ratio": {30: 20}}), published, "Table 2")
+    assert len(cells) == 27
+    assert cells[cells["ratio"] == 20]["paper"].isna().all()
+
+
+def test_several_runs_in_a_cell_are_refused(results, published):
+    with pytest.raises(ValueError, match="one run a cell"):
+        beside_published(pd.concat([results, results.assign(seed=1)]), published, "Table 2")
+
+
+@pytest.mark.parametrize(
+    "table, metric, message", [("Table 9", "first_label_accuracy", "Table 2"), ("Table 2", "f1", "columns")]
+)
+def test_what_is_not_there_is_named(results, published, table, metric, message):
+    with pytest.raises(ValueError, match=message):
+        beside_published(results, published, table, metric=metric)
+
+
+def test_grid_prints_ours_and_the_papers_with_the_best_in_bold(results, published):
+    grid = comparison_grid(beside_published(results, published, "Table 2"))
+    assert list(grid.columns[1:]) == ["1e-3", "1e-4", "1e-5", "1e-6", "1e-7"]
+    assert grid.iloc[1].tolist() == ["40", "45.0 (43.2)", "**54.6** (**50.5**)", "– (42.6)", "– (39.0)", "– (31.6)"]
+
+
+def test_grid_with_intervals(results, published):
+    grid = comparison_grid(beside_published(results, published, "Table 2"), intervals=True)
+    assert grid["1e-4"][0] == "50.0 [46.0, 55.0] (48.2)"
+    assert grid["1e-5"][0] == "– (43.3)"
+
+
+def test_grid_of_a_paper_whose_columns_are_metrics():
+    results = pd.DataFrame({"model": ["a", "b"], "recall": [0.5, 0.6], "f1": [0.7, 0.4]})
+    rows = [("Table", name, "", metric, 50.0) for name in "ab" for metric in ("recall", "f1")]
+    published = pd.DataFrame(rows, columns=["table", "row", "column", "metric", "value"])
+    cells = [
+        beside_published(results, published, "Table", metric=name, rows="model", columns=None)
+        for name in ("recall", "f1")
+    ]
+    grid = comparison_grid(pd.concat(cells), rows="model", columns="metric")
+    assert grid.to_numpy().tolist() == [
+        ["a", "50.0 (**50.0**)", "**70.0** (**50.0**)"],
+        ["b", "**60.0** (**50.0**)", "40.0 (**50.0**)"],
+    ]
+
+
+def test_note_names_the_baselines_and_the_test_posters(results, published):
+    note = baseline_note(beside_published(results, published, "Table 2"))
+    for part in ("200 test posters", "majority class 37.4%", "regression 41.0–42.0%", "up to 5.0 points"):
+        assert part in note
+
+
+def test_seeds_table(results):
+    five = pd.concat([results.iloc[[3]].assign(first_label_accuracy=0.5 + 0.01 * seed) for seed in range(5)])
+    row = seeds_table(five, metrics=["first_label_accuracy"]).iloc[0]
+    assert (row["seeds"], row["mean"], row["min"], row["max"]) == pytest.approx((5, 52, 50, 54))
+    assert row["std"] == pytest.approx(np.std([50, 51, 52, 53, 54], ddof=1))
+    assert row["majority"] == pytest.approx(37.4)
+
+
+def test_seeds_table_keeps_settings_apart(results):
+    table = seeds_table(results)
+    assert len(table) == 4 * 2
+    assert table["std"].isna().all()
+
+
+def test_markdown():
+    frame = pd.DataFrame({"learning_rate": [1e-4, 0.5], "score": [50.55, np.nan], "n": [3, 4], "name": ["a|b", None]})
+    assert to_markdown(frame).splitlines() == [
+        "| learning_rate | score | n | name |",
+        "| ---: | ---: | ---: | --- |",
+        "| 1e-4 | 50.5 | 3 | a\\|b |",
+        "| 0.5 | – | 4 | – |",
+    ]

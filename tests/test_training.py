@@ -1,0 +1,254 @@
+"""Training: a run folder with everything in it, the same to the bit however often it was interrupted."""
+
+import json
+import os
+import pathlib
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from poster_cnn import baselines, metrics, training
+from poster_cnn.config import TrainingConfig
+from poster_cnn.files import write_atomically
+from poster_cnn.saved_models import load_model
+from poster_cnn.table import encode_genres, load_movie_table
+
+RESULTS = ("history.csv", "predictions.csv", "split.csv")
+
+
+def contents(run_dir, names=RESULTS):
+    return {name: (run_dir / name).read_bytes() for name in names}
+
+
+def assert_same_run(first, second):
+    """That two run folders hold the same results, bit for bit; seconds and dates may differ."""
+    assert contents(first) == contents(second)
+    scores = [json.loads((run_dir / "metrics.json").read_text()) for run_dir in (first, second)]
+    assert [scores[0][name] for name in ("test", "baselines")] == [scores[1][name] for name in ("test", "baselines")]
+    for ours, theirs in zip(load_model(first)[0].get_weights(), load_model(second)[0].get_weights(), strict=True):
+        assert (ours == theirs).all()
+
+
+def interrupt_when_writing(monkeypatch, name, time_number=1):
+    """Lets the process die, as by Ctrl-C, when a file of a run is about to appear for the n-th time."""
+    count = 0
+
+    def write(path):
+        nonlocal count
+        count += pathlib.Path(path).name == name
+        if pathlib.Path(path).name == name and count == time_number:
+            raise KeyboardInterrupt
+        return write_atomically(path)
+
+    monkeypatch.setattr(training, "write_atomically", write)
+
+
+# --- the run folder ---
+
+
+def test_the_run_folder_is_complete(finished_run, tiny_config):
+    names = {path.name for path in finished_run.iterdir() if not path.name.startswith(".")}
+    assert names == {"config.json", "split.csv", "history.csv", "model.keras", "predictions.csv", "metrics.json"}
+
+    about = json.loads((finished_run / "config.json").read_text())
+    assert about["config"].pop("image_size") == [70, 47]
+    assert TrainingConfig.from_dict(about["config"]).to_dict() == tiny_config.to_dict()
+    assert len(about["data"]["fingerprint"]) == 64
+    assert {"python", "tensorflow", "keras", "numpy", "pillow", "poster-cnn"} <= set(about["versions"])
+
+    split = pd.read_csv(finished_run / "split.csv")
+    assert split["part"].value_counts().to_dict() == {
+        part: about["data"][f"num_{part}"] for part in ("train", "validation", "test")
+    }
+    history = pd.read_csv(finished_run / "history.csv")
+    assert history.columns.tolist() == ["epoch", "accuracy", "loss", "val_accuracy", "val_loss"]
+    assert history["epoch"].tolist() == list(range(10))
+
+
+def test_predictions_scores_and_model_belong_together(finished_run, data_folder, tiny_config):
+    names = list(tiny_config.class_names)
+    predictions = pd.read_csv(finished_run / "predictions.csv")
+    assert (predictions["imdb_id"] % 7 == 0).all()
+    y_true = predictions[[f"true_{name}" for name in names]].to_numpy()
+    y_prob = predictions[[f"probability_{name}" for name in names]].to_numpy()
+    table = load_movie_table(data_folder / "MovieGenre.csv").set_index("imdb_id").loc[predictions["imdb_id"]]
+    assert (y_true == encode_genres(table, names)).all()
+    result = json.loads((finished_run / "metrics.json").read_text())
+    assert result["test"] == metrics.score(tiny_config.metrics, y_true, y_prob)
+    split = pd.read_csv(finished_run / "split.csv")
+    majority = baselines.majority_class(split.loc[split["part"] == "train", names].to_numpy(), len(y_true))
+    assert result["baselines"]["majority"]["hit_at_1"] == metrics.hit_at_1(y_true, majority)
+    assert set(result["baselines"]) == {"majority", "label_prior", "color_histogram"}
+
+
+def test_the_network_learns_the_colors(finished_run):
+    history = pd.read_csv(finished_run / "history.csv")
+    result = json.loads((finished_run / "metrics.json").read_text())
+    assert history["loss"].iloc[-1] < 0.9 * history["loss"].iloc[0]
+    assert result["test"]["hit_at_1"]["value"] > result["baselines"]["majority"]["hit_at_1"] + 0.3
+
+
+def test_a_finished_run_is_never_trained_again(finished_run, data_folder, tiny_config, monkeypatch):
+    before = {path: path.stat().st_mtime_ns for path in finished_run.iterdir() if path.name != ".lock"}
+    monkeypatch.delattr(training, "_fit")
+    result = training.train(tiny_config, data_folder, finished_run, progress=False)
+    assert result == json.loads((finished_run / "metrics.json").read_text())
+    assert before == {path: path.stat().st_mtime_ns for path in finished_run.iterdir() if path.name != ".lock"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    [
+        ({"learning_rate": 1e-4}, "learning_rate"),
+        ({"epochs": 20, "seed": 1}, "epochs, seed"),
+        ({"model_args": {"filters": (8, 8, 8, 17), "dense_units": (32, 16), "dropout": 0.1}}, "model_args"),
+    ],
+)
+def test_a_run_folder_of_another_config_is_refused(finished_run, data_folder, tiny_config, changes, what):
+    with pytest.raises(ValueError, match=f"holds a run that differs in: {what}. Choose another folder, or remove it"):
+        training.train(tiny_config.replace(**changes), data_folder, finished_run, progress=False)
+    assert training.is_finished(finished_run, tiny_config)
+    assert not training.is_finished(finished_run, tiny_config.replace(**changes))
+
+
+def test_a_run_folder_of_other_data_is_refused(finished_run, tiny_config, tmp_path, data_folder):
+    (tmp_path / "posters").symlink_to(data_folder / "posters")
+    rows = (data_folder / "MovieGenre.csv").read_text().splitlines()
+    (tmp_path / "MovieGenre.csv").write_text("\n".join(rows[:-1]))
+    with pytest.raises(ValueError, match="holds a run that differs in: the data"):
+        training.train(tiny_config, tmp_path, finished_run, progress=False)
+
+
+# --- interrupted runs ---
+
+
+def test_a_run_interrupted_at_bad_moments_ends_as_an_uninterrupted_one(
+    finished_run, data_folder, tiny_config, tmp_path, monkeypatch
+):
+    for name, time_number in [
+        ("checkpoint.weights.h5", 1),  # the first epoch is over, but only its history on disk
+        ("checkpoint.weights.h5", 3),  # the same, later
+        ("history.csv", 2),  # after a checkpoint
+        ("predictions.csv", 1),  # trained, but not scored
+    ]:
+        interrupt_when_writing(monkeypatch, name, time_number)
+        with pytest.raises(KeyboardInterrupt):
+            training.train(tiny_config, data_folder, tmp_path / "run", progress=False)
+        assert not training.is_finished(tmp_path / "run")
+    (tmp_path / "run" / ".0badcafe.tmp.history.csv").write_text("half of the hi")  # what a kill leaves behind
+    (tmp_path / "run" / ".0badcafe.tmp.checkpoint.weights.h5").write_text("half of the we")
+    monkeypatch.undo()
+    training.train(tiny_config, data_folder, tmp_path / "run", progress=False)
+    assert_same_run(finished_run, tmp_path / "run")
+
+
+def test_a_killed_run_goes_on_at_the_epoch_and_ends_as_an_uninterrupted_one(
+    finished_run, data_folder, tiny_config, tmp_path, run_and_kill
+):
+    run_dir = tmp_path / "run"
+    script = f"""
+import sys, time
+from poster_cnn import training
+save_epoch = training._save_epoch
+def slowly(*arguments):  # so that there is time to kill it
+    save_epoch(*arguments)
+    time.sleep(0.05)
+training._save_epoch = slowly
+training.train(training.TrainingConfig.from_dict({tiny_config.to_dict()!r}), sys.argv[1], sys.argv[2], progress=False)
+"""
+    run_and_kill(script, data_folder, run_dir, when=(run_dir / "checkpoint.weights.h5").exists)
+    done = len(pd.read_csv(run_dir / "history.csv"))
+    assert 1 <= done <= 10 and not training.is_finished(run_dir)
+    training.train(tiny_config, data_folder, run_dir, progress=False)
+    assert_same_run(finished_run, run_dir)
+
+
+def test_two_processes_cannot_train_in_one_folder(data_folder, tiny_config, tmp_path):
+    with training.locked(tmp_path / "run"):
+        with pytest.raises(BlockingIOError, match="Another process is training in .*run. Wait for it, or choose anoth"):
+            training.train(tiny_config, data_folder, tmp_path / "run", progress=False)
+    assert os.listdir(tmp_path / "run") == [".lock"]
+
+
+# --- runs that go wrong ---
+
+
+def test_a_nan_loss_ends_the_run_and_names_the_rate(data_folder, tiny_config, tmp_path):
+    config = tiny_config.replace(learning_rate=1e30, epochs=2)
+    with pytest.raises(FloatingPointError, match=r"became .* in epoch 0 .*smaller learning rate.*learning_rate=1e\+30"):
+        training.train(config, data_folder, tmp_path, progress=False)
+    assert not training.is_finished(tmp_path)
+    assert not (tmp_path / "checkpoint.weights.h5").exists()  # spoiled weights are not what a second try starts from
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        ({"model": "eight_layer_cnn"}, ValueError, "Unknown model.*Received: model='eight_layer_cnn'"),
+        ({"ratio": 10}, ValueError, "`input_shape` must be"),
+        ({"model_args": {"filter": (8,)}}, TypeError, "filter"),
+        ({"loss": "categorical_crossentrophy"}, ValueError, "categorical_crossentrophy"),
+    ],
+)
+def test_what_the_config_names_must_exist(data_folder, tiny_config, tmp_path, changes, error, message):
+    with pytest.raises(error, match=message):
+        training.train(tiny_config.replace(**changes), data_folder, tmp_path, progress=False)
+
+
+# --- compiled models and configs ---
+
+
+def test_build_model_compiles_as_the_config_says(tiny_config):
+    model = training.build_model(tiny_config)
+    assert float(model.optimizer.learning_rate) == pytest.approx(3e-3)
+    assert (float(model.optimizer.beta_1), float(model.optimizer.beta_2)) == pytest.approx((0.9, 0.999))
+    assert model.loss == "categorical_crossentropy"
+    assert model.output_shape == (None, 4) and model.input_shape == (None, 70, 47, 3)
+    assert model.layers[-1].activation.__name__ == "softmax"
+
+
+def test_sigmoid_trains_independent_genres(data_folder, tiny_config, tmp_path):
+    config = tiny_config.replace(
+        class_names=("Horror", "Drama"),
+        classifier_activation="sigmoid",
+        loss="binary_crossentropy",
+        split="leak_free",
+        metrics=("top_n_accuracy", "label_accuracy"),
+        epochs=1,
+    )
+    result = training.train(config, data_folder, tmp_path, progress=False)
+    assert list(result["test"]) == ["top_n_accuracy", "label_accuracy"]
+    predictions = pd.read_csv(tmp_path / "predictions.csv")
+    assert not np.allclose(predictions["probability_Horror"] + predictions["probability_Drama"], 1)
+
+
+def test_a_config_comes_back_from_json(tiny_config):
+    saved = json.loads(json.dumps(tiny_config.to_dict()))
+    again = TrainingConfig.from_dict(saved)
+    assert again.to_dict() == tiny_config.to_dict() == saved
+    assert (again.class_names, again.metrics) == (tiny_config.class_names, tiny_config.metrics)
+    assert again.replace(seed=3).seed == 3 and again.seed == 0
+
+
+def test_a_config_of_another_version_names_what_it_does_not_know(tiny_config):
+    with pytest.raises(ValueError, match="Unknown configuration: momentum. Was it written by another version?"):
+        TrainingConfig.from_dict(tiny_config.to_dict() | {"momentum": 0.9})
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"class_names": ("Horror",)}, "`class_names` must be 2 different genres"),
+        ({"class_names": ("Horror", "Horror")}, "`class_names` must be 2 different genres"),
+        ({"split": "random"}, "`split` must be 'leak_free' or 'imdb_id'. Received: split='random'"),
+        ({"classifier_activation": "relu"}, "Received: classifier_activation='relu'"),
+        ({"learning_rate": 0}, "`learning_rate` must be a positive number. Received: learning_rate=0"),
+        ({"batch_size": 0}, "`batch_size` must be 1 or more"),
+        ({"epochs": 0}, "`epochs` must be 1 or more"),
+        ({"precision": "float16"}, "`precision` must be 'float32' or 'mixed_bfloat16'"),
+    ],
+)
+def test_config_errors(tiny_config, changes, message):
+    with pytest.raises(ValueError, match=message):
+        tiny_config.replace(**changes)
