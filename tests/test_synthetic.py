@@ -1,0 +1,292 @@
+import hashlib
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image, ImageChops, ImageDraw
+from sklearn.linear_model import LogisticRegression
+
+from poster_cnn import synthetic, synthetic_text
+from poster_cnn.drawing import lettering, posters
+from poster_cnn.drawing.everyday import draw_everyday
+from poster_cnn.drawing.pen import Pen
+
+PAPER_GENRES = ["Horror", "Romance", "Action", "Documentary"]
+
+
+def digests(folder):
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    return synthetic.make_dataset(tmp_path_factory.mktemp("data") / "small", num_movies=60, seed=3, trailers=True)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    return synthetic.make_dataset(tmp_path_factory.mktemp("data") / "whole")
+
+
+def kaggle(folder):
+    return pd.read_csv(folder / "MovieGenre.csv", encoding="ISO-8859-1", keep_default_na=False)
+
+
+def metadata(folder):
+    return pd.read_csv(folder / "movie_metadata.csv")
+
+
+def multi_hot(genres, class_names):
+    return np.array([[name in row.split("|") for name in class_names] for row in genres])
+
+
+def test_the_same_seed_gives_the_same_bytes(small, tmp_path):
+    again = synthetic.make_dataset(tmp_path / "again", num_movies=60, seed=3, trailers=True)
+    assert digests(small) == digests(again)
+
+
+def test_another_seed_gives_another_folder(small, tmp_path):
+    other = synthetic.make_dataset(tmp_path / "other", num_movies=60, seed=4)
+    same = set(digests(small).items()) & set(digests(other).items())
+    assert {name.split("/")[0] for name, _ in same} == {"everyday"}
+
+
+def test_content_does_not_depend_on_hash_randomization(small, tmp_path):
+    code = f"from poster_cnn import synthetic; synthetic.make_dataset({str(tmp_path / 'b')!r}, num_movies=60, seed=3)"
+    subprocess.run([sys.executable, "-c", code], env={**os.environ, "PYTHONHASHSEED": "7"}, check=True)
+    assert digests(tmp_path / "b").items() <= digests(small).items()
+
+
+def test_columns_and_encodings(small):
+    header = "imdbId,Imdb Link,Title,IMDB Score,Genre,Poster"
+    assert (small / "MovieGenre.csv").read_text(encoding="ISO-8859-1").splitlines()[0] == header
+    header = (
+        "imdbId,movie_title,title_year,director_name,actor_1_name,actor_2_name,actor_3_name,language,country,"
+        "content_rating,plot_keywords,genres,plot_summary"
+    )
+    assert (small / "movie_metadata.csv").read_text(encoding="utf-8").splitlines()[0] == header
+
+
+def test_titles_have_accents_that_need_the_right_encoding(whole):
+    with pytest.raises(UnicodeDecodeError):
+        (whole / "MovieGenre.csv").read_text(encoding="utf-8")
+    titles = " ".join(kaggle(whole).Title)
+    assert all(word in titles for word in ("Crèvelune", "Düsterau", "São Ilvar"))
+
+
+@pytest.mark.parametrize("folder, num_movies", [("small", 60), ("whole", 1200)])
+def test_dirt_is_what_the_readme_says(folder, num_movies, request):
+    folder = request.getfixturevalue(folder)
+    said = [line[2:].split(": ") for line in (folder / "README.md").read_text().splitlines() if line.startswith("- ")]
+    rows = kaggle(folder)
+    unique = rows.drop_duplicates("imdbId")
+    paths = [folder / "posters" / f"{imdb_id}.jpg" for imdb_id in unique.imdbId]
+    contents = [path.read_bytes() for path in paths if path.exists()]
+    found = {
+        "no title": (unique.Title == "").sum(),
+        "no genre": (unique.Genre == "").sum(),
+        "title without year": ((unique.Title != "") & ~unique.Title.str.contains(r" \(\d{4}\)$")).sum(),
+        "no poster file": num_movies - len(contents),
+        "listed twice": len(rows) - num_movies,
+        "truncated poster": sum(c.startswith(b"\xff\xd8") and not c.endswith(b"\xff\xd9") for c in contents),
+        "web page saved as poster": sum(c.startswith(b"<!DOCTYPE html>") for c in contents),
+        "poster of another movie": len(contents) - len(set(contents)),
+    }
+    assert {kind: int(count) for kind, count in said} == found
+    assert min(found.values()) >= 1
+
+
+def test_posters_are_jpegs_of_the_papers_size(small):
+    readable = 0
+    for path in (small / "posters").iterdir():
+        try:
+            image = Image.open(path)
+            image.load()
+        except OSError:
+            continue
+        readable += 1
+        assert (image.format, image.mode, image.size) == ("JPEG", "RGB", (182, 268))
+    assert readable == 60 - 3  # Without file, truncated, and web page.
+
+
+def test_genres_are_distributed_as_in_a_film_collection(whole):
+    genres = kaggle(whole).Genre[lambda genre: genre != ""].str.split("|")
+    counts = genres.explode().value_counts()
+    assert list(counts.index[:3]) == ["Drama", "Comedy", "Romance"]
+    assert len(counts) >= 20
+    assert set(genres.str.len()) == {1, 2, 3}
+    assert all(list(row) == sorted(row) for row in genres)
+    assert set(counts.index) == set(synthetic_text.WORDS) == set(posters._STYLES)
+
+
+def test_the_four_genre_subset_of_dave_has_a_fair_size(whole):
+    rows = kaggle(whole).drop_duplicates("imdbId")
+    year = pd.to_numeric(rows.Title.str.extract(r"\((\d{4})\)$")[0])
+    assert year.min() <= 1982 and year.max() == 2017
+    labels = multi_hot(rows.Genre, PAPER_GENRES)
+    subset = labels[year.between(1997, 2017) & rows.Genre.str.contains("|", regex=False) & labels.any(axis=1)]
+    first = np.bincount(subset.argmax(axis=1), minlength=4) / len(subset)
+    assert 350 <= len(subset) <= 530
+    assert subset.sum(axis=0).min() >= 60
+    assert 0.33 <= first.max() <= 0.45
+
+
+def test_posters_tell_the_genre_but_not_always(whole):
+    rows = kaggle(whole).drop_duplicates("imdbId").iloc[::2]
+    labels = multi_hot(rows.Genre, PAPER_GENRES)
+    pixels, targets = [], []
+    for imdb_id, row in zip(rows.imdbId, labels, strict=True):
+        try:
+            image = (
+                Image.open(whole / "posters" / f"{imdb_id}.jpg").convert("RGB").resize((8, 12), Image.Resampling.BOX)
+            )
+        except OSError:
+            continue
+        if row.any():
+            pixels.append(np.asarray(image).ravel() / 255)
+            targets.append(row.argmax())
+    pixels, targets, test = np.array(pixels), np.array(targets), np.arange(len(targets)) % 3 == 0
+    accuracy = (
+        LogisticRegression(C=0.1, max_iter=2000).fit(pixels[~test], targets[~test]).score(pixels[test], targets[test])
+    )
+    majority = np.bincount(targets[test]).max() / test.sum()
+    assert majority + 0.12 < accuracy < 0.9
+
+
+def word_means(folder, texts):
+    lines = (folder / "glove.synthetic.25d.txt").read_text(encoding="utf-8").splitlines()
+    vectors = {word: np.array(values, float) for word, *values in (line.split(" ") for line in lines)}
+    assert {len(vector) for vector in vectors.values()} == {25}
+    words = [synthetic_text.tokens(text) for text in texts]
+    assert 0.8 < np.mean([word in vectors for text in words for word in text]) < 0.98
+    return np.array([np.mean([vectors[word] for word in text if word in vectors], axis=0) for text in words])
+
+
+def test_plots_and_people_tell_the_genre_and_together_tell_more(whole):
+    table = metadata(whole).dropna(subset=["plot_summary"])
+    labels = multi_hot(table.genres, PAPER_GENRES)
+    table, target = table[labels.any(axis=1)], labels[labels.any(axis=1)].argmax(axis=1)
+    plots = 4 * word_means(whole, table.plot_summary)
+    people = pd.get_dummies(table[["director_name", "actor_1_name", "actor_2_name", "actor_3_name"]]).to_numpy(float)
+    test = np.arange(len(target)) % 3 == 0
+
+    def accuracy(inputs):
+        return LogisticRegression(max_iter=2000).fit(inputs[~test], target[~test]).score(inputs[test], target[test])
+
+    alone = accuracy(plots), accuracy(people)
+    assert min(alone) > np.bincount(target[test]).max() / test.sum() + 0.1
+    assert max(alone) < accuracy(np.hstack([plots, people])) < 0.98
+
+
+def test_plots_have_30_to_60_words_and_some_are_missing(whole):
+    plots = metadata(whole).plot_summary
+    assert plots.dropna().str.split().str.len().between(30, 60).all()
+    assert 0.03 < plots.isna().mean() < 0.08
+
+
+def test_trailers_are_small_float16_arrays_with_genre_signal(small):
+    paths = sorted((small / "trailers").iterdir())
+    assert len(paths) == 60
+    assert sum(path.stat().st_size for path in paths) < 60 * 40_000
+    features = np.load(paths[0])["features"]
+    assert (features.shape, features.dtype) == ((200, 4096), np.float16)
+    assert features.min() == 0 and 0 < (features > 0).mean() < 0.05
+    genres = metadata(small).set_index("imdbId").genres
+    means = {int(path.stem): np.load(path)["features"].mean(axis=0, dtype=np.float32) for path in paths}
+    means = {imdb_id: mean / np.linalg.norm(mean) for imdb_id, mean in means.items() if imdb_id in genres.index}
+    alike = {True: [], False: []}
+    for a in means:
+        for b in means:
+            if a < b:
+                alike[bool(set(genres[a].split("|")) & set(genres[b].split("|")))].append(means[a] @ means[b])
+    assert np.mean(alike[True]) > 1.5 * np.mean(alike[False])
+
+
+def test_everyday_pictures_are_no_posters(small):
+    assert {path.stem for path in (small / "everyday").iterdir()} == set(draw_everyday())
+    assert all(image.width > image.height for image in draw_everyday().values())
+
+
+@pytest.mark.parametrize("arguments, error", [({"num_movies": 39}, ValueError), ({}, FileExistsError)])
+def test_refused_arguments_are_named(tmp_path, arguments, error):
+    (tmp_path / "mine.txt").write_text("keep me")
+    with pytest.raises(error, match="Received: (num_movies=39|directory=)"):
+        synthetic.make_dataset(tmp_path, **arguments)
+    assert (tmp_path / "mine.txt").read_text() == "keep me"
+
+
+@pytest.mark.parametrize("genre", sorted(posters._STYLES))
+def test_every_motif_of_a_genre_shows(genre):
+    colors = posters.Colors((9, 9, 9), (9, 9, 9), (0, 90, 0), (200, 0, 0), (0, 0, 250))
+    for motif in posters._STYLES[genre].motifs.split():
+        canvas = Image.new("RGB", (200, 200), colors.top)
+        posters._MOTIFS[motif](Pen(ImageDraw.Draw(canvas), (100, 100), 90), colors, random.Random(1))
+        counts = {color: count for count, color in canvas.getcolors(1000)}
+        assert len(counts) >= 3 and counts.get(colors.top, 0) < 0.9 * 200 * 200, motif
+
+
+def test_a_title_is_lettered_on_the_poster():
+    plain, lettered = (posters.draw_poster(["News"], title, [], random.Random(5)) for title in ("", "Été: 7½ Nights!"))
+    assert plain.size == lettered.size == (182, 268)
+    assert ImageChops.difference(plain, lettered).convert("L").point(lambda value: value > 90).histogram()[1] > 300
+
+
+def test_letters_without_a_shape_become_spaces():
+    assert lettering.plain("Düsterau, é7½ ☃") == "DUSTERAU  E71 2  "
+    assert lettering.wrap("The Lantern of Brackmoor", 13) == ["THE LANTERN", "OF BRACKMOOR"]
+
+
+def embedded(cache, num_movies=50, call="embedded_dataset()"):
+    code = f"from poster_cnn import synthetic; synthetic.NUM_MOVIES = {num_movies}; print(synthetic.{call})"
+    environment = {**os.environ, "POSTER_CNN_CACHE": str(cache)}
+    return subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True)
+
+
+def test_embedded_dataset_is_made_once_by_many_processes(tmp_path):
+    processes = [embedded(tmp_path) for _ in range(3)]
+    outputs = {process.communicate()[0] for process in processes}
+    assert [process.returncode for process in processes] == [0, 0, 0]
+    (folder,) = tmp_path.iterdir()
+    assert outputs == {f"{folder}\n"}
+    assert len(list((folder / "posters").iterdir())) == 49
+
+
+def test_embedded_dataset_adds_trailers_when_asked(tmp_path, monkeypatch):
+    monkeypatch.setenv("POSTER_CNN_CACHE", str(tmp_path))
+    monkeypatch.setattr(synthetic, "NUM_MOVIES", 40)
+    folder = synthetic.embedded_dataset()
+    before = digests(folder)
+    assert not (folder / "trailers").exists()
+    assert synthetic.embedded_dataset(trailers=True) == folder
+    assert len(list((folder / "trailers").iterdir())) == 40
+    assert before.items() < digests(folder).items()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
+def test_embedded_dataset_killed_half_way_is_made_anew(tmp_path):
+    process = embedded(tmp_path, num_movies=5000)
+    while not list(tmp_path.glob(".*/posters/*.jpg")):
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not list(tmp_path.glob("embedded-*"))
+    output, _ = embedded(tmp_path).communicate()
+    assert output == f"{next(tmp_path.glob('embedded-*'))}\n"
+
+
+def test_changed_code_makes_a_new_embedded_dataset(tmp_path, monkeypatch):
+    monkeypatch.setenv("POSTER_CNN_CACHE", str(tmp_path))
+    monkeypatch.setattr(synthetic, "NUM_MOVIES", 40)
+    folder = synthetic.embedded_dataset()
+    changed = tmp_path / "synthetic_text.py"
+    changed.write_bytes(open(synthetic_text.__file__, "rb").read() + b"# changed\n")
+    monkeypatch.setattr(synthetic_text, "__file__", str(changed))
+    assert synthetic.embedded_dataset() != folder
