@@ -13,10 +13,8 @@ from poster_cnn.config import TrainingConfig
 from poster_cnn.files import write_atomically
 from poster_cnn.training_data import load_training_data
 
-# What decides the decoded posters: cells that agree in these share one copy.
-_DATA_FIELDS = (
-    "class_names min_year max_year min_genres split fractions split_seed allow_leak ratio interpolation"
-).split()
+# What decides which movies are read: cells that agree in these share them, and those of one ratio the decoded posters.
+_MOVIE_FIELDS = "class_names min_year max_year min_genres split fractions split_seed allow_leak".split()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,14 +99,16 @@ def sweep(experiment, data, out_dir, *, progress=True):
     """
     out_dir = pathlib.Path(out_dir)
     cells = experiment.cells()
-    # A finished run of another config, as of another preset, is no reason to skip: `train` refuses it and says why.
-    todo = {name: config for name, config in cells.items() if not training.is_finished(out_dir / name, config)}
+    done = {name for name, config in cells.items() if training.is_finished(out_dir / name, config)}
     failed, elsewhere, shared = {}, [], (None, None)
-    with _cost_bar(cells, todo, progress) as bar:
-        for name, config in todo.items():
+    with _cost_bar(cells, done, progress) as bar:
+        for name, config in cells.items():
             bar.set_postfix_str(name)
             try:
                 shared = _share(shared, config, data)
+                if name in done:  # with this config, but was it with these data?
+                    training.check_run(out_dir / name, config, shared[1])
+                    continue
                 training.train(config, data, out_dir / name, training_data=shared[1], progress=progress)
                 (out_dir / name / "error.txt").unlink(missing_ok=True)
             except BlockingIOError:
@@ -132,8 +132,14 @@ def _wait_for(run_dir, failed, name):
 
 
 def _share(shared, config, data):
-    key = tuple(getattr(config, name) for name in _DATA_FIELDS)
-    return shared if shared[0] == key else (key, load_training_data(config, data))
+    """The posters for a cell, from those of the cell before where they agree."""
+    key = [getattr(config, name) for name in _MOVIE_FIELDS]
+    image_size = datasets.shrunk_size(config.ratio)
+    if shared[0] != key:
+        return key, load_training_data(config, data)
+    if (shared[1].image_size, shared[1].interpolation) != (image_size, config.interpolation):
+        return key, shared[1].resized(image_size, config.interpolation)
+    return shared
 
 
 def _cost(config):
@@ -141,12 +147,12 @@ def _cost(config):
     return height * width * config.epochs
 
 
-def _cost_bar(cells, todo, progress):
+def _cost_bar(cells, done, progress):
     # Counted in pixels x epochs, so that the time left is right although larger posters take longer.
     total = sum(map(_cost, cells.values()))
     return tqdm(
         total=total,
-        initial=total - sum(map(_cost, todo.values())),
+        initial=sum(_cost(cells[name]) for name in done),
         desc=f"{len(cells)} cells",
         bar_format="{desc}: {percentage:3.0f}%|{bar}| {elapsed} elapsed, {remaining} left, {postfix}",
         disable=not progress,

@@ -205,18 +205,33 @@ def _finish(model, config, data, run_dir, seconds):
     return result
 
 
+def check_run(run_dir, config, data):
+    """Makes sure that a run folder records this very config and these very data.
+
+    Args:
+        run_dir: Run folder with a `config.json`.
+        config: `TrainingConfig`.
+        data: `TrainingData`.
+
+    Raises:
+        ValueError: If it holds another run; the message says in what it differs.
+    """
+    changed = sorted(_differences(run_dir, config))
+    if read_json(pathlib.Path(run_dir) / "config.json")["data"]["fingerprint"] != data.fingerprint:
+        changed.append("the data")
+    if changed:
+        what = ", ".join(changed)
+        raise ValueError(
+            f"The run folder {run_dir} holds a run that differs in: {what}. Choose another folder, or remove it."
+        )
+
+
 def _claim(run_dir, config, data):
     """Writes config.json, or makes sure that the one already there is of the same config and data."""
     path = run_dir / "config.json"
-    about = {"fingerprint": data.fingerprint} | {f"num_{part}": data.count(part) for part in set(data.split)}
     if path.is_file():
-        changed = _differences(run_dir, config)
-        if changed or read_json(path)["data"]["fingerprint"] != about["fingerprint"]:
-            what = ", ".join(sorted(changed)) or "the data"
-            raise ValueError(
-                f"The run folder {run_dir} holds a run that differs in: {what}. Choose another folder, or remove it."
-            )
-        return
+        return check_run(run_dir, config, data)
+    about = {"fingerprint": data.fingerprint} | {f"num_{part}": data.count(part) for part in sorted(set(data.split))}
     content = {
         "config": config.to_dict() | {"image_size": list(data.image_size)},
         "data": about,

@@ -1,5 +1,6 @@
 """Config + data folder -> the posters of one training run: loaded, checked, split, decoded once."""
 
+import copy
 import dataclasses
 import functools
 import hashlib
@@ -36,6 +37,13 @@ class TrainingData:
     def __post_init__(self):
         self.decoded = functools.cache(self._decoded)
         self.baseline_predictions = functools.cache(self._baseline_predictions)
+
+    def resized(self, image_size, interpolation):
+        """The same movies at another size; nothing but the posters is read again."""
+        other = copy.copy(self)
+        other.image_size, other.interpolation = image_size, interpolation
+        other.__post_init__()
+        return other
 
     def part(self, name):
         """The movies of one part."""

@@ -1,15 +1,22 @@
 """Sweeps: a run folder a cell, finished ones left alone, failed ones reported, killed ones continued."""
 
 import pathlib
+import shutil
 import threading
 
 import pytest
 
 from poster_cnn import search, training
 from poster_cnn.search import Experiment, load_experiment, sweep
+from poster_cnn.training_data import load_training_data
 
 REPOSITORY = pathlib.Path(__file__).parents[1]
 EXPERIMENTS = sorted(path for path in REPOSITORY.glob("experiments/*/*.py") if path.parent.name != "benchmarks")
+
+
+def write_config(run_dir, config, data):
+    content = {"config": config.to_dict(), "data": {"fingerprint": data.fingerprint}}
+    training.write_json(run_dir / "config.json", content)
 
 
 @pytest.fixture
@@ -18,13 +25,18 @@ def trained(monkeypatch):
     calls = []
 
     def train(config, data, run_dir, *, training_data, progress):
-        calls.append((run_dir.name, training_data))
-        run_dir.mkdir(parents=True, exist_ok=True)
-        training.write_json(run_dir / "config.json", {"config": config.to_dict()})
-        training.write_json(run_dir / "metrics.json", {})
+        if not training.is_finished(run_dir, config):
+            calls.append((run_dir.name, training_data))
+            finish(run_dir, config)
 
     monkeypatch.setattr(training, "train", train)
     return calls
+
+
+def finish(run_dir, config):
+    """Leaves what `training.is_finished` looks for."""
+    training.write_json(run_dir / "config.json", {"config": config.to_dict()})
+    training.write_json(run_dir / "metrics.json", {})
 
 
 def names(trained):
@@ -37,13 +49,13 @@ def names(trained):
 @pytest.mark.parametrize(
     ("grid", "expected"),
     [
-        ({"ratio": (30, 40), "learning_rate": (1e-3, 1e-7)}, "ratio=30,learning_rate=0.001 ratio=30,learning_rate=1e-07 "
-         "ratio=40,learning_rate=0.001 ratio=40,learning_rate=1e-07"),
+        ({"ratio": (30, 40), "seed": (0, 1)}, "ratio=30,seed=0 ratio=30,seed=1 ratio=40,seed=0 ratio=40,seed=1"),
+        ({"learning_rate": (1e-3, 1e-7)}, "learning_rate=0.001 learning_rate=1e-07"),
         ({"seed": (0, 1234567)}, "seed=0 seed=1234567"),
         ({"interpolation": ("bilinear", "lanczos3")}, "interpolation=bilinear interpolation=lanczos3"),
         ({"ratio": (30, 33.3)}, "ratio=30 ratio=33.3"),
     ],
-)  # fmt: skip
+)
 def test_every_combination_is_a_cell_named_after_its_changes(tiny_config, grid, expected):
     cells = Experiment(tiny_config, grid).cells()
     assert list(cells) == expected.split()
@@ -95,11 +107,9 @@ def test_no_experiment_file_there(tmp_path):
 # --- sweeps ---
 
 
-def test_finished_cells_are_skipped(tiny_config, data_folder, tmp_path, trained):
+def test_a_sweep_starts_where_it_ended(tiny_config, data_folder, tmp_path, trained):
     experiment = Experiment(tiny_config, {"seed": (0, 1, 2)})
-    (tmp_path / "seed=1").mkdir()
-    training.write_json(tmp_path / "seed=1" / "config.json", {"config": tiny_config.replace(seed=1).to_dict()})
-    training.write_json(tmp_path / "seed=1" / "metrics.json", {})
+    finish(tmp_path / "seed=1", tiny_config.replace(seed=1))
     assert sweep(experiment, data_folder, tmp_path, progress=False) == {}
     assert names(trained) == ["seed=0", "seed=2"]
     assert sweep(experiment, data_folder, tmp_path, progress=False) == {}
@@ -107,10 +117,11 @@ def test_finished_cells_are_skipped(tiny_config, data_folder, tmp_path, trained)
 
 
 def test_a_cell_finished_with_another_config_is_reported(tiny_config, data_folder, tmp_path, finished_run):
-    (tmp_path / "seed=0").symlink_to(finished_run)
+    shutil.copytree(finished_run, tmp_path / "seed=0")
     failed = sweep(Experiment(tiny_config.replace(epochs=11), {"seed": (0,)}), data_folder, tmp_path, progress=False)
-    (finished_run / "error.txt").unlink()
     assert list(failed) == ["seed=0"] and "holds a run that differs in: epochs" in failed["seed=0"]
+    assert sweep(Experiment(tiny_config, {"seed": (0,)}), data_folder, tmp_path, progress=False) == {}
+    assert (tmp_path / "seed=0" / "metrics.json").read_bytes() == (finished_run / "metrics.json").read_bytes()
 
 
 def test_cells_with_the_same_posters_share_one_decoded_copy(tiny_config, data_folder, tmp_path, trained):
@@ -130,16 +141,22 @@ def test_progress_shows_the_share_done_and_the_time_left(tiny_config, data_folde
 
 
 def test_a_failed_cell_is_reported_and_the_others_go_on(tiny_config, data_folder, tmp_path, monkeypatch):
-    # At 10% nothing is left of a poster after four poolings; at 26% all is well.
-    experiment = Experiment(tiny_config.replace(epochs=1), {"ratio": (10, 26)})
-    failed = sweep(experiment, data_folder, tmp_path, progress=False)
-    assert list(failed) == ["ratio=10"] and failed["ratio=10"].startswith("ValueError: `input_shape` must be")
-    assert (tmp_path / "ratio=10" / "error.txt").read_text() == failed["ratio=10"] + "\n"
-    assert training.is_finished(tmp_path / "ratio=26") and not training.is_finished(tmp_path / "ratio=10")
+    experiment, mended = Experiment(tiny_config, {"seed": (0, 1, 2)}), False
 
-    monkeypatch.setattr(training, "train", lambda *arguments, **options: None)  # as if the cause had been mended
+    def train(config, data, run_dir, **options):
+        if config.seed == 1 and not mended:
+            raise FloatingPointError("The loss became nan")
+        finish(run_dir, config)
+
+    monkeypatch.setattr(training, "train", train)
+    failed = sweep(experiment, data_folder, tmp_path, progress=False)
+    assert failed == {"seed=1": "FloatingPointError: The loss became nan"}
+    assert (tmp_path / "seed=1" / "error.txt").read_text() == "FloatingPointError: The loss became nan\n"
+    assert [training.is_finished(tmp_path / f"seed={seed}") for seed in (0, 1, 2)] == [True, False, True]
+
+    mended = True
     assert sweep(experiment, data_folder, tmp_path, progress=False) == {}
-    assert not (tmp_path / "ratio=10" / "error.txt").exists()
+    assert not (tmp_path / "seed=1" / "error.txt").exists()
 
 
 def test_an_interrupt_ends_the_sweep(tiny_config, data_folder, tmp_path, monkeypatch):

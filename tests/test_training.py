@@ -127,9 +127,8 @@ def test_a_run_interrupted_at_bad_moments_ends_as_an_uninterrupted_one(
     finished_run, data_folder, tiny_config, tmp_path, monkeypatch
 ):
     for name, time_number in [
-        ("checkpoint.weights.h5", 1),  # the first epoch is over, but only its history on disk
-        ("checkpoint.weights.h5", 3),  # the same, later
-        ("history.csv", 2),  # after a checkpoint
+        ("checkpoint.weights.h5", 3),  # the third epoch is over, but only its history is on disk
+        ("history.csv", 2),  # one epoch later, nothing of the next
         ("predictions.csv", 1),  # trained, but not scored
     ]:
         interrupt_when_writing(monkeypatch, name, time_number)
