@@ -8,6 +8,7 @@ import pathlib
 import sys
 
 import poster_cnn
+from poster_cnn import data_commands
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's greetings would hide our own lines
 
@@ -30,8 +31,9 @@ def _parser():
     parser = argparse.ArgumentParser(prog="poster-cnn", description="Predict movie genres from posters.")
     parser.add_argument("--version", action="version", version=f"poster-cnn {poster_cnn.__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (_add_reproduce, _add_train, _add_sweep, _add_evaluate, _add_predict, _add_verify):
+    for add in (_add_reproduce, _add_train, _add_sweep, _add_evaluate, _add_predict):
         add(commands)
+    data_commands.add_to(commands)
     return parser
 
 
@@ -162,22 +164,6 @@ def _predict(options):
     for path, reason in broken.items():
         print(f"poster-cnn: {path}: {reason}", file=sys.stderr)
     return 1 if broken else 0
-
-
-def _add_verify(commands):
-    command = commands.add_parser("verify", help="decode every poster of a folder; say which are broken")
-    command.add_argument("posters_dir", metavar="DIR", help="folder of posters")
-    command.add_argument("--manifest", metavar="FILE", help="csv to write (default: in the user's cache)")
-    command.add_argument("--repaired", metavar="DIR", help="folder for repaired posters (default: in the user's cache)")
-    command.set_defaults(run=_verify)
-
-
-def _verify(options):
-    from poster_cnn import ingest
-
-    manifest = ingest.verify(options.posters_dir, manifest_path=options.manifest, repaired_dir=options.repaired)
-    print(ingest.describe(manifest))
-    return 1 if (manifest["verdict"] == "quarantined").any() else 0
 
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ def verify(
         DataFrame, a row per file: file (str), imdb_id (Int64, <NA> if the name is no number), verdict ("ok", "repaired"
         or "quarantined"), reason (str, "" if ok), width, height (Int64, of the file as it is), mode (str, Pillow's),
         bytes (Int64), sha256, perceptual_hash, pixel_hash (str, hexadecimal, the latter two of the upright RGB
-        picture), repaired_path (str, "" if not repaired).
+        picture), repaired_path (str, "" if not repaired), signature (str, for `audit`).
 
     Raises:
         FileNotFoundError: There is no such folder, or no file in it.
@@ -168,6 +168,12 @@ def sample_posters(table, posters_dir, num_movies=6000, *, seed=0, **download_op
     return usable, report
 
 
+def count_verdicts(manifest):
+    """Number of posters per verdict and reason, as a DataFrame: `verdict`, `reason`, `posters`, in falling order."""
+    counts = manifest.groupby(["verdict", "reason"], dropna=False).size().rename("posters").reset_index()
+    return counts.sort_values(["posters", "verdict", "reason"], ascending=[False, True, True], ignore_index=True)
+
+
 def describe(report, *, max_names=5):
     """What `verify`, `check_posters` or `download` found, as a small table: verdicts, reasons, counts, file names.
 
@@ -244,6 +250,8 @@ def _read_manifest(path):
             lines = list(csv.reader(file))
     except csv.Error:
         lines = []
+    if lines and lines[0] != COLUMNS and lines[0][:4] == COLUMNS[:4]:
+        return []  # It was written by another version, and is made anew.
     if not lines or lines[0] != COLUMNS or any(len(line) != len(COLUMNS) for line in lines):
         raise ValueError(
             f"`manifest_path` must be a manifest written by `verify`, or a new file. "

@@ -15,12 +15,12 @@ import imagehash
 import PIL
 from PIL import Image
 
-from poster_cnn import files, pictures
+from poster_cnn import files, pictures, signatures
 from poster_cnn.pictures import PictureLimits, RefusedPicture
 
 COLUMNS = [
     *("file", "imdb_id", "verdict", "reason", "width", "height", "mode", "bytes", "sha256"),
-    *("perceptual_hash", "pixel_hash", "repaired_path", "repaired_sha256", "checked_with"),
+    *("perceptual_hash", "pixel_hash", "repaired_path", "repaired_sha256", "checked_with", "signature"),
 ]
 _RULES_VERSION = 1  # Raise it when some file would be judged differently, so that remembered verdicts are made anew.
 _LARGE = 1_000_000  # pixels; larger pictures are decoded one at a time
@@ -111,12 +111,14 @@ class Inspector:
 
     def _decode(self, name, header):
         rgb, changes = pictures.decode(header)
+        grey = rgb.convert("L")
         row = {
             "mode": header.mode,
             "verdict": "repaired" if changes else "ok",
             "reason": ", ".join(changes),
-            "perceptual_hash": str(imagehash.phash(rgb)),
+            "perceptual_hash": str(imagehash.phash(grey)),
             "pixel_hash": pixel_hash(rgb),
+            "signature": signatures.signature(grey),
         }
         return row | (self._repair(name, rgb) if changes else {})
 

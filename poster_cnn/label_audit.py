@@ -1,0 +1,79 @@
+"""Movies whose genres look wrong: held-out predictions against the labels, by confident learning (cleanlab)."""
+
+import numpy as np
+import pandas as pd
+
+from poster_cnn import baselines, datasets, splits
+from poster_cnn.table import encode_genres
+
+
+def find_suspicious(table, class_names, *, num_movies=20):
+    """`suspicious_labels` by `held_out_probabilities` with their defaults; movies without these genres are left out."""
+    table = table[[bool(set(genres) & set(class_names)) for genres in table["genres"]]]
+    return suspicious_labels(table, class_names, held_out_probabilities(table, class_names), num_movies=num_movies)
+
+
+def held_out_probabilities(table, class_names, *, n_splits=5, groups=None, seed=0, ratio=30):
+    """Probabilities of each movie's genres from a model that has not seen it: color histogram, cross-validated.
+
+    Args:
+        table: Movie table with readable posters; see `ingest.check_posters`.
+        class_names: Genres, in label order.
+        n_splits: Number of folds. Defaults to 5.
+        groups: Series over the table's index of movies that stay together; see `splits.leak_free_folds`.
+        seed: Seed of the folds. Defaults to 0.
+        ratio: Percentage that the posters are shrunk to. Defaults to 30.
+
+    Returns:
+        float32 array `(num_movies, num_classes)`.
+    """
+    size = datasets.shrunk_size(ratio)
+    decoded = datasets.decoded_posters(table, class_names, image_size=size, cache=False)
+    batches = decoded.batch(256).as_numpy_iterator()
+    histograms = np.concatenate([baselines.color_histograms(images) for images, _ in batches])
+    labels = encode_genres(table, class_names)
+    folds = splits.leak_free_folds(table, class_names, n_splits=n_splits, groups=groups, seed=seed).to_numpy()
+    probabilities = np.zeros_like(labels)
+    for fold in range(n_splits):
+        held_out = folds == fold
+        model = baselines.fit_color_histogram(histograms[~held_out], labels[~held_out])
+        probabilities[held_out] = model.predict_proba(histograms[held_out])
+    return probabilities
+
+
+def suspicious_labels(table, class_names, probabilities, *, num_movies=20):
+    """The movies whose labels agree least with held-out predictions: the first to look at by eye.
+
+    A poor model doubts much that is right; take the list as places to look, not as errors.
+
+    Args:
+        table: Movie table.
+        class_names: Genres, in label order.
+        probabilities: `(num_movies, num_classes)`, of models that have not seen the movie.
+        num_movies: How many to name. Defaults to 20.
+
+    Returns:
+        DataFrame, the worst first: `imdb_id`, `title`, `genres` (joined with "|"), `doubted` (the genre where label and
+        prediction differ most), `probability` (of that genre), `quality` (cleanlab's score, 0..1, low is suspicious).
+
+    Raises:
+        ImportError: If cleanlab is not installed.
+    """
+    try:
+        from cleanlab.multilabel_classification import get_label_quality_scores
+    except ImportError:
+        raise ImportError("Suspicious labels need cleanlab: pip install 'poster-cnn[audit]'") from None
+    labels = encode_genres(table, class_names)
+    quality = get_label_quality_scores([list(np.flatnonzero(row)) for row in labels], np.asarray(probabilities))
+    doubted = np.abs(labels - probabilities).argmax(axis=1)
+    result = pd.DataFrame(
+        {
+            "imdb_id": table["imdb_id"].to_numpy(),
+            "title": table["title"].to_numpy(),
+            "genres": ["|".join(genres) for genres in table["genres"]],
+            "doubted": np.asarray(class_names)[doubted],
+            "probability": np.asarray(probabilities)[np.arange(len(table)), doubted].round(3),
+            "quality": quality.round(4),
+        }
+    )
+    return result.sort_values("quality", kind="stable").head(num_movies).reset_index(drop=True)

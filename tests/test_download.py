@@ -1,0 +1,368 @@
+"""Posters by URL, from a local server that misbehaves in every way; none of it needs the network."""
+
+import asyncio
+import json
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import pandas as pd
+import pytest
+from misbehaving_server import MisbehavingServer
+from PIL import Image
+
+from poster_cnn import fetching, ingest
+from poster_cnn.pictures import PictureLimits
+
+QUICK = {"backoff": 0.01, "read_timeout": 0.8, "deadline": 4.0, "retries": 2, "progress": False}
+
+
+@pytest.fixture(autouse=True)
+def plain_network(monkeypatch, tmp_path):
+    for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("POSTER_CNN_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def loopback_is_public(monkeypatch):
+    real = fetching.is_public
+    monkeypatch.setattr(fetching, "is_public", lambda address: address == "127.0.0.1" or real(address))
+
+
+@pytest.fixture(scope="module")
+def server():
+    with MisbehavingServer() as running:
+        yield running
+
+
+def table_of(urls):
+    return pd.DataFrame({"imdb_id": range(1, len(urls) + 1), "poster_url": urls}, index=range(50, 50 + len(urls)))
+
+
+def visible(folder):
+    return sorted(path.name for path in pathlib.Path(folder).iterdir() if path.name != ".download_failures.jsonl")
+
+
+# path -> outcome, reason, number of requests, whether the failure is remembered
+CASES = {
+    "/good/1": ("downloaded", "", 1, False),
+    "/webp": ("downloaded", "", 1, False),
+    "/missing": ("failed", "http 404", 1, True),
+    "/busy": ("downloaded", "", 2, False),
+    "/busy-until": ("downloaded", "", 2, False),
+    "/busy-all-day": ("failed", "http 429", 1, False),
+    "/fails-once": ("downloaded", "", 2, False),
+    "/always-fails": ("failed", "http 503", 3, False),
+    "/trickle": ("failed", "took too long", 1, False),
+    "/trickling-headers": ("failed", "took too long", 1, False),
+    "/silence": ("failed", "timeout", 3, False),
+    "/half": ("failed", "connection broken", 3, False),
+    "/half-once": ("downloaded", "", 2, False),
+    "/length-too-large": ("failed", "connection broken", 3, False),
+    "/length-too-small": ("failed", "truncated", 1, True),
+    "/html": ("failed", "html", 1, True),
+    "/nothing": ("failed", "empty", 1, True),
+    "/truncated": ("failed", "truncated", 1, True),
+    "/huge-picture": ("failed", "too many pixels", 1, True),
+    "/endless": ("failed", "too many bytes", 1, True),
+    "/zipped-bomb": ("failed", "too many bytes", 1, True),
+    "/bad-zip": ("failed", "bad answer", 1, True),
+    "/gibberish": ("failed", "connection broken", 3, False),
+    "/loop": ("failed", "too many redirects", 6, True),
+    "/moved": ("downloaded", "", 1, False),
+    "/to?http://127.0.0.2:9/1.jpg": ("failed", "private address", 1, False),
+    "/to?http://localhost:9/1.jpg": ("failed", "private address", 1, False),
+    "/to?http://10.0.0.1/1.jpg": ("failed", "private address", 1, False),
+    "/to?http://169.254.169.254/latest": ("failed", "private address", 1, False),
+    "/to?http://[::1]:9/1.jpg": ("failed", "private address", 1, False),
+    "/to?file:///etc/passwd": ("failed", "not http or https", 1, True),
+    "/to?http://host:port/": ("failed", "connection broken", 3, False),
+}
+
+
+def test_every_misbehavior_has_its_outcome(server, tmp_path, monkeypatch):
+    real_is_public, real_resolve = fetching.is_public, socket.getaddrinfo
+    monkeypatch.setattr(fetching, "is_public", lambda address: address == "127.0.0.1" or real_is_public(address))
+    # `localhost` may be the very address that this test lets pass as public.
+    monkeypatch.setattr(
+        socket,
+        "getaddrinfo",
+        lambda host, *rest, **more: real_resolve("127.0.0.2" if host == "localhost" else host, *rest, **more),
+    )
+    server.hits.clear()
+    started = time.monotonic()
+    table = table_of([server.url(path) for path in CASES])
+    report = ingest.download(table, tmp_path, concurrency_per_host=40, concurrency=40, **QUICK)
+    assert time.monotonic() - started < 15
+    found = dict(zip(CASES, zip(report["outcome"], report["reason"], strict=True), strict=True))
+    assert found == {path: (outcome, reason) for path, (outcome, reason, *_) in CASES.items()}
+    assert {path: server.hits[path] for path in CASES} == {path: hits for path, (_, _, hits, _) in CASES.items()}
+
+    good = report[report["outcome"] == "downloaded"]
+    assert visible(tmp_path) == sorted(f"{number}.jpg" for number in good["imdb_id"])
+    assert (ingest.verify(tmp_path, placeholder_ids=99, progress=False)["verdict"] != "quarantined").all()
+    assert report["poster_path"].tolist() == [
+        str(tmp_path / f"{number}.jpg") if outcome == "downloaded" else ""
+        for number, outcome in zip(report["imdb_id"], report["outcome"], strict=True)
+    ]
+    records = [json.loads(line) for line in (tmp_path / ".download_failures.jsonl").read_text().split("\n")[1:]]
+    assert {record["url"] for record in records} == {server.url(path) for path, case in CASES.items() if case[3]}
+    assert report.index.equals(table.index)
+    assert server.sent < 30_000_000  # The endless body was left soon after the limit of 20 million bytes.
+    assert all(agent.startswith("poster_cnn/") for agent in server.agents)
+
+
+@pytest.mark.parametrize(("path", "least", "most"), [("/busy?b", 1.0, 1.6), ("/busy-until?b", 0.9, 2.6)])
+def test_retry_after_is_honored(server, tmp_path, path, least, most):
+    ingest.download(table_of([server.url(path)]), tmp_path, allow_private=True, **QUICK)
+    first, second = server.times[path]
+    assert least <= second - first <= most
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("", "no url"),
+        (None, "no url"),
+        ("ftp://127.0.0.1/1.jpg", "not http or https"),
+        ("file:///etc/passwd", "not http or https"),
+        ("data:image/png;base64,AAAA", "not http or https"),
+        ("poster.jpg", "not http or https"),
+        ("http://", "bad url"),
+        ("http://host:port/1.jpg", "bad url"),
+        ("http://nowhere.example/1.jpg", "unknown host"),
+        ("http://127.0.0.1:1/1.jpg", "connection broken"),
+    ],
+)
+def test_bad_urls_fail_by_name(tmp_path, monkeypatch, loopback_is_public, url, reason):
+    resolve = socket.getaddrinfo
+
+    def no_network(host, *rest, **more):
+        if host == "nowhere.example":
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return resolve(host, *rest, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", no_network)
+    report = ingest.download(table_of([url]), tmp_path, **QUICK)
+    assert (report["outcome"].item(), report["reason"].item()) == ("failed", reason)
+    assert visible(tmp_path) == []
+
+
+def test_private_addresses_are_asked_only_if_allowed(server, tmp_path):
+    table = table_of([server.url("/good/private")])
+    server.hits.clear()
+    assert ingest.download(table, tmp_path, **QUICK)["reason"].item() == "private address"
+    assert not server.hits
+    assert ingest.download(table, tmp_path, allow_private=True, **QUICK)["outcome"].item() == "downloaded"
+
+
+def test_name_that_changes_its_address_is_seen_through(server, tmp_path, monkeypatch):
+    resolve, asked = socket.getaddrinfo, []
+
+    def rebinding(host, *rest, **more):
+        if host not in ("rebinding.example", b"rebinding.example"):
+            return resolve(host, *rest, **more)
+        asked.append(host)
+        return resolve("8.8.8.8" if len(asked) == 1 else "127.0.0.1", *rest, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", rebinding)
+    report = ingest.download(table_of([server.url("/good/rebinding", "rebinding.example")]), tmp_path, **QUICK)
+    assert len(asked) == 2
+    assert report["reason"].item() == "private address"
+    assert visible(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("address", "public"),
+    [
+        ("8.8.8.8", True),
+        ("2001:4860:4860::8888", True),
+        ("127.0.0.1", False),
+        ("10.1.2.3", False),
+        ("192.168.0.1", False),
+        ("169.254.169.254", False),
+        ("100.64.0.1", False),
+        ("0.0.0.0", False),
+        ("224.0.0.1", False),
+        ("::1", False),
+        ("fe80::1%eth0", False),
+        ("fd00::1", False),
+        ("::ffff:127.0.0.1", False),
+        ("::ffff:8.8.8.8", True),
+    ],
+)
+def test_public_addresses(address, public):
+    assert fetching.is_public(address) == public
+
+
+# --- resuming ---
+
+
+def test_second_run_fetches_only_what_is_missing(server, tmp_path):
+    table = table_of([server.url(path) for path in ("/good/r1", "/good/r2", "/missing?r", "/always-fails?r")])
+    ingest.download(table, tmp_path, allow_private=True, **QUICK)
+    (tmp_path / "2.jpg").write_bytes(b"")
+    (tmp_path / ".0123abcd.tmp.7.jpg").write_bytes(b"left over from a kill")
+    server.hits.clear()
+    report = ingest.download(table, tmp_path, allow_private=True, **QUICK)
+    assert report["outcome"].tolist() == ["already there", "downloaded", "failed before", "failed"]
+    assert report["reason"].tolist() == ["", "", "http 404", "http 503"]
+    assert server.hits == {"/good/r2": 1, "/always-fails?r": 3}
+    assert visible(tmp_path) == ["1.jpg", "2.jpg"]
+    text = ingest.describe(report)
+    assert "1 downloaded, 1 already there, 1 failed" in text and "http 404" in text
+
+
+def test_remembered_failures_are_tried_again_when_asked_or_under_another_url(server, tmp_path):
+    options = {"allow_private": True, **QUICK}
+    ingest.download(table_of([server.url("/missing?a"), server.url("/missing?b")]), tmp_path, **options)
+    server.hits.clear()
+    again = ingest.download(table_of([server.url("/good/f"), server.url("/missing?b")]), tmp_path, **options)
+    assert again["outcome"].tolist() == ["downloaded", "failed before"]
+    again = ingest.download(table_of(["", server.url("/missing?b")]), tmp_path, retry_failed=True, **options)
+    assert again["outcome"].tolist() == ["already there", "failed"]
+    assert server.hits["/missing?b"] == 1
+
+
+def test_failure_that_mended_itself_is_forgotten(server, tmp_path):
+    table = table_of([server.url("/good/mended")])
+    record = {"imdb_id": 1, "url": server.url("/good/mended"), "reason": "http 404"}
+    (tmp_path / ".download_failures.jsonl").write_text(json.dumps(record) + '\n{"imdb_id": 5, "ur')
+    options = {"allow_private": True, **QUICK}
+    assert ingest.download(table, tmp_path, **options)["outcome"].item() == "failed before"
+    assert ingest.download(table, tmp_path, retry_failed=True, **options)["outcome"].item() == "downloaded"
+    (tmp_path / "1.jpg").unlink()
+    assert ingest.download(table, tmp_path, **options)["outcome"].item() == "downloaded"
+
+
+SCRIPT = """
+import sys
+import pandas as pd
+from poster_cnn import ingest
+url, folder = sys.argv[1:]
+table = pd.DataFrame({"imdb_id": range(1, 201), "poster_url": [f"{url}/{number}" for number in range(1, 201)]})
+ingest.download(table, folder, allow_private=True, concurrency_per_host=8, progress=False)
+"""
+
+
+def start(server, folder):
+    environment = os.environ | {"PYTHONPATH": str(pathlib.Path(ingest.__file__).parents[1])}
+    command = [sys.executable, "-c", SCRIPT, server.url("/good"), str(folder)]
+    return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+
+
+def wait_for_hits(server, number):
+    ends = time.monotonic() + 20
+    while len(server.hits) < number and time.monotonic() < ends:
+        time.sleep(0.005)
+    assert len(server.hits) >= number
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_kill_in_the_middle_then_resume(tmp_path, how):
+    with MisbehavingServer(delay=0.02) as server:
+        process = start(server, tmp_path)
+        wait_for_hits(server, 80)
+        process.send_signal(how)
+        errors = process.communicate(timeout=10)[1]
+        before = visible(tmp_path)
+        assert 40 < len(before) < 200
+        if how == signal.SIGINT:  # It tidies up behind itself and raises one KeyboardInterrupt.
+            assert process.returncode != 0 and errors.count("Traceback") == 1 and "KeyboardInterrupt" in errors
+            assert not [name for name in before if name.startswith(".")]
+        second = start(server, tmp_path)
+        assert second.wait(timeout=20) == 0
+        second.stderr.close()
+        assert visible(tmp_path) == sorted(f"{number}.jpg" for number in range(1, 201))
+        assert all(Image.open(tmp_path / f"{number}.jpg").load() for number in range(1, 201))
+        fetched_twice = [path for path, hits in server.hits.items() if hits > 1]
+        assert len(server.hits) == 200
+        assert len(fetched_twice) <= 8 and max(server.hits.values()) <= 2
+
+
+# --- manners ---
+
+
+def test_requests_to_one_host_are_limited(tmp_path):
+    with MisbehavingServer(delay=0.05) as server:
+        table = table_of([server.url(f"/good/{number}") for number in range(30)])
+        ingest.download(table, tmp_path, allow_private=True, concurrency_per_host=3, **QUICK)
+        assert server.most_at_once == 3
+
+
+def test_host_that_never_answers_is_given_up(tmp_path, loopback_is_public):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound, but nobody listens
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        table = table_of([f"{url}/{number}" for number in range(200)])
+        reasons = ingest.download(table, tmp_path, **QUICK)["reason"].value_counts()
+    assert set(reasons.index) == {"connection broken", "host does not answer"}
+    assert reasons["connection broken"] < 40
+
+
+def test_names_come_from_the_id_only(server, tmp_path):
+    url = server.url("/good/..%2f..%2fevil.exe?name=/etc/x")
+    ids = ["tt0000012", 13.0, "../../evil", "-5", None, 12]
+    table = pd.DataFrame({"imdb_id": pd.Series(ids, dtype=object), "poster_url": url})
+    report = ingest.download(table, tmp_path / "posters", allow_private=True, **QUICK)
+    assert visible(tmp_path / "posters") == ["12.jpg", "13.jpg"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["posters"]
+    assert report["reason"].tolist() == ["", "", "bad id", "bad id", "bad id", ""]
+
+
+def test_works_where_an_event_loop_is_running_already(server, tmp_path):
+    async def notebook_cell():
+        return ingest.download(table_of([server.url("/good/n")]), tmp_path, allow_private=True, **QUICK)
+
+    assert asyncio.run(notebook_cell())["outcome"].item() == "downloaded"
+
+
+def test_full_disk_ends_the_run(server, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(pathlib.Path, "write_bytes", full)
+    with pytest.raises(OSError, match="No space left"):
+        ingest.download(table_of([server.url(f"/good/{n}") for n in range(20)]), tmp_path, allow_private=True, **QUICK)
+    assert visible(tmp_path) == []
+
+
+def test_limits_are_the_users(server, tmp_path):
+    table = table_of([server.url("/good/limits")])
+    report = ingest.download(table, tmp_path, allow_private=True, limits=PictureLimits(max_bytes=500), **QUICK)
+    assert report["reason"].item() == "too many bytes"
+
+
+def test_reads_a_kaggle_csv(server, tmp_path):
+    lines = ["imdbId,Imdb Link,Title,IMDB Score,Genre,Poster"]
+    lines += [f"{number},x,Am\xe9lie (2001),8.3,Comedy,{server.url(f'/good/k{number}')}" for number in (7, 8)]
+    (tmp_path / "MovieGenre.csv").write_text("\n".join(lines), encoding="latin-1")
+    report = ingest.download(tmp_path / "MovieGenre.csv", tmp_path / "posters", allow_private=True, **QUICK)
+    assert report["outcome"].tolist() == ["downloaded"] * 2
+    with pytest.raises(ValueError, match="poster_url"):
+        ingest.download(pd.DataFrame({"imdb_id": [1]}), tmp_path)
+
+
+# --- paper 2's sample ---
+
+
+def test_sample_draws_downloads_and_skips_the_broken(server, tmp_path):
+    paths = [f"/good/s{number}" if number % 4 else f"/missing?s{number}" for number in range(40)]
+    table = table_of([server.url(path) for path in paths])
+    options = {"allow_private": True, **QUICK}
+    usable, report = ingest.sample_posters(table, tmp_path / "a", 20, seed=3, **options)
+    assert len(report) == 20
+    assert set(report["reason"]) == {"", "http 404"}
+    assert usable.index.tolist() == report.index[report["verdict"] == "ok"].tolist() == sorted(usable.index)
+    assert all(os.path.exists(path) for path in usable["poster_path"])
+    again, _ = ingest.sample_posters(table, tmp_path / "a", 20, seed=3, **options)
+    other, _ = ingest.sample_posters(table, tmp_path / "a", 20, seed=4, **options)
+    assert again.equals(usable) and not other.index.equals(usable.index)
+    for bad in (table, pd.concat([table, table])):
+        with pytest.raises(ValueError, match="num_movies"):
+            ingest.sample_posters(bad, tmp_path, 41)
