@@ -48,7 +48,7 @@ class Evaluation:
         }
 
 
-def evaluate(run_dir, data, *, batch_size=32):
+def evaluate(run_dir, data, *, batch_size=32, num_resamples=1000):
     """Scores a finished run on a data folder: its own, or any other.
 
     Movies that the run trained or validated on are left out, and counted. The baselines know the run's own training
@@ -58,6 +58,7 @@ def evaluate(run_dir, data, *, batch_size=32):
         run_dir: Run folder made by `training.train`.
         data: Path of a data folder.
         batch_size: Defaults to 32.
+        num_resamples: Of the bootstrap intervals. Defaults to 1000.
 
     Returns:
         `Evaluation`
@@ -89,7 +90,7 @@ def evaluate(run_dir, data, *, batch_size=32):
     y_prob = model.predict(posters, verbose=0)
     train_labels = split.loc[split["part"] == "train", class_names].to_numpy()
     return Evaluation(
-        scores=_score_table(labels, y_prob, train_labels),
+        scores=_score_table(labels, y_prob, train_labels, num_resamples),
         genres=_genre_table(labels, y_prob, train_labels, class_names),
         num_movies=len(table),
         notes=notes,
@@ -110,8 +111,10 @@ def _unseen_movies(data, class_names, split):
     return table[~seen], notes
 
 
-def _score_table(labels, y_prob, train_labels):
-    scores = pd.DataFrame(metrics.score(metrics.BY_NAME, labels, y_prob)).T.rename(columns={"value": "model"})
+def _score_table(labels, y_prob, train_labels, num_resamples):
+    scores = pd.DataFrame(metrics.score(metrics.BY_NAME, labels, y_prob, num_resamples=num_resamples)).T.rename(
+        columns={"value": "model"}
+    )
     for name in ("majority_class", "label_prior"):
         prediction = getattr(baselines, name)(train_labels, len(labels))
         scores[name] = [metrics.BY_NAME[metric](labels, prediction) for metric in scores.index]

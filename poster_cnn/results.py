@@ -92,6 +92,11 @@ def read_results(path):
     return pd.read_csv(path, dtype=dict.fromkeys(text, str))
 
 
+def stack(frames):
+    """Several tables of results as one, rows below each other; a column that one lacks is empty there."""
+    return pd.concat(frames, ignore_index=True)
+
+
 def read_predictions(run_dir):
     """Reads what a finished run predicted for its test movies.
 

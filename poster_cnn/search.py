@@ -108,8 +108,8 @@ def sweep(experiment, data, out_dir, *, progress=True):
                 shared = _share(shared, config, data)
                 if name in done:  # with this config, but was it with these data?
                     training.check_run(out_dir / name, config, shared[1])
-                    continue
-                training.train(config, data, out_dir / name, training_data=shared[1], progress=progress)
+                else:
+                    training.train(config, data, out_dir / name, training_data=shared[1], progress=progress)
                 (out_dir / name / "error.txt").unlink(missing_ok=True)
             except BlockingIOError:
                 elsewhere.append(name)
@@ -117,7 +117,7 @@ def sweep(experiment, data, out_dir, *, progress=True):
                 failed[name] = f"{type(error).__name__}: {error}"
                 with write_atomically(out_dir / name / "error.txt") as temporary:
                     temporary.write_text(failed[name] + "\n", encoding="utf-8")
-            bar.update(_cost(config))
+            bar.update(0 if name in done else _cost(config))
             keras.backend.clear_session()
     for name in elsewhere:
         _wait_for(out_dir / name, failed, name)

@@ -121,11 +121,14 @@ class Settings:
             figure.savefig(temporary, format="png", bbox_inches="tight", dpi=200)
         print(f"saved {path}")
 
-    def save_table(self, frame, name):
+    def save_table(self, frame, name, *, digits=1):
         """Saves a table as `<out>/tables/<name>.csv` and as Markdown beside it, and returns it for display."""
         from poster_cnn import tables
 
-        for suffix, text in (("csv", frame.to_csv(index=False)), ("md", tables.to_markdown(frame) + "\n")):
+        for suffix, text in (
+            ("csv", frame.to_csv(index=False)),
+            ("md", tables.to_markdown(frame, digits=digits) + "\n"),
+        ):
             with write_atomically(self.out / "tables" / f"{name}.{suffix}") as temporary:
                 temporary.write_text(text, encoding="utf-8")
         return frame

@@ -32,7 +32,7 @@ def train(config, data, run_dir, *, training_data=None, progress=True):
     """Trains one network and leaves a run folder; continues an interrupted run, and never repeats a finished one.
 
     The folder holds `config.json` (all inputs, versions, data fingerprint), `split.csv` (which movie trained,
-    validated, tested, and its labels), `history.csv` (a row an epoch),
+    validated, tested, and its labels), `leak.json` (test posters with a copy in train), `history.csv` (a row an epoch),
     `model.keras`, `predictions.csv` (test movies) and, last, `metrics.json`, which marks the run as finished.
     Weights, shuffling and dropout depend on the config alone, so a resumed run ends as an uninterrupted one.
 
@@ -199,6 +199,10 @@ def _finish(model, config, data, run_dir, seconds):
             name: {metric: metrics.BY_NAME[metric](y_true, prediction) for metric in config.metrics}
             for name, prediction in data.baseline_predictions().items()
         },
+        "leak": {
+            f"{row['part']}_in_{row['copies_in']}": {"posters": row["leaked"], "fraction": row["fraction"]}
+            for row in data.certificate.rows
+        },
         "seconds": round(seconds, 1),
     }
     write_json(run_dir / "metrics.json", result)
@@ -243,6 +247,7 @@ def _claim(run_dir, config, data):
     labels = pd.DataFrame(data.all_labels.astype(int), columns=config.class_names, index=movies.index)
     with write_atomically(run_dir / "split.csv") as temporary:
         movies.join(labels).to_csv(temporary, index=False)
+    write_json(run_dir / "leak.json", data.certificate.to_dict())
     write_json(path, content)
 
 

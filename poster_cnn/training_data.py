@@ -9,7 +9,7 @@ import pathlib
 import numpy as np
 import pandas as pd
 
-from poster_cnn import baselines, datasets, ingest, splits
+from poster_cnn import audit, baselines, datasets, ingest, splits
 from poster_cnn.data_folder import find_data_folder
 from poster_cnn.table import encode_genres, load_movie_table
 
@@ -25,6 +25,7 @@ class TrainingData:
         image_size: `(height, width)`.
         interpolation: How posters are shrunk.
         report: What was dropped and why, as text.
+        certificate: `audit.LeakCertificate`: how many posters have a copy on another side of the split.
     """
 
     table: pd.DataFrame
@@ -33,6 +34,7 @@ class TrainingData:
     image_size: tuple
     interpolation: str
     report: str
+    certificate: audit.LeakCertificate
 
     def __post_init__(self):
         self.decoded = functools.cache(self._decoded)
@@ -110,7 +112,7 @@ def load_training_data(config, data):
 
     Raises:
         FileNotFoundError: If the folder lacks the table or the posters.
-        ValueError: If a genre has no movie, or a part of the split no movies.
+        ValueError: If a genre has no movie, a part of the split no movies, or the split leaks and may not.
     """
     folder = find_data_folder(data)
     table = load_movie_table(
@@ -125,10 +127,19 @@ def load_training_data(config, data):
     read_report = str(table.attrs["report"])
     table, poster_report = ingest.check_posters(table)
     _require_every_genre(table, config.class_names)
+    pairs = audit.similar_pairs(poster_report)
     if config.split == "imdb_id":
         split = splits.imdb_id_split(table)
     else:
-        split = splits.leak_free_split(table, config.class_names, fractions=config.fractions, seed=config.split_seed)
+        groups = audit.duplicate_groups(poster_report, pairs=pairs).loc[table.index]
+        split = splits.leak_free_split(
+            table, config.class_names, fractions=config.fractions, groups=groups, seed=config.split_seed
+        )
+    certificate = audit.leak_certificate(split, poster_report, pairs=pairs)
+    if not (certificate.clean or config.allow_leak):
+        raise ValueError(
+            f"The split leaks. Choose split='leak_free', or, where a paper did so, allow_leak=True.\n{certificate}"
+        )
     empty = [part for part in splits.PARTS if not (split == part).any()]
     if empty:
         raise ValueError(f"Too few posters for the split: {', '.join(empty)} would be empty. Received: {len(table)}.")
@@ -139,6 +150,7 @@ def load_training_data(config, data):
         image_size=datasets.shrunk_size(config.ratio),
         interpolation=config.interpolation,
         report=f"{read_report}\n{ingest.describe(poster_report)}",
+        certificate=certificate,
     )
 
 

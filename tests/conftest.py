@@ -1,4 +1,4 @@
-"""What all tests share: a tiny data folder whose posters' colors tell the genre, one finished run, clean surroundings."""
+"""What all tests share: a tiny data folder whose posters show their genre by color, a finished run, a clean place."""
 
 import os
 import random
@@ -91,9 +91,9 @@ def tiny_config():
         class_names=tuple(GENRE_COLORS),
         split="imdb_id",
         allow_leak=True,
-        ratio=26,
-        model_args={"filters": (8, 8, 8, 16), "dense_units": (32, 16), "dropout": 0.1},
-        learning_rate=3e-3,
+        ratio=10,
+        model_args={"filters": (8, 16), "dense_units": (32,), "dropout": 0.1},
+        learning_rate=1e-2,
         batch_size=8,
         epochs=10,
     )
@@ -113,7 +113,7 @@ def finished_run(tmp_path_factory, data_folder, tiny_config):
 def run_and_kill():
     """Function: runs a Python script with arguments, and kills it (SIGKILL) a random moment after `when()` is true."""
 
-    def run(script, *arguments, when, seconds=120):
+    def run(script, *arguments, when, seconds=300):
         process = subprocess.Popen([sys.executable, "-c", script, *map(str, arguments)])
         try:
             deadline = time.monotonic() + seconds

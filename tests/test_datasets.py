@@ -209,7 +209,7 @@ def test_kaggles_own_folder_name(tmp_path):
     [
         (None, "Looked for the folder"),
         ([], "Looked for MovieGenre.csv"),
-        (["MovieGenre.csv"], "folders posters/ and S"),
+        (["MovieGenre.csv"], "Looked for the folders posters/ and SampleMoviePosters/"),
     ],
 )
 def test_a_folder_without_the_needed_files(tmp_path, content, looked_for):
@@ -230,7 +230,7 @@ def test_training_data_sets_broken_posters_aside_and_says_so(own_folder, tiny_co
     data = training_data.load_training_data(tiny_config, own_folder)
     assert len(data.table) == 59 and 1007 not in set(data.table["imdb_id"])
     assert "1007.jpg" in data.report and "rows read" in data.report
-    assert data.images("test").shape == (data.count("test"), 70, 47, 3)
+    assert data.images("test").shape == (data.count("test"), 27, 18, 3)
     assert data.images("test").dtype == "uint8"
 
 

@@ -8,7 +8,7 @@ from poster_cnn import evaluation, metrics, results
 
 
 def test_own_folder_scores_the_test_movies_alone(finished_run, data_folder):
-    outcome = evaluation.evaluate(finished_run, data_folder)
+    outcome = evaluation.evaluate(finished_run, data_folder, num_resamples=20)
     saved = results.read_predictions(finished_run)
     assert outcome.num_movies == len(saved)
     assert f"{60 - len(saved)} movies left out" in outcome.notes
@@ -20,13 +20,13 @@ def test_own_folder_scores_the_test_movies_alone(finished_run, data_folder):
 
 def test_baselines_come_from_the_runs_own_training_labels(finished_run, data_folder):
     split = pd.read_csv(finished_run / "split.csv")
-    prior = evaluation.evaluate(finished_run, data_folder).genres["prior"]
+    prior = evaluation.evaluate(finished_run, data_folder, num_resamples=20).genres["prior"]
     train = split[split["part"] == "train"]
     assert prior.to_dict() == pytest.approx({name: train[name].mean() for name in prior.index})
 
 
 def test_printed_and_json_form(finished_run, data_folder):
-    outcome = evaluation.evaluate(finished_run, data_folder)
+    outcome = evaluation.evaluate(finished_run, data_folder, num_resamples=20)
     assert "first_label_accuracy" in str(outcome) and "Documentary" in str(outcome)
     assert set(outcome.to_dict()) == {"num_movies", "scores", "genres", "notes"}
 

@@ -14,11 +14,6 @@ REPOSITORY = pathlib.Path(__file__).parents[1]
 EXPERIMENTS = sorted(path for path in REPOSITORY.glob("experiments/*/*.py") if path.parent.name != "benchmarks")
 
 
-def write_config(run_dir, config, data):
-    content = {"config": config.to_dict(), "data": {"fingerprint": data.fingerprint}}
-    training.write_json(run_dir / "config.json", content)
-
-
 @pytest.fixture
 def trained(monkeypatch):
     """Replaces training by writing down (name of the run folder, its training data); quick, and it cannot fail."""
@@ -27,16 +22,21 @@ def trained(monkeypatch):
     def train(config, data, run_dir, *, training_data, progress):
         if not training.is_finished(run_dir, config):
             calls.append((run_dir.name, training_data))
-            finish(run_dir, config)
+            finish(run_dir, config, training_data)
 
     monkeypatch.setattr(training, "train", train)
     return calls
 
 
-def finish(run_dir, config):
-    """Leaves what `training.is_finished` looks for."""
-    training.write_json(run_dir / "config.json", {"config": config.to_dict()})
+def finish(run_dir, config, training_data):
+    """Leaves in a run folder what tells that it is finished, and with which config and data."""
+    about = {"config": config.to_dict(), "data": {"fingerprint": training_data.fingerprint}}
+    training.write_json(run_dir / "config.json", about)
     training.write_json(run_dir / "metrics.json", {})
+
+
+def contents(run_dir):
+    return {path.name: path.read_bytes() for path in run_dir.iterdir() if path.name != ".lock"}
 
 
 def names(trained):
@@ -109,27 +109,36 @@ def test_no_experiment_file_there(tmp_path):
 
 def test_a_sweep_starts_where_it_ended(tiny_config, data_folder, tmp_path, trained):
     experiment = Experiment(tiny_config, {"seed": (0, 1, 2)})
-    finish(tmp_path / "seed=1", tiny_config.replace(seed=1))
+    finish(tmp_path / "seed=1", tiny_config.replace(seed=1), load_training_data(tiny_config, data_folder))
     assert sweep(experiment, data_folder, tmp_path, progress=False) == {}
     assert names(trained) == ["seed=0", "seed=2"]
     assert sweep(experiment, data_folder, tmp_path, progress=False) == {}
     assert names(trained) == ["seed=0", "seed=2"]
 
 
-def test_a_cell_finished_with_another_config_is_reported(tiny_config, data_folder, tmp_path, finished_run):
-    shutil.copytree(finished_run, tmp_path / "seed=0")
-    failed = sweep(Experiment(tiny_config.replace(epochs=11), {"seed": (0,)}), data_folder, tmp_path, progress=False)
-    assert list(failed) == ["seed=0"] and "holds a run that differs in: epochs" in failed["seed=0"]
-    assert sweep(Experiment(tiny_config, {"seed": (0,)}), data_folder, tmp_path, progress=False) == {}
-    assert (tmp_path / "seed=0" / "metrics.json").read_bytes() == (finished_run / "metrics.json").read_bytes()
+def test_a_cell_finished_with_another_config_or_other_data_is_reported(
+    tiny_config, data_folder, tmp_path, finished_run
+):
+    other_data = shutil.copytree(data_folder, tmp_path / "data")
+    (other_data / "posters" / "1030.jpg").unlink()
+    shutil.copytree(finished_run, tmp_path / "runs" / "seed=0")
+    before = contents(finished_run)
+    for config, data, what in [
+        (tiny_config.replace(epochs=11), data_folder, "epochs"),
+        (tiny_config, other_data, "the data"),
+    ]:
+        failed = sweep(Experiment(config, {"seed": (0,)}), data, tmp_path / "runs", progress=False)
+        assert list(failed) == ["seed=0"] and f"holds a run that differs in: {what}" in failed["seed=0"]
+    assert sweep(Experiment(tiny_config, {"seed": (0,)}), data_folder, tmp_path / "runs", progress=False) == {}
+    assert contents(tmp_path / "runs" / "seed=0") == before
 
 
 def test_cells_with_the_same_posters_share_one_decoded_copy(tiny_config, data_folder, tmp_path, trained):
-    experiment = Experiment(tiny_config, {"ratio": (26, 30), "learning_rate": (1e-3, 1e-4)})
+    experiment = Experiment(tiny_config, {"ratio": (10, 30), "learning_rate": (1e-3, 1e-4)})
     sweep(experiment, data_folder, tmp_path, progress=False)
     data = [training_data for _, training_data in trained]
     assert data[0] is data[1] and data[2] is data[3] and data[0] is not data[2]
-    assert [item.image_size for item in data] == [(70, 47)] * 2 + [(80, 55)] * 2
+    assert [item.image_size for item in data] == [(27, 18)] * 2 + [(80, 55)] * 2
 
 
 def test_progress_shows_the_share_done_and_the_time_left(tiny_config, data_folder, tmp_path, trained, capsys):
@@ -143,10 +152,10 @@ def test_progress_shows_the_share_done_and_the_time_left(tiny_config, data_folde
 def test_a_failed_cell_is_reported_and_the_others_go_on(tiny_config, data_folder, tmp_path, monkeypatch):
     experiment, mended = Experiment(tiny_config, {"seed": (0, 1, 2)}), False
 
-    def train(config, data, run_dir, **options):
+    def train(config, data, run_dir, *, training_data, progress):
         if config.seed == 1 and not mended:
             raise FloatingPointError("The loss became nan")
-        finish(run_dir, config)
+        finish(run_dir, config, training_data)
 
     monkeypatch.setattr(training, "train", train)
     failed = sweep(experiment, data_folder, tmp_path, progress=False)

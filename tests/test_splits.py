@@ -37,10 +37,7 @@ def imdb_id_split_step_by_step(table):
     """Paper 1's rules as its authors' code applies them, movie by movie."""
     parts = {}
     for year in sorted(set(table["year"])):
-        of_year = sorted(
-            imdb_id for imdb_id, other in zip(table["imdb_id"], table["year"], strict=True) if other == year
-        )
-        for number, imdb_id in enumerate(of_year, start=1):
+        for number, imdb_id in enumerate(sorted(table["imdb_id"][table["year"] == year]), start=1):
             if imdb_id % 7 == 0:
                 parts[imdb_id] = "test"
             elif number % 6 == 0:

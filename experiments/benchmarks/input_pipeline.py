@@ -4,8 +4,8 @@
 
 Reading, posters/s to 91×134 pixels (width×height): `poster_cnn.datasets.decoded_posters` beside a loop that reads
 pixels one by one, as paper 1's authors' code does. Training, posters/s at 73×107: `fit` on the cached dataset beside
-`fit` on float32 NumPy arrays in memory. The two sides of a pair take turns, so that a machine whose speed drifts is fair
-to both; the ratio is the median of the rounds'. About three minutes on 2 CPU cores.
+`fit` on float32 NumPy arrays in memory. The two sides of a pair take turns, so that a machine whose speed drifts is
+fair to both; the ratio is the median of the rounds'. About three minutes on 2 CPU cores.
 """
 
 import os
