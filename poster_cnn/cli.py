@@ -1,7 +1,6 @@
 """`poster-cnn`: the library from a terminal. Thin: each command is one call."""
 
 import argparse
-import dataclasses
 import json
 import os
 import pathlib
@@ -11,6 +10,8 @@ import poster_cnn
 from poster_cnn import data_commands
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's greetings would hide our own lines
+
+_PRECISIONS = ("float32", "mixed_bfloat16")
 
 
 def main(arguments=None):
@@ -41,6 +42,7 @@ def _add_reproduce(commands):
     command = commands.add_parser("reproduce", help="run the notebooks; leave figures, tables and a report")
     command.add_argument("--data", help="data folder (default: $POSTER_CNN_DATA, else the embedded dataset)")
     command.add_argument("--preset", help="quick, paper or results (default: $POSTER_CNN_PRESET, else quick)")
+    command.add_argument("--precision", choices=_PRECISIONS, help="of all trainings (default: as the experiments say)")
     command.add_argument("--only", help="notebooks to run, by the start of their names: 02, or 01,03 (default: all)")
     command.add_argument("--out", help="folder to write (default: $POSTER_CNN_OUT, else reproduced/)")
     command.set_defaults(run=_reproduce)
@@ -49,7 +51,9 @@ def _add_reproduce(commands):
 def _reproduce(options):
     from poster_cnn.reproduce import reproduce
 
-    failed = reproduce(preset=options.preset, data=options.data, out=options.out, only=options.only)
+    failed = reproduce(
+        preset=options.preset, data=options.data, out=options.out, precision=options.precision, only=options.only
+    )
     for name, error in failed.items():
         print(f"{name} failed: {error}", file=sys.stderr)
     return 1 if failed else 0
@@ -69,7 +73,7 @@ def _add_train(commands):
     command.add_argument("--batch-size", type=int, default=32, help="default: 32")
     command.add_argument("--seed", type=int, default=0, help="default: 0")
     command.add_argument("--head", choices=("softmax", "sigmoid"), default="softmax", help="default: softmax (paper 1)")
-    command.add_argument("--precision", choices=("float32", "mixed_bfloat16"), default="float32")
+    command.add_argument("--precision", choices=_PRECISIONS, default="float32")
     command.set_defaults(run=_train)
 
 
@@ -104,16 +108,14 @@ def _add_sweep(commands):
     command.add_argument("--data", help="data folder (default: the embedded dataset)")
     command.add_argument("--out", required=True, help="folder of the run folders; finished cells are skipped")
     command.add_argument("--preset", choices=("quick", "paper"), default="paper", help="default: paper")
-    command.add_argument("--precision", choices=("float32", "mixed_bfloat16"), help="default: as the experiment says")
+    command.add_argument("--precision", choices=_PRECISIONS, help="default: as the experiment says")
     command.set_defaults(run=_sweep)
 
 
 def _sweep(options):
     from poster_cnn import results, search
 
-    experiment = search.load_experiment(options.experiment, preset=options.preset)
-    if options.precision:
-        experiment = dataclasses.replace(experiment, config=experiment.config.replace(precision=options.precision))
+    experiment = search.load_experiment(options.experiment, preset=options.preset, precision=options.precision)
     failed = search.sweep(experiment, options.data or poster_cnn.embedded_dataset(), options.out)
     out = pathlib.Path(options.out)
     results.write_results(results.collect_results(out), out / "results.csv")

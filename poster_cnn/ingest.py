@@ -67,7 +67,7 @@ def verify(
     """
     posters_dir = pathlib.Path(posters_dir).resolve()
     names = _names(posters_dir) if files is None else sorted(set(files))
-    cache = _cache_of(posters_dir)
+    cache = cache_folder(posters_dir)
     repaired_dir = pathlib.Path(repaired_dir or cache / "repaired").resolve()
     if repaired_dir == posters_dir:
         raise ValueError(
@@ -197,6 +197,14 @@ def describe(report, *, max_names=5):
     return "\n".join(lines)
 
 
+def cache_folder(posters_dir):
+    """Where `verify` keeps a posters folder's `manifest.csv` and `repaired/`, unless told otherwise (`pathlib.Path`)."""
+    # Never beside the posters: a data folder is often read-only or shared, and then belongs to others.
+    posters_dir = pathlib.Path(posters_dir).resolve()
+    key = hashlib.sha256(os.fsencode(posters_dir)).hexdigest()[:12]
+    return files_module.cache_dir() / "posters" / f"{posters_dir.name}-{key}"
+
+
 def _names(posters_dir):
     if not posters_dir.is_dir():
         raise FileNotFoundError(f"No folder of posters there. Received: posters_dir={str(posters_dir)!r}")
@@ -211,12 +219,6 @@ def _names(posters_dir):
             f"Received: posters_dir={str(posters_dir)!r}, which holds {inside}"
         )
     return names
-
-
-def _cache_of(posters_dir):
-    # Never beside the posters: a data folder is often read-only or shared, and then belongs to others.
-    key = hashlib.sha256(os.fsencode(posters_dir)).hexdigest()[:12]
-    return files_module.cache_dir() / "posters" / f"{posters_dir.name}-{key}"
 
 
 def _inspect_all(inspector, names, rows, workers, progress):

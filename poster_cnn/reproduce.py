@@ -14,13 +14,14 @@ from poster_cnn.settings import load_settings
 _TIMEOUT = {"quick": 1800, "results": 600, "paper": None}  # seconds a cell
 
 
-def reproduce(*, preset=None, data=None, out=None, only=None):
+def reproduce(*, preset=None, data=None, out=None, precision=None, only=None):
     """Runs the numbered notebooks, and leaves executed notebooks, figures, tables and `report.html`.
 
     Args:
         preset: As `settings.load_settings`.
         data: As `settings.load_settings`.
         out: As `settings.load_settings`.
+        precision: As `settings.load_settings`.
         only: Start of the names of the notebooks to run, such as `"02"`; several separated by commas. Defaults to
             `None`: all.
 
@@ -31,12 +32,13 @@ def reproduce(*, preset=None, data=None, out=None, only=None):
         ValueError: If the preset or the notebook is unknown.
         FileNotFoundError: If the data folder lacks what is needed.
     """
-    settings = load_settings(preset=preset, data=data, out=out)
+    settings = load_settings(preset=preset, data=data, out=out, precision=precision)
     notebooks = find_notebooks(settings.repository / "notebooks", only)
     environment = {
         "POSTER_CNN_PRESET": settings.preset,
         "POSTER_CNN_DATA": str(settings.data or ""),
         "POSTER_CNN_OUT": str(settings.out),
+        "POSTER_CNN_PRECISION": settings.precision or "",
         "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "3"),
     }
     print(f"preset {settings.preset}, data {settings.data or 'committed results'}", flush=True)

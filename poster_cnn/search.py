@@ -47,13 +47,14 @@ def _short(value):
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def load_experiment(path, *, preset="paper"):
+def load_experiment(path, *, preset="paper", precision=None):
     """Reads an experiment file: a Python file of plain assignments, such as `experiments/dave/table_2.py`.
 
     Args:
         path: The file. It assigns `config` and `grid`, and for the quick preset `quick_config` (changes of the config)
             and `quick_grid`. It is run as Python, so use only files you trust.
         preset: `"paper"`, or `"quick"` for the laptop-sized variant. Defaults to `"paper"`.
+        precision: Overrides the config's `precision`. Defaults to `None`: as the file says.
 
     Returns:
         `Experiment`
@@ -72,9 +73,10 @@ def load_experiment(path, *, preset="paper"):
     missing = [name for name in needed if name not in names]
     if missing:
         raise ValueError(f"The experiment file {path} does not assign {', '.join(missing)}.")
+    config, grid = names["config"], names["grid"]
     if preset == "quick":
-        return Experiment(names["config"].replace(**names["quick_config"]), names["quick_grid"])
-    return Experiment(names["config"], names["grid"])
+        config, grid = config.replace(**names["quick_config"]), names["quick_grid"]
+    return Experiment(config.replace(precision=precision) if precision else config, grid)
 
 
 def sweep(experiment, data, out_dir, *, progress=True):

@@ -26,12 +26,14 @@ class Settings:
         data: The data folder; `None` with the preset `"results"`, which needs none.
         out: Folder for runs, figures and tables.
         repository: Folder with `experiments/` and `notebooks/`.
+        precision: Overrides the experiments' `precision`; `None` leaves it.
     """
 
     preset: str
     data: pathlib.Path | None
     out: pathlib.Path
     repository: pathlib.Path
+    precision: str | None = None
 
     def movie_table(self, **options):
         """The movie table of the data folder; see `table.load_movie_table` for the options."""
@@ -93,7 +95,7 @@ class Settings:
         from poster_cnn import search
 
         file = self.repository / "experiments" / f"{experiment}.py"
-        plan = search.load_experiment(file, preset=self.preset)
+        plan = search.load_experiment(file, preset=self.preset, precision=self.precision)
         failed = search.sweep(plan, self.data, self.runs_dir(experiment))
         if failed:
             reasons = "\n".join(f"  {name}: {reason}" for name, reason in failed.items())
@@ -134,7 +136,7 @@ class Settings:
         return frame
 
 
-def load_settings(*, preset=None, data=None, out=None):
+def load_settings(*, preset=None, data=None, out=None, precision=None):
     """Reads the settings of the notebooks from the environment.
 
     Args:
@@ -143,6 +145,8 @@ def load_settings(*, preset=None, data=None, out=None):
             use.
         out: Folder for runs, figures and tables. Defaults to `POSTER_CNN_OUT`, else `reproduced/<preset>` in the
             repository, with the data folder's name added unless it is the embedded dataset.
+        precision: `"float32"` or `"mixed_bfloat16"`, for all trainings. Defaults to `POSTER_CNN_PRECISION`, else what
+            each experiment says.
 
     Returns:
         `Settings`
@@ -165,7 +169,8 @@ def load_settings(*, preset=None, data=None, out=None):
         data = find_data_folder(data).root.absolute()
         name = f"{preset}-{data.name}"
     out = pathlib.Path(out or os.environ.get("POSTER_CNN_OUT") or repository / "reproduced" / name).absolute()
-    return Settings(preset, data and pathlib.Path(data), out, repository)
+    precision = precision or os.environ.get("POSTER_CNN_PRECISION") or None
+    return Settings(preset, data and pathlib.Path(data), out, repository, precision)
 
 
 def find_repository():

@@ -18,7 +18,7 @@ from PIL import Image
 from poster_cnn import fetching, ingest
 from poster_cnn.pictures import PictureLimits
 
-QUICK = {"backoff": 0.01, "read_timeout": 0.8, "deadline": 4.0, "retries": 2, "progress": False}
+QUICK = {"backoff": 0.01, "read_timeout": 10, "deadline": 30, "retries": 2, "progress": False}
 
 
 @pytest.fixture(autouse=True)
@@ -58,9 +58,6 @@ CASES = {
     "/busy-all-day": ("failed", "http 429", 1, False),
     "/fails-once": ("downloaded", "", 2, False),
     "/always-fails": ("failed", "http 503", 3, False),
-    "/trickle": ("failed", "took too long", 1, False),
-    "/trickling-headers": ("failed", "took too long", 1, False),
-    "/silence": ("failed", "timeout", 3, False),
     "/half": ("failed", "connection broken", 3, False),
     "/half-once": ("downloaded", "", 2, False),
     "/length-too-large": ("failed", "connection broken", 3, False),
@@ -95,10 +92,8 @@ def test_every_misbehavior_has_its_outcome(server, tmp_path, monkeypatch):
         lambda host, *rest, **more: real_resolve("127.0.0.2" if host == "localhost" else host, *rest, **more),
     )
     server.hits.clear()
-    started = time.monotonic()
     table = table_of([server.url(path) for path in CASES])
     report = ingest.download(table, tmp_path, concurrency_per_host=40, concurrency=40, **QUICK)
-    assert time.monotonic() - started < 15
     found = dict(zip(CASES, zip(report["outcome"], report["reason"], strict=True), strict=True))
     assert found == {path: (outcome, reason) for path, (outcome, reason, *_) in CASES.items()}
     assert {path: server.hits[path] for path in CASES} == {path: hits for path, (_, _, hits, _) in CASES.items()}
@@ -117,11 +112,30 @@ def test_every_misbehavior_has_its_outcome(server, tmp_path, monkeypatch):
     assert all(agent.startswith("poster_cnn/") for agent in server.agents)
 
 
-@pytest.mark.parametrize(("path", "least", "most"), [("/busy?b", 1.0, 1.6), ("/busy-until?b", 0.9, 2.6)])
-def test_retry_after_is_honored(server, tmp_path, path, least, most):
+@pytest.mark.parametrize(
+    ("path", "options", "reason", "hits"),
+    [
+        ("/trickle", {"deadline": 1.0}, "took too long", 1),
+        ("/trickling-headers", {"deadline": 1.0}, "took too long", 1),
+        ("/silence", {"deadline": 1.0}, "took too long", 1),
+        ("/silence", {"read_timeout": 0.3}, "timeout", 3),
+    ],
+)
+def test_slow_servers_are_left(server, tmp_path, path, options, reason, hits):
+    server.hits.clear()
+    started = time.monotonic()
+    report = ingest.download(table_of([server.url(path)]), tmp_path, allow_private=True, **QUICK | options)
+    assert time.monotonic() - started < 8
+    assert (report["outcome"].item(), report["reason"].item()) == ("failed", reason)
+    assert server.hits[path] == hits
+    assert visible(tmp_path) == [] and not (tmp_path / ".download_failures.jsonl").exists()
+
+
+@pytest.mark.parametrize(("path", "least"), [("/busy?b", 1.0), ("/busy-until?b", 0.9)])
+def test_retry_after_is_honored(server, tmp_path, path, least):
     ingest.download(table_of([server.url(path)]), tmp_path, allow_private=True, **QUICK)
     first, second = server.times[path]
-    assert least <= second - first <= most
+    assert second - first >= least  # the pause that QUICK makes by itself is a hundredth of a second
 
 
 @pytest.mark.parametrize(

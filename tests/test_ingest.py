@@ -264,6 +264,15 @@ def test_other_csv_is_never_overwritten(posters, tmp_path, content):
     assert (tmp_path / "MovieGenre.csv").read_text() == content
 
 
+def test_manifest_of_an_older_version_is_made_anew(posters):
+    first = ingest.verify(posters, progress=False)
+    path = ingest.cache_folder(posters) / "manifest.csv"
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join(line.rpartition(",")[0] for line in lines))
+    pd.testing.assert_frame_equal(ingest.verify(posters, progress=False), first)
+    assert path.read_text().splitlines() == lines
+
+
 def test_interrupted_run_keeps_what_it_has_done(posters, monkeypatch, decoded):
     judge = inspection.Inspector._judge
 
