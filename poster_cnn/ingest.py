@@ -198,7 +198,7 @@ def describe(report, *, max_names=5):
 
 
 def cache_folder(posters_dir):
-    """Where `verify` keeps a posters folder's `manifest.csv` and `repaired/`, unless told otherwise (`pathlib.Path`)."""
+    """Where `verify` keeps the `manifest.csv` and the `repaired/` posters of a folder unless told otherwise."""
     # Never beside the posters: a data folder is often read-only or shared, and then belongs to others.
     posters_dir = pathlib.Path(posters_dir).resolve()
     key = hashlib.sha256(os.fsencode(posters_dir)).hexdigest()[:12]
