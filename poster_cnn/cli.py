@@ -23,6 +23,9 @@ def main(arguments=None):
     except (FileNotFoundError, ValueError, FloatingPointError, BlockingIOError, RuntimeError, PermissionError) as error:
         print(f"poster-cnn: {error}", file=sys.stderr)
         return 1
+    except ModuleNotFoundError as error:
+        print(f"poster-cnn: {error}. Install the extras: pip install 'poster-cnn[notebooks,audit]'", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("\nposter-cnn: interrupted; start the same command again to go on", file=sys.stderr)
         return 130

@@ -39,22 +39,22 @@ def _verify(options):
 def _download(options):
     from poster_cnn import ingest
     from poster_cnn.download import download
+    from poster_cnn.table import load_movie_table
 
-    table = options.csv
-    if options.sample is not None:
-        from poster_cnn.table import load_movie_table, sample_movies
-
-        table = sample_movies(load_movie_table(options.csv), options.sample, seed=options.seed)
-    report = download(
-        table,
-        options.posters_dir,
-        retry_failed=options.retry_failed,
-        allow_private=options.allow_private,
-        concurrency=options.concurrency,
-    )
+    choices = {
+        "retry_failed": options.retry_failed,
+        "allow_private": options.allow_private,
+        "concurrency": options.concurrency,
+    }
+    if options.sample is None:
+        report = download(options.csv, options.posters_dir, **choices)
+    else:
+        table = load_movie_table(options.csv)
+        _, report = ingest.sample_posters(table, options.posters_dir, options.sample, seed=options.seed, **choices)
     print(ingest.describe(report))
     print(f"posters: {options.posters_dir}")
-    return 1 if report["outcome"].str.startswith("failed").any() else 0
+    outcome = "outcome" if "outcome" in report else "verdict"
+    return 1 if report[outcome].isin(["failed", "failed before", "quarantined"]).any() else 0
 
 
 def _audit(options):

@@ -58,6 +58,7 @@ def write_report(notebooks, path, settings):
 def _drop_noise(notebook):
     """Removes logs and progress bars; returns the error that stopped the notebook, "" if none."""
     failed = ""
+    notebook.metadata.pop("widgets", None)
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             if output.output_type == "error":

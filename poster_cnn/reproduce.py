@@ -39,6 +39,7 @@ def reproduce(*, preset=None, data=None, out=None, precision=None, only=None):
         "POSTER_CNN_DATA": str(settings.data or ""),
         "POSTER_CNN_OUT": str(settings.out),
         "POSTER_CNN_PRECISION": settings.precision or "",
+        "MPLBACKEND": "module://matplotlib_inline.backend_inline",  # pictures in the notebook, whatever is set outside
         "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "3"),
     }
     print(f"preset {settings.preset}, data {settings.data or 'committed results'}", flush=True)

@@ -188,20 +188,6 @@ def _poster_paths(imdb_ids, posters_dir):
     return [str(folder / f"{imdb_id}.jpg") if f"{imdb_id}.jpg" in names else "" for imdb_id in imdb_ids]
 
 
-def sample_movies(table, num_movies, *, seed=0):
-    """Draws movies at random, without replacement, in table order (paper 2 draws 6,000).
-
-    Args:
-        table: Movie table.
-        num_movies: How many; all, if the table has fewer.
-        seed: Seed of the draw. Defaults to 0.
-
-    Returns:
-        Movie table of the drawn movies.
-    """
-    return table.sample(min(num_movies, len(table)), random_state=seed).sort_index().reset_index(drop=True)
-
-
 def encode_genres(table, class_names):
     """Genres as a multi-hot matrix.
 
