@@ -204,7 +204,7 @@ def compare_splits(table, class_names, manifest, *, pairs=None, seed=0):
     ways = {
         "random": pd.Series(chance, index=table.index),
         "imdb_id": splits.imdb_id_split(table),
-        "leak_free": splits.leak_free_split(table, class_names, groups=groups, seed=seed),
+        "leak_free": splits.leak_free(table, class_names, groups=groups, seed=seed),
     }
     rows = [
         {"split": name} | row for name, way in ways.items() for row in leak_certificate(way, manifest, pairs=pairs).rows

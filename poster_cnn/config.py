@@ -15,7 +15,7 @@ class TrainingConfig:
         min_year: First year of the movies used. Defaults to `None`: no limit.
         max_year: Last year of the movies used. Defaults to `None`: no limit.
         min_genres: Least number of genres of a movie, of all genres. Defaults to 1.
-        split: `"leak_free"` (`splits.leak_free_split`) or `"imdb_id"` (`splits.imdb_id_split`, paper 1). Defaults to
+        split: `"leak_free"` (`splits.leak_free`) or `"imdb_id"` (`splits.imdb_id_split`, paper 1). Defaults to
             `"leak_free"`.
         fractions: Shares of train, validation and test of the `"leak_free"` split. Defaults to `(0.7, 0.1, 0.2)`.
         split_seed: Seed of the `"leak_free"` split. Defaults to 0.

@@ -63,7 +63,7 @@ def describe_split(table, class_names, split=None):
     return counts.reindex([part for part in PARTS if part in counts.index]).rename_axis("part").reset_index()
 
 
-def leak_free_split(table, class_names, *, fractions=(0.7, 0.1, 0.2), groups=None, seed=0):
+def leak_free(table, class_names, *, fractions=(0.7, 0.1, 0.2), groups=None, seed=0):
     """Splits movies at random so that each genre keeps its share, and no group of movies is torn.
 
     The corrected variant of every paper's split: stratified over the multi-hot labels (iterative stratification,
@@ -110,7 +110,7 @@ def leak_free_folds(table, class_names, *, n_splits=5, groups=None, seed=0):
         table: Movie table.
         class_names: Genres to stratify over.
         n_splits: Number of folds. Defaults to 5.
-        groups: As in `leak_free_split`.
+        groups: As in `leak_free`.
         seed: Seed of the random choice. Defaults to 0.
 
     Returns:

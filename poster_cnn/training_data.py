@@ -132,7 +132,7 @@ def load_training_data(config, data):
         split = splits.imdb_id_split(table)
     else:
         groups = audit.duplicate_groups(poster_report, pairs=pairs).loc[table.index]
-        split = splits.leak_free_split(
+        split = splits.leak_free(
             table, config.class_names, fractions=config.fractions, groups=groups, seed=config.split_seed
         )
     certificate = audit.leak_certificate(split, poster_report, pairs=pairs)

@@ -100,12 +100,12 @@ FRACTIONS = st.sampled_from([(0.7, 0.1, 0.2), (0.8, 0.2), (0.5, 0.5), (0.6, 0.2,
 
 @hypothesis.settings(max_examples=25)
 @hypothesis.given(st.integers(0, 10**6), st.integers(60, 300), FRACTIONS, st.booleans())
-def test_leak_free_split_keeps_its_promises(seed, num_movies, fractions, with_copies):
+def test_leak_free_keeps_its_promises(seed, num_movies, fractions, with_copies):
     table = random_movies(seed, num_movies)
     rng = np.random.default_rng(seed)
     group_of = np.where(rng.random(num_movies) < 0.3, rng.integers(0, num_movies, num_movies), np.arange(num_movies))
     groups = pd.Series(group_of, index=table.index) if with_copies else None
-    split = splits.leak_free_split(table, NAMES, fractions=fractions, groups=groups, seed=seed)
+    split = splits.leak_free(table, NAMES, fractions=fractions, groups=groups, seed=seed)
 
     parts = ("train", "test") if len(fractions) == 2 else splits.PARTS
     assert split.index.equals(table.index)
@@ -128,9 +128,9 @@ def worst_deviation(labels, parts):
     return max(abs(labels[parts == part].mean(axis=0) - labels.mean(axis=0)).max() for part in set(parts))
 
 
-def test_leak_free_split_is_far_closer_than_chance():
+def test_leak_free_is_far_closer_than_chance():
     table = random_movies(seed=0, num_movies=2000)
-    labels, parts = encode_genres(table, NAMES), splits.leak_free_split(table, NAMES).to_numpy()
+    labels, parts = encode_genres(table, NAMES), splits.leak_free(table, NAMES).to_numpy()
     by_chance = [worst_deviation(labels, np.random.default_rng(seed).permutation(parts)) for seed in range(20)]
     assert worst_deviation(labels, parts) < min(by_chance)
 
@@ -138,13 +138,13 @@ def test_leak_free_split_is_far_closer_than_chance():
 def test_copies_of_a_movie_stay_together_without_being_told():
     table = random_movies(seed=1, num_movies=60)
     twice = pd.concat([table, table], ignore_index=True)
-    split = splits.leak_free_split(twice, NAMES)
+    split = splits.leak_free(twice, NAMES)
     assert (split.groupby(twice["imdb_id"]).nunique() == 1).all()
 
 
 def test_the_same_seed_gives_the_same_split_and_another_seed_another():
     table = random_movies(seed=2, num_movies=100)
-    first, again, other = (splits.leak_free_split(table, NAMES, seed=seed) for seed in (3, 3, 4))
+    first, again, other = (splits.leak_free(table, NAMES, seed=seed) for seed in (3, 3, 4))
     assert first.equals(again)
     assert not first.equals(other)
 
@@ -152,12 +152,12 @@ def test_the_same_seed_gives_the_same_split_and_another_seed_another():
 def test_rows_in_another_order_give_the_same_split():
     table = random_movies(seed=3, num_movies=100)
     shuffled = table.sample(frac=1, random_state=0)
-    assert splits.leak_free_split(shuffled, NAMES).reindex(table.index).equals(splits.leak_free_split(table, NAMES))
+    assert splits.leak_free(shuffled, NAMES).reindex(table.index).equals(splits.leak_free(table, NAMES))
 
 
 def test_a_single_genre_and_movies_without_any_can_be_split():
     table = random_movies(seed=4, num_movies=100)
-    split = splits.leak_free_split(table, ["Documentary"], fractions=(0.5, 0.5))
+    split = splits.leak_free(table, ["Documentary"], fractions=(0.5, 0.5))
     has = table["genres"].map(lambda genres: "Documentary" in genres)
     assert abs(has[split == "train"].sum() - has[split == "test"].sum()) <= 1
 
@@ -165,12 +165,12 @@ def test_a_single_genre_and_movies_without_any_can_be_split():
 @pytest.mark.parametrize("fractions", [(1.0,), (0.5, 0.4), (0.7, 0.3, 0.0), (1.2, -0.2), (0.25, 0.25, 0.25, 0.25)])
 def test_fractions_must_be_two_or_three_shares(fractions):
     with pytest.raises(ValueError, match="2 or 3 positive shares that sum to 1. Received: fractions="):
-        splits.leak_free_split(random_movies(0, 20), NAMES, fractions=fractions)
+        splits.leak_free(random_movies(0, 20), NAMES, fractions=fractions)
 
 
 def test_too_few_movies_for_a_split():
     with pytest.raises(ValueError, match="Too few movies for a split into 3 parts. Expected at least 6. Received: 5"):
-        splits.leak_free_split(random_movies(0, 5), NAMES)
+        splits.leak_free(random_movies(0, 5), NAMES)
 
 
 def test_no_part_is_left_empty_silently():
@@ -178,7 +178,7 @@ def test_no_part_is_left_empty_silently():
     for seed in range(30):
         table = random_movies(seed, 17)
         try:
-            assert set(splits.leak_free_split(table, NAMES, fractions=(0.9, 0.05, 0.05))) == set(splits.PARTS)
+            assert set(splits.leak_free(table, NAMES, fractions=(0.9, 0.05, 0.05))) == set(splits.PARTS)
         except ValueError as error:
             assert "validation would be empty" in str(error)
             empty += 1
@@ -188,7 +188,7 @@ def test_no_part_is_left_empty_silently():
 def test_every_movie_needs_a_group():
     table = random_movies(0, 20)
     with pytest.raises(ValueError, match="`groups` must name a group for every movie. Received: 5 without one"):
-        splits.leak_free_split(table, NAMES, groups=pd.Series(range(15), index=table.index[:15]))
+        splits.leak_free(table, NAMES, groups=pd.Series(range(15), index=table.index[:15]))
 
 
 # --- folds ---
