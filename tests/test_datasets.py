@@ -269,6 +269,24 @@ def test_a_config_that_the_folder_cannot_satisfy(data_folder, tiny_config, chang
         training_data.load_training_data(tiny_config.replace(**changes), data_folder)
 
 
+def test_a_split_that_leaks_is_an_error_unless_the_config_allows_it(own_folder, tiny_config):
+    # 1001 is a multiple of 7, and so a test movie; 1002 and 1003 train.
+    for copy in ("1002.jpg", "1003.jpg"):
+        shutil.copy(own_folder / "posters" / "1001.jpg", own_folder / "posters" / copy)
+    with pytest.raises(
+        ValueError, match="(?s)The split leaks. Choose split='leak_free', or.*allow_leak=True.*copy in another part"
+    ):
+        training_data.load_training_data(tiny_config.replace(allow_leak=False), own_folder)
+    leaky = training_data.load_training_data(tiny_config, own_folder)
+    test_in_train = leaky.certificate.rows[0]
+    assert (test_in_train["part"], test_in_train["copies_in"]) == ("test", "train")
+    assert test_in_train["same_pixels"] == 1 and not leaky.certificate.clean
+
+    corrected = training_data.load_training_data(tiny_config.replace(split="leak_free", allow_leak=False), own_folder)
+    assert corrected.certificate.clean
+    assert corrected.split[corrected.table["imdb_id"].isin([1001, 1002, 1003])].nunique() == 1
+
+
 def test_too_few_posters_for_the_split(own_folder, tiny_config):
     for path in sorted((own_folder / "posters").iterdir())[5:]:
         path.unlink()

@@ -235,3 +235,8 @@ def test_style_leaves_no_trace(history):
     before = dict(plt.rcParams)
     figures.learning_curve_grid(history)
     assert dict(plt.rcParams) == before
+
+
+def test_a_card_without_a_picture_says_so():
+    figure = figures.prediction_card(None, [0.7, 0.3], ["Horror", "Romance"])
+    assert any("not shown" in text.get_text() for ax in figure.axes for text in ax.texts)

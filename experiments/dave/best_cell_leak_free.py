@@ -3,7 +3,7 @@
     poster-cnn sweep experiments/dave/best_cell_leak_free.py --data DATA --out runs/dave_best_cell_leak_free
 
 Stratified over the genres, grouped by movie and by duplicate posters, with the parts as large as in the paper's split.
-Expected with the paper preset on 3,488 posters: about 10 minutes on 2 CPU cores.
+Expected with the paper preset on 3,488 posters: about 4 minutes on 2 CPU cores.
 """
 
 import pathlib
@@ -20,7 +20,7 @@ config = table_2["config"].replace(
     ratio=40,
     learning_rate=1e-4,
 )
-grid = {"seed": (0, 1, 2)}
+grid = {"seed": (0,)}
 
 quick_config = {"epochs": 20, "learning_rate": 1e-3, "ratio": 30}
 quick_grid = {"seed": (0,)}

@@ -49,7 +49,7 @@ def prediction_card(image, probabilities, class_names, *, true_genres=None, titl
     height_ratios = (1, lines * LINE / (72 * CARD_HEIGHT - 2 * LINE - lines * LINE))
     grid = figure.add_gridspec(2, 2, width_ratios=(1, 1.3), height_ratios=height_ratios)
     picture, bars, truth = (figure.add_subplot(place) for place in (grid[:, 0], grid[0, 1], grid[1, 1]))
-    picture.imshow(_as_pixels(image), cmap="gray", vmin=0, vmax=255)
+    _draw_image(picture, image)
     _draw_bars(bars, ranked[:top], 100 * probabilities[order][:top], true_genres or ())
     if true_genres is not None:
         _write_truth(truth, true_genres, ranked)
@@ -105,7 +105,6 @@ def _draw_image(ax, image):
         ax.text(91, 134, "poster\nnot shown", ha="center", va="center", color=GREY, fontsize=6)
     else:
         ax.imshow(_as_pixels(image), cmap="gray", vmin=0, vmax=255)
-    ax.axis("off")
 
 
 def _as_pixels(image):
