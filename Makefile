@@ -12,8 +12,7 @@ BIN := .venv/bin
 .PHONY: reproduce test clean
 
 reproduce: .venv/.installed
-	$(BIN)/poster-cnn reproduce $(if $(DATA),--data "$(DATA)") $(if $(PRESET),--preset $(PRESET)) \
-		 $(if $(PRECISION),--precision $(PRECISION)) $(if $(ONLY),--only $(ONLY)) $(if $(OUT),--out "$(OUT)")
+	@$(BIN)/poster-cnn reproduce $(if $(DATA),--data "$(DATA)") $(if $(PRESET),--preset $(PRESET)) $(if $(PRECISION),--precision $(PRECISION)) $(if $(ONLY),--only $(ONLY)) $(if $(OUT),--out "$(OUT)")
 
 test: .venv/.installed
 	$(BIN)/python -m pytest
