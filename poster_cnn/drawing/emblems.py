@@ -4,6 +4,7 @@ from poster_cnn.drawing.pen import person, spoke
 
 
 def claws(pen, colors, rng):
+    """Draws the motif "claws" with `pen` in `colors`; `rng` varies it."""
     lean = rng.randrange(14, 34)
     for number, x in enumerate((-66, -24, 20, 62)):
         top, bottom = rng.randrange(-100, -70) + 12 * (number % 3 == 0), rng.randrange(60, 96)
@@ -13,6 +14,7 @@ def claws(pen, colors, rng):
 
 
 def skull(pen, colors, rng):
+    """Draws the motif "skull" with `pen` in `colors`; `rng` varies it."""
     pen.disc(colors.light, 0, -22, 66, 68)
     pen.polygon(colors.light, "-42,20 42,20 34,80 -34,80")
     for side in (-1, 1):
@@ -24,6 +26,7 @@ def skull(pen, colors, rng):
 
 
 def big_heart(pen, colors, rng):
+    """Draws the motif "big heart" with `pen` in `colors`; `rng` varies it."""
     pen.heart(colors.light, 4, 2, 98)
     pen.heart(colors.accent, 0, 0, 90)
     if rng.random() < 0.6:
@@ -35,6 +38,7 @@ def big_heart(pen, colors, rng):
 
 
 def microphone(pen, colors, rng):
+    """Draws the motif "microphone" with `pen` in `colors`; `rng` varies it."""
     for radius in (96, 76, 56):
         pen.disc(colors.accent if radius != 76 else colors.light, 0, -20, radius)
     pen.line(colors.ink, 7, "0,30 0,100")
@@ -46,6 +50,7 @@ def microphone(pen, colors, rng):
 
 
 def two_faces(pen, colors, rng):
+    """Draws the motif "two faces" with `pen` in `colors`; `rng` varies it."""
     back, front = (
         "-4,-74 -36,-78 -74,-60 -92,-20 -90,40 -104,100",
         "-30,100 -34,62 -14,60 -10,44 -14,36 -8,28 -12,20 2,12",
@@ -58,6 +63,7 @@ def two_faces(pen, colors, rng):
 
 
 def smiley(pen, colors, rng):
+    """Draws the motif "smiley" with `pen` in `colors`; `rng` varies it."""
     pen.disc(colors.ink, 0, 0, 90)
     pen.disc(colors.accent, 0, 0, 84)
     if rng.random() < 0.5:
@@ -73,6 +79,7 @@ def smiley(pen, colors, rng):
 
 
 def rubber_duck(pen, colors, rng):
+    """Draws the motif "rubber duck" with `pen` in `colors`; `rng` varies it."""
     for x in range(-90, 91, 30):
         pen.disc(colors.light, x, 84 + rng.randrange(-5, 6), 24, 14)
     pen.polygon(colors.accent, "-104,-4 -70,26 -40,20 60,12 84,40 70,84 -60,84 -92,50")
@@ -88,12 +95,14 @@ def rubber_duck(pen, colors, rng):
 
 
 def fingerprint(pen, colors, rng):
+    """Draws the motif "fingerprint" with `pen` in `colors`; `rng` varies it."""
     for number, radius in enumerate(range(88, 8, -10)):
         pen.disc(colors.ink if number % 2 == 0 else colors.light, rng.randrange(-3, 4), -4, radius * 3 // 4, radius)
     pen.line(colors.accent, 9, "-100,60 100,-70")
 
 
 def broken_glass(pen, colors, rng):
+    """Draws the motif "broken glass" with `pen` in `colors`; `rng` varies it."""
     x, y = rng.randrange(-20, 21), rng.randrange(-20, 21)
     angles = sorted(rng.randrange(360) for _ in range(11))
     for number, angle in enumerate(angles):
@@ -104,6 +113,7 @@ def broken_glass(pen, colors, rng):
 
 
 def eye(pen, colors, rng):
+    """Draws the motif "eye" with `pen` in `colors`; `rng` varies it."""
     upper = [(x, -(100 * 100 - x * x) * 52 // 10000) for x in range(-100, 101, 10)]
     lower = [(x, (100 * 100 - x * x) * 44 // 10000) for x in range(100, -101, -10)]
     pen.polygon(colors.light, upper + lower)
@@ -116,6 +126,7 @@ def eye(pen, colors, rng):
 
 
 def magnifier(pen, colors, rng):
+    """Draws the motif "magnifier" with `pen` in `colors`; `rng` varies it."""
     pen.line(colors.ink, 18, "36,36 90,92")
     pen.disc(colors.ink, -14, -18, 76)
     pen.disc(colors.light, -14, -18, 62)
@@ -129,6 +140,7 @@ def magnifier(pen, colors, rng):
 
 
 def key_hole(pen, colors, rng):
+    """Draws the motif "key hole" with `pen` in `colors`; `rng` varies it."""
     pen.disc(colors.accent, 0, 0, 92, 104)
     pen.disc(colors.ink, 0, 0, 78, 90)
     pen.disc(colors.light, 0, -26, 34)
@@ -137,6 +149,7 @@ def key_hole(pen, colors, rng):
 
 
 def planet(pen, colors, rng):
+    """Draws the motif "planet" with `pen` in `colors`; `rng` varies it."""
     for _ in range(26):
         pen.disc(colors.light, rng.randrange(-140, 140), rng.randrange(-130, 120), rng.randrange(1, 3))
     tilt = rng.randrange(-26, 27)
@@ -155,6 +168,7 @@ def planet(pen, colors, rng):
 
 
 def dragon(pen, colors, rng):
+    """Draws the motif "dragon" with `pen` in `colors`; `rng` varies it."""
     pen.disc(colors.light, 10, -20, rng.randrange(66, 84))
     pen.polygon(colors.ink, "-10,-20 -40,-96 -62,-60 -104,-72 -84,-30 -104,0 -60,-6 -30,30")
     pen.polygon(colors.ink, "16,-16 52,-92 70,-54 106,-62 90,-24 108,4 66,0 34,30")
@@ -167,6 +181,7 @@ def dragon(pen, colors, rng):
 
 
 def sword(pen, colors, rng):
+    """Draws the motif "sword" with `pen` in `colors`; `rng` varies it."""
     for degrees in range(0, 360, 20):
         pen.line(colors.accent, 3, [spoke(rng.randrange(50, 70), degrees), spoke(rng.randrange(90, 120), degrees)])
     pen.polygon(colors.light, "0,-104 13,-84 10,52 -10,52 -13,-84")
@@ -177,6 +192,7 @@ def sword(pen, colors, rng):
 
 
 def balloons(pen, colors, rng):
+    """Draws the motif "balloons" with `pen` in `colors`; `rng` varies it."""
     for number in range(rng.randrange(6, 10)):
         x, y = rng.randrange(-80, 81), rng.randrange(-84, 0)
         color = (colors.accent, colors.light, (250, 200, 60), (90, 180, 120), (230, 100, 110))[number % 5]
@@ -187,6 +203,7 @@ def balloons(pen, colors, rng):
 
 
 def creature(pen, colors, rng):
+    """Draws the motif "creature" with `pen` in `colors`; `rng` varies it."""
     for x in (-44, 44):
         pen.line(colors.accent, 10, [(x * 6 // 10, -60), (x, -96)])
         pen.disc(colors.light, x, -98, 11)
@@ -202,6 +219,7 @@ def creature(pen, colors, rng):
 
 
 def portrait(pen, colors, rng):
+    """Draws the motif "portrait" with `pen` in `colors`; `rng` varies it."""
     pen.disc(colors.accent, 0, -6, 104)
     pen.polygon(colors.ink, "-96,104 -84,56 -34,38 34,38 84,56 96,104")
     pen.box((206, 160, 128), -16, 14, 16, 46)
@@ -216,6 +234,7 @@ def portrait(pen, colors, rng):
 
 
 def ball(pen, colors, rng):
+    """Draws the motif "ball" with `pen` in `colors`; `rng` varies it."""
     for step in range(5):
         pen.disc(colors.accent, -90 + 12 * step, 80 - 18 * step, 8 + 4 * step)
     pen.disc(colors.ink, 10, -16, 76)
@@ -228,6 +247,7 @@ def ball(pen, colors, rng):
 
 
 def guitar(pen, colors, rng):
+    """Draws the motif "guitar" with `pen` in `colors`; `rng` varies it."""
     for radius in (104, 84, 64):
         pen.disc(colors.light if radius == 84 else colors.accent, 0, 20, radius)
     pen.line(colors.ink, 11, "0,20 44,-92")
@@ -242,6 +262,7 @@ def guitar(pen, colors, rng):
 
 
 def newspaper(pen, colors, rng):
+    """Draws the motif "newspaper" with `pen` in `colors`; `rng` varies it."""
     pen.polygon(colors.ink, "-88,-84 92,-96 104,92 -76,104")
     pen.polygon((240, 238, 230), "-94,-90 86,-102 98,86 -82,98")
     pen.polygon(colors.accent, "-84,-78 78,-88 79,-62 -82,-52")
@@ -254,6 +275,7 @@ def newspaper(pen, colors, rng):
 
 
 def clapperboard(pen, colors, rng):
+    """Draws the motif "clapperboard" with `pen` in `colors`; `rng` varies it."""
     pen.polygon(colors.ink, "-84,-20 84,-20 84,84 -84,84")
     for left in range(-84, 84, 42):
         pen.polygon(colors.light, [(left, -22), (left + 21, -22), (left + 9, -40), (left - 12, -40)])

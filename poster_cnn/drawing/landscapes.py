@@ -9,6 +9,7 @@ def _bat(pen, color, x, y, percent):
 
 
 def haunted_house(pen, colors, rng):
+    """Draws the motif "haunted house" with `pen` in `colors`; `rng` varies it."""
     pen.ground(colors.ink, 102)
     pen.disc(colors.light, 34, -42, 44)
     for _ in range(rng.randrange(2, 5)):
@@ -29,6 +30,7 @@ def haunted_house(pen, colors, rng):
 
 
 def lone_tree(pen, colors, rng):
+    """Draws the motif "lone tree" with `pen` in `colors`; `rng` varies it."""
     pen.ground(colors.ink, 102)
     pen.disc(colors.light, -46, -46, 26)
     pen.polygon(colors.ink, "-260,104 -200,84 -40,66 50,70 170,86 260,104")
@@ -40,6 +42,7 @@ def lone_tree(pen, colors, rng):
 
 
 def skyline(pen, colors, rng):
+    """Draws the motif "skyline" with `pen` in `colors`; `rng` varies it."""
     pen.ground(colors.ink, 102)
     x = -230
     while x < 230:
@@ -55,6 +58,7 @@ def skyline(pen, colors, rng):
 
 
 def mountains(pen, colors, rng):
+    """Draws the motif "mountains" with `pen` in `colors`; `rng` varies it."""
     pen.ground(colors.ink, 102)
     pen.disc(colors.accent, rng.randrange(-30, 50), -44, 46)
     for _ in range(4):
@@ -68,6 +72,7 @@ def mountains(pen, colors, rng):
 
 
 def sailing_ship(pen, colors, rng):
+    """Draws the motif "sailing ship" with `pen` in `colors`; `rng` varies it."""
     pen.ground(colors.ink, 98)
     pen.disc(colors.light, 20, -30, 70)
     pen.line(colors.ink, 4, "0,-96 0,40")
@@ -81,6 +86,7 @@ def sailing_ship(pen, colors, rng):
 
 
 def rocket_launch(pen, colors, rng):
+    """Draws the motif "rocket launch" with `pen` in `colors`; `rng` varies it."""
     stars(pen, colors.light, rng, 30)
     pen.disc(colors.accent, -40, 36, 62)
     pen.disc(colors.ink, -30, 42, 52)
@@ -94,6 +100,7 @@ def rocket_launch(pen, colors, rng):
 
 
 def saucer(pen, colors, rng):
+    """Draws the motif "saucer" with `pen` in `colors`; `rng` varies it."""
     pen.ground(colors.ink, 102)
     stars(pen, colors.light, rng, 24)
     pen.polygon(colors.light, "-30,-34 30,-34 84,96 -84,96")
@@ -106,6 +113,7 @@ def saucer(pen, colors, rng):
 
 
 def castle(pen, colors, rng):
+    """Draws the motif "castle" with `pen` in `colors`; `rng` varies it."""
     pen.ground(colors.accent, 102)
     pen.disc(colors.light, rng.randrange(-40, 40), -52, 40)
     pen.polygon(colors.accent, "-260,104 -130,66 -40,44 60,50 160,76 260,104")
@@ -118,6 +126,7 @@ def castle(pen, colors, rng):
 
 
 def little_house(pen, colors, rng):
+    """Draws the motif "little house" with `pen` in `colors`; `rng` varies it."""
     pen.ground(colors.ink, 102)
     pen.disc(colors.light, 70, -70, 28)
     pen.polygon(colors.ink, "-260,104 -170,74 -60,54 60,56 160,72 260,104")
@@ -142,6 +151,7 @@ def little_house(pen, colors, rng):
 
 
 def battlefield(pen, colors, rng):
+    """Draws the motif "battlefield" with `pen` in `colors`; `rng` varies it."""
     pen.ground(colors.ink, 102)
     pen.disc(colors.accent, 20, 10, 60)
     for _ in range(3):
@@ -157,6 +167,7 @@ def battlefield(pen, colors, rng):
 
 
 def temple(pen, colors, rng):
+    """Draws the motif "temple" with `pen` in `colors`; `rng` varies it."""
     pen.disc(colors.accent, 0, -30, 74)
     pen.polygon(colors.ink, "-96,-28 0,-78 96,-28")
     pen.box(colors.ink, -90, -24, 90, -12)
@@ -169,6 +180,7 @@ def temple(pen, colors, rng):
 
 
 def desert(pen, colors, rng):
+    """Draws the motif "desert" with `pen` in `colors`; `rng` varies it."""
     pen.ground(colors.ink, 102)
     pen.disc(colors.light, rng.randrange(-20, 40), -6, 62)
     pen.polygon(colors.accent, "-260,60 -120,60 -112,6 -60,6 -50,60 36,60 44,24 96,24 108,60 260,60 260,104 -260,104")

@@ -4,6 +4,7 @@ from poster_cnn.drawing.pen import person, spoke
 
 
 def couple(pen, colors, rng):
+    """Draws the motif "couple" with `pen` in `colors`; `rng` varies it."""
     pen.disc(colors.accent, 0, -10, 86)
     gap = rng.randrange(11, 17)
     person(pen, colors.ink, -gap, 96, 150, "hold")
@@ -13,6 +14,7 @@ def couple(pen, colors, rng):
 
 
 def umbrella(pen, colors, rng):
+    """Draws the motif "umbrella" with `pen` in `colors`; `rng` varies it."""
     for _ in range(24):
         x, y = rng.randrange(-140, 130), rng.randrange(-110, 90)
         pen.line(colors.light, 1, [(x, y), (x - 4, y + 16)])
@@ -27,6 +29,7 @@ def umbrella(pen, colors, rng):
 
 
 def explosion(pen, colors, rng):
+    """Draws the motif "explosion" with `pen` in `colors`; `rng` varies it."""
     turn = rng.randrange(360)
     pen.star(colors.accent, 0, -14, 112, rng.randrange(9, 14), 58, turn)
     pen.star(colors.light, 0, -14, 78, 11, 60, turn + 13)
@@ -38,6 +41,7 @@ def explosion(pen, colors, rng):
 
 
 def slanted_hero(pen, colors, rng):
+    """Draws the motif "slanted hero" with `pen` in `colors`; `rng` varies it."""
     for offset, color in ((-70, colors.accent), (0, colors.light), (64, colors.accent)):
         wide = rng.randrange(16, 30)
         pen.polygon(
@@ -49,6 +53,7 @@ def slanted_hero(pen, colors, rng):
 
 
 def car_chase(pen, colors, rng):
+    """Draws the motif "car chase" with `pen` in `colors`; `rng` varies it."""
     pen.disc(colors.accent, -20, -30, 66)
     for y in range(-80, 60, 18):
         x = rng.randrange(-150, -60)
@@ -101,6 +106,7 @@ def _photo(pen, colors, rng, left, top, right, bottom):
 
 
 def photo_grid(pen, colors, rng):
+    """Draws the motif "photo grid" with `pen` in `colors`; `rng` varies it."""
     columns, rows = rng.choice(((2, 2), (2, 3), (3, 3), (3, 2)))
     pen.box(colors.light, -104, -104, 104, 104)
     for row in range(rows):
@@ -110,6 +116,7 @@ def photo_grid(pen, colors, rng):
 
 
 def photo_and_text(pen, colors, rng):
+    """Draws the motif "photo and text" with `pen` in `colors`; `rng` varies it."""
     _photo(pen, colors, rng, -104, -104, 104, 30)
     pen.box((244, 242, 236), -104, 30, 104, 106)
     for y in range(42, 100, 10):
@@ -118,6 +125,7 @@ def photo_and_text(pen, colors, rng):
 
 
 def window(pen, colors, rng):
+    """Draws the motif "window" with `pen` in `colors`; `rng` varies it."""
     pen.box(colors.light, -64, -96, 64, 60)
     person(pen, colors.ink, rng.randrange(-24, 25), 66, rng.randrange(84, 116), skirt=rng.random() < 0.4)
     for edges in (
@@ -133,6 +141,7 @@ def window(pen, colors, rng):
 
 
 def jumping_friends(pen, colors, rng):
+    """Draws the motif "jumping friends" with `pen` in `colors`; `rng` varies it."""
     for x, color in ((-62, colors.accent), (0, colors.ink), (62, colors.light)):
         foot = rng.randrange(56, 100)
         person(
@@ -152,6 +161,7 @@ def jumping_friends(pen, colors, rng):
 
 
 def lamp_post(pen, colors, rng):
+    """Draws the motif "lamp post" with `pen` in `colors`; `rng` varies it."""
     pen.ground(colors.ink, 100)
     pen.polygon(colors.light, "-34,-70 -10,-70 60,96 -110,96")
     pen.disc(colors.ink, -24, 96, 96, 8)
@@ -165,6 +175,7 @@ def lamp_post(pen, colors, rng):
 
 
 def corridor(pen, colors, rng):
+    """Draws the motif "corridor" with `pen` in `colors`; `rng` varies it."""
     for step in range(6, 0, -1):
         color = (colors.ink, colors.accent)[step % 2]
         pen.box(color, -17 * step, -17 * step, 17 * step, 17 * step)
@@ -180,6 +191,7 @@ def corridor(pen, colors, rng):
 
 
 def stage(pen, colors, rng):
+    """Draws the motif "stage" with `pen` in `colors`; `rng` varies it."""
     pen.polygon(colors.light, [(rng.randrange(-60, 61), -104), (-46, 92), (46, 92)])
     pen.disc(colors.light, 0, 92, 60, 9)
     person(pen, colors.ink, 0, 94, rng.randrange(100, 130), "cheer", skirt=rng.random() < 0.6)
@@ -194,6 +206,7 @@ def stage(pen, colors, rng):
 
 
 def stadium(pen, colors, rng):
+    """Draws the motif "stadium" with `pen` in `colors`; `rng` varies it."""
     pen.ground(colors.accent, 102)
     for x in (-84, 84):
         pen.line(colors.ink, 4, [(x, -70), (x, 60)])
