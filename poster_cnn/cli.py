@@ -3,15 +3,12 @@
 import argparse
 import json
 import os
-import pathlib
 import sys
 
 import poster_cnn
-from poster_cnn import data_commands
+from poster_cnn import data_commands, search_commands
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's greetings would hide our own lines
-
-_PRECISIONS = ("float32", "mixed_bfloat16")
 
 
 def main(arguments=None):
@@ -23,8 +20,11 @@ def main(arguments=None):
     except (FileNotFoundError, ValueError, FloatingPointError, BlockingIOError, RuntimeError, PermissionError) as error:
         print(f"poster-cnn: {error}", file=sys.stderr)
         return 1
-    except ModuleNotFoundError as error:
-        print(f"poster-cnn: {error}. Install the extras: pip install 'poster-cnn[notebooks,audit]'", file=sys.stderr)
+    except ImportError as error:
+        install = (
+            "" if "pip install" in str(error) else ". Install the extras: pip install 'poster-cnn[notebooks,audit]'"
+        )
+        print(f"poster-cnn: {error}{install}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\nposter-cnn: interrupted; start the same command again to go on", file=sys.stderr)
@@ -35,7 +35,7 @@ def _parser():
     parser = argparse.ArgumentParser(prog="poster-cnn", description="Predict movie genres from posters.")
     parser.add_argument("--version", action="version", version=f"poster-cnn {poster_cnn.__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (_add_reproduce, _add_train, _add_sweep, _add_evaluate, _add_predict):
+    for add in (_add_reproduce, _add_train, search_commands.add_to, _add_evaluate, _add_predict):
         add(commands)
     data_commands.add_to(commands)
     return parser
@@ -45,7 +45,9 @@ def _add_reproduce(commands):
     command = commands.add_parser("reproduce", help="run the notebooks; leave figures, tables and a report")
     command.add_argument("--data", help="data folder (default: $POSTER_CNN_DATA, else the embedded dataset)")
     command.add_argument("--preset", help="quick, paper or results (default: $POSTER_CNN_PRESET, else quick)")
-    command.add_argument("--precision", choices=_PRECISIONS, help="of all trainings (default: as the experiments say)")
+    command.add_argument(
+        "--precision", choices=search_commands.PRECISIONS, help="of all trainings (default: as the experiments say)"
+    )
     command.add_argument("--only", help="notebooks to run, by the start of their names: 02, or 01,03 (default: all)")
     command.add_argument("--out", help="folder to write (default: $POSTER_CNN_OUT, else reproduced/)")
     command.set_defaults(run=_reproduce)
@@ -76,7 +78,7 @@ def _add_train(commands):
     command.add_argument("--batch-size", type=int, default=32, help="default: 32")
     command.add_argument("--seed", type=int, default=0, help="default: 0")
     command.add_argument("--head", choices=("softmax", "sigmoid"), default="softmax", help="default: softmax (paper 1)")
-    command.add_argument("--precision", choices=_PRECISIONS, default="float32")
+    command.add_argument("--precision", choices=search_commands.PRECISIONS, default="float32")
     command.set_defaults(run=_train)
 
 
@@ -99,36 +101,11 @@ def _train(options):
     )
     result = train(config, options.data, options.out)
     for name, score in result["test"].items():
-        others = ", ".join(f"{key} {100 * values[name]:.1f}" for key, values in result["baselines"].items())
+        baselines = {key: values[name] for key, values in result["baselines"].items() if name in values}
+        others = ", ".join(f"{key} {100 * value:.1f}" for key, value in baselines.items())
         value, low, high = (100 * score[key] for key in ("value", "low", "high"))
         print(f"{name:<22} {value:5.1f}%  [{low:.1f}, {high:.1f}]  baselines: {others}")
     print(f"run folder: {options.out}")
-
-
-def _add_sweep(commands):
-    command = commands.add_parser("sweep", help="train every cell of an experiment's grid")
-    command.add_argument("experiment", help="experiment file, such as experiments/dave/table_2.py")
-    command.add_argument("--data", help="data folder (default: the embedded dataset)")
-    command.add_argument("--out", required=True, help="folder of the run folders; finished cells are skipped")
-    command.add_argument("--preset", choices=("quick", "paper"), default="paper", help="default: paper")
-    command.add_argument("--precision", choices=_PRECISIONS, help="default: as the experiment says")
-    command.set_defaults(run=_sweep)
-
-
-def _sweep(options):
-    from poster_cnn import results, search
-
-    experiment = search.load_experiment(options.experiment, preset=options.preset, precision=options.precision)
-    failed = search.sweep(experiment, options.data or poster_cnn.embedded_dataset(), options.out)
-    out = pathlib.Path(options.out)
-    results.write_results(results.collect_results(out), out / "results.csv")
-    results.write_results(results.collect_history(out), out / "history.csv")
-    for name, reason in failed.items():
-        print(f"failed: {name}: {reason}", file=sys.stderr)
-    print(
-        f"{len(experiment.cells()) - len(failed)} cells finished, {len(failed)} failed; results: {out / 'results.csv'}"
-    )
-    return 1 if failed else 0
 
 
 def _add_evaluate(commands):

@@ -3,6 +3,11 @@
 import dataclasses
 import json
 
+from poster_cnn.sizes import shrunk_size
+
+_SPLITS = ("leak_free", "imdb_id", "stratified")
+_PRECISIONS = ("float32", "mixed_bfloat16")
+
 
 @dataclasses.dataclass(frozen=True)
 class TrainingConfig:
@@ -15,21 +20,35 @@ class TrainingConfig:
         min_year: First year of the movies used. Defaults to `None`: no limit.
         max_year: Last year of the movies used. Defaults to `None`: no limit.
         min_genres: Least number of genres of a movie, of all genres. Defaults to 1.
-        split: `"leak_free"` (`splits.leak_free`) or `"imdb_id"` (`splits.imdb_id_split`, paper 1). Defaults to
-            `"leak_free"`.
-        fractions: Shares of train, validation and test of the `"leak_free"` split. Defaults to `(0.7, 0.1, 0.2)`.
-        split_seed: Seed of the `"leak_free"` split. Defaults to 0.
+        one_row_per_genre: Whether a movie of several genres stands in the table once for each, with that genre as its
+            only label (paper 3; see `rows.explode_genres`). Defaults to `False`.
+        max_per_genre: Most rows of a genre; the others are left out at random. Needs `one_row_per_genre`. Defaults to
+            `None`: all.
+        split: `"leak_free"` (`splits.leak_free`), `"imdb_id"` (`splits.imdb_id_split`, paper 1) or `"stratified"`
+            (`splits.stratified_split`, paper 3: rows at random). Defaults to `"leak_free"`.
+        fractions: Shares of train, validation and test, but for `"imdb_id"`. Defaults to `(0.7, 0.1, 0.2)`.
+        split_seed: Seed of the split, of its folds and of `max_per_genre`. Defaults to 0.
+        num_folds: Cross-validation: train and validation movies are pooled and cut into so many folds. Defaults to
+            `None`: no cross-validation.
+        fold: Which fold, 0 … `num_folds - 1`, is held out as validation. Defaults to `None`.
         allow_leak: Whether copies of a poster may be on both sides of the split, as in some papers; a split that leaks
             without it is an error. Defaults to `False`.
-        ratio: Posters are shrunk to this percentage of 182×268. Defaults to 40.
+        ratio: Posters are shrunk to this percentage of 182×268; `None` where `image_size` is given. Defaults to 40.
+        image_size: `(height, width)` in pixels. Defaults to that of `ratio`.
         interpolation: How they are shrunk; see `datasets.poster_dataset`. Defaults to `"bilinear"`.
         model: Name of a builder in `poster_cnn.models`. Defaults to `"seven_layer_cnn"`.
         model_args: Further arguments of the builder. Defaults to none.
         classifier_activation: `"softmax"` or `"sigmoid"`. Defaults to `"softmax"`.
-        loss: Name of a Keras loss. Defaults to `"categorical_crossentropy"`.
+        loss: Name of a Keras loss; with a sparse one, a row's label is the number of its first genre. Defaults to
+            `"categorical_crossentropy"`.
         learning_rate: Of Adam, with Keras's defaults otherwise. Defaults to 1e-4.
         batch_size: Defaults to 32.
         epochs: Defaults to 50.
+        validation_steps: Batches of validation posters looked at after each epoch. Defaults to `None`: all.
+        cache_features: Whether a frozen backbone looks at each poster once, and not in every epoch; the numbers are the
+            same to 1e-4. Defaults to `True`.
+        fine_tune_epochs: Further epochs with the backbone unfrozen (paper 3, section III.A). Defaults to 0.
+        fine_tune_learning_rate: Of Adam in those epochs. Defaults to 1e-5.
         seed: Seed of the initial weights, dropout and shuffling. Defaults to 0.
         precision: `"float32"`, or `"mixed_bfloat16"`: computing in bfloat16 with float32 weights, faster where the
             processor has it. The model is saved and scored in float32 either way. Defaults to `"float32"`.
@@ -42,11 +61,16 @@ class TrainingConfig:
     min_year: int | None = None
     max_year: int | None = None
     min_genres: int = 1
+    one_row_per_genre: bool = False
+    max_per_genre: int | None = None
     split: str = "leak_free"
     fractions: tuple = (0.7, 0.1, 0.2)
     split_seed: int = 0
+    num_folds: int | None = None
+    fold: int | None = None
     allow_leak: bool = False
-    ratio: float = 40
+    ratio: float | None = None
+    image_size: tuple | None = None
     interpolation: str = "bilinear"
     model: str = "seven_layer_cnn"
     model_args: dict = dataclasses.field(default_factory=dict)
@@ -55,24 +79,52 @@ class TrainingConfig:
     learning_rate: float = 1e-4
     batch_size: int = 32
     epochs: int = 50
+    validation_steps: int | None = None
+    cache_features: bool = True
+    fine_tune_epochs: int = 0
+    fine_tune_learning_rate: float = 1e-5
     seed: int = 0
     precision: str = "float32"
     metrics: tuple = ("first_label_accuracy", "hit_at_1")
 
     def __post_init__(self):
-        object.__setattr__(self, "class_names", tuple(self.class_names))
-        object.__setattr__(self, "fractions", tuple(self.fractions))
-        object.__setattr__(self, "metrics", tuple(self.metrics))
+        for name in ("class_names", "fractions", "metrics"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        self._settle_image_size()
         _require(len(set(self.class_names)) == len(self.class_names) >= 2, self, "class_names", "2 different genres")
-        _require(self.split in ("leak_free", "imdb_id"), self, "split", "'leak_free' or 'imdb_id'")
+        _require(self.split in _SPLITS, self, "split", f"one of {_SPLITS}")
         _require(self.classifier_activation in ("softmax", "sigmoid"), self, "classifier_activation", "as documented")
-        _require(self.precision in ("float32", "mixed_bfloat16"), self, "precision", "'float32' or 'mixed_bfloat16'")
-        _require(self.learning_rate > 0, self, "learning_rate", "a positive number")
-        _require(self.batch_size >= 1, self, "batch_size", "1 or more")
-        _require(self.epochs >= 1, self, "epochs", "1 or more")
+        _require(self.precision in _PRECISIONS, self, "precision", f"one of {_PRECISIONS}")
+        for name in ("learning_rate", "fine_tune_learning_rate"):
+            _require(getattr(self, name) > 0, self, name, "a positive number")
+        for name in ("batch_size", "epochs"):
+            _require(getattr(self, name) >= 1, self, name, "1 or more")
+        for name in ("max_per_genre", "validation_steps"):
+            _require(getattr(self, name) is None or getattr(self, name) >= 1, self, name, "1 or more, or None")
+        _require(self.fine_tune_epochs >= 0, self, "fine_tune_epochs", "0 or more")
+        limits_rows = self.max_per_genre is not None
+        _require(self.one_row_per_genre or not limits_rows, self, "max_per_genre", "None unless `one_row_per_genre`")
+        _require(self.num_folds is None or self.num_folds >= 2, self, "num_folds", "2 or more, or None")
+        known_fold = self.fold is None or 0 <= self.fold < (self.num_folds or 0)
+        _require(known_fold, self, "fold", "0 … `num_folds` - 1, or None")
+
+    def _settle_image_size(self):
+        """Of `ratio` and `image_size` one gives the other; both together must agree."""
+        if self.image_size is None:
+            object.__setattr__(self, "ratio", 40 if self.ratio is None else self.ratio)
+            object.__setattr__(self, "image_size", shrunk_size(self.ratio))
+        object.__setattr__(self, "image_size", tuple(self.image_size))
+        positive = len(self.image_size) == 2 and min(self.image_size) >= 1
+        _require(positive, self, "image_size", "(height, width) in pixels")
+        agrees = self.ratio is None or shrunk_size(self.ratio) == self.image_size
+        _require(agrees, self, "image_size", f"{self.ratio}% of 182×268, or ratio=None")
 
     def replace(self, **changes):
-        """A copy with some attributes changed."""
+        """A copy with some attributes changed; a new `ratio` changes `image_size`, and the other way round."""
+        if "ratio" in changes and "image_size" not in changes:
+            changes["image_size"] = None
+        elif "image_size" in changes and "ratio" not in changes:
+            changes["ratio"] = None
         return dataclasses.replace(self, **changes)
 
     def to_dict(self):

@@ -4,31 +4,23 @@ import numpy as np
 import tensorflow as tf
 
 from poster_cnn import ingest
+from poster_cnn.sizes import POSTER_SIZE, shrunk_size
 from poster_cnn.table import encode_genres
 
-POSTER_SIZE = (268, 182)  # (height, width) of every poster in the papers
+__all__ = [
+    "POSTER_SIZE",
+    "as_batches",
+    "decoded_posters",
+    "epoch_batches",
+    "epoch_seed",
+    "poster_dataset",
+    "shrunk_size",
+    "with_options",
+]
 
 # Interpolations offered, by the names of keras.layers.Resizing. ImageMagick, which paper 1 used, shrinks by Lanczos.
 _INTERPOLATIONS = ("area", "bicubic", "bilinear", "lanczos3", "lanczos5", "nearest")
 _PARALLEL_CALLS = 4  # decoding threads: enough for 2 cores, and more gain little
-
-
-def shrunk_size(ratio):
-    """Size of a 182×268 poster shrunk *to* `ratio` percent (paper 1, section 3.5.2 and Table 1).
-
-    Args:
-        ratio: Percentage, above 0 and at most 100. The paper has 30, 40, 50, 60, 70.
-
-    Returns:
-        `(height, width)` in pixels, ordinary rounding: `shrunk_size(30) == (80, 55)`.
-
-    Raises:
-        ValueError: If `ratio` is out of range.
-    """
-    if not 0 < ratio <= 100:
-        raise ValueError(f"`ratio` must be a percentage above 0 and at most 100. Received: ratio={ratio}")
-    height, width = POSTER_SIZE
-    return round(height * ratio / 100), round(width * ratio / 100)
 
 
 def poster_dataset(
@@ -120,8 +112,12 @@ def epoch_batches(decoded, num_movies, batch_size, seed, epoch):
     Returns:
         `tf.data.Dataset` as `poster_dataset`'s.
     """
-    mixed = int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0])
-    return as_batches(decoded.shuffle(num_movies, seed=mixed), batch_size)
+    return as_batches(decoded.shuffle(num_movies, seed=epoch_seed(seed, epoch)), batch_size)
+
+
+def epoch_seed(seed, epoch):
+    """The seed with which an epoch of a run is shuffled: an int made of the run's seed and the epoch's number."""
+    return int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0])
 
 
 def as_batches(decoded, batch_size):

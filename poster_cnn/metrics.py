@@ -111,11 +111,13 @@ BY_NAME = {
 }
 
 
-def bootstrap_interval(metric, y_true, y_prob, *, num_resamples=1000, level=0.95, seed=0):
+def bootstrap_interval(metric, y_true, y_prob, *, groups=None, num_resamples=1000, level=0.95, seed=0):
     """Percentile bootstrap interval of a score, resampling movies with replacement.
 
     Args:
         metric: Function of `(y_true, y_prob)`.
+        groups: Array `(num_rows,)`; rows with equal values, such as those of one movie, are drawn together. Defaults to
+            `None`: each row by itself.
         num_resamples: Defaults to 1000.
         level: Coverage. Defaults to 0.95.
         seed: Seed of the resampling. Defaults to 0.
@@ -131,18 +133,34 @@ def bootstrap_interval(metric, y_true, y_prob, *, num_resamples=1000, level=0.95
     >>> low, high = bootstrap_interval(hit_at_1, y_true, y_prob)
     """
     y_true, y_prob = _checked(y_true, y_prob, needs_positive=True)
-    rng = np.random.default_rng(seed)
-    rows = rng.integers(len(y_true), size=(num_resamples, len(y_true)))
+    draw = _resampler(np.arange(len(y_true)) if groups is None else groups, np.random.default_rng(seed))
+    rows = (draw() for _ in range(num_resamples))
     scores = [metric(y_true[row], y_prob[row]) for row in rows if y_true[row].any()]
     low, high = np.quantile(scores, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
 
 
-def score(names, y_true, y_prob, *, num_resamples=1000, seed=0):
+def _resampler(groups, rng):
+    """Function that draws as many groups as there are, with replacement, and gives the positions of their rows."""
+    _, membership, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    in_order = np.argsort(membership, kind="stable")
+    first = np.cumsum(sizes) - sizes
+
+    def draw():
+        drawn = rng.integers(len(sizes), size=len(sizes))
+        ends = np.cumsum(sizes[drawn])
+        within = np.arange(ends[-1]) - np.repeat(ends - sizes[drawn], sizes[drawn])
+        return in_order[np.repeat(first[drawn], sizes[drawn]) + within]
+
+    return draw
+
+
+def score(names, y_true, y_prob, *, groups=None, num_resamples=1000, seed=0):
     """Several scores with their 95% bootstrap intervals.
 
     Args:
         names: Keys of `BY_NAME`.
+        groups: As in `bootstrap_interval`.
         num_resamples: Defaults to 1000; 0 leaves the intervals out.
 
     Returns:
@@ -154,7 +172,9 @@ def score(names, y_true, y_prob, *, num_resamples=1000, seed=0):
             raise ValueError(f"Unknown metric. Expected one of {', '.join(BY_NAME)}. Received: {name!r}")
         result[name] = {"value": BY_NAME[name](y_true, y_prob)}
         if num_resamples:
-            low, high = bootstrap_interval(BY_NAME[name], y_true, y_prob, num_resamples=num_resamples, seed=seed)
+            low, high = bootstrap_interval(
+                BY_NAME[name], y_true, y_prob, groups=groups, num_resamples=num_resamples, seed=seed
+            )
             result[name] |= {"low": low, "high": high}
     return result
 

@@ -32,8 +32,9 @@ def collect_results(runs_dir):
         DataFrame. `run` is the run folder's path below `runs_dir`. Then the fields of the run's config (`class_names`
         joined with "|", `image_size` as `image_height` and `image_width`), `num_train`, `num_validation` and
         `num_test`; each test metric as `<metric>`, `<metric>_low` and `<metric>_high`, a fraction in 0..1; each
-        baseline's as `<baseline>_<metric>`; the `leak_...` columns; versions as `<library>_version`; `device`,
-        `date`, `seconds`. Rows are sorted by experiment, variant, model, ratio, learning rate (high to low) and seed.
+        baseline's as `<baseline>_<metric>`, each validation metric as `validation_<metric>`; the `leak_...` columns;
+        versions as `<library>_version`; `device`, `date`, `seconds`. Rows are sorted by experiment, variant, model,
+        ratio, learning rate (high to low) and seed.
 
     Raises:
         FileNotFoundError: If `runs_dir` is not a folder.
@@ -180,6 +181,7 @@ def _result_row(name, folder):
     row |= _flatten(data)
     row |= _flatten(metrics["test"])
     row |= _flatten(metrics.get("baselines") or {})
+    row |= _flatten(metrics.get("validation") or {}, prefix="validation_")
     row |= _flatten(metrics.get("leak") or {}, prefix="leak_")
     versions = record.get("versions") or {}
     row |= {f"{library.replace('-', '_')}_version": version for library, version in versions.items()}

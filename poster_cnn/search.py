@@ -8,13 +8,16 @@ import runpy
 import keras
 from tqdm.auto import tqdm
 
-from poster_cnn import datasets, training
+from poster_cnn import training
 from poster_cnn.config import TrainingConfig
 from poster_cnn.files import write_atomically
 from poster_cnn.training_data import load_training_data
 
 # What decides which movies are read: cells that agree in these share them, and those of one ratio the decoded posters.
-_MOVIE_FIELDS = "class_names min_year max_year min_genres split fractions split_seed allow_leak".split()
+_MOVIE_FIELDS = (
+    "class_names min_year max_year min_genres one_row_per_genre max_per_genre split fractions split_seed num_folds "
+    "allow_leak"
+).split()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,21 +27,24 @@ class Experiment:
     Attributes:
         config: `TrainingConfig`.
         grid: dict of a config attribute -> the values to try; every combination is a cell.
+        sets: dict of a name -> changes of the config that belong together, for what is no grid. Each is tried with
+            every combination of the grid. Defaults to none.
     """
 
     config: TrainingConfig
     grid: dict
+    sets: dict = dataclasses.field(default_factory=dict)
 
     def cells(self):
         """dict: name of the run folder -> `TrainingConfig`, in the order of training."""
-        names = list(self.grid)
-        combinations = itertools.product(*self.grid.values())
-        changes = [dict(zip(names, values, strict=True)) for values in combinations]
-        cells = {
-            ",".join(f"{name}={_short(value)}" for name, value in change.items()): self.config.replace(**change)
-            for change in changes
-        }
-        if len(cells) < len(changes):
+        names, cells = list(self.grid), {}
+        # Sets change fastest: those of one fold or ratio share their decoded posters.
+        combinations = list(itertools.product(*self.grid.values(), (self.sets or {"": {}}).items()))
+        for *values, (set_name, together) in combinations:
+            change = dict(zip(names, values, strict=True))
+            parts = [set_name] * bool(set_name) + [f"{name}={_short(value)}" for name, value in change.items()]
+            cells[",".join(parts)] = self.config.replace(**together, **change)
+        if len(cells) < len(combinations):
             raise ValueError(f"Some values of the grid are the same, or differ beyond 6 digits. Received: {self.grid}")
         return cells
 
@@ -52,7 +58,8 @@ def load_experiment(path, *, preset="paper", precision=None):
 
     Args:
         path: The file. It assigns `config` and `grid`, and for the quick preset `quick_config` (changes of the config)
-            and `quick_grid`. It is run as Python, so use only files you trust.
+            and `quick_grid`; where there are some, `sets` and `quick_sets`. It is run as Python, so use only files you
+            trust.
         preset: `"paper"`, or `"quick"` for the laptop-sized variant. Defaults to `"paper"`.
         precision: Overrides the config's `precision`. Defaults to `None`: as the file says.
 
@@ -63,20 +70,38 @@ def load_experiment(path, *, preset="paper", precision=None):
         FileNotFoundError: If there is no such file.
         ValueError: If the file lacks one of the names, or the preset is unknown.
     """
+    names = read_experiment_file(path, preset, ["config", "grid"], ["quick_config", "quick_grid"])
+    config, grid, sets = names["config"], names["grid"], names.get("sets", {})
+    if preset == "quick":
+        config, grid, sets = config.replace(**names["quick_config"]), names["quick_grid"], names.get("quick_sets", sets)
+    return Experiment(config.replace(precision=precision) if precision else config, grid, sets)
+
+
+def read_experiment_file(path, preset, needed, needed_for_quick):
+    """Runs an experiment file and gives what it assigns.
+
+    Args:
+        path: The file.
+        preset: `"paper"` or `"quick"`.
+        needed: Names that it must assign.
+        needed_for_quick: Further names that it must assign for the quick preset.
+
+    Returns:
+        dict: name -> value.
+
+    Raises:
+        FileNotFoundError, ValueError: As `load_experiment`.
+    """
     path = pathlib.Path(path)
     if preset not in ("paper", "quick"):
         raise ValueError(f"`preset` must be 'paper' or 'quick'. Received: preset={preset!r}")
     if not path.is_file():
         raise FileNotFoundError(f"No experiment file found. Looked for {path}.")
     names = runpy.run_path(str(path))
-    needed = ["config", "grid"] + (["quick_config", "quick_grid"] if preset == "quick" else [])
-    missing = [name for name in needed if name not in names]
+    missing = [name for name in [*needed, *(needed_for_quick if preset == "quick" else [])] if name not in names]
     if missing:
         raise ValueError(f"The experiment file {path} does not assign {', '.join(missing)}.")
-    config, grid = names["config"], names["grid"]
-    if preset == "quick":
-        config, grid = config.replace(**names["quick_config"]), names["quick_grid"]
-    return Experiment(config.replace(precision=precision) if precision else config, grid)
+    return names
 
 
 def sweep(experiment, data, out_dir, *, progress=True):
@@ -107,7 +132,7 @@ def sweep(experiment, data, out_dir, *, progress=True):
         for name, config in cells.items():
             bar.set_postfix_str(name)
             try:
-                shared = _share(shared, config, data)
+                shared = share_training_data(shared, config, data)
                 if name in done:  # with this config, but was it with these data?
                     training.check_run(out_dir / name, config, shared[1])
                 else:
@@ -133,19 +158,30 @@ def _wait_for(run_dir, failed, name):
             failed[name] = "another process was training it and did not finish; start the sweep again"
 
 
-def _share(shared, config, data):
-    """The posters for a cell, from those of the cell before where they agree."""
+def share_training_data(shared, config, data):
+    """The posters for a run, from those of the run before where they agree.
+
+    Args:
+        shared: Result of the last call; `(None, None)` at first.
+        config: `TrainingConfig` of the run.
+        data: Path of a data folder.
+
+    Returns:
+        `(what the posters were chosen by, TrainingData)`
+    """
     key = [getattr(config, name) for name in _MOVIE_FIELDS]
-    image_size = datasets.shrunk_size(config.ratio)
-    if shared[0] != key:
-        return key, load_training_data(config, data)
-    if (shared[1].image_size, shared[1].interpolation) != (image_size, config.interpolation):
-        return key, shared[1].resized(image_size, config.interpolation)
+    fold_key = [*key, config.fold]
+    if shared[0] is None or shared[0][:-1] != key:
+        return fold_key, load_training_data(config, data)
+    if shared[0] != fold_key:
+        shared = fold_key, shared[1].with_fold(config.fold)
+    if (shared[1].image_size, shared[1].interpolation) != (config.image_size, config.interpolation):
+        return fold_key, shared[1].resized(config.image_size, config.interpolation)
     return shared
 
 
 def _cost(config):
-    height, width = datasets.shrunk_size(config.ratio)
+    height, width = config.image_size
     return height * width * config.epochs
 
 

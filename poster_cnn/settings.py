@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import pathlib
+import runpy
 
 import pandas as pd
 
@@ -92,11 +93,7 @@ class Settings:
 
         if self.preset == "results":
             return results.read_results(self.committed(experiment.replace("/", "_") + suffix))
-        from poster_cnn import search
-
-        file = self.repository / "experiments" / f"{experiment}.py"
-        plan = search.load_experiment(file, preset=self.preset, precision=self.precision)
-        failed = search.sweep(plan, self.data, self.runs_dir(experiment))
+        failed = self._train(experiment)
         if failed:
             reasons = "\n".join(f"  {name}: {reason}" for name, reason in failed.items())
             raise RuntimeError(f"{len(failed)} runs of {experiment} failed; the others are kept.\n{reasons}")
@@ -104,6 +101,19 @@ class Settings:
         frame = collect(self.runs_dir(experiment))
         results.write_results(frame, self.out / "results" / f"{experiment.replace('/', '_')}{suffix}.csv")
         return frame
+
+    def _train(self, experiment):
+        """Trains what is missing of a sweep, or of a random search if the file assigns `space`; gives what failed."""
+        file = self.repository / "experiments" / f"{experiment}.py"
+        choices = {"preset": self.preset, "precision": self.precision}
+        if file.is_file() and "space" in runpy.run_path(str(file)):
+            from poster_cnn import random_search
+
+            plan = random_search.load_plan(file, **choices)
+            return random_search.random_search(plan, self.data, self.runs_dir(experiment))
+        from poster_cnn import search
+
+        return search.sweep(search.load_experiment(file, **choices), self.data, self.runs_dir(experiment))
 
     def committed(self, name):
         """Path of a committed csv of real results, `experiments/results/<name>.csv`."""

@@ -6,6 +6,7 @@ A split is a Series over the table's index with the values "train", "validation"
 import numpy as np
 import pandas as pd
 from iterstrat.ml_stratifiers import MultilabelStratifiedKFold, MultilabelStratifiedShuffleSplit
+from sklearn.model_selection import StratifiedKFold, train_test_split
 
 from poster_cnn.files import write_atomically
 from poster_cnn.table import encode_genres
@@ -61,6 +62,65 @@ def describe_split(table, class_names, split=None):
     counts = labels.groupby(split).sum().assign(majority=(first == majority).groupby(split).mean().round(4))
     counts.insert(0, "movies", split.value_counts())
     return counts.reindex([part for part in PARTS if part in counts.index]).rename_axis("part").reset_index()
+
+
+def stratified_split(rows, class_names, *, fractions=(0.6, 0.2, 0.2), seed=0):
+    """Splits rows at random so that each genre keeps its share (paper 3, section I.A).
+
+    Rows are looked at one by one: where a movie has several, they land on different sides, and the split leaks. See
+    `leak_free` for the correction.
+
+    Args:
+        rows: Table with one genre a row, as from `rows.explode_genres`; of several genres the first in label order
+            counts.
+        class_names: Genres, in label order.
+        fractions: Shares of train, validation and test, summing to 1. Defaults to `(0.6, 0.2, 0.2)`.
+        seed: Seed of the random choice. Defaults to 0.
+
+    Returns:
+        Series of str over the rows' index: "train", "validation" or "test".
+
+    Raises:
+        ValueError: If the fractions do not sum to 1, or a genre has too few rows for every part.
+    """
+    if len(fractions) != 3 or min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-6:
+        raise ValueError(f"`fractions` must be 3 positive shares that sum to 1. Received: fractions={fractions}")
+    genre = encode_genres(rows, class_names).argmax(axis=1)
+    _, validation, test = fractions
+    rest, in_test = _stratified_draw(np.arange(len(rows)), genre, test, class_names, seed)
+    _, in_validation = _stratified_draw(rest, genre, validation / (1 - test), class_names, seed)
+    parts = np.full(len(rows), "train", dtype=object)
+    parts[in_validation], parts[in_test] = "validation", "test"
+    return pd.Series(parts, index=rows.index, name="part")
+
+
+def _stratified_draw(candidates, genre, share, class_names, seed):
+    try:
+        return train_test_split(candidates, test_size=share, stratify=genre[candidates], random_state=seed)
+    except ValueError as error:
+        counts = np.bincount(genre[candidates], minlength=len(class_names))
+        few = ", ".join(f"{name}: {count}" for name, count in zip(class_names, counts, strict=True))
+        raise ValueError(f"Too few rows for a stratified split ({error}). Received: {few}") from error
+
+
+def stratified_folds(rows, class_names, *, n_splits=4, seed=0):
+    """Assigns rows to folds for cross-validation, one by one, stratified by genre; see `stratified_split`.
+
+    Args:
+        rows: As in `stratified_split`.
+        class_names: Genres, in label order.
+        n_splits: Number of folds. Defaults to 4 (paper 3, section II.B).
+        seed: Seed of the random choice. Defaults to 0.
+
+    Returns:
+        Series of int64 over the rows' index: the fold, 0 … `n_splits - 1`, in which the row is held out.
+    """
+    genre = encode_genres(rows, class_names).argmax(axis=1)
+    fold = np.zeros(len(rows), dtype="int64")
+    splitter = StratifiedKFold(n_splits=n_splits, shuffle=True, random_state=seed)
+    for number, (_, held_out) in enumerate(splitter.split(genre, genre)):
+        fold[held_out] = number
+    return pd.Series(fold, index=rows.index, name="fold")
 
 
 def leak_free(table, class_names, *, fractions=(0.7, 0.1, 0.2), groups=None, seed=0):

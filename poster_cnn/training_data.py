@@ -9,7 +9,7 @@ import pathlib
 import numpy as np
 import pandas as pd
 
-from poster_cnn import audit, baselines, datasets, ingest, splits
+from poster_cnn import audit, baselines, datasets, ingest, rows, splits
 from poster_cnn.data_folder import find_data_folder
 from poster_cnn.table import encode_genres, load_movie_table
 
@@ -19,13 +19,16 @@ class TrainingData:
     """The posters of a run. `decoded(part)` reads them on first use, then keeps them.
 
     Attributes:
-        table: Movie table of all parts.
+        table: Movie table of all parts; with `one_row_per_genre` a row a movie and genre.
         split: Series of "train", "validation", "test" over the table's index.
         class_names: Genres, in label order.
         image_size: `(height, width)`.
         interpolation: How posters are shrunk.
         report: What was dropped and why, as text.
-        certificate: `audit.LeakCertificate`: how many posters have a copy on another side of the split.
+        certify: Function of a split that gives its `audit.LeakCertificate`.
+        folds: Series over the table's index: the fold in which a row is held out, -1 for test rows. `None` without
+            cross-validation.
+        weights: Dict of pretrained weights that the data folder brings, file name -> path.
     """
 
     table: pd.DataFrame
@@ -34,11 +37,15 @@ class TrainingData:
     image_size: tuple
     interpolation: str
     report: str
-    certificate: audit.LeakCertificate
+    certify: object
+    folds: pd.Series | None = None
+    weights: dict = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
         self.decoded = functools.cache(self._decoded)
         self.baseline_predictions = functools.cache(self._baseline_predictions)
+        for name in ("fingerprint", "certificate"):  # what depends on the split is found anew
+            self.__dict__.pop(name, None)
 
     def resized(self, image_size, interpolation):
         """The same movies at another size; nothing but the posters is read again."""
@@ -46,6 +53,18 @@ class TrainingData:
         other.image_size, other.interpolation = image_size, interpolation
         other.__post_init__()
         return other
+
+    def with_fold(self, fold):
+        """The same movies with another fold held out as validation."""
+        other = copy.copy(self)
+        other.split = _hold_out(self.split, self.folds, fold)
+        other.__post_init__()
+        return other
+
+    @functools.cached_property
+    def certificate(self):
+        """`audit.LeakCertificate`: how many posters have a copy on another side of the split."""
+        return self.certify(self.split)
 
     def part(self, name):
         """The movies of one part."""
@@ -63,6 +82,18 @@ class TrainingData:
     def count(self, name):
         """Number of movies in one part."""
         return int((self.split == name).sum())
+
+    def whole_movies(self, name):
+        """Each movie of a part once, with all of its genres, where it has a row for each of them.
+
+        Returns:
+            `(first, labels)`: positions of each movie's first row in the part, and float32 labels of all of its genres
+            among `class_names`, `(num_movies, num_classes)`.
+        """
+        part = self.part(name)
+        first = np.flatnonzero(~part["imdb_id"].duplicated())
+        movies = part.iloc[first]
+        return first, encode_genres(movies.assign(genres=movies["all_genres"]), self.class_names)
 
     def _decoded(self, name):
         return datasets.decoded_posters(
@@ -82,21 +113,24 @@ class TrainingData:
             "majority": baselines.majority_class(train_labels, num_test),
             "label_prior": baselines.label_prior(train_labels, num_test),
             "color_histogram": classifier.predict_proba(histograms["test"]),
+            "all_zeros": baselines.all_zeros(train_labels, num_test),
         }
+
+    @functools.cached_property
+    def poster_hashes(self):
+        """SHA-256 of each poster's bytes, in table order: list of 64 hexadecimal digits."""
+        digest = functools.cache(lambda path: hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest())
+        return [digest(path) for path in self.table["poster_path"]]
 
     @functools.cached_property
     def fingerprint(self):
         """SHA-256 over movies, labels, parts and the bytes of the posters: the same data, the same digits."""
         digest = hashlib.sha256(",".join(self.class_names).encode())
-        for imdb_id, part, path, row in zip(
-            self.table["imdb_id"],
-            self.split,
-            self.table["poster_path"],
-            self.all_labels,
-            strict=True,
+        for imdb_id, part, poster_hash, row in zip(
+            self.table["imdb_id"], self.split, self.poster_hashes, self.all_labels, strict=True
         ):
             digest.update(f"{imdb_id} {part} {row.tolist()}".encode())
-            digest.update(hashlib.sha256(pathlib.Path(path).read_bytes()).digest())
+            digest.update(bytes.fromhex(poster_hash))
         return digest.hexdigest()
 
 
@@ -115,6 +149,38 @@ def load_training_data(config, data):
         ValueError: If a genre has no movie, a part of the split no movies, or the split leaks and may not.
     """
     folder = find_data_folder(data)
+    table, manifest, report = _load_movies(config, folder)
+    pairs = audit.similar_pairs(manifest)
+    groups = audit.duplicate_groups(manifest, pairs=pairs).loc[table.index]
+    split = _split(config, table, groups)
+    folds = None
+    if config.num_folds:
+        folds = _folds(config, table, split, groups)
+        split = _hold_out(split, folds, config.fold)
+    empty = [part for part in splits.PARTS if not (split == part).any()]
+    if empty:
+        raise ValueError(f"Too few posters for the split: {', '.join(empty)} would be empty. Received: {len(table)}.")
+    loaded = TrainingData(
+        table=table,
+        split=split,
+        class_names=config.class_names,
+        image_size=config.image_size,
+        interpolation=config.interpolation,
+        report=report,
+        certify=functools.partial(audit.leak_certificate, manifest=manifest, pairs=pairs),
+        folds=folds,
+        weights=folder.weights,
+    )
+    if not (config.allow_leak or loaded.certificate.clean):
+        raise ValueError(
+            "The split leaks. Choose split='leak_free', or, where a paper did so, allow_leak=True.\n"
+            f"{loaded.certificate}"
+        )
+    return loaded
+
+
+def _load_movies(config, folder):
+    """Movie table, manifest of its posters over the same index, and what was left out."""
     table = load_movie_table(
         folder.csv,
         posters_dir=folder.posters,
@@ -125,33 +191,48 @@ def load_training_data(config, data):
         missing_year="drop" if config.split == "imdb_id" else "keep",
     )
     read_report = str(table.attrs["report"])
-    table, poster_report = ingest.check_posters(table)
+    table, manifest = ingest.check_posters(table)
     _require_every_genre(table, config.class_names)
-    pairs = audit.similar_pairs(poster_report)
+    report = f"{read_report}\n{ingest.describe(manifest)}"
+    if config.one_row_per_genre:
+        movies = len(table)
+        table = rows.explode_genres(table, config.class_names)
+        report += f"\n{len(table)} rows, one a movie and genre, of {movies} movies"
+        if config.max_per_genre:
+            table = rows.limit_per_genre(table, config.class_names, config.max_per_genre, seed=config.split_seed)
+            report += f"\n{len(table)} rows with at most {config.max_per_genre} a genre"
+        manifest = manifest.set_index("imdb_id", drop=False).loc[table["imdb_id"]].set_axis(table.index)
+    return table, manifest, report
+
+
+def _split(config, table, groups):
     if config.split == "imdb_id":
-        split = splits.imdb_id_split(table)
+        return splits.imdb_id_split(table)
+    options = {"fractions": config.fractions, "seed": config.split_seed}
+    if config.split == "stratified":
+        return splits.stratified_split(table, config.class_names, **options)
+    return splits.leak_free(table, config.class_names, groups=groups, **options)
+
+
+def _folds(config, table, split, groups):
+    """The fold of each row, -1 for test rows; movies are torn only where the split tears them too."""
+    pool = table[split != "test"]
+    options = {"n_splits": config.num_folds, "seed": config.split_seed}
+    if config.split == "stratified":
+        folds = splits.stratified_folds(pool, config.class_names, **options)
     else:
-        groups = audit.duplicate_groups(poster_report, pairs=pairs).loc[table.index]
-        split = splits.leak_free(
-            table, config.class_names, fractions=config.fractions, groups=groups, seed=config.split_seed
-        )
-    certificate = audit.leak_certificate(split, poster_report, pairs=pairs)
-    if not (certificate.clean or config.allow_leak):
+        folds = splits.leak_free_folds(pool, config.class_names, groups=groups, **options)
+    return folds.reindex(table.index, fill_value=-1)
+
+
+def _hold_out(split, folds, fold):
+    if folds is None or fold is None:
         raise ValueError(
-            f"The split leaks. Choose split='leak_free', or, where a paper did so, allow_leak=True.\n{certificate}"
+            "Cross-validation needs `num_folds` and the `fold` that is held out. "
+            f"Received: num_folds={None if folds is None else folds.max() + 1}, fold={fold}"
         )
-    empty = [part for part in splits.PARTS if not (split == part).any()]
-    if empty:
-        raise ValueError(f"Too few posters for the split: {', '.join(empty)} would be empty. Received: {len(table)}.")
-    return TrainingData(
-        table=table,
-        split=split,
-        class_names=config.class_names,
-        image_size=datasets.shrunk_size(config.ratio),
-        interpolation=config.interpolation,
-        report=f"{read_report}\n{ingest.describe(poster_report)}",
-        certificate=certificate,
-    )
+    parts = np.select([folds == -1, folds == fold], ["test", "validation"], default="train")
+    return pd.Series(parts, index=split.index, name="part")
 
 
 def _require_every_genre(table, class_names):

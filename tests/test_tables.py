@@ -7,6 +7,7 @@ from poster_cnn.tables import (
     baseline_note,
     beside_published,
     comparison_grid,
+    in_percent,
     label,
     seeds_table,
     shrunk_sizes_table,
@@ -45,6 +46,7 @@ def test_titles():
     assert title("learning_rate") == "Learning rate"
     assert title_with("ratio", 40) == "Shrink ratio 40%"
     assert title_with("learning_rate", 1e-4) == "Learning rate 1e-4"
+    assert title_with("panel", "faithful") == "faithful"
 
 
 def test_shrunk_sizes_stand_beside_the_papers(published):
@@ -70,6 +72,12 @@ def test_our_cells_that_the_paper_lacks_are_kept(results, published):
     cells = beside_published(results.replace({"ratio": {30: 20}}), published, "Table 2")
     assert len(cells) == 27
     assert cells[cells["ratio"] == 20]["paper"].isna().all()
+
+
+def test_scores_in_percent(results):
+    table = in_percent(results, "first_label_accuracy", baselines=("majority", "all_zeros"))
+    assert list(table.columns) == ["ours", "low", "high", "majority"]
+    assert table.iloc[3].tolist() == pytest.approx([54.6, 50.6, 59.6, 37.4])
 
 
 def test_several_runs_in_a_cell_are_refused(results, published):

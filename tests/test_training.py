@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from poster_cnn import baselines, metrics, training
+from poster_cnn import baselines, fitting, metrics, training
 from poster_cnn.config import TrainingConfig
 from poster_cnn.files import write_atomically
 from poster_cnn.saved_models import load_model
@@ -41,7 +41,8 @@ def interrupt_when_writing(monkeypatch, name, time_number=1):
             raise KeyboardInterrupt
         return write_atomically(path)
 
-    monkeypatch.setattr(training, "write_atomically", write)
+    for module in (training, fitting):
+        monkeypatch.setattr(module, "write_atomically", write)
 
 
 # --- the run folder ---
@@ -92,7 +93,7 @@ def test_the_network_learns_the_colors(finished_run):
 
 def test_a_finished_run_is_never_trained_again(finished_run, data_folder, tiny_config, monkeypatch):
     before = {path: path.stat().st_mtime_ns for path in finished_run.iterdir() if path.name != ".lock"}
-    monkeypatch.delattr(training, "_fit")
+    monkeypatch.delattr(training, "fit")
     result = training.train(tiny_config, data_folder, finished_run, progress=False)
     assert result == json.loads((finished_run / "metrics.json").read_text())
     assert before == {path: path.stat().st_mtime_ns for path in finished_run.iterdir() if path.name != ".lock"}
@@ -149,12 +150,12 @@ def test_a_killed_run_goes_on_at_the_epoch_and_ends_as_an_uninterrupted_one(
     run_dir = tmp_path / "run"
     script = f"""
 import sys, time
-from poster_cnn import training
-save_epoch = training._save_epoch
+from poster_cnn import fitting, training
+save_epoch = fitting._save_epoch
 def slowly(*arguments):  # so that there is time to kill it
     save_epoch(*arguments)
     time.sleep(0.05)
-training._save_epoch = slowly
+fitting._save_epoch = slowly
 training.train(training.TrainingConfig.from_dict({tiny_config.to_dict()!r}), sys.argv[1], sys.argv[2], progress=False)
 """
     run_and_kill(script, data_folder, run_dir, when=(run_dir / "checkpoint.weights.h5").exists)
@@ -231,6 +232,15 @@ def test_a_config_comes_back_from_json(tiny_config):
     assert again.replace(seed=3).seed == 3 and again.seed == 0
 
 
+def test_ratio_and_image_size_follow_each_other(tiny_config):
+    assert TrainingConfig(class_names=("Horror", "Drama")).image_size == (107, 73)  # 40%, paper 1's best
+    assert tiny_config.replace(ratio=30).image_size == (80, 55)
+    by_size = tiny_config.replace(image_size=(150, 101))
+    assert (by_size.image_size, by_size.ratio) == ((150, 101), None)
+    assert by_size.replace(ratio=30) == tiny_config.replace(ratio=30)
+    assert TrainingConfig.from_dict(by_size.to_dict()).image_size == (150, 101)
+
+
 def test_a_config_of_another_version_names_what_it_does_not_know(tiny_config):
     with pytest.raises(ValueError, match="Unknown configuration: momentum. Was it written by another version?"):
         TrainingConfig.from_dict(tiny_config.to_dict() | {"momentum": 0.9})
@@ -241,12 +251,20 @@ def test_a_config_of_another_version_names_what_it_does_not_know(tiny_config):
     [
         ({"class_names": ("Horror",)}, "`class_names` must be 2 different genres"),
         ({"class_names": ("Horror", "Horror")}, "`class_names` must be 2 different genres"),
-        ({"split": "random"}, "`split` must be 'leak_free' or 'imdb_id'. Received: split='random'"),
+        ({"split": "random"}, "`split` must be one of .*'stratified'.*Received: split='random'"),
         ({"classifier_activation": "relu"}, "Received: classifier_activation='relu'"),
         ({"learning_rate": 0}, "`learning_rate` must be a positive number. Received: learning_rate=0"),
         ({"batch_size": 0}, "`batch_size` must be 1 or more"),
         ({"epochs": 0}, "`epochs` must be 1 or more"),
-        ({"precision": "float16"}, "`precision` must be 'float32' or 'mixed_bfloat16'"),
+        ({"precision": "float16"}, "`precision` must be one of .*'mixed_bfloat16'"),
+        ({"max_per_genre": 10}, "`max_per_genre` must be None unless `one_row_per_genre`"),
+        ({"num_folds": 1}, "`num_folds` must be 2 or more"),
+        ({"num_folds": 4, "fold": 4}, "`fold` must be 0 … `num_folds` - 1, or None. Received: fold=4"),
+        ({"fold": 0}, "`fold` must be"),
+        ({"fine_tune_epochs": -1}, "`fine_tune_epochs` must be 0 or more"),
+        ({"validation_steps": 0}, "`validation_steps` must be 1 or more"),
+        ({"image_size": (0, 10)}, r"`image_size` must be \(height, width\) in pixels"),
+        ({"image_size": (150, 101), "ratio": 30}, "`image_size` must be 30% of 182×268, or ratio=None"),
     ],
 )
 def test_config_errors(tiny_config, changes, message):

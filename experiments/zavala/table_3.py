@@ -1,0 +1,45 @@
+"""Paper 3, Table 3 and Fig. 9: the sets of its first random search, cross-validated (Zavala et al., section III.B).
+
+    poster-cnn sweep experiments/zavala/table_3.py --data DATA --out runs/zavala_table_3
+
+20 trainings: five sets in four folds. Expected with the paper preset on 1,800 rows: about 5 minutes on 2 CPU cores.
+The paper prints no accuracies, only that they are below those of MobileNetV2 (about 30%).
+"""
+
+from poster_cnn.config import TrainingConfig
+
+config = TrainingConfig(
+    experiment="zavala_table_3",
+    variant="faithful",
+    class_names=("Action", "Crime", "Documentary", "Drama", "Horror", "Comedy"),  # Table 5, in its order
+    one_row_per_genre=True,  # section I.A: movies with several genres are split into several rows
+    max_per_genre=300,  # section I.A, Fig. 3: flat; fewer than in transfer.py, as there are 20 trainings
+    split="stratified",  # section I.A: rows, after they were made, so one movie lands on several sides
+    fractions=(0.6, 0.2, 0.2),  # section I.A
+    allow_leak=True,
+    num_folds=4,  # section II.B: of the rows that are not test
+    image_size=(150, 101),  # Table 2
+    model="two_conv_cnn",  # Table 2
+    loss="sparse_categorical_crossentropy",  # Fig. 4: integer labels
+    batch_size=32,  # as in Table 1; the paper does not say
+    epochs=15,  # section II.B
+    metrics=("first_label_accuracy",),
+)
+grid = {"fold": (0, 1, 2, 3)}
+sets = {
+    f"set={number}": {
+        "learning_rate": learning_rate,
+        "model_args": {"filters": (width_1, width_2), "dense_units": dense_units, "dropout": dropout},
+    }
+    for number, learning_rate, dropout, width_1, width_2, dense_units in (
+        (1, 0.00180133, 0.41, 10, 30, 106),
+        (2, 0.00037912, 0.34, 8, 16, 92),
+        (3, 0.00019251, 0.24, 4, 24, 84),
+        (4, 0.00013504, 0.31, 9, 31, 115),
+        (5, 0.00035341, 0.39, 12, 31, 81),
+    )
+}
+
+quick_config = {"image_size": (50, 34), "max_per_genre": 60, "num_folds": 2, "epochs": 2}
+quick_grid = {"fold": (0, 1)}
+quick_sets = {name: sets[name] for name in ("set=1", "set=2")}

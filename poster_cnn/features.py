@@ -1,0 +1,161 @@
+"""What a frozen backbone makes of each poster, computed once and kept on disk: training a head then takes seconds."""
+
+import dataclasses
+import hashlib
+import json
+import os
+import pathlib
+
+import filelock
+import keras
+import numpy as np
+import tensorflow as tf
+from tqdm.auto import tqdm
+
+from poster_cnn import datasets, models
+from poster_cnn.files import cache_dir, write_json
+
+_CHUNK = 512  # posters between two writes: what a kill can cost
+
+
+@dataclasses.dataclass(frozen=True)
+class Features:
+    """Pooled features of the posters of a table.
+
+    Attributes:
+        array: Memory-mapped float32 array `(num_stored, num_features)`, all posters ever computed with this backbone.
+        positions: int64 array `(num_movies,)`: where the poster of each row of the table stands in `array`.
+    """
+
+    array: np.ndarray
+    positions: np.ndarray
+
+    def __getitem__(self, rows):
+        """Features of rows of the table, float32 `(num_rows, num_features)`; only they are read from disk."""
+        return self.array[self.positions[rows]]
+
+    def batches(self, rows, labels, batch_size, seed=None):
+        """Batches for training a head, in the order in which `datasets` gives the posters themselves.
+
+        Args:
+            rows: int array: which rows of the table, such as those of one part.
+            labels: Labels of these rows.
+            batch_size: Rows a batch.
+            seed: Seed of the shuffling, from `datasets.epoch_seed`. Defaults to `None`: in the order given.
+
+        Returns:
+            `tf.data.Dataset` of float32 features `(batch, num_features)` and labels.
+        """
+        numbers = tf.data.Dataset.from_tensor_slices((np.asarray(rows, dtype="int64"), labels))
+        if seed is not None:
+            numbers = numbers.shuffle(len(rows), seed=seed)
+
+        def read(batch, labels):
+            features = tf.numpy_function(self.__getitem__, [batch], "float32")
+            return tf.ensure_shape(features, (None, self.array.shape[1])), labels
+
+        dataset = numbers.batch(batch_size).map(read, num_parallel_calls=2, deterministic=True)
+        return datasets.with_options(dataset.prefetch(2))
+
+
+def poster_features(model, data, *, about=(), batch_size=32, cache=None, progress=True):
+    """Computes the pooled features of every poster that is not in the cache yet.
+
+    The cache is a folder for each backbone: its weights, input size and scaling make the key. In it, posters are known
+    by their content, so other splits, folds and samples of the same posters cost nothing. Killed at any moment, it
+    loses at most the posters being computed; several processes may use it at once. It can be deleted at any time.
+
+    Args:
+        model: Model with a frozen backbone, as from `models.mobilenet_v2`.
+        data: `TrainingData`.
+        about: What else decides the features, as pairs of name and value. Defaults to none.
+        batch_size: Posters at once. Defaults to 32.
+        cache: Folder. Defaults to `features` in the user's cache folder.
+        progress: Whether to show a progress bar. Defaults to `True`.
+
+    Returns:
+        `Features`, its positions in table order.
+
+    Example:
+
+    >>> features = poster_features(mobilenet_v2(), data)
+    >>> LogisticRegression().fit(features[train_rows], train_labels)
+    """
+    extractor, _ = models.feature_extractor_and_head(model)
+    folder, about = _folder(extractor, data, dict(about), cache)
+    num_features = extractor.output.shape[-1]
+    folder.mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(folder / ".lock"):
+        if not (folder / "about.json").is_file():
+            write_json(folder / "about.json", about)
+        known = _read_index(folder, num_features)
+        wanted = dict(zip(data.poster_hashes, range(len(data.table)), strict=True))
+        missing = [row for poster_hash, row in wanted.items() if poster_hash not in known]
+        with tqdm(total=len(missing), desc="features", unit="poster", leave=False, disable=not progress) as bar:
+            for start in range(0, len(missing), _CHUNK):
+                chunk = missing[start : start + _CHUNK]
+                computed = extractor.predict(_posters(data, chunk, batch_size), verbose=0)
+                _append(folder, computed, [data.poster_hashes[row] for row in chunk], known)
+                bar.update(len(chunk))
+    array = np.memmap(folder / "features.f32", "float32", "r", shape=(len(known), num_features))
+    return Features(array, np.array([known[poster_hash] for poster_hash in data.poster_hashes], dtype="int64"))
+
+
+def _folder(extractor, data, about, cache):
+    weights = hashlib.sha256()
+    for weight in extractor.get_weights():
+        weights.update(np.ascontiguousarray(weight))
+    layers = str([f"{type(layer).__name__} {_settings(layer)}" for layer in extractor.layers])
+    about |= {
+        "model": extractor.name,
+        "layers_sha256": hashlib.sha256(layers.encode()).hexdigest(),
+        "weights_sha256": weights.hexdigest(),
+        "image_size": list(data.image_size),
+        "interpolation": data.interpolation,
+        "keras": keras.__version__,
+        "backend": keras.backend.backend(),
+    }
+    key = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]
+    return pathlib.Path(cache or cache_dir() / "features") / key, about
+
+
+def _settings(layer):
+    """What a layer does besides its weights, without its name, which Keras numbers anew each time."""
+    if isinstance(layer, keras.Model):
+        return [f"{type(inner).__name__} {_settings(inner)}" for inner in layer.layers]
+    return {name: value for name, value in layer.get_config().items() if name != "name"}
+
+
+def _posters(data, rows, batch_size):
+    decoded = datasets.decoded_posters(
+        data.table.iloc[rows],
+        data.class_names,
+        image_size=data.image_size,
+        interpolation=data.interpolation,
+        cache=False,
+    )
+    return datasets.as_batches(decoded, batch_size).map(lambda images, labels: images)
+
+
+def _read_index(folder, num_features):
+    """dict: poster hash -> row in features.f32. What a kill left half-written at the end of either file is cut off."""
+    features, index = folder / "features.f32", folder / "posters.txt"
+    features.touch()
+    index.touch()
+    lines = index.read_text().split("\n")[:-1]  # a line counts once it has ended
+    whole = min(len(lines), features.stat().st_size // (4 * num_features))
+    os.truncate(features, 4 * num_features * whole)
+    os.truncate(index, sum(len(line) + 1 for line in lines[:whole]))
+    return {poster_hash: row for row, poster_hash in enumerate(lines[:whole])}
+
+
+def _append(folder, computed, poster_hashes, known):
+    # The features are on disk before the index names them.
+    with open(folder / "features.f32", "ab") as file:
+        file.write(np.ascontiguousarray(computed, dtype="float32"))
+        file.flush()
+        os.fsync(file.fileno())
+    with open(folder / "posters.txt", "a") as file:
+        file.write("".join(f"{poster_hash}\n" for poster_hash in poster_hashes))
+    for poster_hash in poster_hashes:
+        known[poster_hash] = len(known)

@@ -1,0 +1,223 @@
+"""Config -> compiled model -> fitted model, epoch by epoch; after each epoch, all that a restart needs is on disk."""
+
+import math
+
+import keras
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+from tqdm.auto import tqdm
+
+from poster_cnn import datasets, models
+from poster_cnn.features import poster_features
+from poster_cnn.files import write_atomically
+
+_STEPS_PER_EXECUTION = 16  # batches a call of the compiled step: a fifth more posters/s on CPUs
+_CHECKPOINTS = ("checkpoint.weights.h5", "fine_tuning.weights.h5")  # one a phase: frozen or from scratch, then unfrozen
+
+
+def build_model(config, weights=None):
+    """Builds and compiles the network of a config.
+
+    Args:
+        config: `TrainingConfig`.
+        weights: Dict of pretrained weights that the data folder brings, file name -> path: the file whose name starts
+            with `<model>_` stands for "imagenet". Defaults to none: Keras downloads them.
+
+    Returns:
+        `keras.Model`, compiled with Adam; its accuracy is `CategoricalAccuracy` (argmax against the first true genre,
+        as in paper 1) with softmax, `BinaryAccuracy` with sigmoid.
+    """
+    return _compile(build_network(config, config.precision, weights), config, config.learning_rate)
+
+
+def build_network(config, precision, weights=None):
+    """Builds the network of a config, uncompiled.
+
+    Args:
+        config: `TrainingConfig`.
+        precision: Keras dtype policy to build it with.
+        weights: As in `build_model`.
+
+    Returns:
+        `keras.Model`
+    """
+    builder = getattr(models, config.model, None)
+    if builder is None:
+        raise ValueError(f"Unknown model. Expected a builder of poster_cnn.models. Received: model={config.model!r}")
+    arguments = dict(config.model_args)
+    if arguments.get("weights", "imagenet") == "imagenet":
+        brought = [path for name, path in (weights or {}).items() if name.startswith(f"{config.model}_")]
+        arguments |= {"weights": str(brought[0])} if brought else {}
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision)
+    try:
+        return builder(
+            (*config.image_size, 3),
+            len(config.class_names),
+            classifier_activation=config.classifier_activation,
+            **arguments,
+        )
+    finally:
+        keras.config.set_dtype_policy(policy)
+
+
+def fit(config, data, run_dir, *, progress=True):
+    """Builds the network of a config and fits it; goes on where an interrupted fit in the same folder stopped.
+
+    A frozen backbone looks at each poster once (`features.poster_features`), and only the head is trained, unless
+    `config.cache_features` is false. Then, for `config.fine_tune_epochs`, the backbone is unfrozen.
+
+    Args:
+        config: `TrainingConfig`.
+        data: `TrainingData`.
+        run_dir: Folder of `history.csv` and checkpoints.
+        progress: Whether to show a progress bar. Defaults to `True`.
+
+    Returns:
+        `keras.Model`, fitted.
+
+    Raises:
+        FloatingPointError: If a loss becomes NaN or infinite.
+    """
+    model = build_model(config, data.weights)
+    batches, network = _poster_batches(config, data), model
+    if config.cache_features and models.has_frozen_backbone(model):
+        about = {"precision": config.precision}
+        features = poster_features(model, data, about=about, batch_size=config.batch_size, progress=progress)
+        batches, network = _feature_batches(config, data, features), models.feature_extractor_and_head(model)[1]
+        _compile(network, config, config.learning_rate)
+    total = config.epochs + config.fine_tune_epochs
+    with tqdm(total=total, desc=run_dir.name, leave=False, unit="epoch", disable=not progress) as bar:
+        if not (run_dir / _CHECKPOINTS[1]).is_file():
+            _fit_phase(network, model, range(config.epochs), batches, config, run_dir / _CHECKPOINTS[0], bar)
+        if config.fine_tune_epochs:
+            _compile(models.unfreeze(model), config, config.fine_tune_learning_rate)
+            epochs, batches = range(config.epochs, total), _poster_batches(config, data)
+            _fit_phase(model, model, epochs, batches, config, run_dir / _CHECKPOINTS[1], bar)
+    return model
+
+
+def remove_checkpoints(run_dir):
+    """Removes what only an interrupted fit needs."""
+    for name in _CHECKPOINTS:
+        (run_dir / name).unlink(missing_ok=True)
+
+
+def _compile(model, config, learning_rate):
+    if config.classifier_activation == "sigmoid":
+        accuracy = keras.metrics.BinaryAccuracy
+    else:
+        accuracy = keras.metrics.SparseCategoricalAccuracy if _sparse(config) else keras.metrics.CategoricalAccuracy
+    model.compile(
+        optimizer=keras.optimizers.Adam(learning_rate),
+        loss=config.loss,
+        metrics=[accuracy(name="accuracy")],
+        steps_per_execution=_STEPS_PER_EXECUTION,
+    )
+    return model
+
+
+def _sparse(config):
+    return config.loss.startswith("sparse_")
+
+
+def _poster_batches(config, data):
+    """Function that gives the shuffled training batches of an epoch, validation batches, training steps an epoch."""
+
+    def train(epoch):
+        seed_and_epoch = (config.seed, epoch)
+        batches = datasets.epoch_batches(data.decoded("train"), data.count("train"), config.batch_size, *seed_and_epoch)
+        return _with_labels(batches, config)
+
+    validation = datasets.as_batches(data.decoded("validation"), config.batch_size)
+    return train, _validation(validation, config), math.ceil(data.count("train") / config.batch_size)
+
+
+def _feature_batches(config, data, features):
+    """As `_poster_batches`: the features of the same posters in the same order."""
+    rows = {part: np.flatnonzero(data.split == part) for part in ("train", "validation")}
+
+    def train(epoch):
+        seed = datasets.epoch_seed(config.seed, epoch)
+        batches = features.batches(rows["train"], data.labels("train"), config.batch_size, seed)
+        return _with_labels(batches, config)
+
+    validation = features.batches(rows["validation"], data.labels("validation"), config.batch_size)
+    return train, _validation(validation, config), math.ceil(len(rows["train"]) / config.batch_size)
+
+
+def _validation(batches, config):
+    return _with_labels(batches if config.validation_steps is None else batches.take(config.validation_steps), config)
+
+
+def _with_labels(batches, config):
+    """Labels as the loss wants them: the number of the first genre for a sparse one."""
+    if not _sparse(config):
+        return batches
+    return datasets.with_options(batches.map(lambda inputs, labels: (inputs, tf.argmax(labels, axis=-1))))
+
+
+def _fit_phase(network, model, epochs, batches, config, checkpoint, bar):
+    """Fits the epochs of one phase that are not done yet. `network` is `model`, or the head of it."""
+    train, validation, steps = batches
+    first_epoch, history = _restore(network, checkpoint, epochs.start, steps)
+    bar.update(first_epoch - bar.n)
+    for epoch in range(first_epoch, epochs.stop):
+        _seed_dropout(model, config.seed, epoch)
+        logs = network.fit(
+            train(epoch),
+            validation_data=validation,
+            initial_epoch=epoch,
+            epochs=epoch + 1,
+            shuffle=False,  # the dataset is shuffled already
+            callbacks=[keras.callbacks.TerminateOnNaN()],
+            verbose=0,
+        ).history
+        row = {"epoch": epoch} | {name: values[-1] for name, values in logs.items()}
+        if config.fine_tune_epochs:
+            row["trainable_backbone"] = epoch >= config.epochs
+        _require_finite(row, checkpoint.parent, network.optimizer.learning_rate)
+        history.append(row)
+        _save_epoch(network, history, checkpoint)
+        bar.update()
+        bar.set_postfix(loss=f"{row['loss']:.3f}", val_accuracy=f"{row['val_accuracy']:.3f}")
+
+
+def _require_finite(row, run_dir, learning_rate):
+    for name in ("loss", "val_loss"):  # the last step of an epoch may spoil the weights, which only val_loss shows
+        if not math.isfinite(row[name]):
+            raise FloatingPointError(
+                f"The {name} became {row[name]} in epoch {row['epoch']} of {run_dir}. "
+                f"Try a smaller learning rate. Received: learning_rate={float(learning_rate):g}"
+            )
+
+
+def _save_epoch(network, history, checkpoint):
+    # The history goes first: after a kill between the two, it has a row too many, which `_restore` cuts off.
+    with write_atomically(checkpoint.parent / "history.csv") as temporary:
+        pd.DataFrame(history).to_csv(temporary, index=False)
+    with write_atomically(checkpoint) as temporary:
+        network.save_weights(temporary)
+
+
+def _restore(network, checkpoint, first_epoch, steps):
+    """Loads weights and optimizer of the last finished epoch; its number is the optimizer's step count."""
+    epoch, path = first_epoch, checkpoint.parent / "history.csv"
+    if checkpoint.is_file():
+        network.optimizer.build(network.trainable_variables)
+        network.load_weights(checkpoint)
+        epoch += int(network.optimizer.iterations) // steps
+    history = pd.read_csv(path, float_precision="round_trip").to_dict("records")[:epoch] if epoch else []
+    for row in history:
+        row["epoch"] = int(row["epoch"])
+    return epoch, history
+
+
+def _seed_dropout(model, seed, epoch):
+    """Sets the random state of each dropout layer from the run's seed and the epoch's number."""
+    for position, layer in enumerate(model.layers):
+        generator = getattr(layer, "seed_generator", None)
+        if generator is not None:
+            state = np.random.SeedSequence([seed, epoch, position]).generate_state(2)
+            generator.state.assign(state.astype(generator.state.dtype))

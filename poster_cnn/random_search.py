@@ -1,0 +1,267 @@
+"""Random search (KerasTuner): configs drawn at random, each cross-validated, one run folder a fold."""
+
+import dataclasses
+import os
+import pathlib
+import warnings
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import pandas as pd
+from tqdm.auto import tqdm
+
+from poster_cnn import search, training
+from poster_cnn.config import TrainingConfig
+from poster_cnn.data_folder import find_data_folder
+from poster_cnn.files import write_atomically
+
+try:
+    import keras_tuner
+except ModuleNotFoundError:
+    raise ImportError("The random search needs KerasTuner: pip install 'poster-cnn[search]'") from None
+
+# What NumPy says when KerasTuner looks at a failed trial's score, which is NaN.
+warnings.filterwarnings("ignore", "All-NaN axis encountered", RuntimeWarning, "keras_tuner")
+
+_METRIC = "first_label_accuracy"
+_OBJECTIVE = "validation_accuracy"
+
+
+@dataclasses.dataclass(frozen=True)
+class SearchPlan:
+    """What is drawn, how often, and how each draw is trained, as an experiment file gives it.
+
+    Attributes:
+        config: `TrainingConfig` with `num_folds`. Its `seed` decides the draws, too.
+        space: Function of KerasTuner's `hp` that returns a draw: dict of config attribute -> value.
+        max_trials: Number of draws.
+    """
+
+    config: TrainingConfig
+    space: Callable
+    max_trials: int
+
+    def __post_init__(self):
+        if not self.config.num_folds:
+            raise ValueError("A search needs a config with `num_folds`. Received: num_folds=None")
+        if _METRIC not in self.config.metrics:
+            raise ValueError(f"A search needs the metric {_METRIC!r}. Received: metrics={self.config.metrics}")
+        if self.max_trials < 1:
+            raise ValueError(f"`max_trials` must be 1 or more. Received: max_trials={self.max_trials}")
+        changes = self.space(keras_tuner.HyperParameters())
+        try:
+            self.config.replace(**changes)
+        except TypeError as error:
+            raise ValueError(f"`space` must return changes of the config ({error}). Received: {changes}") from None
+
+
+def load_plan(path, *, preset="paper", precision=None):
+    """Reads an experiment file that describes a search, such as `experiments/zavala/random_search.py`.
+
+    Args:
+        path: The file. It assigns `config`, `space` and `max_trials`, and for the quick preset `quick_config` (changes
+            of the config) and `quick_max_trials`. It is run as Python, so use only files you trust.
+        preset: `"paper"`, or `"quick"` for the laptop-sized variant. Defaults to `"paper"`.
+        precision: Overrides the config's `precision`. Defaults to `None`: as the file says.
+
+    Returns:
+        `SearchPlan`
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file lacks one of the names, or the preset is unknown.
+    """
+    needed = (["config", "space", "max_trials"], ["quick_config", "quick_max_trials"])
+    names = search.read_experiment_file(path, preset, *needed)
+    config, max_trials = names["config"], names["max_trials"]
+    if preset == "quick":
+        config, max_trials = config.replace(**names["quick_config"]), names["quick_max_trials"]
+    return SearchPlan(config.replace(precision=precision) if precision else config, names["space"], max_trials)
+
+
+def random_search(plan, data, out_dir, *, progress=True):
+    """Draws configs at random and trains each on every fold; the objective is the mean accuracy on the held-out folds.
+
+    Run folders are `<draw>/fold=<k>`, where `<draw>` names the drawn values. They hold all that counts: killed and
+    started again, the search makes the same draws in the same order, only reads the folds that are finished, and loses
+    at most the running epoch. A draw that fails is reported at the end, and tried again by the next start.
+
+    With KerasTuner's three environment variables (`KERASTUNER_TUNER_ID`, `KERASTUNER_ORACLE_IP`,
+    `KERASTUNER_ORACLE_PORT`) this process is the chief, which hands out draws, or a worker, which trains them; see
+    `search_workers` for several on one machine.
+
+    Args:
+        plan: `SearchPlan`; see `load_plan`.
+        data: Path of a data folder.
+        out_dir: Folder of the run folders. KerasTuner's own files lie in `oracle` in it; they are for looking at.
+        progress: Whether to show a progress bar. Defaults to `True`.
+
+    Returns:
+        dict: name of each failed draw -> the reason; of a worker's own draws in a worker. Empty if all went well.
+
+    Raises:
+        BlockingIOError: If another process is searching in `out_dir`.
+
+    Example:
+
+    >>> def space(hp):
+    ...     return {"learning_rate": hp.Float("learning_rate", 1e-4, 1e-2, sampling="log")}
+    >>> plan = SearchPlan(config.replace(num_folds=4), space, max_trials=10)
+    >>> failed = random_search(plan, "data", "runs/search")
+    """
+    out_dir = pathlib.Path(out_dir)
+    find_data_folder(data)
+    if is_worker():
+        return _search(plan, data, out_dir, progress)
+    with training.locked(out_dir):
+        return _search(plan, data, out_dir, progress)
+
+
+def _search(plan, data, out_dir, progress):
+    tuner = Tuner(plan, data, out_dir, progress=progress)
+    if "KERASTUNER_ORACLE_IP" in os.environ:
+        chief = f"{os.environ['KERASTUNER_ORACLE_IP']}:{os.environ['KERASTUNER_ORACLE_PORT']}"
+        does = f"trains draws of the chief at {chief}" if is_worker() else f"hands out draws at {chief}"
+        print(f"{tuner.tuner_id} {does}", flush=True)
+    with tuner.bar:
+        tuner.search()
+    return tuner.failed if is_worker() else failed_draws(tuner.oracle, out_dir)
+
+
+def is_worker():
+    """Whether the environment makes this process one of KerasTuner's workers."""
+    return "KERASTUNER_ORACLE_IP" in os.environ and "chief" not in os.environ.get("KERASTUNER_TUNER_ID", "")
+
+
+def draw_name(hyperparameters):
+    """Name of a draw and of its folder, such as `"learning_rate=0.00180133,dropout=0.41"`."""
+    values = hyperparameters.values
+    names = dict.fromkeys(hp.name for hp in hyperparameters.space if hp.name in values)  # their order in the space
+    return ",".join(f"{name}={_short(values[name])}" for name in names)
+
+
+def _short(value):
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def rank_draws(results):
+    """Mean accuracy on the held-out folds of each draw, the best first; draws that lack a fold are left out.
+
+    Args:
+        results: DataFrame of a search's runs; see `results.collect_results`.
+
+    Returns:
+        Series: name of the draw -> mean accuracy, a fraction in 0..1.
+    """
+    accuracy = f"validation_{_METRIC}"
+    if not {"num_folds", accuracy} <= set(results):  # no run is finished
+        return pd.Series([], name=accuracy, dtype="float64")
+    folds = results.groupby(results["run"].str.rpartition("/")[0])
+    means = folds[accuracy].mean()[folds.size() == folds["num_folds"].max()]
+    return means.sort_values(ascending=False, kind="stable").rename_axis("draw")
+
+
+def best_draw(results):
+    """Name of the draw with the highest mean accuracy on the held-out folds; its runs are `<name>/fold=<k>`.
+
+    Args:
+        results: DataFrame of a search's runs; see `results.collect_results`.
+
+    Raises:
+        ValueError: If no draw has all its folds.
+    """
+    ranked = rank_draws(results)
+    if ranked.empty:
+        raise ValueError(f"No draw is finished on all its folds. Received: {len(results)} runs.")
+    return ranked.index[0]
+
+
+class Tuner(keras_tuner.RandomSearch):
+    """KerasTuner's random search, whose trials are the folds of a draw, each a run folder."""
+
+    # A kill can tear KerasTuner's files, and one between two files loses a draw. So nothing is read back from them:
+    # each start begins a new project, the seed gives the same draws again, and finished run folders are only read.
+
+    def __init__(self, plan, data, out_dir, *, progress=False):
+        super().__init__(
+            hypermodel=plan.space,
+            objective=keras_tuner.Objective(_OBJECTIVE, "max"),
+            max_trials=plan.max_trials,
+            # KerasTuner takes 0 for "any", and neighboring seeds share most of their draws.
+            seed=int(np.random.SeedSequence(plan.config.seed).generate_state(1)[0]) or 1,
+            max_consecutive_failed_trials=plan.max_trials + 1,  # failures never end the search
+            directory=str(out_dir),
+            project_name="oracle",
+            overwrite=not is_worker(),
+        )
+        self.oracle.verbose = 0
+        self.plan, self.data, self.out_dir = plan, data, pathlib.Path(out_dir)
+        self.progress = progress and "KERASTUNER_ORACLE_IP" not in os.environ  # bars of several processes would mix
+        self.failed, self._folds, self._latest = {}, {}, (None, None)
+        self.bar = tqdm(
+            total=plan.max_trials * plan.config.num_folds,
+            desc=f"{plan.max_trials} draws",
+            unit="fold",
+            disable=not self.progress,
+        )
+
+    def save(self):
+        """Saves nothing; the oracle writes its own files."""
+
+    def run_trial(self, trial):
+        """Trains one draw on every fold, or reads what is there; the mean is the trial's objective."""
+        name = draw_name(trial.hyperparameters)
+        error_path = self.out_dir / name / "error.txt"
+        error_path.unlink(missing_ok=True)
+        self.bar.set_postfix_str(name)
+        end = (int(trial.trial_id) + 1) * self.plan.config.num_folds
+        try:
+            config = self.plan.config.replace(**self.plan.space(trial.hyperparameters))
+            scores = [self._score(config.replace(fold=fold), name) for fold in range(config.num_folds)]
+        except Exception as error:
+            self.failed[name] = f"{type(error).__name__}: {error}"
+            with write_atomically(error_path) as temporary:
+                temporary.write_text(self.failed[name] + "\n", encoding="utf-8")
+            self.bar.update(end - self.bar.n)
+            self._say(trial, f"{name} failed: {self.failed[name]}")
+            return {_OBJECTIVE: float("nan")}  # KerasTuner's word for failed; raised, it would print the whole stack
+        self._say(trial, f"{name}: {100 * np.mean(scores):.1f}%, mean of {len(scores)} folds")
+        return {_OBJECTIVE: float(np.mean(scores))}
+
+    def _score(self, config, draw):
+        """Accuracy of one fold on what it held out."""
+        run_dir = self.out_dir / draw / f"fold={config.fold}"
+        finished = training.is_finished(run_dir, config)
+        data = self._training_data(config)
+        with training.locked(run_dir, timeout=-1):
+            pass  # a worker of an earlier search may still be in it
+        result = training.train(config, self.data, run_dir, training_data=data, progress=self.progress)
+        data.decoded.cache_clear()  # quickly read again, and too large to keep for every fold
+        if not finished:
+            keras.backend.clear_session()
+        elif not self.bar.disable:  # took no time, so it must not count for the time left
+            self.bar.initial += 1
+        self.bar.update()
+        return result["validation"][_METRIC]
+
+    def _training_data(self, config):
+        """The posters of a fold; the draws share them, with their baselines."""
+        shared = search.share_training_data(self._folds.get(config.fold, self._latest), config, self.data)
+        self._latest = self._folds[config.fold] = shared
+        return shared[1]
+
+    def _say(self, trial, text):
+        if is_worker():
+            print(f"{self.tuner_id}: draw {int(trial.trial_id) + 1} of {self.plan.max_trials}: {text}", flush=True)
+
+
+def failed_draws(oracle, out_dir):
+    """dict: name of each draw that is not completed -> the reason."""
+    failed = {}
+    for trial in oracle.trials.values():
+        if trial.status != "COMPLETED":
+            name = draw_name(trial.hyperparameters)
+            error = pathlib.Path(out_dir) / name / "error.txt"
+            failed[name] = error.read_text(encoding="utf-8").strip() if error.is_file() else "its worker did not finish"
+    return failed

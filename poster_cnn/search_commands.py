@@ -1,0 +1,94 @@
+"""The commands of `poster-cnn` that train an experiment's many runs: sweep, search."""
+
+import argparse
+import pathlib
+import sys
+
+import poster_cnn
+
+PRECISIONS = ("float32", "mixed_bfloat16")
+
+_SEVERAL_HOSTS = """
+Interrupted or killed, a search goes on when started again: finished folds are only read.
+
+--workers 2 starts two workers on this machine, and again those that die. On a cluster, start the same command without
+--workers: once as the chief, which hands out the draws and writes the results, and on each host as a worker. --data and
+--out are on disks that all share, and three environment variables say who is who:
+
+  KERASTUNER_TUNER_ID=chief    KERASTUNER_ORACLE_IP=10.0.0.1 KERASTUNER_ORACLE_PORT=8000 poster-cnn search ...
+  KERASTUNER_TUNER_ID=worker0  KERASTUNER_ORACLE_IP=10.0.0.1 KERASTUNER_ORACLE_PORT=8000 poster-cnn search ...
+  KERASTUNER_TUNER_ID=worker1  KERASTUNER_ORACLE_IP=10.0.0.1 KERASTUNER_ORACLE_PORT=8000 poster-cnn search ...
+
+A worker that died must be started again with its own id; it goes on with its draw. If the chief died, start all again.
+"""
+
+
+def add_to(commands):
+    """Adds the commands to the subparsers of `poster-cnn`."""
+    sweep = commands.add_parser("sweep", help="train every cell of an experiment's grid")
+    _add_options(sweep, "experiments/dave/table_2.py", "finished cells are skipped")
+    sweep.set_defaults(run=_sweep)
+
+    search = commands.add_parser(
+        "search",
+        help="draw configs at random and cross-validate each",
+        epilog=_SEVERAL_HOSTS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    _add_options(search, "experiments/zavala/random_search.py", "finished folds are only read")
+    search.add_argument("--workers", type=int, help="train in so many processes (default: in this one)")
+    search.set_defaults(run=_search)
+
+
+def _add_options(command, example, resumes):
+    command.add_argument("experiment", help=f"experiment file, such as {example}")
+    command.add_argument("--data", help="data folder (default: the embedded dataset)")
+    command.add_argument("--out", required=True, help=f"folder of the run folders; {resumes}")
+    command.add_argument("--preset", choices=("quick", "paper"), default="paper", help="default: paper")
+    command.add_argument("--precision", choices=PRECISIONS, help="default: as the experiment says")
+
+
+def _sweep(options):
+    from poster_cnn import search
+
+    experiment = search.load_experiment(options.experiment, preset=options.preset, precision=options.precision)
+    failed = search.sweep(experiment, options.data or poster_cnn.embedded_dataset(), options.out)
+    _write_results(options.out)
+    return _summarize(failed, f"{len(experiment.cells()) - len(failed)} cells", options.out)
+
+
+def _search(options):
+    from poster_cnn import random_search, search_workers
+
+    data = options.data or poster_cnn.embedded_dataset()
+    choices = {"preset": options.preset, "precision": options.precision}
+    if options.workers is not None:
+        failed = search_workers.search_with_workers(
+            options.experiment, data, options.out, num_workers=options.workers, **choices
+        )
+    else:
+        search_workers.end_with_parent()
+        failed = random_search.random_search(random_search.load_plan(options.experiment, **choices), data, options.out)
+        if random_search.is_worker():
+            return 0  # the chief writes the results, and reports what failed
+    ranked = random_search.rank_draws(_write_results(options.out))
+    for name, accuracy in ranked.head(1).items():
+        print(f"best: {name}: {100 * accuracy:.1f}%, mean of the held-out folds")
+    return _summarize(failed, f"{len(ranked)} draws", options.out)
+
+
+def _write_results(out):
+    from poster_cnn import results
+
+    out = pathlib.Path(out)
+    frame = results.collect_results(out)
+    results.write_results(frame, out / "results.csv")
+    results.write_results(results.collect_history(out), out / "history.csv")
+    return frame
+
+
+def _summarize(failed, finished, out):
+    for name, reason in failed.items():
+        print(f"failed: {name}: {reason}", file=sys.stderr)
+    print(f"{finished} finished, {len(failed)} failed; results: {pathlib.Path(out) / 'results.csv'}")
+    return 1 if failed else 0
