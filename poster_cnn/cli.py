@@ -72,8 +72,12 @@ def _add_train(commands):
     command.add_argument(
         "--model", default="seven_layer_cnn", help="builder of poster_cnn.models (default: %(default)s)"
     )
-    command.add_argument("--ratio", type=float, default=40, help="shrink posters to this percentage (default: 40)")
+    size = command.add_mutually_exclusive_group()
+    size.add_argument("--ratio", type=float, help="shrink posters to this percentage (default: 40)")
+    size.add_argument("--image-size", type=_image_size, metavar="HEIGHTxWIDTH", help="such as 128x128; not --ratio")
+    command.add_argument("--weights", help="of a pretrained model: imagenet, none, or a file (default: the builder's)")
     command.add_argument("--epochs", type=int, default=50, help="default: 50")
+    command.add_argument("--fine-tune-epochs", type=int, default=0, help="then so many with the backbone unfrozen")
     command.add_argument("--learning-rate", type=float, default=1e-4, help="default: 1e-4")
     command.add_argument("--batch-size", type=int, default=32, help="default: 32")
     command.add_argument("--seed", type=int, default=0, help="default: 0")
@@ -82,15 +86,24 @@ def _add_train(commands):
     command.set_defaults(run=_train)
 
 
+def _image_size(text):
+    height, _, width = text.lower().partition("x")
+    return int(height), int(width)
+
+
 def _train(options):
     from poster_cnn import metrics
     from poster_cnn.training import TrainingConfig, train
 
+    weights = options.weights
     config = TrainingConfig(
         class_names=tuple(name.strip() for name in options.genres.split(",") if name.strip()),
         model=options.model,
+        model_args={} if weights is None else {"weights": None if weights.lower() == "none" else weights},
         ratio=options.ratio,
+        image_size=options.image_size,
         epochs=options.epochs,
+        fine_tune_epochs=options.fine_tune_epochs,
         learning_rate=options.learning_rate,
         batch_size=options.batch_size,
         seed=options.seed,

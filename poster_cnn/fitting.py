@@ -1,5 +1,6 @@
 """Config -> compiled model -> fitted model, epoch by epoch; after each epoch, all that a restart needs is on disk."""
 
+import inspect
 import math
 
 import keras
@@ -45,7 +46,12 @@ def build_network(config, precision, weights=None):
     builder = getattr(models, config.model, None)
     if builder is None:
         raise ValueError(f"Unknown model. Expected a builder of poster_cnn.models. Received: model={config.model!r}")
-    arguments = dict(config.model_args)
+    known, arguments = list(inspect.signature(builder).parameters), dict(config.model_args)
+    if unknown := [name for name in arguments if name not in known]:
+        raise ValueError(
+            f"{config.model} does not take {', '.join(unknown)}. Expected some of {', '.join(known)}. "
+            f"Received: model_args={config.model_args}"
+        )
     if arguments.get("weights", "imagenet") == "imagenet":
         brought = [path for name, path in (weights or {}).items() if name.startswith(f"{config.model}_")]
         arguments |= {"weights": str(brought[0])} if brought else {}
@@ -81,6 +87,8 @@ def fit(config, data, run_dir, *, progress=True):
         FloatingPointError: If a loss becomes NaN or infinite.
     """
     model = build_model(config, data.weights)
+    if config.fine_tune_epochs:
+        models.feature_extractor_and_head(model)  # a network without backbone is an error now, not after the epochs
     batches, network = _poster_batches(config, data), model
     if config.cache_features and models.has_frozen_backbone(model):
         about = {"precision": config.precision}

@@ -147,7 +147,7 @@ def check_run(run_dir, config, data):
 def _claim(run_dir, config, data):
     """Writes config.json, or makes sure that the one already there is of the same config and data."""
     path = run_dir / "config.json"
-    if path.is_file():
+    if path.is_file() and (run_dir / "history.csv").is_file():  # before its first epoch, a run holds nothing to lose
         return check_run(run_dir, config, data)
     about = {"fingerprint": data.fingerprint} | {f"num_{part}": data.count(part) for part in sorted(set(data.split))}
     content = {

@@ -188,7 +188,8 @@ def test_a_nan_loss_ends_the_run_and_names_the_rate(data_folder, tiny_config, tm
     [
         ({"model": "eight_layer_cnn"}, ValueError, "Unknown model.*Received: model='eight_layer_cnn'"),
         ({"ratio": 3}, ValueError, "`input_shape` must be"),
-        ({"model_args": {"filter": (8,)}}, TypeError, "filter"),
+        ({"model_args": {"filter": (8,)}}, ValueError, "seven_layer_cnn does not take filter. Expected .*filters"),
+        ({"fine_tune_epochs": 1}, ValueError, "`model` must have a backbone.*Received: seven_layer_cnn"),
         ({"loss": "categorical_crossentrophy"}, ValueError, "categorical_crossentrophy"),
     ],
 )

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from poster_cnn import features, fitting, models, training
+from poster_cnn.cli import main
 from poster_cnn.training_data import load_training_data
 
 WEIGHTS = pathlib.Path(__file__).parents[2] / "shared" / "data" / "mobilenet_v2_1.0_imagenet_notop.weights.h5"
@@ -248,6 +249,22 @@ def test_fine_tuning_goes_on_from_the_frozen_epochs(fine_tuned_run, transfer_con
     assert history["epoch"].tolist() == [0, 1, 2, 3]
     assert history["trainable_backbone"].tolist() == [False, False, True, True]
     assert not list(fine_tuned_run.glob("*.weights.h5"))
+
+
+def test_a_pretrained_network_is_trained_and_unfrozen_from_the_terminal(small, weights, data_folder, tmp_path, capsys):
+    where = ["--data", str(data_folder), "--out", str(tmp_path / "run"), "--genres", "Horror,Romance"]
+    how = ["--model", "mobilenet_v2", "--image-size", "32x32", "--weights", weights, "--fine-tune-epochs", "1"]
+    assert main(["train", *where, *how, "--epochs", "1"]) == 0
+    assert "hit_at_1" in capsys.readouterr().out
+    assert pd.read_csv(tmp_path / "run" / "history.csv")["trainable_backbone"].tolist() == [False, True]
+
+
+def test_a_mistyped_run_can_be_corrected_in_the_same_folder(data_folder, tmp_path, capsys):
+    command = ["train", "--data", str(data_folder), "--out", str(tmp_path), "--genres", "Horror,Romance"]
+    command += ["--ratio", "26", "--epochs", "1"]
+    assert main([*command, "--weights", "none"]) == 1
+    assert "seven_layer_cnn does not take weights" in capsys.readouterr().err
+    assert main(command) == 0
 
 
 def test_interrupted_fine_tuning_ends_as_uninterrupted(fine_tuned_run, transfer_config, data_folder, data, monkeypatch):
