@@ -21,6 +21,7 @@ _LAZY = {
 _MODULES = (
     "audit",
     "baselines",
+    "class_tables",
     "datasets",
     "download",
     "evaluation",
@@ -37,6 +38,7 @@ _MODULES = (
     "rows",
     "saved_models",
     "search",
+    "search_tables",
     "search_workers",
     "settings",
     "splits",

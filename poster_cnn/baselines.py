@@ -5,6 +5,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
 
 
 def majority_class(train_labels, num_movies):
@@ -75,4 +76,5 @@ def fit_color_histogram(histograms, labels):
         A fitted scikit-learn pipeline; its `predict_proba` gives `(num_movies, num_classes)`.
     """
     classifier = OneVsRestClassifier(LogisticRegression(max_iter=2000))
-    return make_pipeline(StandardScaler(), classifier).fit(histograms, np.asarray(labels, dtype="int64"))
+    with threadpool_limits(1):  # several threads take turns rather than share so little work
+        return make_pipeline(StandardScaler(), classifier).fit(histograms, np.asarray(labels, dtype="int64"))

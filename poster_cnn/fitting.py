@@ -1,6 +1,7 @@
 """Config -> compiled model -> fitted model, epoch by epoch; after each epoch, all that a restart needs is on disk."""
 
 import inspect
+import logging
 import math
 
 import keras
@@ -12,6 +13,9 @@ from tqdm.auto import tqdm
 from poster_cnn import datasets, models
 from poster_cnn.features import poster_features
 from poster_cnn.files import write_atomically
+
+# Every network is traced once; TensorFlow counts all networks of a process together, and warns of "retracing".
+logging.getLogger("tensorflow").addFilter(lambda record: "retracing" not in record.getMessage())
 
 _STEPS_PER_EXECUTION = 16  # batches a call of the compiled step: a fifth more posters/s on CPUs
 _CHECKPOINTS = ("checkpoint.weights.h5", "fine_tuning.weights.h5")  # one a phase: frozen or from scratch, then unfrozen

@@ -6,11 +6,15 @@ from pandas.api.types import is_float_dtype, is_numeric_dtype
 BASELINES = ("majority", "label_prior", "color_histogram")
 MISSING = "–"
 TITLES = {
+    "all_zeros": "No genre at all",
     "color_histogram": "Color histogram + logistic regression",
     "first_label_accuracy": "First-label accuracy",
     "hit_at_1": "Hit@1",
+    "label_accuracy": "Element-wise accuracy",
     "majority": "Majority class",
+    "panel": "",
     "ratio": "Shrink ratio (%)",
+    "six_class_accuracy": "Six-class accuracy",
     "std": "Standard deviation",
 }
 
@@ -35,7 +39,7 @@ def label(value):
 def title_with(name, value):
     """A column's name and one of its values as a heading: "Shrink ratio 30%", "Learning rate 1e-3"."""
     heading = title(name)
-    return f"{heading.removesuffix(' (%)')} {label(value)}{'%' if heading.endswith(' (%)') else ''}"
+    return f"{heading.removesuffix(' (%)')} {label(value)}{'%' if heading.endswith(' (%)') else ''}".lstrip()
 
 
 def shrunk_sizes_table(sizes, published):
@@ -116,15 +120,30 @@ def beside_published(
         key: _as_values_of(results[key], printed[side]) for key, side in zip(keys, ("row", "column"), strict=False)
     }
     theirs = pd.DataFrame({**theirs, "paper": printed["value"]}).set_index(keys)["paper"]
-    scores = {"ours": metric, "low": f"{metric}_low", "high": f"{metric}_high"}
-    scores |= {name: f"{name}_{metric}" for name in baselines if f"{name}_{metric}" in results}
     ours = results.set_index(keys)
-    cells = pd.DataFrame({name: 100 * ours[column] for name, column in scores.items() if column in ours})
+    cells = in_percent(ours, metric, baselines=baselines)
     cells = cells.assign(num_test=ours.get("num_test")).reindex(theirs.index.union(ours.index, sort=False))
     cells.insert(cells.columns.get_loc("ours") + 1, "paper", theirs)
     cells.insert(cells.columns.get_loc("paper") + 1, "difference", cells["ours"] - cells["paper"])
     cells.insert(0, "metric", metric)
     return cells.reset_index()
+
+
+def in_percent(results, metric, *, baselines=BASELINES):
+    """A metric's columns of a table of results, in percent and under short names.
+
+    Args:
+        results: DataFrame from `collect_results` or `read_results`.
+        metric: Metric, as the table names it.
+        baselines: Baselines to carry along where `results` has them. Defaults to those of `beside_published`.
+
+    Returns:
+        DataFrame over the same index: `ours`, `low` and `high` (our 95% interval), a column for each baseline; without
+        those that `results` lacks.
+    """
+    scores = {"ours": metric, "low": f"{metric}_low", "high": f"{metric}_high"}
+    scores |= {name: f"{name}_{metric}" for name in baselines}
+    return pd.DataFrame({name: 100 * results[column] for name, column in scores.items() if column in results})
 
 
 def comparison_grid(cells, *, rows="ratio", columns="learning_rate", intervals=False):

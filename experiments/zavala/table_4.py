@@ -32,4 +32,4 @@ sets = {
 }
 
 quick_config, quick_grid = table_3["quick_config"], table_3["quick_grid"]
-quick_sets = {name: sets[name] for name in ("set=1", "set=2")}
+quick_sets = {"set=1": sets["set=1"]}

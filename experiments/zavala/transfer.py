@@ -32,7 +32,7 @@ grid = {"learning_rate": (1e-2, 1e-3, 1e-4)}  # Table 1
 quick_config = {
     "model_args": {"weights": None, "pixel_range": (0, 1)},
     "image_size": (64, 64),
-    "max_per_genre": 100,
-    "epochs": 5,
+    "max_per_genre": 40,
+    "epochs": 3,
 }
 quick_grid = {"learning_rate": (1e-2, 1e-3)}

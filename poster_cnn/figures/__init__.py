@@ -1,16 +1,20 @@
 """The papers' figures: DataFrame in, Axes or Figure out. Nothing here loads a model, trains or saves a file."""
 
 from poster_cnn.figures.cards import prediction_card, prediction_cards
-from poster_cnn.figures.curves import comparison_dots, learning_curve, learning_curve_grid
+from poster_cnn.figures.curves import accuracy_and_loss, comparison_dots, learning_curve, learning_curve_grid
 from poster_cnn.figures.genres import genre_cooccurrence_heatmap, genre_distribution
 from poster_cnn.figures.images import image_grid
 from poster_cnn.figures.network import network_diagram
+from poster_cnn.figures.predictions import prediction_grid
+from poster_cnn.figures.search import cross_validation_dots, search_scatter
 from poster_cnn.figures.style import COLUMN_WIDTH, PAGE_WIDTH, paper_style
 
 __all__ = [
     "COLUMN_WIDTH",
     "PAGE_WIDTH",
+    "accuracy_and_loss",
     "comparison_dots",
+    "cross_validation_dots",
     "genre_cooccurrence_heatmap",
     "genre_distribution",
     "image_grid",
@@ -20,4 +24,6 @@ __all__ = [
     "paper_style",
     "prediction_card",
     "prediction_cards",
+    "prediction_grid",
+    "search_scatter",
 ]

@@ -49,7 +49,7 @@ def prediction_card(image, probabilities, class_names, *, true_genres=None, titl
     height_ratios = (1, lines * LINE / (72 * CARD_HEIGHT - 2 * LINE - lines * LINE))
     grid = figure.add_gridspec(2, 2, width_ratios=(1, 1.3), height_ratios=height_ratios)
     picture, bars, truth = (figure.add_subplot(place) for place in (grid[:, 0], grid[0, 1], grid[1, 1]))
-    _draw_image(picture, image)
+    draw_image(picture, image)
     _draw_bars(bars, ranked[:top], 100 * probabilities[order][:top], true_genres or ())
     if true_genres is not None:
         _write_truth(truth, true_genres, ranked)
@@ -99,7 +99,8 @@ def prediction_cards(
     return figure
 
 
-def _draw_image(ax, image):
+def draw_image(ax, image):
+    """Shows a picture on an Axes, or a grey one that says so where it is `None`."""
     if image is None:
         ax.imshow(np.full((268, 182), 235), cmap="gray", vmin=0, vmax=255)
         ax.text(91, 134, "poster\nnot shown", ha="center", va="center", color=GREY, fontsize=6)

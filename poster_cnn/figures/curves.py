@@ -15,6 +15,8 @@ def learning_curve(history, *, metric="accuracy", baseline=None, baseline_name="
 
     Args:
         history: DataFrame from `collect_history`, or a single run's history.csv: `epoch`, the metric, `val_<metric>`.
+            With a column `trainable_backbone`, a vertical line shows where the backbone was unfrozen (Fig. 7 of Zavala
+            et al.).
         metric: Column to draw. All but losses are taken as fractions and drawn in percent. Defaults to "accuracy".
         baseline: Score of a trivial baseline, in the unit of the metric; a dotted line. Defaults to none.
         baseline_name: What the legend calls it. Defaults to "Majority class".
@@ -33,11 +35,12 @@ def learning_curve(history, *, metric="accuracy", baseline=None, baseline_name="
                 ax.plot(run["epoch"] + 1, scale * run[prefix + metric], color=color, linestyle=linestyle, label=name)
     if baseline is not None:
         ax.axhline(scale * baseline, color=GREY, linestyle=":", linewidth=0.9, label=baseline_name)
+    marked = _mark_unfreezing(ax, history)
     ax.set(xlabel="Epoch", ylabel=_metric_label(metric))
     ax.xaxis.set_major_locator(plt.MaxNLocator(4, integer=True, steps=[1, 2, 5, 10]))
     ax.grid(axis="y")
     if legend:
-        ax.legend(**_one_each([ax]), loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3)
+        ax.legend(**_one_each([ax]), loc="lower center", bbox_to_anchor=(0.5, 1.06 if marked else 1), ncols=3)
     return ax
 
 
@@ -96,6 +99,37 @@ def learning_curve_grid(
 
 
 @paper_style()
+def accuracy_and_loss(history, *, titles=None, baseline=None, baseline_name="Majority class"):
+    """Draws accuracy and loss of each run side by side, a row a run (Figs. 6, 7, 11 and 12 of Zavala et al.).
+
+    Args:
+        history: DataFrame from `collect_history`.
+        titles: Dictionary from a run's name to what stands above its row; rows come in its order. Defaults to the
+            names, where there are several runs.
+        baseline: Accuracy of a trivial baseline, a fraction; see `learning_curve`. Defaults to none.
+        baseline_name: As for `learning_curve`. Defaults to "Majority class".
+
+    Returns:
+        matplotlib Figure of a page's width.
+    """
+    runs = list(history["run"].unique())
+    runs = [run for run in titles or {} if run in runs] + [run for run in runs if run not in (titles or {})]
+    titles = {run: run if len(runs) > 1 else "" for run in runs} | (titles or {})
+    size = (PAGE_WIDTH, 0.5 + 1.6 * len(runs))
+    shared = {"sharex": "col", "sharey": "col", "squeeze": False}
+    figure, axes = plt.subplots(len(runs), 2, **shared, figsize=size, layout="constrained")
+    for run, pair in zip(runs, axes, strict=True):
+        curves = history[history["run"] == run]
+        learning_curve(curves, baseline=baseline, baseline_name=baseline_name, legend=False, ax=pair[0])
+        learning_curve(curves, metric="loss", legend=False, ax=pair[1])
+        pair[0].set_title(titles[run], loc="left")
+    for ax in axes[:-1].flat:
+        ax.set_xlabel("")
+    figure.legend(**_one_each(axes.flat), loc="outside upper center", ncols=3)
+    return figure
+
+
+@paper_style()
 def comparison_dots(cells, *, rows="ratio", columns="learning_rate", baselines=("majority", "color_histogram")):
     """Draws our scores with their 95% intervals beside the paper's and the trivial baselines (Table 2 of Dave).
 
@@ -132,6 +166,25 @@ def comparison_dots(cells, *, rows="ratio", columns="learning_rate", baselines=(
     figure.supylabel(_metric_label(*cells["metric"].unique()), fontsize=7)
     figure.legend(**_one_each(axes.flat), loc="outside upper center", ncols=4)
     return figure
+
+
+def _mark_unfreezing(ax, history):
+    """A vertical line between the last epoch with the frozen backbone and the first with the unfrozen one, if any."""
+    unfrozen = history[history["trainable_backbone"].eq(True)] if "trainable_backbone" in history else []
+    if len(unfrozen):
+        between = unfrozen["epoch"].min() + 0.5
+        ax.axvline(between, color=GREY, linestyle="-.", linewidth=0.9)
+        ax.annotate(
+            "unfrozen →",
+            (between, 1),
+            xycoords=("data", "axes fraction"),
+            xytext=(0, 1),
+            textcoords="offset points",
+            va="bottom",
+            fontsize=6,
+            color=GREY,
+        )
+    return len(unfrozen) > 0
 
 
 def _metric_label(*metrics):

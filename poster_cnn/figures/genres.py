@@ -8,12 +8,13 @@ from poster_cnn.figures.style import BLUE, COLUMN_WIDTH, GREY, PAGE_WIDTH, SKY, 
 
 
 @paper_style()
-def genre_distribution(counts, *, highlight=(), ax=None):
+def genre_distribution(counts, *, highlight=(), unit="Posters", ax=None):
     """Draws how many posters each genre has, the most frequent on top (Fig. 3 of Dave, section 4.1).
 
     Args:
         counts: Series of int, genre to number of posters, as from `genre_counts`.
         highlight: Genres drawn darker than the others, such as those a network is trained on. Defaults to none.
+        unit: What is counted, the label of the axis. Defaults to "Posters".
         ax: Axes to draw on. Defaults to a new one of a column's width.
 
     Returns:
@@ -26,7 +27,7 @@ def genre_distribution(counts, *, highlight=(), ax=None):
     bars = ax.barh(counts.index, counts.to_numpy(), color=colors, height=0.72)
     ax.bar_label(bars, labels=[f"{count:,}" for count in counts], padding=2, fontsize=6)
     ax.invert_yaxis()
-    ax.set(xlabel="Posters", xlim=(0, counts.max() * 1.14), ylim=(len(counts) - 0.4, -0.6))
+    ax.set(xlabel=unit, xlim=(0, counts.max() * 1.14), ylim=(len(counts) - 0.4, -0.6))
     ax.xaxis.set_major_formatter("{x:,.0f}")
     ax.xaxis.set_major_locator(plt.MaxNLocator(5, integer=True))
     ax.tick_params(axis="y", length=0)

@@ -1,0 +1,284 @@
+"""One genre a row, as in paper 3: its encodings, its scores beside what they must beat, frozen and unfrozen."""
+
+import numpy as np
+import pandas as pd
+
+from poster_cnn import metrics
+from poster_cnn.rows import best_accuracy, integer_labels
+from poster_cnn.splits import PARTS
+from poster_cnn.table import encode_genres
+from poster_cnn.tables import in_percent, label
+
+BASELINES = ("majority", "color_histogram")
+_SETTING = ["variant", "image_size", "pixels", "dropout", "learning_rate"]
+_CURVES = ("accuracy", "val_accuracy", "loss", "val_loss")
+
+
+def encoding_table(rows, class_names):
+    """Both encodings of a row's genre (Fig. 4 and Table 5 of Zavala et al., sections I.A and III.C).
+
+    Args:
+        rows: Result of `rows.explode_genres`, or any table whose `genres` are lists of one genre; with a column `title`
+            for the first column.
+        class_names: Genres, in label order.
+
+    Returns:
+        DataFrame, one row a row: `title` (str, if `rows` has it), `genre` (str), `integer` (int), and the one-hot
+        encoding: a column of 0 and 1 for each genre.
+
+    Raises:
+        ValueError: If a row has not exactly one of the genres.
+
+    Example:
+
+    >>> encoding_table(pd.DataFrame({"genres": [["Horror"], ["Drama"]]}), ["Drama", "Horror"])
+        genre  integer  Drama  Horror
+    0  Horror        1      0       1
+    1   Drama        0      1       0
+    """
+    integers = integer_labels(rows, class_names)
+    titles = {"title": rows["title"].to_numpy()} if "title" in rows else {}
+    genres = [class_names[number] for number in integers]
+    one_hot = pd.DataFrame(encode_genres(rows, class_names).astype(int), columns=list(class_names))
+    return pd.DataFrame(titles | {"genre": genres, "integer": integers}).join(one_hot)
+
+
+def split_table(parts):
+    """What a split does to movies that have several rows, and the accuracy that nothing can exceed there.
+
+    A movie in three classes is right once, whatever a network says that sees only the poster; see
+    `rows.best_accuracy`.
+
+    Args:
+        parts: Dictionary from a split's name to a DataFrame with the columns `imdb_id` and `part`, a row a row, such as
+            a run folder's split.csv.
+
+    Returns:
+        DataFrame, one row a split and part: `split`, `part`, `rows`, `movies`, `movies_in_train` (of these movies, how
+        many have a row in train too; 0 for train itself), `best_accuracy` (percent).
+    """
+    lines = []
+    for name, rows in parts.items():
+        in_train = set(rows.loc[rows["part"] == "train", "imdb_id"])
+        for part in PARTS:
+            chosen = rows[rows["part"] == part]
+            movies = set(chosen["imdb_id"])
+            torn = len(movies & in_train) if part != "train" else 0
+            lines.append((name, part, len(chosen), len(movies), torn, 100 * best_accuracy(chosen)))
+    return pd.DataFrame(lines, columns="split part rows movies movies_in_train best_accuracy".split())
+
+
+def leak_table(results):
+    """How many rows of each part have their poster, or a copy of it, in another part: one row a variant and two parts.
+
+    Args:
+        results: DataFrame from `collect_results` or `read_results`; the first run of each variant counts.
+
+    Returns:
+        DataFrame: `variant`, `part`, `copies_in` (the other part), `rows` (int, those of `part` that leak), `percent`
+        (of the part's rows).
+    """
+    lines = []
+    for run in results.drop_duplicates("variant").to_dict("records"):
+        for part, other in (("test", "train"), ("validation", "train"), ("test", "validation")):
+            leak = f"leak_{part}_in_{other}"
+            lines.append((run["variant"], part, other, int(run[f"{leak}_posters"]), 100 * run[f"{leak}_fraction"]))
+    return pd.DataFrame(lines, columns="variant part copies_in rows percent".split())
+
+
+def parameter_table(counts, published):
+    """Fig. 5 of Zavala et al. (section II.A): numbers of parameters, ours beside the paper's.
+
+    Args:
+        counts: Dictionary of our numbers: `total`, `trainable`, `non_trainable`.
+        published: DataFrame from `read_published`.
+
+    Returns:
+        DataFrame, one row a number: `parameters` (str), `ours` (int), `paper` (Int64) and `same` (bool).
+    """
+    printed = published[published["table"] == "Figure 5"].set_index("row")["value"]
+    table = pd.DataFrame({"parameters": list(counts), "ours": list(counts.values())})
+    table["paper"] = table["parameters"].map(printed).astype("Int64")
+    return table.assign(same=table["ours"].eq(table["paper"]).fillna(False).astype(bool))
+
+
+def transfer_table(results, published):
+    """MobileNetV2 frozen and unfrozen (section III.A of Zavala et al.), beside what needs no network.
+
+    Args:
+        results: DataFrame from `collect_results` or `read_results`; several tables are stacked with `results.stack`.
+        published: DataFrame from `read_published`.
+
+    Returns:
+        DataFrame, one row a run: `variant`, `image_size` (width×height), `pixels` (what 0–255 is scaled to), `dropout`,
+        `learning_rate` (of the head), `backbone` ("frozen" or "unfrozen"); six-class accuracy in percent as `ours`,
+        `low` and `high` (95% interval), `paper`, `majority` and `color_histogram`; `movie_hit_at_1`, `movie_low`,
+        `movie_high`, `movie_majority` and `movie_color_histogram`: how often the top genre is any of the movie's, each
+        movie once; `num_test` (rows).
+    """
+    runs = _described(results)
+    table = runs[[*_SETTING, "backbone"]].join(in_percent(results, "first_label_accuracy", baselines=BASELINES))
+    printed = published[(published["table"] == "Section III.A") & (published["column"] == "test")].iloc[0]["value"]
+    unfrozen_there = (table["variant"] == "faithful") & (table["backbone"] == "unfrozen")
+    table.insert(table.columns.get_loc("high") + 1, "paper", unfrozen_there.map({True: printed, False: np.nan}))
+    by_movie = in_percent(results, "movie_hit_at_1", baselines=BASELINES).add_prefix("movie_")
+    table = table.join(by_movie.rename(columns={"movie_ours": "movie_hit_at_1"}))
+    return table.assign(num_test=results["num_test"])
+
+
+def transfer_cells(table):
+    """The runs of a `transfer_table` as `figures.comparison_dots` draws them.
+
+    Args:
+        table: DataFrame from `transfer_table`.
+
+    Returns:
+        DataFrame: `table` with `panel` (variant, dropout if any, image size and scaling), `network` (learning rate, and
+        "unfrozen" on a second line) and `metric`; of several runs of a panel and network, such as other seeds, the
+        first.
+    """
+    dropout = table["dropout"].map(lambda share: f", dropout {share:g}" if share else "")
+    panels = table["variant"].str.replace("_", "-") + dropout + "\n" + table["image_size"] + ", " + table["pixels"]
+    networks = table["learning_rate"].map(label) + table["backbone"].map({"frozen": "", "unfrozen": "\nunfrozen"})
+    cells = table.assign(panel=panels, network=networks, metric="six_class_accuracy")
+    return cells.drop_duplicates(["panel", "network"], ignore_index=True)
+
+
+def unfreezing_curves(history):
+    """What training on with an unfrozen backbone does to the learning curves (Fig. 7 of Zavala et al., section III.A).
+
+    Args:
+        history: DataFrame from `collect_history` with a column `trainable_backbone`.
+
+    Returns:
+        DataFrame, one row a run and curve: `variant`, `run`, `metric`, and its value in the last epoch of each phase as
+        `frozen` and `unfrozen`, `difference` (unfrozen minus frozen); accuracies in percent. Runs that were never
+        unfrozen are left out.
+    """
+    tables = []
+    for (variant, run), epochs in history.sort_values("epoch").groupby(["variant", "run"], sort=False):
+        unfrozen = epochs["trainable_backbone"].eq(True)
+        if not unfrozen.any():
+            continue
+        table = pd.DataFrame({"frozen": epochs[~unfrozen].iloc[-1], "unfrozen": epochs[unfrozen].iloc[-1]})
+        table = table.loc[list(_CURVES)].astype(float)
+        table[table.index.str.contains("accuracy")] *= 100
+        table = table.assign(difference=table["unfrozen"] - table["frozen"]).rename_axis("metric").reset_index()
+        tables.append(pd.concat([pd.DataFrame({"variant": variant, "run": run}, index=table.index), table], axis=1))
+    columns = "variant run metric frozen unfrozen difference".split()
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
+
+
+def unfreezing_table(results, predictions):
+    """What unfreezing does to the six-class accuracy of the test rows: each unfrozen network beside its frozen twin.
+
+    A twin has the same setting, rows, seed and number of epochs with the frozen backbone. The interval is that of the
+    difference: both networks are scored on the same resampled movies (`metrics.bootstrap_interval`).
+
+    Args:
+        results: DataFrame from `collect_results`, frozen and unfrozen runs.
+        predictions: Dictionary from `(experiment, run)` to the run's predictions, as `results.read_predictions` gives
+            them.
+
+    Returns:
+        DataFrame, one row a pair: the setting as in `transfer_table`; in percent `frozen`, `unfrozen`, `difference` (in
+        points), its 95% interval `low` and `high`; `num_test` (rows). Without a pair it is empty.
+    """
+    runs = _described(results)
+    frozen, unfrozen = (runs[runs["backbone"] == backbone] for backbone in ("frozen", "unfrozen"))
+    keys = [*_SETTING, "epochs", "seed", "data_fingerprint"]
+    pairs = frozen.merge(unfrozen, on=keys, suffixes=("_frozen", "_unfrozen"))
+    rows = []
+    for pair in pairs.to_dict("records"):
+        before, after = (
+            predictions[pair[f"experiment_{backbone}"], pair[f"run_{backbone}"]] for backbone in ("frozen", "unfrozen")
+        )
+        rows.append({name: pair[name] for name in _SETTING} | _difference(before, after))
+    return pd.DataFrame(rows, columns=_SETTING + "frozen unfrozen difference low high num_test".split())
+
+
+def torn_table(predictions, splits):
+    """Accuracy on the test rows whose movie has a row in train too, and on the others.
+
+    The row in train has another genre of the movie, so a network that has learned the poster by heart is wrong: where
+    rows are split (section I.A of Zavala et al.), the leak lowers the score.
+
+    Args:
+        predictions: As in `unfreezing_table`.
+        splits: Dictionary with the same keys: the run folder's split.csv, with the columns `imdb_id` and `part`.
+
+    Returns:
+        DataFrame, one row a run: `experiment`, `run`, `torn_rows`, `torn_accuracy`, `other_rows`, `other_accuracy`;
+        accuracies in percent. Runs without such rows are left out.
+    """
+    lines = []
+    for (experiment, run), predicted in predictions.items():
+        split = splits[experiment, run]
+        torn = predicted["imdb_id"].isin(split.loc[split["part"] == "train", "imdb_id"]).to_numpy()
+        if torn.any() and not torn.all():
+            hits = 100 * _hits(predicted)
+            lines.append((experiment, run, torn.sum(), hits[torn].mean(), (~torn).sum(), hits[~torn].mean()))
+    return pd.DataFrame(lines, columns="experiment run torn_rows torn_accuracy other_rows other_accuracy".split())
+
+
+def element_wise_table(results, published):
+    """The paper's 72.24% beside what it must beat (section III.C of Zavala et al.), in percent.
+
+    Args:
+        results: DataFrame from `collect_results` or `read_results` of the one-hot sigmoid networks.
+        published: DataFrame from `read_published`.
+
+    Returns:
+        DataFrame, one row a network, by variant and learning rate: `variant`, `network`, `learning_rate`;
+        `element_wise`, its 95% interval `element_wise_low` and `element_wise_high`, `paper`, `all_zeros` (predicting
+        nothing); `six_class` (argmax) with `six_class_low`, `six_class_high`, `majority`, `color_histogram`; `num_test`
+        (rows).
+    """
+    networks = results["run"].str.replace(r",?seed=\d+$", "", regex=True).rename("network")
+    table = pd.concat([results["variant"], networks, results["learning_rate"]], axis=1)
+    element_wise = in_percent(results, "label_accuracy", baselines=("all_zeros",))
+    six_class = in_percent(results, "first_label_accuracy", baselines=BASELINES)
+    printed = published[(published["table"] == "Section III.C") & (published["metric"] == "label_accuracy")]
+    printed = networks.where(results["variant"] == "faithful").map(printed.set_index("row")["value"])
+    element_wise.insert(element_wise.columns.get_loc("high") + 1, "paper", printed)
+    for part, name in ((element_wise, "element_wise"), (six_class, "six_class")):
+        table = table.join(part.rename(columns={"ours": name, "low": f"{name}_low", "high": f"{name}_high"}))
+    table = table.assign(num_test=results["num_test"])
+    return table.sort_values(["variant", "learning_rate", "network"], ignore_index=True)
+
+
+def _described(results):
+    """Results with the columns of `_SETTING`, and `backbone`: "frozen" or "unfrozen"."""
+    size = results["image_width"].astype(str) + "×" + results["image_height"].astype(str)
+    pixels = _column(results, "model_args_pixel_range", "-1|1").str.replace("|", "..", regex=False)
+    unfrozen = _column(results, "fine_tune_epochs", 0) > 0
+    return results.assign(
+        image_size=size,
+        pixels=pixels,
+        dropout=_column(results, "model_args_dropout", 0.0).astype(float),
+        backbone=unfrozen.map({True: "unfrozen", False: "frozen"}),
+    )
+
+
+def _column(results, name, default):
+    """A column that only some configs have, with the default where it is missing."""
+    return results[name].fillna(default) if name in results else pd.Series(default, index=results.index)
+
+
+def _hits(predictions):
+    """float64 array: 1 where the most probable genre is the row's own."""
+    top = predictions.filter(regex="^probability_").to_numpy().argmax(axis=1)
+    return (predictions.filter(regex="^true_").to_numpy().argmax(axis=1) == top).astype("float64")
+
+
+def _difference(before, after):
+    rows = ["imdb_id", *(name for name in before if name.startswith("true_"))]
+    if not before[rows].equals(after[rows]):
+        raise ValueError("Both networks must have predicted the same rows. Received: other movies or genres.")
+    frozen, unfrozen = 100 * _hits(before), 100 * _hits(after)
+    gain = (unfrozen - frozen)[:, None]
+    low, high = metrics.bootstrap_interval(
+        lambda _, resampled: float(resampled.mean()), np.ones_like(gain), gain, groups=before["imdb_id"].to_numpy()
+    )
+    shares = {"frozen": frozen.mean(), "unfrozen": unfrozen.mean(), "difference": gain.mean(), "low": low, "high": high}
+    return shares | {"num_test": len(before)}
