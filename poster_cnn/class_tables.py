@@ -197,6 +197,30 @@ def unfreezing_table(results, predictions):
     return pd.DataFrame(rows, columns=_SETTING + "frozen unfrozen difference low high num_test".split())
 
 
+def margin_table(predictions, baseline_predictions):
+    """By how much networks beat what needs no network, in six-class accuracy on the same test rows.
+
+    Args:
+        predictions: Dictionary from a network's name to its predictions, as `results.read_predictions` gives them.
+        baseline_predictions: Dictionary with the same keys, from a baseline's name to its array of predictions; see
+            `training_data.TrainingData.baseline_predictions`.
+
+    Returns:
+        DataFrame, one row a network and baseline: `network`, `baseline`; in percent `accuracy`, `baseline_accuracy`,
+        `difference` (in points) and its 95% interval `low` and `high`, both scored on the same resampled movies.
+    """
+    lines = []
+    for network, predicted in predictions.items():
+        hits, truth = 100 * _hits(predicted), predicted.filter(regex="^true_").to_numpy().argmax(axis=1)
+        for baseline in BASELINES:
+            theirs = 100.0 * (baseline_predictions[network][baseline].argmax(axis=1) == truth)
+            shares = {"accuracy": hits.mean(), "baseline_accuracy": theirs.mean()}
+            lines.append(
+                {"network": network, "baseline": baseline} | shares | _gain(theirs, hits, predicted["imdb_id"])
+            )
+    return pd.DataFrame(lines, columns="network baseline accuracy baseline_accuracy difference low high".split())
+
+
 def torn_table(predictions, splits):
     """Accuracy on the test rows whose movie has a row in train too, and on the others.
 
@@ -234,7 +258,7 @@ def element_wise_table(results, published):
         nothing); `six_class` (argmax) with `six_class_low`, `six_class_high`, `majority`, `color_histogram`; `num_test`
         (rows).
     """
-    networks = results["run"].str.replace(r",?seed=\d+$", "", regex=True).rename("network")
+    networks = results["set_name"].rename("network")
     table = pd.concat([results["variant"], networks, results["learning_rate"]], axis=1)
     element_wise = in_percent(results, "label_accuracy", baselines=("all_zeros",))
     six_class = in_percent(results, "first_label_accuracy", baselines=BASELINES)
@@ -276,9 +300,14 @@ def _difference(before, after):
     if not before[rows].equals(after[rows]):
         raise ValueError("Both networks must have predicted the same rows. Received: other movies or genres.")
     frozen, unfrozen = 100 * _hits(before), 100 * _hits(after)
-    gain = (unfrozen - frozen)[:, None]
+    shares = {"frozen": frozen.mean(), "unfrozen": unfrozen.mean()}
+    return shares | _gain(frozen, unfrozen, before["imdb_id"]) | {"num_test": len(before)}
+
+
+def _gain(before, after, movies):
+    """Mean difference of two scores of the same rows, and its 95% interval over resampled movies."""
+    gain = (after - before)[:, None]
     low, high = metrics.bootstrap_interval(
-        lambda _, resampled: float(resampled.mean()), np.ones_like(gain), gain, groups=before["imdb_id"].to_numpy()
+        lambda _, resampled: float(resampled.mean()), np.ones_like(gain), gain, groups=movies.to_numpy()
     )
-    shares = {"frozen": frozen.mean(), "unfrozen": unfrozen.mean(), "difference": gain.mean(), "low": low, "high": high}
-    return shares | {"num_test": len(before)}
+    return {"difference": gain.mean(), "low": low, "high": high}

@@ -17,6 +17,7 @@ class TrainingConfig:
         class_names: Genres, in label order.
         experiment: Name of the experiment, such as `"dave_table_2"`. It is recorded, and decides nothing.
         variant: `"faithful"` to a paper, or the name of the correction. It is recorded, and decides nothing.
+        set_name: Name of an experiment's set of changes, or of a search's draw. It is recorded, and decides nothing.
         min_year: First year of the movies used. Defaults to `None`: no limit.
         max_year: Last year of the movies used. Defaults to `None`: no limit.
         min_genres: Least number of genres of a movie, of all genres. Defaults to 1.
@@ -58,6 +59,7 @@ class TrainingConfig:
     class_names: tuple
     experiment: str = "custom"
     variant: str = "custom"
+    set_name: str = ""
     min_year: int | None = None
     max_year: int | None = None
     min_genres: int = 1

@@ -155,9 +155,9 @@ def rank_draws(results):
         Series: name of the draw -> mean accuracy, a fraction in 0..1.
     """
     accuracy = f"validation_{_METRIC}"
-    if not {"num_folds", accuracy} <= set(results):  # no run is finished
+    if not {"set_name", "num_folds", accuracy} <= set(results):  # no run is finished
         return pd.Series([], name=accuracy, dtype="float64")
-    folds = results.groupby(results["run"].str.rpartition("/")[0])
+    folds = results.groupby("set_name")
     means = folds[accuracy].mean()[folds.size() == folds["num_folds"].max()]
     return means.sort_values(ascending=False, kind="stable").rename_axis("draw")
 
@@ -217,7 +217,7 @@ class Tuner(keras_tuner.RandomSearch):
         self.bar.set_postfix_str(name)
         end = (int(trial.trial_id) + 1) * self.plan.config.num_folds
         try:
-            config = self.plan.config.replace(**self.plan.space(trial.hyperparameters))
+            config = self.plan.config.replace(set_name=name, **self.plan.space(trial.hyperparameters))
             scores = [self._score(config.replace(fold=fold), name) for fold in range(config.num_folds)]
         except Exception as error:
             self.failed[name] = f"{type(error).__name__}: {error}"

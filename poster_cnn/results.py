@@ -10,14 +10,24 @@ import pandas as pd
 from poster_cnn.files import write_atomically
 
 FIRST_COLUMNS = (
-    "run experiment variant model ratio image_height image_width learning_rate batch_size epochs seed "
+    "run experiment variant set_name model ratio image_height image_width learning_rate batch_size epochs seed "
     "num_train num_validation num_test"
 ).split()
-HISTORY_COLUMNS = "run experiment variant model ratio learning_rate seed epoch".split()
+HISTORY_COLUMNS = "run experiment variant set_name model ratio learning_rate seed epoch".split()
 RUN_FILES = ("config.json", "history.csv", "metrics.json")
 SORT_COLUMNS = "experiment variant model ratio learning_rate seed run".split()
 # Read as text: "3.11" is a version, not a number, and a fingerprint such as 12e45 is not an infinity.
-TEXT_COLUMNS = ("run", "experiment", "variant", "model", "class_names", "data_fingerprint", "device", "date")
+TEXT_COLUMNS = (
+    "run",
+    "experiment",
+    "variant",
+    "set_name",
+    "model",
+    "class_names",
+    "data_fingerprint",
+    "device",
+    "date",
+)
 
 
 def collect_results(runs_dir):
@@ -50,9 +60,9 @@ def collect_history(runs_dir):
         runs_dir: Folder that holds run folders, as for `collect_results`.
 
     Returns:
-        DataFrame with what identifies a run (`run`, and where its config has them `experiment`, `variant`, `model`,
-        `ratio`, `learning_rate`, `seed`), then the columns of its history.csv: `epoch` (from 0), `loss`, `accuracy`,
-        `val_loss`, `val_accuracy` and any other.
+        DataFrame with what identifies a run (`run`, and where its config has them `experiment`, `variant`, `set_name`,
+        `model`, `ratio`, `learning_rate`, `seed`), then the columns of its history.csv: `epoch` (from 0), `loss`,
+        `accuracy`, `val_loss`, `val_accuracy` and any other.
 
     Raises:
         FileNotFoundError: If `runs_dir` is not a folder.

@@ -43,7 +43,7 @@ class Experiment:
         for *values, (set_name, together) in combinations:
             change = dict(zip(names, values, strict=True))
             parts = [set_name] * bool(set_name) + [f"{name}={_short(value)}" for name, value in change.items()]
-            cells[",".join(parts)] = self.config.replace(**together, **change)
+            cells[",".join(parts)] = self.config.replace(**{"set_name": set_name} | together | change)
         if len(cells) < len(combinations):
             raise ValueError(f"Some values of the grid are the same, or differ beyond 6 digits. Received: {self.grid}")
         return cells

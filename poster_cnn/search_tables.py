@@ -8,18 +8,6 @@ BASELINES = ("majority", "color_histogram")
 _METRIC = "first_label_accuracy"
 
 
-def set_names(results):
-    """What the folds of one set of hyperparameters have in common: the name of their run folder without the fold.
-
-    Args:
-        results: DataFrame from `collect_results` or `read_results`.
-
-    Returns:
-        Series of str over the same index: "set=1" for the run "set=1,fold=0".
-    """
-    return results["run"].str.replace(r"[,/]?fold=\d+$", "", regex=True).rename("set")
-
-
 def cross_validation_table(results, *, baselines=BASELINES):
     """Mean and spread of the accuracy over the folds of each set of hyperparameters (section III.B of Zavala et al.).
 
@@ -45,13 +33,13 @@ def cross_validation_table(results, *, baselines=BASELINES):
         )
     results = results.reset_index(drop=True)
     hyperparameters = _hyperparameters(results)
-    folds = results.groupby([results["experiment"], set_names(results)], sort=False)
+    folds = results.groupby(["experiment", "set_name"], sort=False)
     table = hyperparameters.groupby(folds.ngroup(), sort=False).first()
     numbers = {"accuracy": folds[f"validation_{_METRIC}"].mean(), "std": folds[f"validation_{_METRIC}"].std()}
     columns = {"test": _METRIC} | {name: f"{name}_{_METRIC}" for name in baselines}
     numbers |= {name: folds[column].mean() for name, column in columns.items() if column in results}
     table = table.set_axis(folds.size().index).assign(folds=folds.size())
-    return table.join(100 * pd.DataFrame(numbers)).reset_index()
+    return table.join(100 * pd.DataFrame(numbers)).reset_index(names=["experiment", "set"])
 
 
 def beside_printed_sets(scores, published, table):

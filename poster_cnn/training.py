@@ -20,7 +20,7 @@ from poster_cnn.fitting import build_model, build_network, fit, remove_checkpoin
 from poster_cnn.saved_models import save_model
 from poster_cnn.training_data import load_training_data
 
-__all__ = ["TrainingConfig", "build_model", "is_finished", "train"]
+__all__ = ["TrainingConfig", "build_model", "is_finished", "recorded_config", "train"]
 
 
 def train(config, data, run_dir, *, training_data=None, progress=True):
@@ -123,6 +123,11 @@ def _scores(config, data, y_prob):
     return {"test": test, "baselines": scored, "validation": validation}
 
 
+def recorded_config(run_dir):
+    """The `TrainingConfig` that a run folder records."""
+    return TrainingConfig.from_dict(read_json(pathlib.Path(run_dir) / "config.json")["config"])
+
+
 def check_run(run_dir, config, data):
     """Makes sure that a run folder records this very config and these very data.
 
@@ -167,8 +172,7 @@ def _claim(run_dir, config, data):
 
 def _differences(run_dir, config):
     """Names of the attributes in which the config that a run folder records differs from `config`."""
-    recorded = read_json(run_dir / "config.json")["config"]
-    recorded = TrainingConfig.from_dict(recorded).to_dict()
+    recorded = recorded_config(run_dir).to_dict()
     return {name for name, value in config.to_dict().items() if recorded[name] != value}
 
 

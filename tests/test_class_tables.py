@@ -156,7 +156,7 @@ def test_rows_of_movies_seen_in_training_are_scored_apart():
 
 
 def test_element_wise_accuracy_stands_beside_saying_nothing(published):
-    results = pd.DataFrame({"run": ["both_dropouts,seed=0", "no_dropout,seed=0", "both_dropouts,seed=0"]})
+    results = pd.DataFrame({"set_name": ["both_dropouts", "no_dropout", "both_dropouts"]})
     results = results.assign(variant=["faithful", "faithful", "leak_free"], num_test=600)
     results = results.assign(learning_rate=[1e-4, 1e-3, 1e-4])
     for metric, value in (("label_accuracy", 0.84), ("first_label_accuracy", 0.25)):
@@ -168,3 +168,18 @@ def test_element_wise_accuracy_stands_beside_saying_nothing(published):
     np.testing.assert_equal(table["paper"].tolist(), [72.24, np.nan, np.nan])
     first = table.iloc[0][["element_wise", "element_wise_low", "all_zeros", "six_class", "six_class_high", "majority"]]
     assert first.tolist() == pytest.approx([84, 83, 500 / 6, 25, 26, 18])
+
+
+def test_margins_are_those_on_the_same_rows():
+    rows = {"imdb_id": [1, 1, 2, 3], "true_A": [1, 0, 1, 0], "true_B": [0, 1, 0, 1]}
+    rows |= {"probability_A": [0.9, 0.8, 0.7, 0.6], "probability_B": [0.1, 0.2, 0.3, 0.4]}  # right, wrong, right, wrong
+    always_b = np.tile([0.0, 1.0], (4, 1))  # wrong, right, wrong, right
+    nothing_right = np.array([[0, 1], [1, 0], [0, 1], [1, 0]])
+    table = class_tables.margin_table(
+        {"net": pd.DataFrame(rows)}, {"net": {"majority": always_b, "color_histogram": nothing_right}}
+    )
+    assert table["baseline"].tolist() == ["majority", "color_histogram"]
+    assert table["accuracy"].tolist() == [50, 50] and table["baseline_accuracy"].tolist() == [50, 0]
+    assert table["difference"].tolist() == [0, 50]
+    assert (table["low"] <= table["difference"]).all() and (table["difference"] <= table["high"]).all()
+    assert table["low"].iloc[0] < 0 < table["high"].iloc[0]

@@ -18,7 +18,7 @@ def history():
 
 @pytest.fixture
 def folds():
-    frame = pd.DataFrame({"run": ["set=2,fold=0", "set=1,fold=0", "set=1,fold=1"]})
+    frame = pd.DataFrame({"set_name": ["set=2", "set=1", "set=1"]})
     return frame.assign(validation_first_label_accuracy=[0.3, 0.2, 0.4])
 
 

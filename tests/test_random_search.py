@@ -313,7 +313,8 @@ def test_a_search_whose_draws_all_fail_says_so(experiment, data_folder, tmp_path
 
 def test_the_best_draw_has_the_highest_mean_over_all_its_folds():
     scores = {"a/fold=0": 0.2, "a/fold=1": 0.4, "b/fold=0": 0.5, "b/fold=1": 0.3, "half/fold=0": 0.9}
-    frame = pd.DataFrame({"run": scores.keys(), "num_folds": 2, "validation_first_label_accuracy": scores.values()})
+    draws = [run.rpartition("/")[0] for run in scores]
+    frame = pd.DataFrame({"set_name": draws, "num_folds": 2, "validation_first_label_accuracy": scores.values()})
     assert rank_draws(frame).round(6).to_dict() == {"b": 0.4, "a": 0.3}
     assert best_draw(frame) == "b"
     with pytest.raises(ValueError, match="No draw is finished on all its folds. Received: 1 runs"):

@@ -4,7 +4,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from poster_cnn.figures.style import BLUE, COLUMN_WIDTH, GREY, ORANGE, SKY, paper_style
-from poster_cnn.search_tables import set_names
 from poster_cnn.tables import title
 
 LINE_STYLES = (":", "-.", "--")
@@ -26,7 +25,7 @@ def cross_validation_dots(results, *, lines=None, ax=None):
     """
     if ax is None:
         _, ax = plt.subplots(figsize=(COLUMN_WIDTH, 2.2), layout="constrained")
-    names = set_names(results)
+    names = results["set_name"]
     folds = 100 * results["validation_first_label_accuracy"]
     positions = {name: position for position, name in enumerate(sorted(names.unique()))}
     for (name, value), linestyle in zip((lines or {}).items(), LINE_STYLES, strict=False):
