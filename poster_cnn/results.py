@@ -158,7 +158,7 @@ def _run_folders(runs_dir):
     for folder, children, files in os.walk(runs_dir):
         # Hidden folders are half-written runs or caches.
         children[:] = sorted(name for name in children if not name.startswith("."))
-        if not set(RUN_FILES).isdisjoint(files):
+        if "config.json" in files or "metrics.json" in files:  # a sweep has a history.csv of its own, beside its runs
             folders.append(pathlib.Path(folder))
     return folders
 

@@ -25,6 +25,7 @@ def write_run(folder, **config):
     metrics = {
         "test": {"first_label_accuracy": {"value": 0.55, "low": 0.5, "high": 0.61}, "hit_at_1": {"value": 2 / 3}},
         "baselines": {"majority": {"first_label_accuracy": 0.375}},
+        "validation": {"first_label_accuracy": 0.6},
         "leak": {"fraction": 0.05},
         "seconds": 12.5,
     }
@@ -56,6 +57,7 @@ def test_one_row_a_run_sorted_as_the_paper_prints(runs_dir):
         "first_label_accuracy_low": 0.5,
         "first_label_accuracy_high": 0.61,
         "majority_first_label_accuracy": 0.375,
+        "validation_first_label_accuracy": 0.6,
         "leak_fraction": 0.05,
         "scikit_learn_version": "1.5.0",
         "data_fingerprint": "12e45",
@@ -154,3 +156,10 @@ def test_published_numbers_are_the_papers(request):
     ]
     cards = published[published["metric"] == "probability"].groupby("row")["value"].sum()
     assert len(cards) == 6 and (cards == 100).all()
+
+
+def test_what_a_sweep_writes_beside_its_runs_is_no_run(tmp_path, recwarn):
+    write_run(tmp_path / "cell")
+    (tmp_path / "history.csv").write_text("epoch,loss\n0,1.0\n")
+    assert len(collect_results(tmp_path)) == 1
+    assert not [warning for warning in recwarn if "left out" in str(warning.message)]
