@@ -96,6 +96,8 @@ class TrainingConfig:
         _require(len(set(self.class_names)) == len(self.class_names) >= 2, self, "class_names", "2 different genres")
         _require(self.split in _SPLITS, self, "split", f"one of {_SPLITS}")
         _require(self.classifier_activation in ("softmax", "sigmoid"), self, "classifier_activation", "as documented")
+        one_genre = self.classifier_activation == "softmax" or not self.loss.startswith("sparse_")
+        _require(one_genre, self, "loss", "one of multi-hot labels with sigmoid, such as 'binary_crossentropy'")
         _require(self.precision in _PRECISIONS, self, "precision", f"one of {_PRECISIONS}")
         for name in ("learning_rate", "fine_tune_learning_rate"):
             _require(getattr(self, name) > 0, self, name, "a positive number")

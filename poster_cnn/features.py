@@ -112,8 +112,8 @@ def _folder(extractor, data, about, cache):
         "weights_sha256": weights.hexdigest(),
         "image_size": list(data.image_size),
         "interpolation": data.interpolation,
-        "keras": keras.__version__,
-        "backend": keras.backend.backend(),
+        "versions": [keras.__version__, keras.backend.backend(), tf.__version__],
+        "devices": sorted({device.device_type for device in tf.config.list_logical_devices()}),
     }
     key = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]
     return pathlib.Path(cache or cache_dir() / "features") / key, about

@@ -31,9 +31,25 @@ def build_model(config, weights=None):
 
     Returns:
         `keras.Model`, compiled with Adam; its accuracy is `CategoricalAccuracy` (argmax against the first true genre,
-        as in paper 1) with softmax, `BinaryAccuracy` with sigmoid.
+        as in paper 1) with softmax, `SparseCategoricalAccuracy` with softmax and a sparse loss, `BinaryAccuracy` with
+        sigmoid.
     """
     return _compile(build_network(config, config.precision, weights), config, config.learning_rate)
+
+
+def pretrained_weights(config, weights=None):
+    """What a config's network starts from: "imagenet" is replaced by the file that the data folder brings, if any.
+
+    Args:
+        config: `TrainingConfig`.
+        weights: As in `build_model`.
+
+    Returns:
+        "imagenet", the path of a file as str, or `None`: random weights.
+    """
+    asked = config.model_args.get("weights", "imagenet")
+    brought = [str(path) for name, path in (weights or {}).items() if name.startswith(f"{config.model}_")]
+    return brought[0] if asked == "imagenet" and brought else asked
 
 
 def build_network(config, precision, weights=None):
@@ -56,9 +72,8 @@ def build_network(config, precision, weights=None):
             f"{config.model} does not take {', '.join(unknown)}. Expected some of {', '.join(known)}. "
             f"Received: model_args={config.model_args}"
         )
-    if arguments.get("weights", "imagenet") == "imagenet":
-        brought = [path for name, path in (weights or {}).items() if name.startswith(f"{config.model}_")]
-        arguments |= {"weights": str(brought[0])} if brought else {}
+    if "weights" in known:
+        arguments["weights"] = pretrained_weights(config, weights)
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy(precision)
     try:

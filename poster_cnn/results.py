@@ -100,7 +100,8 @@ def read_results(path):
     """
     columns = pd.read_csv(path, nrows=0).columns
     text = [name for name in columns if name in TEXT_COLUMNS or name.endswith("_version")]
-    return pd.read_csv(path, dtype=dict.fromkeys(text, str))
+    results = pd.read_csv(path, dtype=dict.fromkeys(text, str))
+    return results.fillna({"set_name": ""})  # without a name, and not unknown
 
 
 def stack(frames):

@@ -126,7 +126,7 @@ def sweep(experiment, data, out_dir, *, progress=True):
     """
     out_dir = pathlib.Path(out_dir)
     cells = experiment.cells()
-    done = {name for name, config in cells.items() if training.is_finished(out_dir / name, config)}
+    done = {name for name, config in cells.items() if _is_finished(out_dir / name, config)}
     failed, elsewhere, shared = {}, [], (None, None)
     with _cost_bar(cells, done, progress) as bar:
         for name, config in cells.items():
@@ -149,6 +149,13 @@ def sweep(experiment, data, out_dir, *, progress=True):
     for name in elsewhere:
         _wait_for(out_dir / name, failed, name)
     return failed
+
+
+def _is_finished(run_dir, config):
+    try:
+        return training.is_finished(run_dir, config)
+    except (OSError, ValueError, KeyError, TypeError):  # an unreadable record is reported when the cell's turn comes
+        return False
 
 
 def _wait_for(run_dir, failed, name):

@@ -32,14 +32,17 @@ def cross_validation_table(results, *, baselines=BASELINES):
             f"Received: {len(results)} runs, columns={list(results.columns)}"
         )
     results = results.reset_index(drop=True)
-    hyperparameters = _hyperparameters(results)
-    folds = results.groupby(["experiment", "set_name"], sort=False)
-    table = hyperparameters.groupby(folds.ngroup(), sort=False).first()
-    numbers = {"accuracy": folds[f"validation_{_METRIC}"].mean(), "std": folds[f"validation_{_METRIC}"].std()}
-    columns = {"test": _METRIC} | {name: f"{name}_{_METRIC}" for name in baselines}
-    numbers |= {name: folds[column].mean() for name, column in columns.items() if column in results}
-    table = table.set_axis(folds.size().index).assign(folds=folds.size())
-    return table.join(100 * pd.DataFrame(numbers)).reset_index(names=["experiment", "set"])
+    names = pd.DataFrame({"experiment": results["experiment"], "set": results["set_name"].fillna("")})
+    # By all that is drawn, too: runs without names are several sets.
+    drawn = names.join(_hyperparameters(results))
+    scores = {"accuracy": f"validation_{_METRIC}", "test": _METRIC}
+    scores |= {name: f"{name}_{_METRIC}" for name in baselines if f"{name}_{_METRIC}" in results}
+    percent = pd.DataFrame({name: 100 * results[column] for name, column in scores.items()})
+    folds = drawn.join(percent).groupby(list(drawn), sort=False)
+    table = folds.mean()
+    table.insert(0, "folds", folds.size())
+    table.insert(2, "std", folds["accuracy"].std())
+    return table.reset_index()
 
 
 def beside_printed_sets(scores, published, table):

@@ -13,10 +13,10 @@ import keras
 import pandas as pd
 import tensorflow as tf
 
-from poster_cnn import datasets, metrics
+from poster_cnn import baselines, datasets, metrics
 from poster_cnn.config import TrainingConfig
-from poster_cnn.files import read_json, write_atomically, write_json
-from poster_cnn.fitting import build_model, build_network, fit, remove_checkpoints
+from poster_cnn.files import read_json, sha256, write_atomically, write_json
+from poster_cnn.fitting import build_model, build_network, fit, pretrained_weights, remove_checkpoints
 from poster_cnn.saved_models import save_model
 from poster_cnn.training_data import load_training_data
 
@@ -74,9 +74,8 @@ def is_finished(run_dir, config=None):
 
 def _finish(model, config, data, run_dir, seconds):
     """Saves the model, predicts and scores the test movies, and marks the run as finished."""
-    # Built anew for float32, and without what compiling left; random weights are enough for what is overwritten.
-    random = {"weights": None} if "weights" in config.model_args else {}
-    trained, model = model, build_network(config.replace(model_args=config.model_args | random), "float32")
+    # Built anew for float32, and without what compiling left.
+    trained, model = model, build_network(config, "float32", data.weights)
     model.set_weights(trained.get_weights())
     save_model(model, run_dir / "model.keras", class_names=config.class_names, interpolation=config.interpolation)
     y_prob = {
@@ -116,8 +115,12 @@ def _scores(config, data, y_prob):
     if config.one_row_per_genre:
         first, genres = data.whole_movies("test")
         test["movie_hit_at_1"] = metrics.score(("hit_at_1",), genres, y_prob["test"][first])["hit_at_1"]
-        for name in ("majority", "label_prior", "color_histogram"):
-            scored[name]["movie_hit_at_1"] = metrics.hit_at_1(genres, predictions[name][first])
+        # Of whole movies, too: their most frequent genre is not that of rows of which the larger genres lost some.
+        most_frequent = baselines.label_prior(data.whole_movies("train")[1], len(first))
+        of_movies = {"majority": most_frequent, "label_prior": most_frequent}
+        of_movies["color_histogram"] = predictions["color_histogram"][first]
+        for name, prediction in of_movies.items():
+            scored[name]["movie_hit_at_1"] = metrics.hit_at_1(genres, prediction)
     of_validation = (data.labels("validation"), y_prob["validation"])
     validation = {metric: metrics.BY_NAME[metric](*of_validation) for metric in config.metrics}
     return {"test": test, "baselines": scored, "validation": validation}
@@ -140,8 +143,11 @@ def check_run(run_dir, config, data):
         ValueError: If it holds another run; the message says in what it differs.
     """
     changed = sorted(_differences(run_dir, config))
-    if read_json(pathlib.Path(run_dir) / "config.json")["data"]["fingerprint"] != data.fingerprint:
+    recorded = read_json(pathlib.Path(run_dir) / "config.json")["data"]
+    if recorded["fingerprint"] != data.fingerprint:
         changed.append("the data")
+    if recorded.get("weights_sha256") != _about_weights(config, data).get("weights_sha256"):
+        changed.append("the file of pretrained weights")
     if changed:
         what = ", ".join(changed)
         raise ValueError(
@@ -157,7 +163,7 @@ def _claim(run_dir, config, data):
     about = {"fingerprint": data.fingerprint} | {f"num_{part}": data.count(part) for part in sorted(set(data.split))}
     content = {
         "config": config.to_dict(),
-        "data": about,
+        "data": about | _about_weights(config, data),
         "versions": _versions(),
         "device": _device(),
         "date": datetime.date.today().isoformat(),
@@ -170,10 +176,17 @@ def _claim(run_dir, config, data):
     write_json(path, content)
 
 
+def _about_weights(config, data):
+    """Name and content of the file that the backbone starts from, if it is one."""
+    path = pathlib.Path(pretrained_weights(config, data.weights) or "imagenet")
+    return {"weights_file": path.name, "weights_sha256": sha256(path)} if path.is_file() else {}
+
+
 def _differences(run_dir, config):
-    """Names of the attributes in which the config that a run folder records differs from `config`."""
+    """Names of the attributes in which the config that a run folder records differs from `config`, but for names."""
     recorded = recorded_config(run_dir).to_dict()
-    return {name for name, value in config.to_dict().items() if recorded[name] != value}
+    names = {"experiment", "variant", "set_name"}  # they decide nothing
+    return {name for name, value in config.to_dict().items() if recorded[name] != value} - names
 
 
 def _versions():

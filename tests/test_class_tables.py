@@ -29,6 +29,7 @@ def runs():
         }
     )
     frame = frame.assign(image_height=128, image_width=128, learning_rate=1e-4, epochs=20, seed=0, num_test=4)
+    frame = frame.assign(batch_size=32, precision="float32")
     frame["first_label_accuracy_low"] = frame["first_label_accuracy"] - 0.02
     frame["first_label_accuracy_high"] = frame["first_label_accuracy"] + 0.02
     frame["movie_hit_at_1"] = frame["first_label_accuracy"] + 0.2
@@ -150,9 +151,11 @@ def test_other_rows_are_no_comparison(runs):
 def test_rows_of_movies_seen_in_training_are_scored_apart():
     key = ("frozen", "seed=0")
     split = pd.DataFrame({"imdb_id": [1, 2, 3, 9], "part": ["train", "validation", "test", "train"]})
-    table = class_tables.torn_table({key: predictions(top=[0, 0, 2, 1])}, {key: split})
+    table = class_tables.torn_table({key: predictions(top=[0, 0, 2, 1])}, {key: split}, several_genres=[1, 2, 3])
     assert table.iloc[0].tolist() == ["frozen", "seed=0", 2, 50, 2, 50]
-    assert class_tables.torn_table({key: predictions(top=[0, 0, 2, 1])}, {key: split.iloc[1:]}).empty
+    fewer = class_tables.torn_table({key: predictions(top=[0, 0, 2, 1])}, {key: split}, several_genres=[1, 3])
+    assert fewer["other_rows"].tolist() == [1]  # movies of one genre are not compared with
+    assert class_tables.torn_table({key: predictions(top=[0, 0, 2, 1])}, {key: split.iloc[1:]}, [1, 2, 3]).empty
 
 
 def test_element_wise_accuracy_stands_beside_saying_nothing(published):

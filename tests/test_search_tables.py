@@ -50,6 +50,12 @@ def test_searches_with_equal_names_are_kept_apart(results):
     assert table["batch_norm"].tolist() == [False, False, True, True]
 
 
+@pytest.mark.parametrize("name", ["", None])
+def test_sets_without_names_are_told_apart_by_what_was_drawn(results, name):
+    table = search_tables.cross_validation_table(results.assign(set_name=name))
+    assert table["folds"].tolist() == [2, 2] and table["accuracy"].tolist() == pytest.approx([25, 40])
+
+
 def test_runs_without_folds_are_refused(results):
     with pytest.raises(ValueError, match="cross-validation"):
         search_tables.cross_validation_table(results.drop(columns="validation_first_label_accuracy"))

@@ -258,6 +258,10 @@ def test_a_config_of_another_version_names_what_it_does_not_know(tiny_config):
         ({"batch_size": 0}, "`batch_size` must be 1 or more"),
         ({"epochs": 0}, "`epochs` must be 1 or more"),
         ({"precision": "float16"}, "`precision` must be one of .*'mixed_bfloat16'"),
+        (
+            {"classifier_activation": "sigmoid", "loss": "sparse_categorical_crossentropy"},
+            "`loss` must be one of multi-hot labels with sigmoid",
+        ),
         ({"max_per_genre": 10}, "`max_per_genre` must be None unless `one_row_per_genre`"),
         ({"num_folds": 1}, "`num_folds` must be 2 or more"),
         ({"num_folds": 4, "fold": 4}, "`fold` must be 0 … `num_folds` - 1, or None. Received: fold=4"),

@@ -11,6 +11,7 @@ from PIL import Image
 
 from poster_cnn import features, fitting, models, training
 from poster_cnn.cli import main
+from poster_cnn.files import read_json, sha256
 from poster_cnn.training_data import load_training_data
 
 WEIGHTS = pathlib.Path(__file__).parents[2] / "shared" / "data" / "mobilenet_v2_1.0_imagenet_notop.weights.h5"
@@ -164,6 +165,20 @@ def test_a_data_folder_may_bring_the_imagenet_weights(small, transfer_config, we
         assert np.allclose(model.layers[2].get_layer("norm").gamma, 2)
 
 
+def test_a_run_records_which_weights_it_started_from(small, transfer_config, data_folder, weights, tmp_path):
+    folder = shutil.copytree(data_folder, tmp_path / "data")
+    shutil.copy(weights, folder)
+    config, run_dir = transfer_config.replace(model_args={}, epochs=1), tmp_path / "run"
+    training.train(config, folder, run_dir, progress=False)
+    recorded = read_json(run_dir / "config.json")["data"]
+    assert recorded["weights_file"] == "mobilenet_v2_small.weights.h5" and recorded["weights_sha256"] == sha256(weights)
+    small_backbone(input_shape=(32, 32, 3), include_top=False, weights=None, alpha=1).save_weights(
+        folder / "mobilenet_v2_small.weights.h5"
+    )
+    with pytest.raises(ValueError, match="differs in: the file of pretrained weights"):
+        training.train(config, folder, run_dir, progress=False)
+
+
 @pytest.mark.real_data
 @pytest.mark.skipif(not WEIGHTS.is_file(), reason="needs the real weights")
 def test_the_real_weights_tell_posters_apart():
@@ -249,6 +264,16 @@ def test_fine_tuning_goes_on_from_the_frozen_epochs(fine_tuned_run, transfer_con
     assert history["epoch"].tolist() == [0, 1, 2, 3]
     assert history["trainable_backbone"].tolist() == [False, False, True, True]
     assert not list(fine_tuned_run.glob("*.weights.h5"))
+
+
+def test_movies_are_scored_once_beside_their_most_frequent_genre(fine_tuned_run, data):
+    scores = read_json(fine_tuned_run / "metrics.json")
+    most_frequent = data.whole_movies("train")[1].sum(axis=0).argmax()
+    genres = data.whole_movies("test")[1]
+    for name in ("majority", "label_prior"):
+        assert scores["baselines"][name]["movie_hit_at_1"] == pytest.approx(genres[:, most_frequent].mean())
+    assert scores["test"]["movie_hit_at_1"]["value"] >= scores["test"]["first_label_accuracy"]["value"]
+    assert 0 <= scores["validation"]["first_label_accuracy"] <= 1
 
 
 def test_a_pretrained_network_is_trained_and_unfrozen_from_the_terminal(small, weights, data_folder, tmp_path, capsys):

@@ -14,7 +14,7 @@ transfer = runpy.run_path(str(pathlib.Path(__file__).with_name("transfer.py")))
 config = transfer["config"].replace(
     experiment="zavala_fine_tuning",
     learning_rate=1e-4,  # section II.A: the best of the three
-    fine_tune_epochs=20,  # section III.A
+    fine_tune_epochs=20,  # section III.A; its batch normalization stays frozen here, the paper does not say
     fine_tune_learning_rate=1e-5,  # section III.A
 )
 grid = {"seed": (0,)}

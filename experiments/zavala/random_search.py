@@ -2,7 +2,7 @@
 
     poster-cnn search experiments/zavala/random_search.py --data DATA --out runs/zavala_random_search
 
-40 trainings. Expected with the paper preset on 5,600 rows: about 50 minutes on 2 CPU cores. With --preset quick on the
+40 trainings. Expected with the paper preset on 1,800 rows: about 15 minutes on 2 CPU cores. With --preset quick on the
 embedded dataset: half a minute. `--workers 2` trains in two processes. The paper's own five sets are in table_3.py.
 """
 

@@ -2,7 +2,7 @@
 
     poster-cnn search experiments/zavala/random_search_batch_norm.py --data DATA --out runs/batch_norm
 
-40 trainings. Expected with the paper preset on 5,600 rows: about 110 minutes on 2 CPU cores. The paper's own five sets
+40 trainings. Expected with the paper preset on 1,800 rows: about 35 minutes on 2 CPU cores. The paper's own five sets
 are in table_4.py.
 """
 
