@@ -46,6 +46,7 @@ _MODULES = (
     "table",
     "tables",
     "training",
+    "training_data",
 )
 
 __all__ = [*_LAZY, *_MODULES]

@@ -77,6 +77,7 @@ def _add_train(commands):
     size.add_argument("--image-size", type=_image_size, metavar="HEIGHTxWIDTH", help="such as 128x128; not --ratio")
     command.add_argument("--weights", help="of a pretrained model: imagenet, none, or a file (default: the builder's)")
     command.add_argument("--epochs", type=int, default=50, help="default: 50")
+    command.add_argument("--dropout", type=float, help="in training, such as 0.5 (default: the builder's)")
     command.add_argument("--fine-tune-epochs", type=int, default=0, help="then so many with the backbone unfrozen")
     command.add_argument("--learning-rate", type=float, default=1e-4, help="default: 1e-4")
     command.add_argument("--batch-size", type=int, default=32, help="default: 32")
@@ -95,11 +96,13 @@ def _train(options):
     from poster_cnn import metrics
     from poster_cnn.training import TrainingConfig, train
 
-    weights = options.weights
+    model_args = {} if options.dropout is None else {"dropout": options.dropout}
+    if options.weights is not None:
+        model_args["weights"] = None if options.weights.lower() == "none" else options.weights
     config = TrainingConfig(
         class_names=tuple(name.strip() for name in options.genres.split(",") if name.strip()),
         model=options.model,
-        model_args={} if weights is None else {"weights": None if weights.lower() == "none" else weights},
+        model_args=model_args,
         ratio=options.ratio,
         image_size=options.image_size,
         epochs=options.epochs,

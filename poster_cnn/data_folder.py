@@ -16,7 +16,7 @@ class DataFolder:
         glove: Word vectors in GloVe's text layout, `glove*.txt`; `None` if absent.
         trailers: Folder of trailer features; `None` if absent.
         everyday: Folder of photos that are no posters; `None` if absent.
-        weights: Dict of pretrained weights, file name -> path, for the `*.weights.h5` files.
+        weights: Dict of pretrained weights, file name -> path, for the `*.h5` files.
     """
 
     root: pathlib.Path
@@ -34,7 +34,7 @@ def find_data_folder(root):
 
     Args:
         root: Folder with `MovieGenre.csv` and `posters/` (or Kaggle's `SampleMoviePosters/`); `movie_metadata.csv`,
-            `glove*.txt`, `trailers/`, `everyday/` and `*.weights.h5` are found too.
+            `glove*.txt`, `trailers/`, `everyday/` and `*.h5` are found too.
 
     Returns:
         `DataFolder`
@@ -61,7 +61,7 @@ def find_data_folder(root):
         glove=_first(sorted(root.glob("glove*.txt"))),
         trailers=_first(root.glob("trailers/")),
         everyday=_first(root.glob("everyday/")),
-        weights={path.name: path for path in sorted(root.glob("*.weights.h5"))},
+        weights={path.name: path for path in sorted(root.glob("*.h5"))},
     )
 
 

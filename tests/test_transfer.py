@@ -279,9 +279,11 @@ def test_movies_are_scored_once_beside_their_most_frequent_genre(fine_tuned_run,
 def test_a_pretrained_network_is_trained_and_unfrozen_from_the_terminal(small, weights, data_folder, tmp_path, capsys):
     where = ["--data", str(data_folder), "--out", str(tmp_path / "run"), "--genres", "Horror,Romance"]
     how = ["--model", "mobilenet_v2", "--image-size", "32x32", "--weights", weights, "--fine-tune-epochs", "1"]
+    how += ["--dropout", "0.5"]
     assert main(["train", *where, *how, "--epochs", "1"]) == 0
     assert "hit_at_1" in capsys.readouterr().out
     assert pd.read_csv(tmp_path / "run" / "history.csv")["trainable_backbone"].tolist() == [False, True]
+    assert training.recorded_config(tmp_path / "run").model_args == {"dropout": 0.5, "weights": weights}
 
 
 def test_a_mistyped_run_can_be_corrected_in_the_same_folder(data_folder, tmp_path, capsys):
