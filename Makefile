@@ -15,7 +15,7 @@ reproduce: .venv/.installed
 	@$(BIN)/poster-cnn reproduce $(if $(DATA),--data "$(DATA)") $(if $(PRESET),--preset $(PRESET)) $(if $(PRECISION),--precision $(PRECISION)) $(if $(ONLY),--only $(ONLY)) $(if $(OUT),--out "$(OUT)")
 
 test: .venv/.installed
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 .venv/.installed: setup.cfg pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(f"poster_cnn needs Python 3.10 or newer. Received: {sys.version.split()[0]}. Choose another with make PYTHON=python3.11 ..." if sys.version_info < (3, 10) else 0)'

@@ -26,6 +26,11 @@ hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=No
 hypothesis.settings.load_profile("repeatable")
 
 
+def pytest_collection_modifyitems(items):
+    """Starts with the longest test, so that the processes end together."""
+    items.sort(key=lambda item: item.name != "test_all_run_on_the_embedded_dataset")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory):
     """Keeps the tests, and the processes they start, out of the user's cache folder."""
