@@ -7,6 +7,7 @@ import sys
 
 import poster_cnn
 from poster_cnn import data_commands, search_commands
+from poster_cnn.config import PRECISIONS
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's greetings would hide our own lines
 
@@ -45,9 +46,7 @@ def _add_reproduce(commands):
     command = commands.add_parser("reproduce", help="run the notebooks; leave figures, tables and a report")
     command.add_argument("--data", help="data folder (default: $POSTER_CNN_DATA, else the embedded dataset)")
     command.add_argument("--preset", help="quick, paper or results (default: $POSTER_CNN_PRESET, else quick)")
-    command.add_argument(
-        "--precision", choices=search_commands.PRECISIONS, help="of all trainings (default: as the experiments say)"
-    )
+    command.add_argument("--precision", choices=PRECISIONS, help="of all trainings (default: as the experiments say)")
     command.add_argument("--only", help="notebooks to run, by the start of their names: 02, or 01,03 (default: all)")
     command.add_argument("--out", help="folder to write (default: $POSTER_CNN_OUT, else reproduced/)")
     command.set_defaults(run=_reproduce)
@@ -83,13 +82,17 @@ def _add_train(commands):
     command.add_argument("--batch-size", type=int, default=32, help="default: 32")
     command.add_argument("--seed", type=int, default=0, help="default: 0")
     command.add_argument("--head", choices=("softmax", "sigmoid"), default="softmax", help="default: softmax (paper 1)")
-    command.add_argument("--precision", choices=search_commands.PRECISIONS, default="float32")
+    command.add_argument("--precision", choices=PRECISIONS, default="float32")
     command.set_defaults(run=_train)
 
 
 def _image_size(text):
-    height, _, width = text.lower().partition("x")
-    return int(height), int(width)
+    try:
+        height, width = (int(number) for number in text.lower().split("x"))
+    except ValueError:
+        expected = "HEIGHTxWIDTH in pixels, such as 128x128"
+        raise argparse.ArgumentTypeError(f"expected {expected}. Received: {text!r}") from None
+    return height, width
 
 
 def _train(options):

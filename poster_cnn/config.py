@@ -6,7 +6,7 @@ import json
 from poster_cnn.sizes import shrunk_size
 
 _SPLITS = ("leak_free", "imdb_id", "stratified")
-_PRECISIONS = ("float32", "mixed_bfloat16")
+PRECISIONS = ("float32", "mixed_bfloat16")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,7 +98,7 @@ class TrainingConfig:
         _require(self.classifier_activation in ("softmax", "sigmoid"), self, "classifier_activation", "as documented")
         one_genre = self.classifier_activation == "softmax" or not self.loss.startswith("sparse_")
         _require(one_genre, self, "loss", "one of multi-hot labels with sigmoid, such as 'binary_crossentropy'")
-        _require(self.precision in _PRECISIONS, self, "precision", f"one of {_PRECISIONS}")
+        _require(self.precision in PRECISIONS, self, "precision", f"one of {PRECISIONS}")
         for name in ("learning_rate", "fine_tune_learning_rate"):
             _require(getattr(self, name) > 0, self, name, "a positive number")
         for name in ("batch_size", "epochs"):

@@ -5,8 +5,7 @@ import pathlib
 import sys
 
 import poster_cnn
-
-PRECISIONS = ("float32", "mixed_bfloat16")
+from poster_cnn.config import PRECISIONS
 
 _SEVERAL_HOSTS = """
 Interrupted or killed, a search goes on when started again: finished folds are only read.

@@ -62,3 +62,10 @@ def test_errors_are_one_line(arguments, message, data_folder, tmp_path, capsys, 
     assert main([places.get(argument, argument) for argument in arguments]) == 1
     error = capsys.readouterr().err
     assert message in error and error.startswith("poster-cnn: ") and error.count("\n") == 1
+
+
+@pytest.mark.parametrize("size", ["128", "128x", "128x128x3", "ten x ten"])
+def test_an_image_size_that_is_none_is_wrong_usage(size, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["train", "--data", "absent", "--out", "absent", "--genres", "Horror,Romance", "--image-size", size])
+    assert f"expected HEIGHTxWIDTH in pixels, such as 128x128. Received: {size!r}" in capsys.readouterr().err
