@@ -108,10 +108,10 @@ def _scores(config, data, y_prob):
     scored = {
         name: {metric: metrics.BY_NAME[metric](y_true, prediction) for metric in config.metrics}
         for name, prediction in predictions.items()
-        if name != "all_zeros"
     }
     if "label_accuracy" in config.metrics:  # the only score that predicting nothing can win
-        scored["all_zeros"] = {"label_accuracy": metrics.label_accuracy(y_true, predictions["all_zeros"])}
+        nothing = baselines.all_zeros(data.labels("train"), len(y_true))
+        scored["all_zeros"] = {"label_accuracy": metrics.label_accuracy(y_true, nothing)}
     if config.one_row_per_genre:
         first, genres = data.whole_movies("test")
         test["movie_hit_at_1"] = metrics.score(("hit_at_1",), genres, y_prob["test"][first])["hit_at_1"]
@@ -178,8 +178,13 @@ def _claim(run_dir, config, data):
 
 def _about_weights(config, data):
     """Name and content of the file that the backbone starts from, if it is one."""
-    path = pathlib.Path(pretrained_weights(config, data.weights) or "imagenet")
-    return {"weights_file": path.name, "weights_sha256": sha256(path)} if path.is_file() else {}
+    weights = pretrained_weights(config, data.weights)
+    if weights in (None, "imagenet"):
+        return {}
+    path = pathlib.Path(weights)
+    if not path.is_file():  # the builder says so, and what was expected
+        return {}
+    return {"weights_file": path.name, "weights_sha256": sha256(path)}
 
 
 def _differences(run_dir, config):

@@ -113,7 +113,6 @@ class TrainingData:
             "majority": baselines.majority_class(train_labels, num_test),
             "label_prior": baselines.label_prior(train_labels, num_test),
             "color_histogram": classifier.predict_proba(histograms["test"]),
-            "all_zeros": baselines.all_zeros(train_labels, num_test),
         }
 
     @functools.cached_property

@@ -222,6 +222,8 @@ def test_sigmoid_trains_independent_genres(data_folder, tiny_config, tmp_path):
     result = training.train(config, data_folder, tmp_path, progress=False)
     assert list(result["test"]) == ["top_n_accuracy", "label_accuracy"]
     predictions = pd.read_csv(tmp_path / "predictions.csv")
+    share_of_zeros = 1 - predictions[["true_Horror", "true_Drama"]].to_numpy().mean()
+    assert result["baselines"]["all_zeros"] == {"label_accuracy": pytest.approx(share_of_zeros)}
     assert not np.allclose(predictions["probability_Horror"] + predictions["probability_Drama"], 1)
 
 
