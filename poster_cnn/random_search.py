@@ -72,12 +72,8 @@ def load_plan(path, *, preset="paper", precision=None):
         FileNotFoundError: If there is no such file.
         ValueError: If the file lacks one of the names, or the preset is unknown.
     """
-    needed = (["config", "space", "max_trials"], ["quick_config", "quick_max_trials"])
-    names = search.read_experiment_file(path, preset, *needed)
-    config, max_trials = names["config"], names["max_trials"]
-    if preset == "quick":
-        config, max_trials = config.replace(**names["quick_config"]), names["quick_max_trials"]
-    return SearchPlan(config.replace(precision=precision) if precision else config, names["space"], max_trials)
+    names = search.read_experiment_file(path, search.SEARCH_NAMES, preset=preset, precision=precision)
+    return SearchPlan(names["config"], names["space"], names["max_trials"])
 
 
 def random_search(plan, data, out_dir, *, progress=True):

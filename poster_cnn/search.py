@@ -19,6 +19,9 @@ _MOVIE_FIELDS = (
     "allow_leak"
 ).split()
 
+SWEEP_NAMES = ("config", "grid")  # what an experiment file assigns at least
+SEARCH_NAMES = ("config", "space", "max_trials")
+
 
 @dataclasses.dataclass(frozen=True)
 class Experiment:
@@ -70,21 +73,20 @@ def load_experiment(path, *, preset="paper", precision=None):
         FileNotFoundError: If there is no such file.
         ValueError: If the file lacks one of the names, or the preset is unknown.
     """
-    names = read_experiment_file(path, preset, ["config", "grid"], ["quick_config", "quick_grid"])
-    config, grid, sets = names["config"], names["grid"], names.get("sets", {})
-    if preset == "quick":
-        config, grid, sets = config.replace(**names["quick_config"]), names["quick_grid"], names.get("quick_sets", sets)
-    return Experiment(config.replace(precision=precision) if precision else config, grid, sets)
+    names = read_experiment_file(path, SWEEP_NAMES, preset=preset, precision=precision)
+    return Experiment(names["config"], names["grid"], names.get("sets", {}))
 
 
-def read_experiment_file(path, preset, needed, needed_for_quick):
-    """Runs an experiment file and gives what it assigns.
+def read_experiment_file(path, needed=None, *, preset="paper", precision=None):
+    """Runs an experiment file and gives what it assigns, as the preset has it.
 
     Args:
         path: The file.
-        preset: `"paper"` or `"quick"`.
-        needed: Names that it must assign.
-        needed_for_quick: Further names that it must assign for the quick preset.
+        needed: Names that it must assign; for the quick preset their `quick_` twins, too, but for `space`. Defaults to
+            `SEARCH_NAMES` if the file assigns `space`, else `SWEEP_NAMES`.
+        preset: `"paper"`, or `"quick"`: each `quick_<name>` takes the place of `<name>`, and the changes in
+            `quick_config` are made to `config`. Defaults to `"paper"`.
+        precision: As in `load_experiment`.
 
     Returns:
         dict: name -> value.
@@ -98,10 +100,16 @@ def read_experiment_file(path, preset, needed, needed_for_quick):
     if not path.is_file():
         raise FileNotFoundError(f"No experiment file found. Looked for {path}.")
     names = runpy.run_path(str(path))
-    missing = [name for name in [*needed, *(needed_for_quick if preset == "quick" else [])] if name not in names]
+    needed = needed or (SEARCH_NAMES if "space" in names else SWEEP_NAMES)
+    twins = [f"quick_{name}" for name in needed if name != "space"] if preset == "quick" else []
+    missing = [name for name in (*needed, *twins) if name not in names]
     if missing:
         raise ValueError(f"The experiment file {path} does not assign {', '.join(missing)}.")
-    return names
+    config = names["config"]
+    if preset == "quick":
+        config = config.replace(**names["quick_config"])
+        names |= {name.removeprefix("quick_"): value for name, value in names.items() if name.startswith("quick_")}
+    return names | {"config": config.replace(precision=precision) if precision else config}
 
 
 def sweep(experiment, data, out_dir, *, progress=True):

@@ -3,7 +3,6 @@
 import dataclasses
 import os
 import pathlib
-import runpy
 
 import pandas as pd
 
@@ -104,16 +103,17 @@ class Settings:
 
     def _train(self, experiment):
         """Trains what is missing of a sweep, or of a random search if the file assigns `space`; gives what failed."""
-        file = self.repository / "experiments" / f"{experiment}.py"
-        choices = {"preset": self.preset, "precision": self.precision}
-        if file.is_file() and "space" in runpy.run_path(str(file)):
-            from poster_cnn import random_search
-
-            plan = random_search.load_plan(file, **choices)
-            return random_search.random_search(plan, self.data, self.runs_dir(experiment))
         from poster_cnn import search
 
-        return search.sweep(search.load_experiment(file, **choices), self.data, self.runs_dir(experiment))
+        file, out_dir = self.repository / "experiments" / f"{experiment}.py", self.runs_dir(experiment)
+        names = search.read_experiment_file(file, preset=self.preset, precision=self.precision)
+        if "space" in names:
+            from poster_cnn import random_search  # it needs KerasTuner
+
+            plan = random_search.SearchPlan(names["config"], names["space"], names["max_trials"])
+            return random_search.random_search(plan, self.data, out_dir)
+        cells = search.Experiment(names["config"], names["grid"], names.get("sets", {}))
+        return search.sweep(cells, self.data, out_dir)
 
     def committed(self, name):
         """Path of a committed csv of real results, `experiments/results/<name>.csv`."""

@@ -1,9 +1,12 @@
 """Settings of the notebooks: preset, data folder and output from arguments or the environment."""
 
+import dataclasses
+
 import pandas as pd
 import pytest
 
 from poster_cnn import data_folder as data_folders
+from poster_cnn import random_search, search
 from poster_cnn.settings import load_settings
 
 
@@ -53,3 +56,38 @@ def test_tables_are_saved_as_csv_and_markdown(data_folder, tmp_path):
     settings.save_table(pd.DataFrame({"a": [1]}), "small")
     assert (tmp_path / "tables" / "small.md").read_text().startswith("| a |")
     assert pd.read_csv(tmp_path / "tables" / "small.csv")["a"].tolist() == [1]
+
+
+@pytest.mark.parametrize(
+    ("content", "module", "trains", "quick"),
+    [
+        ("grid = {}; quick_grid = {'seed': (1, 2)}", search, "sweep", {"grid": {"seed": (1, 2)}}),
+        (
+            "def space(hp): return {}\nmax_trials, quick_max_trials = 9, 2",
+            random_search,
+            "random_search",
+            {"max_trials": 2},
+        ),
+    ],
+    ids=["sweep", "search"],
+)
+def test_an_experiment_file_is_run_once_and_says_by_its_names_what_it_is(
+    content, module, trains, quick, data_folder, tmp_path, monkeypatch
+):
+    (tmp_path / "experiments").mkdir()
+    (tmp_path / "experiments" / "tiny.py").write_text(
+        "from poster_cnn.config import TrainingConfig\n"
+        f"open({str(tmp_path / 'runs.txt')!r}, 'a').write('once')\n"
+        "config = TrainingConfig(class_names=('Horror', 'Drama'), num_folds=3)\n"
+        f"quick_config = {{'epochs': 1}}\n{content}\n"
+    )
+    given = []
+    monkeypatch.setattr(module, trains, lambda *arguments: given.append(arguments) or {"seed=1": "too dark"})
+    settings = load_settings(preset="quick", data=data_folder, out=tmp_path, precision="mixed_bfloat16")
+    with pytest.raises(RuntimeError, match="1 runs of tiny failed; the others are kept.\n  seed=1: too dark"):
+        dataclasses.replace(settings, repository=tmp_path).results("tiny")
+    ((plan, data, out_dir),) = given
+    assert (plan.config.epochs, plan.config.num_folds, plan.config.precision) == (1, 3, "mixed_bfloat16")
+    assert {name: getattr(plan, name) for name in quick} == quick
+    assert (data, out_dir) == (data_folder.absolute(), tmp_path / "runs" / "tiny")
+    assert (tmp_path / "runs.txt").read_text() == "once"
