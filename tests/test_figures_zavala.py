@@ -111,6 +111,25 @@ def test_as_many_predictions_as_images(predictions):
         figures.prediction_grid([], predictions.iloc[:0])
 
 
+def test_pictures_stand_in_rows_and_one_that_is_missing_leaves_its_place_empty():
+    figure = figures.image_grid([Image.new("RGB", (6, 8)), None, Image.new("RGB", (6, 8))], titles="abc", columns=2)
+    assert [len(ax.images) for ax in figure.axes] == [1, 0, 1, 0] and not any(ax.axison for ax in figure.axes)
+    assert [ax.get_title() for ax in figure.axes] == ["a", "b", "c", ""]
+    with pytest.raises(ValueError, match="Received: 0, 0 titles"):
+        figures.image_grid([])
+
+
+def test_lines_to_compare_with_differ_in_style():
+    _, ax = plt.subplots()
+    style.reference_lines(ax, {"Majority class": 18, "Color histogram": 26, "In the paper": 30})
+    assert [(line.get_label(), line.get_ydata()[0]) for line in ax.lines] == [
+        ("Majority class", 18),
+        ("Color histogram", 26),
+        ("In the paper", 30),
+    ]
+    assert len({line.get_linestyle() for line in ax.lines}) == 3
+
+
 def test_charts_draw_on_the_axes_given(folds, scores):
     _, axes = plt.subplots(1, 3)
     assert figures.cross_validation_dots(folds, ax=axes[0]) is axes[0]

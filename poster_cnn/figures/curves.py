@@ -2,11 +2,10 @@
 
 import matplotlib.pyplot as plt
 
-from poster_cnn.figures.style import BLUE, COLUMN_WIDTH, GREY, ORANGE, PAGE_WIDTH, paper_style
+from poster_cnn.figures.style import BLUE, COLUMN_WIDTH, GREY, ORANGE, PAGE_WIDTH, paper_style, reference_lines
 from poster_cnn.tables import label, title, title_with
 
 CURVES = (("", "Train", BLUE, "-"), ("val_", "Validation", ORANGE, (0, (3, 1))))
-BASELINE_STYLES = (":", "-.", (0, (1, 3)))
 
 
 @paper_style()
@@ -34,7 +33,7 @@ def learning_curve(history, *, metric="accuracy", baseline=None, baseline_name="
             if prefix + metric in run:
                 ax.plot(run["epoch"] + 1, scale * run[prefix + metric], color=color, linestyle=linestyle, label=name)
     if baseline is not None:
-        ax.axhline(scale * baseline, color=GREY, linestyle=":", linewidth=0.9, label=baseline_name)
+        reference_lines(ax, {baseline_name: scale * baseline})
     marked = _mark_unfreezing(ax, history)
     ax.set(xlabel="Epoch", ylabel=_metric_label(metric))
     ax.xaxis.set_major_locator(plt.MaxNLocator(4, integer=True, steps=[1, 2, 5, 10]))
@@ -152,8 +151,7 @@ def comparison_dots(cells, *, rows="ratio", columns="learning_rate", baselines=(
         cell = cells[cells[rows] == panel].set_index(columns).reindex(ticks)
         x = range(len(ticks))
         known = [name for name in baselines if name in cell and cell[name].notna().any()]
-        for name, linestyle in zip(known, BASELINE_STYLES, strict=False):
-            ax.axhline(cell[name].mean(), color=GREY, linestyle=linestyle, linewidth=0.9, label=title(name))
+        reference_lines(ax, {title(name): cell[name].mean() for name in known})
         ax.plot(x, cell["paper"], "D", color=ORANGE, markersize=4, markerfacecolor="white", label="Paper")
         reach = [cell["ours"] - cell["low"], cell["high"] - cell["ours"]] if "low" in cell else None
         ax.errorbar(

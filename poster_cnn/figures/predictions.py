@@ -1,9 +1,10 @@
 """A batch of posters with what a network says of each, in rows."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 
+from poster_cnn.examples import genres_of
 from poster_cnn.figures.cards import draw_image
+from poster_cnn.figures.images import axes_in_rows
 from poster_cnn.figures.style import GREEN, PAGE_WIDTH, RED, paper_style
 
 
@@ -32,16 +33,11 @@ def prediction_grid(images, predictions, *, columns=8, width=PAGE_WIDTH):
             "`images` and `predictions` must be of one length, 1 or more. "
             f"Received: {len(images)} images, {len(predictions)} predictions"
         )
-    genres = [name.removeprefix("probability_") for name in predictions if name.startswith("probability_")]
+    genres = genres_of(predictions)
     probabilities = predictions[[f"probability_{genre}" for genre in genres]].to_numpy(dtype=float)
     truth = predictions[[f"true_{genre}" for genre in genres]].to_numpy(dtype=bool)
-    columns = min(columns, len(images))
-    rows = -(-len(images) // columns)
-    size = (width, rows * (1.36 * width / columns + 0.24))
-    figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained")
-    for ax in axes.flat:
-        ax.axis("off")
-    for ax, image, scores, own in zip(axes.flat, images, probabilities, truth, strict=False):
+    figure, axes = axes_in_rows(len(images), columns, width, aspect=1.36, text=0.24)
+    for ax, image, scores, own in zip(axes, images, probabilities, truth, strict=True):
         draw_image(ax, image)
         top = int(np.argmax(scores))
         mark, color = ("✓", GREEN) if own[top] else ("✗", RED)

@@ -3,10 +3,9 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from poster_cnn.figures.style import BLUE, COLUMN_WIDTH, GREY, ORANGE, SKY, paper_style
+from poster_cnn.figures.style import BLUE, COLUMN_WIDTH, ORANGE, SKY, paper_style, reference_lines
 from poster_cnn.tables import title
 
-LINE_STYLES = (":", "-.", "--")
 BATCH_NORM = ((False, "Without batch normalization", BLUE, "o"), (True, "With batch normalization", ORANGE, "D"))
 
 
@@ -28,8 +27,7 @@ def cross_validation_dots(results, *, lines=None, ax=None):
     names = results["set_name"]
     folds = 100 * results["validation_first_label_accuracy"]
     positions = {name: position for position, name in enumerate(sorted(names.unique()))}
-    for (name, value), linestyle in zip((lines or {}).items(), LINE_STYLES, strict=False):
-        ax.axhline(value, color=GREY, linestyle=linestyle, linewidth=0.9, label=name)
+    reference_lines(ax, lines or {})
     ax.plot(names.map(positions), folds, "o", color=SKY, markeredgecolor=BLUE, markersize=3.5, label="Held-out fold")
     means = folds.groupby(names).mean()
     ax.plot(means.index.map(positions), means, "_", color=BLUE, markersize=15, markeredgewidth=1.6, label="Mean")
@@ -56,8 +54,7 @@ def search_scatter(scores, *, hyperparameter="learning_rate", lines=None, ax=Non
     """
     if ax is None:
         _, ax = plt.subplots(figsize=(COLUMN_WIDTH, 2.6), layout="constrained")
-    for (name, value), linestyle in zip((lines or {}).items(), LINE_STYLES, strict=False):
-        ax.axhline(value, color=GREY, linestyle=linestyle, linewidth=0.9, label=name)
+    reference_lines(ax, lines or {})
     for normalized, name, color, marker in BATCH_NORM:
         draws = scores[scores["batch_norm"] == normalized]
         if len(draws):

@@ -15,6 +15,8 @@ SKY = "#A6D5EE"
 GREY = "#6E6E6E"
 LIGHT_GREY = "#E6E6E6"
 
+LINE_STYLES = (":", "-.", "--")
+
 
 def paper_style():
     """The style as a context: `with paper_style(): ...`, or `@paper_style()` above a function that draws.
@@ -51,3 +53,14 @@ def paper_style():
             "ytick.major.width": 0.6,
         }
     )
+
+
+def reference_lines(ax, lines):
+    """Draws scores to compare with as grey horizontal lines, each of its own style.
+
+    Args:
+        ax: Axes to draw on.
+        lines: Dictionary from what the legend calls a line to its height; further ones than three are left out.
+    """
+    for (name, value), linestyle in zip(lines.items(), LINE_STYLES, strict=False):
+        ax.axhline(value, color=GREY, linestyle=linestyle, linewidth=0.9, label=name)
