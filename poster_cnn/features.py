@@ -105,7 +105,7 @@ def _folder(extractor, data, about, cache):
     weights = hashlib.sha256()
     for weight in extractor.get_weights():
         weights.update(np.ascontiguousarray(weight))
-    layers = str([f"{type(layer).__name__} {_settings(layer)}" for layer in extractor.layers])
+    layers = str([f"{type(layer).__name__} {_settings(layer)}" for layer in extractor.operations])
     about |= {
         "model": extractor.name,
         "layers_sha256": hashlib.sha256(layers.encode()).hexdigest(),
@@ -122,7 +122,7 @@ def _folder(extractor, data, about, cache):
 def _settings(layer):
     """What a layer does besides its weights, without its name, which Keras numbers anew each time."""
     if isinstance(layer, keras.Model):
-        return [f"{type(inner).__name__} {_settings(inner)}" for inner in layer.layers]
+        return [f"{type(inner).__name__} {_settings(inner)}" for inner in layer.operations]
     return {name: value for name, value in layer.get_config().items() if name != "name"}
 
 

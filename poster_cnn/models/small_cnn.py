@@ -1,6 +1,8 @@
 """The networks that papers 1 to 4 train from scratch."""
 
-from keras import Input, Model, layers
+from keras import Model, layers
+
+from poster_cnn.models.blocks import classifier, conv_blocks, dense_blocks, scaled_input, smallest_for_blocks
 
 
 def seven_layer_cnn(
@@ -43,19 +45,11 @@ def seven_layer_cnn(
     >>> model.count_params()
     52452
     """
-    _check_input_shape(input_shape, num_blocks=len(filters))
-    inputs = Input(input_shape)
-    x = layers.Rescaling(1 / 255, name="scale")(inputs)
-    for number, width in enumerate(filters, start=1):
-        x = layers.Conv2D(width, 3, activation="relu", name=f"conv{number}")(x)
-        x = layers.MaxPooling2D(2, name=f"pool{number}")(x)
+    inputs, x = scaled_input(input_shape, smallest_for_blocks(len(filters)))
+    x = conv_blocks(x, filters)
     x = layers.Flatten(name="flatten")(x)
-    for number, units in enumerate(dense_units, start=1):
-        x = layers.Dense(units, activation="relu", name=f"dense{number}")(x)
-        x = layers.Dropout(dropout, name=f"dropout{number}")(x)
-    # Probabilities stay float32 under a mixed-precision policy too.
-    outputs = layers.Dense(num_classes, activation=classifier_activation, dtype="float32", name="predictions")(x)
-    return Model(inputs, outputs, name=name)
+    x = dense_blocks(x, dense_units, dropout)
+    return Model(inputs, classifier(x, num_classes, classifier_activation), name=name)
 
 
 def two_conv_cnn(
@@ -97,21 +91,14 @@ def two_conv_cnn(
 
     >>> model = two_conv_cnn(filters=(10, 30), dense_units=106, dropout=0.41)  # the first set of Table 3
     """
-    _check_input_shape(input_shape, num_blocks=len(filters))
-    inputs = Input(input_shape)
-    x = layers.Rescaling(1 / 255, name="scale")(inputs)
-    for number, width in enumerate(filters, start=1):
-        x = layers.Conv2D(width, 3, activation="relu", name=f"conv{number}")(x)
-        if batch_norm:
-            x = layers.BatchNormalization(name=f"conv{number}_norm")(x)
-        x = layers.MaxPooling2D(2, name=f"pool{number}")(x)
+    inputs, x = scaled_input(input_shape, smallest_for_blocks(len(filters)))
+    x = conv_blocks(x, filters, batch_norm=batch_norm)
     x = layers.Flatten(name="flatten")(x)
     x = layers.Dense(dense_units, activation="relu", name="dense")(x)
     if batch_norm:
         x = layers.BatchNormalization(name="dense_norm")(x)
     x = layers.Dropout(dropout, name="dropout")(x)
-    outputs = layers.Dense(num_classes, activation=classifier_activation, dtype="float32", name="predictions")(x)
-    return Model(inputs, outputs, name=name)
+    return Model(inputs, classifier(x, num_classes, classifier_activation), name=name)
 
 
 def one_hot_sigmoid_cnn(
@@ -147,14 +134,8 @@ def one_hot_sigmoid_cnn(
     >>> one_hot_sigmoid_cnn(input_shape=(150, 101, 3), num_classes=6).count_params()
     6295558
     """
-    if len(input_shape) != 3 or min(input_shape[:2]) < 16:
-        raise ValueError(
-            "`input_shape` must be (height, width, channels) with height and width of at least 16. "
-            f"Received: input_shape={input_shape}"
-        )
+    inputs, x = scaled_input(input_shape, smallest=16)
     after_convolutions, after_dense = dropout
-    inputs = Input(input_shape)
-    x = layers.Rescaling(1 / 255, name="scale")(inputs)
     for block, widths in enumerate([(32, 64), (128, 64)], start=1):
         for number, width in enumerate(widths, start=2 * block - 1):
             x = layers.Conv2D(width, 3, activation="relu", name=f"conv{number}")(x)
@@ -165,17 +146,105 @@ def one_hot_sigmoid_cnn(
     x = layers.Dense(128, activation="relu", name="dense")(x)
     if after_dense:
         x = layers.Dropout(after_dense, name="dropout2")(x)
-    outputs = layers.Dense(num_classes, activation=classifier_activation, dtype="float32", name="predictions")(x)
-    return Model(inputs, outputs, name=name)
+    return Model(inputs, classifier(x, num_classes, classifier_activation), name=name)
 
 
-def _check_input_shape(input_shape, num_blocks):
-    smallest = 1
-    for _ in range(num_blocks):
-        smallest = 2 * smallest + 2
-    if len(input_shape) != 3 or min(input_shape[:2]) < smallest:
+def vgg_like_cnn(
+    input_shape=(268, 182, 3),
+    num_classes=5,
+    *,
+    filters=(64, 128, 256),
+    dense_units=(4096, 4096),
+    dropout=0.5,
+    classifier_activation="sigmoid",
+    name="vgg_like_cnn",
+):
+    """Three padded convolutions, adaptive pooling to 7×7 and three dense layers (paper 2, section IV.B and Fig. 3).
+
+    Reference: R. Wang, B. Danek, T. Thornmann, "Convolutional Neural Networks for Movie Poster Image Recognition",
+    2023.
+
+    The model takes raw pixels, 0–255, and scales them to 0–1 itself. Images of any size become 7×7 maps.
+
+    Args:
+        input_shape: `(height, width, channels)`, at least 4 each. Defaults to `(268, 182, 3)`, whole posters.
+        num_classes: Number of genres. Defaults to 5.
+        filters: Filters of the 3×3 convolutions; 2×2 max pooling follows each but the last. Defaults to
+            `(64, 128, 256)`.
+        dense_units: Units of the hidden dense layers, each followed by dropout. Defaults to `(4096, 4096)`.
+        dropout: Fraction of hidden units dropped in training. Defaults to 0.5.
+        classifier_activation: Activation of the last layer. Defaults to `"sigmoid"`.
+        name: Name of the model.
+
+    Returns:
+        An uncompiled `keras.Model`: float32 `(batch, *input_shape)` -> float32 `(batch, num_classes)`.
+
+    Raises:
+        ValueError: If `input_shape` is too small for the poolings.
+
+    Example:
+
+    >>> vgg_like_cnn(input_shape=(268, 182, 3), num_classes=5).count_params()
+    68556933
+    """
+    inputs, x = scaled_input(input_shape, smallest=2 ** (len(filters) - 1))
+    for number, width in enumerate(filters, start=1):
+        if number > 1:
+            x = layers.MaxPooling2D(2, name=f"pool{number - 1}")(x)
+        x = layers.Conv2D(width, 3, padding="same", activation="relu", name=f"conv{number}")(x)
+    x = layers.AdaptiveAveragePooling2D(7, name="pool_to_7x7")(x)
+    x = layers.Flatten(name="flatten")(x)
+    x = dense_blocks(x, dense_units, dropout)
+    return Model(inputs, classifier(x, num_classes, classifier_activation), name=name)
+
+
+def six_conv_cnn(
+    input_shape=(150, 150, 3),
+    num_classes=20,
+    *,
+    filters=(128, 64, 64, 64, 32, 16),
+    dropout=(0.3, 0.3, 0.3, 0.3, 0.2, 0.2),
+    classifier_activation="sigmoid",
+    name="six_conv_cnn",
+):
+    """Six 2×2 convolutions with spatial dropout and one dense layer (paper 4, section "Custom Convolutional ...").
+
+    Reference: "Multi-label Classification of Movies".
+
+    The model takes raw pixels, 0–255, and scales them to 0–1 itself. One version of its authors' code leaves the last
+    block out: give five `filters` and five dropouts for it.
+
+    Args:
+        input_shape: `(height, width, channels)`; at least 127 each for six blocks. Defaults to `(150, 150, 3)`, the
+            paper's crops.
+        num_classes: Number of genres. Defaults to 20.
+        filters: Filters of the 2×2 convolutions, each followed by dropout, 2×2 max pooling and ReLU. Defaults to
+            `(128, 64, 64, 64, 32, 16)`.
+        dropout: Fraction of the maps dropped in training after each convolution. Defaults to
+            `(0.3, 0.3, 0.3, 0.3, 0.2, 0.2)`.
+        classifier_activation: Activation of the last layer. Defaults to `"sigmoid"`.
+        name: Name of the model.
+
+    Returns:
+        An uncompiled `keras.Model`: float32 `(batch, *input_shape)` -> float32 `(batch, num_classes)`.
+
+    Raises:
+        ValueError: If `input_shape` is too small for the convolutions, or there is not a dropout for each.
+
+    Example:
+
+    >>> six_conv_cnn().count_params()
+    78020
+    """
+    if len(dropout) != len(filters):
         raise ValueError(
-            f"`input_shape` must be (height, width, channels) with height and width of at least {smallest}: "
-            f"{num_blocks} convolutions and poolings leave nothing of a smaller image. "
-            f"Received: input_shape={input_shape}"
+            f"`dropout` must have a fraction for each of the {len(filters)} `filters`. Received: dropout={dropout}"
         )
+    inputs, x = scaled_input(input_shape, smallest=2 ** (len(filters) + 1) - 1)
+    for number, (width, share) in enumerate(zip(filters, dropout, strict=True), start=1):
+        x = layers.Conv2D(width, 2, name=f"conv{number}")(x)
+        x = layers.SpatialDropout2D(share, name=f"dropout{number}")(x)
+        x = layers.MaxPooling2D(2, name=f"pool{number}")(x)
+        x = layers.ReLU(name=f"relu{number}")(x)
+    x = layers.Flatten(name="flatten")(x)
+    return Model(inputs, classifier(x, num_classes, classifier_activation), name=name)

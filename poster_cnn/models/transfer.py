@@ -1,11 +1,10 @@
-"""Networks on a backbone of `keras.applications`: frozen or not, with the papers' heads."""
-
-import os
+"""Networks on a backbone of `keras.applications`, and on our ResNet18: frozen or not, with the papers' heads."""
 
 import keras
-from keras import Input, Model, layers
+from keras import layers
 
-FEATURES = "features"  # name of the pooling layer: what comes before it is the backbone, what comes after the head
+from poster_cnn.models.backbones import on_backbone
+from poster_cnn.models.resnet18 import resnet18_backbone
 
 
 def mobilenet_v2(
@@ -14,8 +13,10 @@ def mobilenet_v2(
     *,
     weights="imagenet",
     trainable=False,
-    pixel_range=(-1, 1),
+    pixel_range=None,
+    channel_order=None,
     dropout=0,
+    logits_dropout=0,
     classifier_activation="softmax",
     name="mobilenet_v2",
 ):
@@ -34,10 +35,12 @@ def mobilenet_v2(
             `keras.applications.MobileNetV2(include_top=False)`. Defaults to `"imagenet"`.
         trainable: `False` freezes the backbone; its batch normalization uses the statistics it came with. `True` trains
             everything from the start, statistics included. Defaults to `False`.
-        pixel_range: What 0–255 is scaled to. Defaults to `(-1, 1)`, as MobileNetV2 was trained; the paper has
-            `(0, 1)` (section I.A).
+        pixel_range: What 0–255 is scaled to; the paper has `(0, 1)` (section I.A). Defaults to `None`: -1 to 1, as
+            MobileNetV2 was trained.
+        channel_order: As in `resnet50`. Defaults to `None`.
         dropout: Fraction of the pooled features dropped in training. Defaults to 0, as in the paper; on a few thousand
             posters 0.5 keeps the dense layer from learning them by heart.
+        logits_dropout: As in `resnet50`. Defaults to 0.
         classifier_activation: Activation of the last layer. Defaults to `"softmax"`.
         name: Name of the model.
 
@@ -54,99 +57,237 @@ def mobilenet_v2(
     >>> model.count_params()
     2265670
     """
-    backbone = _backbone(keras.applications.MobileNetV2, input_shape, weights, alpha=1.0)
-    backbone.trainable = trainable
-    low, high = pixel_range
-    inputs = Input(input_shape)
-    x = layers.Rescaling((high - low) / 255, offset=low, name="scale")(inputs)
-    x = backbone(x)
-    x = layers.GlobalMaxPooling2D(name=FEATURES)(x)
-    if dropout:
-        x = layers.Dropout(dropout, name="dropout")(x)
-    outputs = layers.Dense(num_classes, activation=classifier_activation, dtype="float32", name="predictions")(x)
-    return Model(inputs, outputs, name=name)
+    return on_backbone(
+        keras.applications.MobileNetV2,
+        input_shape,
+        num_classes,
+        mode="tf",
+        pooling=layers.GlobalMaxPooling2D,
+        weights=weights,
+        trainable=trainable,
+        pixel_range=pixel_range,
+        channel_order=channel_order,
+        dropout=dropout,
+        logits_dropout=logits_dropout,
+        classifier_activation=classifier_activation,
+        name=name,
+        alpha=1.0,
+    )
 
 
-def unfreeze(model):
-    """Makes the backbone of a model trainable but for its batch normalization (paper 3, section III.A).
+def resnet18(
+    input_shape=(268, 182, 3),
+    num_classes=5,
+    *,
+    weights=None,
+    trainable=False,
+    pixel_range=None,
+    channel_order=None,
+    dropout=0,
+    logits_dropout=0,
+    classifier_activation="sigmoid",
+    name="resnet18",
+):
+    """ResNet18, global average pooling and a sigmoid for each genre (paper 2, section IV.B).
 
-    Batch normalization stays as the backbone came with it: small batches of posters would spoil its statistics. Calling
-    the backbone with `training=False`, as guides to Keras have it, does not keep it so inside of `fit` (Keras 3.15).
-    Compile the model again afterwards, with a small learning rate.
+    The paper names it; its code trains `resnet152`. Keras offers no ImageNet weights for it.
 
-    Args:
-        model: Model from a builder such as `mobilenet_v2`, made with `trainable=False`.
-
-    Returns:
-        The same model.
-
-    Raises:
-        ValueError: If the model has no backbone.
+    Args, Returns, Raises: as `resnet50`, but `weights` is `None` or a path; pixels are scaled as for PyTorch's weights.
 
     Example:
 
-    >>> unfreeze(model).compile(keras.optimizers.Adam(1e-5), "categorical_crossentropy")
+    >>> resnet18(num_classes=5).count_params()
+    11188677
     """
-    feature_extractor_and_head(model)  # says what is wrong where there is no backbone
-    for backbone in model.layers:
-        if isinstance(backbone, Model):
-            backbone.trainable = True
-            for layer in backbone.layers:
-                layer.trainable = not isinstance(layer, layers.BatchNormalization)
-    return model
+    return on_backbone(
+        resnet18_backbone,
+        input_shape,
+        num_classes,
+        mode="torch",
+        pooling=layers.GlobalAveragePooling2D,
+        weights=weights,
+        trainable=trainable,
+        pixel_range=pixel_range,
+        channel_order=channel_order,
+        dropout=dropout,
+        logits_dropout=logits_dropout,
+        classifier_activation=classifier_activation,
+        name=name,
+    )
 
 
-def has_frozen_backbone(model):
-    """Whether everything up to the features is frozen, so that they can be computed once and kept."""
-    names = [layer.name for layer in model.layers]
-    if FEATURES not in names:
-        return False
-    return not any(layer.trainable_weights for layer in model.layers[: names.index(FEATURES)])
+def resnet50(
+    input_shape=(268, 182, 3),
+    num_classes=5,
+    *,
+    weights="imagenet",
+    trainable=False,
+    pixel_range=None,
+    channel_order=None,
+    dropout=0,
+    logits_dropout=0,
+    classifier_activation="sigmoid",
+    name="resnet50",
+):
+    """ResNet50, global average pooling and a sigmoid for each genre (paper 2, section IV.B and Fig. 1).
 
+    Reference: R. Wang, B. Danek, T. Thornmann, "Convolutional Neural Networks for Movie Poster Image Recognition",
+    2023; K. He et al., "Deep Residual Learning for Image Recognition", https://arxiv.org/abs/1512.03385.
 
-def feature_extractor_and_head(model):
-    """Cuts a model after its pooled features; both parts share the model's layers and weights.
+    The model takes raw pixels, 0–255, and scales them itself.
 
     Args:
-        model: Model from a builder such as `mobilenet_v2`.
+        input_shape: `(height, width, 3)`; at least 32 each. Defaults to `(268, 182, 3)`, whole posters.
+        num_classes: Number of genres. Defaults to 5.
+        weights: `"imagenet"` (downloaded by Keras on first use), `None` (random), or the path of a weights file for
+            `keras.applications.ResNet50(include_top=False)`. Defaults to `"imagenet"`.
+        trainable: `False` freezes the backbone; its batch normalization uses the statistics it came with. `True` trains
+            everything from the start, as in the paper. Defaults to `False`.
+        pixel_range: What 0–255 is scaled to, such as `(0, 1)`, as in the paper's code. Defaults to `None`: as the
+            ImageNet weights expect.
+        channel_order: `"rgb"`, or `"bgr"`, as in the paper's code. Defaults to `None`: as the ImageNet weights expect,
+            or RGB with a `pixel_range`.
+        dropout: Fraction of the pooled features dropped in training. Defaults to 0.
+        logits_dropout: Fraction of the dense layer's outputs dropped in training, *before* the activation; the paper's
+            code has 0.5. A dropped genre has probability 0.5 in that step. Defaults to 0.
+        classifier_activation: Activation of the last layer. Defaults to `"sigmoid"`.
+        name: Name of the model.
 
     Returns:
-        `(extractor, head)`: uncompiled `keras.Model`s, pixels -> features `(batch, num_features)`, and features ->
-        what the model predicts. Training the head trains the model.
+        An uncompiled `keras.Model`: float32 `(batch, *input_shape)` -> float32 `(batch, num_classes)`.
 
     Raises:
-        ValueError: If the model has no layer named "features".
+        FileNotFoundError: If `weights` is a path and there is no such file.
+        RuntimeError: If the ImageNet weights cannot be downloaded; the message says where to put a file.
+
+    Example:
+
+    >>> resnet50(input_shape=(268, 182, 3), num_classes=5, weights=None, logits_dropout=0.5).count_params()
+    23597957
     """
-    names = [layer.name for layer in model.layers]
-    if FEATURES not in names:
-        raise ValueError(
-            "`model` must have a backbone, as those of poster_cnn.models.transfer. "
-            f'Received: {model.name}, which has no layer named "{FEATURES}"'
-        )
-    position = names.index(FEATURES)
-    features = model.layers[position].output
-    extractor = Model(model.input, features, name=f"{model.name}_extractor")
-    x = inputs = Input(features.shape[1:], dtype=features.dtype)
-    for layer in model.layers[position + 1 :]:
-        x = layer(x)
-    return extractor, Model(inputs, x, name=f"{model.name}_head")
+    return on_backbone(
+        keras.applications.ResNet50,
+        input_shape,
+        num_classes,
+        mode="caffe",
+        pooling=layers.GlobalAveragePooling2D,
+        weights=weights,
+        trainable=trainable,
+        pixel_range=pixel_range,
+        channel_order=channel_order,
+        dropout=dropout,
+        logits_dropout=logits_dropout,
+        classifier_activation=classifier_activation,
+        name=name,
+    )
 
 
-def _backbone(builder, input_shape, weights, **options):
-    """A network of `keras.applications` without its top; weights that cannot be had are an error that helps."""
-    if weights not in ("imagenet", None) and not os.path.isfile(weights):
-        raise FileNotFoundError(
-            "`weights` must be 'imagenet', None, or the path of a weights file for "
-            f"keras.applications.{builder.__name__}(include_top=False). Received: weights={str(weights)!r}"
-        )
-    path = str(weights) if weights else None
-    try:
-        return builder(input_shape=tuple(input_shape), include_top=False, weights=path, **options)
-    except Exception as error:
-        if weights != "imagenet" or "fetch" not in str(error):
-            raise
-        raise RuntimeError(
-            f"The ImageNet weights of {builder.__name__} could not be downloaded ({error}). Download them elsewhere "
-            f"and put the file into {os.environ.get('KERAS_HOME', '~/.keras')}/models, or give its path as `weights`. "
-            "weights=None starts from random weights."
-        ) from error
+def resnet152(
+    input_shape=(268, 182, 3),
+    num_classes=5,
+    *,
+    weights="imagenet",
+    trainable=False,
+    pixel_range=None,
+    channel_order=None,
+    dropout=0,
+    logits_dropout=0,
+    classifier_activation="sigmoid",
+    name="resnet152",
+):
+    """ResNet152, which the code of paper 2 trains where the paper says ResNet18.
+
+    Args, Returns, Raises: as `resnet50`.
+    """
+    return on_backbone(
+        keras.applications.ResNet152,
+        input_shape,
+        num_classes,
+        mode="caffe",
+        pooling=layers.GlobalAveragePooling2D,
+        weights=weights,
+        trainable=trainable,
+        pixel_range=pixel_range,
+        channel_order=channel_order,
+        dropout=dropout,
+        logits_dropout=logits_dropout,
+        classifier_activation=classifier_activation,
+        name=name,
+    )
+
+
+def densenet121(
+    input_shape=(150, 150, 3),
+    num_classes=20,
+    *,
+    weights="imagenet",
+    trainable=False,
+    pixel_range=None,
+    channel_order=None,
+    dropout=0,
+    logits_dropout=0,
+    classifier_activation="sigmoid",
+    name="densenet121",
+):
+    """DenseNet-121, global average pooling and a sigmoid for each genre (paper 4, section "Modified DenseNet-121").
+
+    Reference: "Multi-label Classification of Movies"; G. Huang et al., "Densely Connected Convolutional Networks",
+    https://arxiv.org/abs/1608.06993.
+
+    Args, Returns, Raises: as `resnet50`; `input_shape` defaults to `(150, 150, 3)`, the paper's crops, `num_classes` to
+    20. The paper's backbone is frozen.
+
+    Example:
+
+    >>> densenet121(weights=None).count_params()
+    7058004
+    """
+    return on_backbone(
+        keras.applications.DenseNet121,
+        input_shape,
+        num_classes,
+        mode="torch",
+        pooling=layers.GlobalAveragePooling2D,
+        weights=weights,
+        trainable=trainable,
+        pixel_range=pixel_range,
+        channel_order=channel_order,
+        dropout=dropout,
+        logits_dropout=logits_dropout,
+        classifier_activation=classifier_activation,
+        name=name,
+    )
+
+
+def densenet201(
+    input_shape=(268, 182, 3),
+    num_classes=5,
+    *,
+    weights="imagenet",
+    trainable=False,
+    pixel_range=None,
+    channel_order=None,
+    dropout=0,
+    logits_dropout=0,
+    classifier_activation="sigmoid",
+    name="densenet201",
+):
+    """DenseNet-201, global average pooling and a sigmoid for each genre (paper 2, section IV.B and Fig. 2).
+
+    Args, Returns, Raises: as `resnet50`.
+    """
+    return on_backbone(
+        keras.applications.DenseNet201,
+        input_shape,
+        num_classes,
+        mode="torch",
+        pooling=layers.GlobalAveragePooling2D,
+        weights=weights,
+        trainable=trainable,
+        pixel_range=pixel_range,
+        channel_order=channel_order,
+        dropout=dropout,
+        logits_dropout=logits_dropout,
+        classifier_activation=classifier_activation,
+        name=name,
+    )

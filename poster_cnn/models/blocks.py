@@ -1,0 +1,53 @@
+"""What several builders share: raw pixels in, convolutions with pooling, probabilities out."""
+
+from keras import Input, layers
+
+
+def scaled_input(input_shape, smallest):
+    """The input of raw 0–255 pixels, and the same scaled to 0–1.
+
+    Raises:
+        ValueError: If height or width is below `smallest`.
+    """
+    if len(input_shape) != 3 or min(input_shape[:2]) < smallest:
+        raise ValueError(
+            f"`input_shape` must be (height, width, channels) with height and width of at least {smallest}, or "
+            f"convolutions and poolings leave nothing of the image. Received: input_shape={input_shape}"
+        )
+    inputs = Input(input_shape)
+    return inputs, layers.Rescaling(1 / 255, name="scale")(inputs)
+
+
+def conv_blocks(x, filters, *, batch_norm=False):
+    """A 3×3 convolution with ReLU, batch normalization if asked for, and 2×2 max pooling for each of `filters`."""
+    for number, width in enumerate(filters, start=1):
+        x = layers.Conv2D(width, 3, activation="relu", name=f"conv{number}")(x)
+        if batch_norm:
+            x = layers.BatchNormalization(name=f"conv{number}_norm")(x)
+        x = layers.MaxPooling2D(2, name=f"pool{number}")(x)
+    return x
+
+
+def smallest_for_blocks(num_blocks):
+    """Least height and width of which `conv_blocks` leave a pixel: 46 for four."""
+    return 3 * 2**num_blocks - 2
+
+
+def dense_blocks(x, dense_units, dropout):
+    """A dense layer with ReLU and dropout for each of `dense_units`."""
+    for number, units in enumerate(dense_units, start=1):
+        x = layers.Dense(units, activation="relu", name=f"dense{number}")(x)
+        x = layers.Dropout(dropout, name=f"dropout{number}")(x)
+    return x
+
+
+def classifier(x, num_classes, activation, *, logits_dropout=0):
+    """The last dense layer and its activation; `logits_dropout` is the fraction dropped between the two.
+
+    Probabilities stay float32 under a mixed-precision policy too.
+    """
+    if not logits_dropout:
+        return layers.Dense(num_classes, activation=activation, dtype="float32", name="predictions")(x)
+    x = layers.Dense(num_classes, dtype="float32", name="logits")(x)
+    x = layers.Dropout(logits_dropout, dtype="float32", name="logits_dropout")(x)
+    return layers.Activation(activation, dtype="float32", name="predictions")(x)
