@@ -47,6 +47,7 @@ _MODULES = (
     "tables",
     "training",
     "training_data",
+    "transfer_tables",
 )
 
 __all__ = [*_LAZY, *_MODULES]

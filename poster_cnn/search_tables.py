@@ -3,12 +3,13 @@
 import pandas as pd
 from scipy.stats import spearmanr
 
+from poster_cnn.tables import BASELINES_OF_ONE_GENRE
+
 HYPERPARAMETERS = ("learning_rate", "dropout", "filters_1", "filters_2", "dense_units")
-BASELINES = ("majority", "color_histogram")
 _METRIC = "first_label_accuracy"
 
 
-def cross_validation_table(results, *, baselines=BASELINES):
+def cross_validation_table(results, *, baselines=BASELINES_OF_ONE_GENRE):
     """Mean and spread of the accuracy over the folds of each set of hyperparameters (section III.B of Zavala et al.).
 
     Args:
