@@ -4,7 +4,7 @@ import pandas as pd
 from pandas.api.types import is_float_dtype, is_numeric_dtype
 
 BASELINES = ("majority", "label_prior", "color_histogram")
-BASELINES_OF_ONE_GENRE = ("majority", "color_histogram")  # of rows of one genre: `label_prior`'s top genre is `majority`
+BASELINES_OF_ONE_GENRE = ("majority", "color_histogram")  # with one genre a row, `label_prior` ranks `majority` first
 MISSING = "–"
 TITLES = {
     "all_zeros": "No genre at all",
