@@ -45,6 +45,7 @@ _MODULES = (
     "synthetic",
     "table",
     "tables",
+    "thresholds",
     "training",
     "training_data",
     "transfer_tables",

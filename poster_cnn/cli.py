@@ -143,7 +143,8 @@ def _evaluate(options):
 
 
 def _add_predict(commands):
-    command = commands.add_parser("predict", help="rank the genres of pictures")
+    about = "Rank the genres of pictures. A network trained with --head sigmoid also marks those that it predicts."
+    command = commands.add_parser("predict", help="rank the genres of pictures", description=about)
     command.add_argument("model", metavar="MODEL", help=".keras file, or the run folder that holds it")
     command.add_argument("images", metavar="IMAGE", nargs="+", help="picture files of any kind and size")
     command.add_argument("--card", metavar="FILE", help="also draw the pictures with their genres as a PNG")

@@ -52,12 +52,21 @@ def overall_precision_recall_f1(y_true, y_prob, threshold=0.5):
     """Micro-averaged precision, recall and F1: OP, OR and OF1 (paper 2).
 
     Args:
-        threshold: Probability from which a genre counts as predicted. Defaults to 0.5; paper 2's code has 0.622.
+        threshold: Probability from which a genre counts as predicted: a float, or an array `(num_classes,)` with one
+            for each genre, as from `thresholds.best_thresholds`. Defaults to 0.5; paper 2's code has 0.622.
 
     Returns:
         `(precision, recall, f1)`, floats, 0..1; 0 where nothing is predicted.
+
+    Raises:
+        ValueError: If `threshold` is neither one number nor one for each genre.
     """
     y_true, y_prob = _checked(y_true, y_prob)
+    if np.shape(threshold) not in ((), y_true.shape[1:]):
+        raise ValueError(
+            f"`threshold` must be one number, or one for each of the {y_true.shape[1]} genres. "
+            f"Received: shape {np.shape(threshold)}"
+        )
     precision, recall, f1, _ = sk.precision_recall_fscore_support(
         y_true, y_prob >= threshold, average="micro", zero_division=0
     )

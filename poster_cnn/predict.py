@@ -20,26 +20,52 @@ class Prediction:
         path: The picture's file.
         class_names: Genres, most probable first.
         probabilities: Their probabilities, 0..1, in the same order.
+        thresholds: The probabilities from which they count as predicted, 0..1, in the same order. Defaults to `None`:
+            the model has none, and the genres are only ranked.
     """
 
     path: str
     class_names: tuple
     probabilities: tuple
+    thresholds: tuple | None = None
+
+    @property
+    def predicted(self):
+        """The genres at or above their threshold, most probable first; `None` without thresholds."""
+        if self.thresholds is None:
+            return None
+        genres = zip(self.class_names, self.probabilities, self.thresholds, strict=True)
+        return tuple(name for name, probability, threshold in genres if probability >= threshold)
 
     def __str__(self):
         lines = [str(self.path)]
         width = max(map(len, self.class_names))
-        for name, probability in zip(self.class_names, self.probabilities, strict=True):
-            lines.append(f"  {name:<{width}}  {probability:6.1%}  {'█' * round(30 * probability)}")
+        for number, (name, probability) in enumerate(zip(self.class_names, self.probabilities, strict=True)):
+            mark, threshold = "  ", ""
+            if self.thresholds is not None:
+                mark = "  ✓ " if name in self.predicted else "    "
+                threshold = f"  from {self.thresholds[number]:6.1%}"
+            lines.append(f"{mark}{name:<{width}}  {probability:6.1%}{threshold}  {'█' * round(30 * probability)}")
+        if self.predicted == ():
+            lines.append("    No genre reaches its threshold.")
         return "\n".join(lines)
 
     def to_dict(self):
-        """For JSON: the path, and the genres with their probabilities, most probable first."""
-        return {"path": str(self.path), "genres": dict(zip(self.class_names, self.probabilities, strict=True))}
+        """For JSON: the path, and the genres with their probabilities, most probable first.
+
+        With thresholds also the genres predicted, and each genre's threshold.
+        """
+        content = {"path": str(self.path), "genres": dict(zip(self.class_names, self.probabilities, strict=True))}
+        if self.thresholds is not None:
+            content["predicted"] = list(self.predicted)
+            content["thresholds"] = dict(zip(self.class_names, self.thresholds, strict=True))
+        return content
 
 
 def predict(model_path, image_paths, *, batch_size=32):
     """Predicts the genres of any pictures: JPEG, PNG, WebP, grey, CMYK, rotated by EXIF, of any size.
+
+    The genres are ranked; where the model holds thresholds, each is also predicted or not, independently of the others.
 
     Args:
         model_path: A `.keras` file saved by poster_cnn, or the run folder that holds it.
@@ -59,7 +85,7 @@ def predict(model_path, image_paths, *, batch_size=32):
     >>> print(predictions[0])
     """
     model, about = load_model(model_path)
-    class_names = tuple(about["class_names"])
+    class_names, thresholds = tuple(about["class_names"]), about["thresholds"]
     predictions, broken = [], {}
     for start in range(0, len(image_paths), batch_size):
         good, images = [], []
@@ -73,7 +99,8 @@ def predict(model_path, image_paths, *, batch_size=32):
             for path, row in zip(good, model.predict_on_batch(np.stack(images)), strict=True):
                 order = np.argsort(-row, kind="stable")
                 ranked = tuple(class_names[i] for i in order)
-                predictions.append(Prediction(str(path), ranked, tuple(float(row[i]) for i in order)))
+                reach = None if thresholds is None else tuple(thresholds[name] for name in ranked)
+                predictions.append(Prediction(str(path), ranked, tuple(float(row[i]) for i in order), reach))
     return predictions, broken
 
 
@@ -115,18 +142,23 @@ def draw_cards(predictions, path):
     """Draws predictions as cards, each picture beside its ranked genres (paper 1, Figs. 6–19), and saves them as a PNG.
 
     Args:
-        predictions: List of `Prediction`.
+        predictions: List of `Prediction`, all of one model.
         path: PNG file to write.
     """
     from poster_cnn import figures
 
-    class_names = sorted(predictions[0].class_names)
+    first = predictions[0]
+    class_names = sorted(first.class_names)
     table = as_table(predictions, class_names)
+    thresholds = None
+    if first.thresholds is not None:
+        thresholds = [first.thresholds[first.class_names.index(name)] for name in class_names]
     figure = figures.prediction_cards(
         [open_picture(prediction.path) for prediction in predictions],
         table[class_names].to_numpy(),
         class_names,
         titles=list(table["picture"]),
+        thresholds=thresholds,
     )
     with write_atomically(path) as temporary:
         figure.savefig(temporary, format="png", bbox_inches="tight", dpi=200)

@@ -1,6 +1,7 @@
 """A `.keras` file that knows its genres: saved with its class names inside, loaded safely."""
 
 import json
+import numbers
 import pathlib
 import zipfile
 
@@ -11,7 +12,7 @@ from poster_cnn.files import write_atomically
 _ENTRY = "poster_cnn.json"
 
 
-def save_model(model, path, *, class_names, interpolation="bilinear"):
+def save_model(model, path, *, class_names, interpolation="bilinear", thresholds=None):
     """Saves a model as one `.keras` file that also holds its class names, atomically.
 
     The file is an ordinary Keras file: `keras.models.load_model` reads it too.
@@ -21,9 +22,12 @@ def save_model(model, path, *, class_names, interpolation="bilinear"):
         path: File to write, ending in `.keras`.
         class_names: Genres, in label order.
         interpolation: How posters are shrunk to the model's input. Defaults to `"bilinear"`.
+        thresholds: Dict of genre -> probability from which it counts as predicted, 0..1, for a model whose genres are
+            independent of each other; see `thresholds.best_thresholds`. Defaults to `None`: the genres are only ranked.
 
     Raises:
-        ValueError: If `path` does not end in `.keras`, or there is not one class name for each output.
+        ValueError: If `path` does not end in `.keras`, there is not one class name for each output, or not one
+            threshold, 0..1, for each class name.
     """
     if pathlib.Path(path).suffix != ".keras":
         raise ValueError(f"`path` must end in .keras. Received: path={str(path)!r}")
@@ -32,6 +36,7 @@ def save_model(model, path, *, class_names, interpolation="bilinear"):
             f"`class_names` must name the model's {model.output_shape[-1]} outputs. Received: {list(class_names)}"
         )
     content = {"class_names": list(class_names), "interpolation": interpolation}
+    content["thresholds"] = _checked_thresholds(thresholds, class_names)
     with write_atomically(path) as temporary:
         model.save(temporary)
         with zipfile.ZipFile(temporary, "a") as archive:
@@ -45,7 +50,8 @@ def load_model(path):
         path: The `.keras` file, or the run folder that holds it.
 
     Returns:
-        `(model, about)`: the `keras.Model`, and a dict with `class_names` and `interpolation`.
+        `(model, about)`: the `keras.Model`, and a dict with `class_names`, `interpolation` and `thresholds` (dict of
+        genre -> probability from which it counts as predicted, or `None`).
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -73,4 +79,19 @@ def load_model(path):
         raise ValueError(f"{path} cannot be loaded: {f'{type(error).__name__}: {error}'.splitlines()[0]}") from error
     if num_classes != model.output_shape[-1]:
         raise ValueError(f"{path} names {num_classes} genres for {model.output_shape[-1]} outputs. Save it anew.")
-    return model, about
+    try:
+        thresholds = _checked_thresholds(about.get("thresholds"), about["class_names"])  # older files have none
+    except ValueError as error:
+        raise ValueError(f"{path} cannot be used: {error}. Save it anew.") from None
+    return model, about | {"thresholds": thresholds}
+
+
+def _checked_thresholds(thresholds, class_names):
+    """The thresholds as a dict of floats in label order, or `None`."""
+    if thresholds is None:
+        return None
+    good = isinstance(thresholds, dict) and set(thresholds) == set(class_names)
+    if not good or not all(isinstance(t, numbers.Real) and 0 <= t <= 1 for t in thresholds.values()):
+        expected = f"a dict with a number, 0..1, for each of {', '.join(class_names)}"
+        raise ValueError(f"`thresholds` must be {expected}. Received: {thresholds}")
+    return {name: float(thresholds[name]) for name in class_names}

@@ -13,6 +13,8 @@ TITLES = {
     "hit_at_1": "Hit@1",
     "label_accuracy": "Element-wise accuracy",
     "majority": "Majority class",
+    "overall_f1": "Overall F1",
+    "overall_f1_tuned": "Overall F1, thresholds by genre",
     "panel": "",
     "ratio": "Shrink ratio (%)",
     "six_class_accuracy": "Six-class accuracy",

@@ -18,6 +18,7 @@ from poster_cnn.config import TrainingConfig
 from poster_cnn.files import read_json, sha256, write_atomically, write_json
 from poster_cnn.fitting import build_model, build_network, fit, pretrained_weights, remove_checkpoints
 from poster_cnn.saved_models import save_model
+from poster_cnn.thresholds import best_thresholds
 from poster_cnn.training_data import load_training_data
 
 __all__ = ["TrainingConfig", "build_model", "is_finished", "recorded_config", "train"]
@@ -29,7 +30,8 @@ def train(config, data, run_dir, *, training_data=None, progress=True):
     The folder holds `config.json` (all inputs, versions, data fingerprint), `split.csv` (which movie trained,
     validated, tested, and its labels), `leak.json` (test posters with a copy in train), `history.csv` (a row an epoch),
     `model.keras`, `predictions.csv` (test movies) and, last, `metrics.json` (scores of the test movies and of the
-    baselines, of the validation movies, copies across the split), which marks the run as finished.
+    baselines, of the validation movies, copies across the split), which marks the run as finished. The genres of a
+    sigmoid network get thresholds, chosen on the validation movies, in `model.keras` and `metrics.json`.
     Weights, shuffling and dropout depend on the config alone, so a resumed run ends as an uninterrupted one.
 
     Args:
@@ -77,11 +79,22 @@ def _finish(model, config, data, run_dir, seconds):
     # Built anew for float32, and without what compiling left.
     trained, model = model, build_network(config, "float32", data.weights)
     model.set_weights(trained.get_weights())
-    save_model(model, run_dir / "model.keras", class_names=config.class_names, interpolation=config.interpolation)
     y_prob = {
         part: model.predict(datasets.as_batches(data.decoded(part), config.batch_size), verbose=0)
         for part in ("validation", "test")
+        if data.count(part)
     }
+    thresholds = None
+    if config.classifier_activation == "sigmoid" and "validation" in y_prob:  # never chosen on the test movies
+        chosen = best_thresholds(data.labels("validation"), y_prob["validation"])
+        thresholds = dict(zip(config.class_names, chosen.tolist(), strict=True))
+    save_model(
+        model,
+        run_dir / "model.keras",
+        class_names=config.class_names,
+        interpolation=config.interpolation,
+        thresholds=thresholds,
+    )
     y_true = data.labels("test")
     predictions = pd.DataFrame({"imdb_id": data.part("test")["imdb_id"].to_numpy()})
     for number, name in enumerate(config.class_names):
@@ -89,18 +102,20 @@ def _finish(model, config, data, run_dir, seconds):
         predictions[f"probability_{name}"] = y_prob["test"][:, number].astype("float64")
     with write_atomically(run_dir / "predictions.csv") as temporary:
         predictions.to_csv(temporary, index=False)
-    result = _scores(config, data, y_prob) | {
+    result = _scores(config, data, y_prob, thresholds) | {
         "leak": {
             f"{row['part']}_in_{row['copies_in']}": {"posters": row["leaked"], "fraction": row["fraction"]}
             for row in data.certificate.rows
         },
         "seconds": round(seconds, 1),
     }
+    if thresholds:
+        result["thresholds"] = thresholds
     write_json(run_dir / "metrics.json", result)
     return result
 
 
-def _scores(config, data, y_prob):
+def _scores(config, data, y_prob, thresholds):
     """Scores of the test movies with intervals, of the baselines on them, and of the validation movies."""
     y_true, movies = data.labels("test"), data.part("test")["imdb_id"].to_numpy()
     test = metrics.score(config.metrics, y_true, y_prob["test"], groups=movies)
@@ -121,9 +136,27 @@ def _scores(config, data, y_prob):
         of_movies["color_histogram"] = predictions["color_histogram"][first]
         for name, prediction in of_movies.items():
             scored[name]["movie_hit_at_1"] = metrics.hit_at_1(genres, prediction)
-    of_validation = (data.labels("validation"), y_prob["validation"])
-    validation = {metric: metrics.BY_NAME[metric](*of_validation) for metric in config.metrics}
+    if thresholds and "overall_f1" in config.metrics:
+        test["overall_f1_tuned"] = _tuned_f1(y_true, y_prob["test"], list(thresholds.values()), movies)
+        # With its own best thresholds: equal for all movies, it predicts every genre that train and validation have.
+        prior = [baselines.label_prior(data.labels("train"), data.count(part)) for part in ("validation", "test")]
+        own = best_thresholds(data.labels("validation"), prior[0])
+        scored["label_prior"]["overall_f1_tuned"] = metrics.overall_precision_recall_f1(y_true, prior[1], own)[2]
+    validation = {}
+    if "validation" in y_prob:
+        of_validation = (data.labels("validation"), y_prob["validation"])
+        validation = {metric: metrics.BY_NAME[metric](*of_validation) for metric in config.metrics}
     return {"test": test, "baselines": scored, "validation": validation}
+
+
+def _tuned_f1(y_true, y_prob, thresholds, movies):
+    """OF1 with a threshold for each genre, and its 95% interval; the thresholds stay what the validation chose."""
+
+    def overall_f1(y_true, y_prob):
+        return metrics.overall_precision_recall_f1(y_true, y_prob, thresholds)[2]
+
+    low, high = metrics.bootstrap_interval(overall_f1, y_true, y_prob, groups=movies)
+    return {"value": overall_f1(y_true, y_prob), "low": low, "high": high}
 
 
 def recorded_config(run_dir):

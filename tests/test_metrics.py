@@ -36,6 +36,19 @@ def test_precision_and_recall_by_hand():
     assert metrics.overall_precision_recall_f1(Y_TRUE, Y_PROB, threshold=0.9) == (0, 0, 0)  # nothing predicted
 
 
+def test_each_genre_may_have_its_own_threshold():
+    thresholds = np.array([0.5, 0.7, 0.1])  # Horror: 1 of 2 right; Romance: none predicted; Action: 2 of 4 right
+    scores = metrics.overall_precision_recall_f1(Y_TRUE, Y_PROB, threshold=thresholds)
+    assert scores == pytest.approx((3 / 6, 3 / 6, 3 / 6))
+    assert scores == metrics.overall_precision_recall_f1(Y_TRUE, Y_PROB, threshold=list(thresholds))
+
+
+@pytest.mark.parametrize("threshold", [[0.5, 0.5], np.full((4, 1), 0.5), np.full((4, 3), 0.5)])
+def test_a_threshold_is_one_number_or_one_a_genre(threshold):
+    with pytest.raises(ValueError, match=r"one number, or one for each of the 3 genres. Received: shape \("):
+        metrics.overall_precision_recall_f1(Y_TRUE, Y_PROB, threshold=threshold)
+
+
 @pytest.mark.parametrize("name", metrics.BY_NAME)
 def test_a_perfect_prediction_scores_one(name):
     y_true = np.eye(3)[[0, 1, 2, 1]]

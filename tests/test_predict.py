@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from poster_cnn import predict
+from poster_cnn import figures, predict
+from poster_cnn.saved_models import load_model, save_model
 
 
 def picture(folder, name, mode="RGB", size=(182, 268), **save_options):
@@ -73,3 +74,77 @@ def test_cards_are_drawn_for_any_number_of_pictures(finished_run, tmp_path):
     predictions, _ = predict.predict(finished_run, [picture(tmp_path, f"{n}.png") for n in range(3)])
     predict.draw_cards(predictions, tmp_path / "cards.png")
     assert Image.open(tmp_path / "cards.png").width > 600
+
+
+# --- thresholds ---
+
+
+def prediction(thresholds=None, path="a.jpg"):
+    return predict.Prediction(path, ("Horror", "War", "Drama"), (0.5, 0.3, 0.1), thresholds)
+
+
+@pytest.mark.parametrize(
+    ("thresholds", "predicted", "lines"),
+    [
+        (None, None, ["  Horror   50.0%", "  War      30.0%", "  Drama    10.0%"]),
+        (
+            (0.6, 0.3, 0.05),  # at its threshold a genre is predicted
+            ("War", "Drama"),
+            [
+                "    Horror   50.0%  from  60.0%",
+                "  ✓ War      30.0%  from  30.0%",
+                "  ✓ Drama    10.0%  from   5.0%",
+            ],
+        ),
+        (
+            (0.6, 0.4, 1.0),
+            (),
+            [
+                "    Horror   50.0%  from  60.0%",
+                "    War      30.0%  from  40.0%",
+                "    Drama    10.0%  from 100.0%",
+                "    No genre reaches its threshold.",
+            ],
+        ),
+    ],
+)
+def test_genres_that_reach_their_threshold_are_marked(thresholds, predicted, lines):
+    assert prediction(thresholds).predicted == predicted
+    assert [line.rstrip(" █") for line in str(prediction(thresholds)).splitlines()] == ["a.jpg", *lines]
+
+
+def test_json_has_thresholds_only_where_they_are_known():
+    ranked = {"path": "a.jpg", "genres": {"Horror": 0.5, "War": 0.3, "Drama": 0.1}}
+    assert prediction().to_dict() == ranked
+    thresholds = {"Horror": 0.6, "War": 0.2, "Drama": 0.1}
+    known = {"predicted": ["War", "Drama"], "thresholds": thresholds}
+    assert prediction(tuple(thresholds.values())).to_dict() == ranked | known
+
+
+def test_the_thresholds_in_the_file_decide(finished_run, tmp_path):
+    model, about = load_model(finished_run)
+    thresholds = {"Horror": 0.0, "Romance": 1.0, "Action": 0.01, "Documentary": 1.0}
+    save_model(model, tmp_path / "model.keras", **about | {"thresholds": thresholds})
+    (found,), _ = predict.predict(tmp_path, [picture(tmp_path, "blue.png")])
+    assert set(found.predicted) == {"Horror", "Action"}
+    assert dict(zip(found.class_names, found.thresholds, strict=True)) == thresholds
+
+
+def test_cards_show_the_thresholds_and_the_predicted_genres_in_bold(tmp_path, monkeypatch):
+    draw, drawn = figures.prediction_cards, []
+
+    def keep(*args, **options):
+        drawn.append(draw(*args, **options))
+        return drawn[0]
+
+    monkeypatch.setattr(figures, "prediction_cards", keep)
+    predict.draw_cards([prediction((0.6, 0.3, 0.05), picture(tmp_path, "a.png"))], tmp_path / "cards.png")
+    bars = drawn[0].axes[1]
+    weights = {tick.get_text(): tick.get_fontweight() for tick in bars.get_yticklabels()}
+    assert weights == {"Horror": "normal", "War": "bold", "Drama": "bold"}
+    assert [line[0][0] for line in bars.collections[0].get_segments()] == pytest.approx([60, 30, 5])
+
+
+def test_a_card_needs_a_threshold_for_each_genre():
+    with pytest.raises(ValueError, match="`thresholds` must have one value for each of `class_names`"):
+        figures.prediction_card(None, [0.6, 0.4], ["Horror", "War"], thresholds=[0.5])

@@ -28,7 +28,7 @@ def saved(model, tmp_path_factory):
 
 def test_a_saved_model_comes_back_with_its_class_names(model, saved):
     loaded, about = load_model(saved)
-    assert about == {"class_names": NAMES, "interpolation": "lanczos3"}
+    assert about == {"class_names": NAMES, "interpolation": "lanczos3", "thresholds": None}
     images = np.random.default_rng(0).integers(0, 256, (2, 46, 46, 3)).astype("float32")
     assert np.array_equal(loaded.predict(images, verbose=0), model.predict(images, verbose=0))
     assert os.listdir(saved.parent) == ["model.keras"]  # nothing temporary is left
@@ -129,6 +129,10 @@ def _bit_rot(path, model):
         (_rewritten("poster_cnn.json", lambda content: b"[1, 2]"), "was not saved by poster_cnn"),
         (_rewritten("poster_cnn.json", lambda content: b"{half"), "was not saved by poster_cnn"),
         (_rewritten("poster_cnn.json", lambda content: b'{"class_names": ["Horror"]}'), "names 1 genres for 3 outputs"),
+        (
+            _rewritten("poster_cnn.json", lambda content: content.replace(b"null", b'{"Horror": 0.5}')),
+            "model.keras cannot be used: `thresholds` must be",
+        ),
         (_rewritten("config.json", lambda content: None), "cannot be loaded: .*config.json"),
         (_rewritten("model.weights.h5", lambda content: content[:500]), "cannot be loaded"),
         (_bit_rot, "cannot be loaded"),
@@ -155,3 +159,41 @@ def test_no_model_there(tmp_path):
     for path in (tmp_path, tmp_path / "model.keras"):
         with pytest.raises(FileNotFoundError, match="Expected a .keras file or a finished run folder.*model.keras"):
             load_model(path)
+
+
+# --- thresholds ---
+
+THRESHOLDS = {"Horror": 0.1 + 0.2, "Documentary": 0, "Sci-Fi": 1}
+
+
+def test_thresholds_come_back_to_the_last_digit_in_label_order(model, tmp_path):
+    given = {name: np.float64(THRESHOLDS[name]) for name in reversed(NAMES)}
+    save_model(model, tmp_path / "model.keras", class_names=NAMES, thresholds=given)
+    assert list(load_model(tmp_path)[1]["thresholds"].items()) == list(THRESHOLDS.items())
+
+
+def test_a_file_saved_before_there_were_thresholds_has_none(model, tmp_path):
+    content = b'{"class_names": ["Horror", "Documentary", "Sci-Fi"], "interpolation": "area"}'
+    _rewritten("poster_cnn.json", lambda _: content)(tmp_path / "model.keras", model)
+    assert load_model(tmp_path)[1] == {"class_names": NAMES, "interpolation": "area", "thresholds": None}
+
+
+@pytest.mark.parametrize(
+    "thresholds",
+    [
+        {"Horror": 0.5, "Documentary": 0.5},
+        THRESHOLDS | {"Drama": 0.5},
+        THRESHOLDS | {"Horror": 1.1},
+        THRESHOLDS | {"Horror": -0.1},
+        THRESHOLDS | {"Horror": float("nan")},
+        THRESHOLDS | {"Horror": "0.5"},
+        [0.5, 0.5, 0.5],
+        {},
+    ],
+    ids=str,
+)
+def test_there_is_one_threshold_for_each_genre(model, tmp_path, thresholds):
+    expected = "`thresholds` must be a dict with a number, 0..1, for each of Horror, Documentary, Sci-Fi. Received: "
+    with pytest.raises(ValueError, match=expected):
+        save_model(model, tmp_path / "model.keras", class_names=NAMES, thresholds=thresholds)
+    assert os.listdir(tmp_path) == []

@@ -1,5 +1,6 @@
 """Training: a run folder with everything in it, the same to the bit however often it was interrupted."""
 
+import dataclasses
 import json
 import os
 import pathlib
@@ -8,11 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from poster_cnn import baselines, fitting, metrics, training
+from poster_cnn import baselines, fitting, metrics, predict, training
 from poster_cnn.config import TrainingConfig
 from poster_cnn.files import write_atomically
-from poster_cnn.saved_models import load_model
+from poster_cnn.results import collect_results
+from poster_cnn.saved_models import load_model, save_model
 from poster_cnn.table import encode_genres, load_movie_table
+from poster_cnn.thresholds import best_thresholds
+from poster_cnn.training_data import load_training_data
 
 RESULTS = ("history.csv", "predictions.csv", "split.csv")
 
@@ -198,7 +202,7 @@ def test_what_the_config_names_must_exist(data_folder, tiny_config, tmp_path, ch
         training.train(tiny_config.replace(**changes), data_folder, tmp_path, progress=False)
 
 
-# --- compiled models and configs ---
+# --- compiled models ---
 
 
 def test_build_model_compiles_as_the_config_says(tiny_config):
@@ -210,21 +214,85 @@ def test_build_model_compiles_as_the_config_says(tiny_config):
     assert model.layers[-1].activation.__name__ == "softmax"
 
 
-def test_sigmoid_trains_independent_genres(data_folder, tiny_config, tmp_path):
-    config = tiny_config.replace(
+# --- sigmoid: independent genres, each with a threshold ---
+
+
+@pytest.fixture(scope="module")
+def sigmoid_config(tiny_config):
+    return tiny_config.replace(
         class_names=("Horror", "Drama"),
         classifier_activation="sigmoid",
         loss="binary_crossentropy",
         split="leak_free",
-        metrics=("top_n_accuracy", "label_accuracy"),
+        metrics=("top_n_accuracy", "label_accuracy", "overall_f1"),
         epochs=1,
     )
-    result = training.train(config, data_folder, tmp_path, progress=False)
-    assert list(result["test"]) == ["top_n_accuracy", "label_accuracy"]
-    predictions = pd.read_csv(tmp_path / "predictions.csv")
+
+
+@pytest.fixture(scope="module")
+def sigmoid_run(data_folder, sigmoid_config, tmp_path_factory):
+    run_dir = tmp_path_factory.mktemp("runs") / "sigmoid"
+    training.train(sigmoid_config, data_folder, run_dir, progress=False)
+    return run_dir
+
+
+def test_sigmoid_trains_independent_genres(sigmoid_run):
+    result = json.loads((sigmoid_run / "metrics.json").read_text())
+    assert list(result["test"]) == ["top_n_accuracy", "label_accuracy", "overall_f1", "overall_f1_tuned"]
+    predictions = pd.read_csv(sigmoid_run / "predictions.csv")
     share_of_zeros = 1 - predictions[["true_Horror", "true_Drama"]].to_numpy().mean()
     assert result["baselines"]["all_zeros"] == {"label_accuracy": pytest.approx(share_of_zeros)}
     assert not np.allclose(predictions["probability_Horror"] + predictions["probability_Drama"], 1)
+
+
+def test_thresholds_are_the_best_of_the_validation_movies(sigmoid_run, sigmoid_config, data_folder):
+    data = load_training_data(sigmoid_config, data_folder)
+    model, about = load_model(sigmoid_run)
+    y_prob = model.predict(data.images("validation").astype("float32"), verbose=0)
+    best = best_thresholds(data.labels("validation"), y_prob)
+    assert about["thresholds"] == pytest.approx({"Horror": best[0], "Drama": best[1]}, abs=1e-6)
+    assert about["thresholds"] == json.loads((sigmoid_run / "metrics.json").read_text())["thresholds"]
+
+
+def test_the_test_movies_are_scored_with_the_thresholds(sigmoid_run):
+    result = json.loads((sigmoid_run / "metrics.json").read_text())
+    predictions = pd.read_csv(sigmoid_run / "predictions.csv")
+    y_true, y_prob = (predictions[[f"{what}_Horror", f"{what}_Drama"]].to_numpy() for what in ("true", "probability"))
+    tuned, thresholds = result["test"]["overall_f1_tuned"], list(result["thresholds"].values())
+    assert tuned["value"] == metrics.overall_precision_recall_f1(y_true, y_prob, thresholds)[2]
+    assert tuned["low"] <= tuned["value"] <= tuned["high"]
+    every_genre = metrics.overall_f1(y_true, np.ones(y_true.shape))
+    assert result["baselines"]["label_prior"]["overall_f1_tuned"] == every_genre
+    row = collect_results(sigmoid_run).iloc[0]
+    assert (row["overall_f1_tuned"], row["overall_f1_tuned_low"]) == (tuned["value"], tuned["low"])
+    assert not [name for name in row.index if "threshold" in name]
+
+
+def test_without_thresholds_in_the_file_genres_are_only_ranked(sigmoid_run, data_folder, tmp_path):
+    poster = [data_folder / "posters" / "1001.jpg"]
+    (with_thresholds,), _ = predict.predict(sigmoid_run, poster)
+    assert with_thresholds.thresholds is not None and with_thresholds.predicted is not None
+    model, about = load_model(sigmoid_run)
+    save_model(model, tmp_path / "model.keras", **about | {"thresholds": None})
+    (ranked,), _ = predict.predict(tmp_path, poster)
+    assert ranked == dataclasses.replace(with_thresholds, thresholds=None)
+
+
+def test_without_validation_movies_there_are_no_thresholds(sigmoid_config, data_folder, tmp_path):
+    data = load_training_data(sigmoid_config, data_folder)
+    data = dataclasses.replace(data, split=data.split.replace("validation", "train"))
+    result = training._finish(training.build_model(sigmoid_config), sigmoid_config, data, tmp_path, 0)
+    assert "thresholds" not in result and result["validation"] == {}
+    assert list(result["test"]) == ["top_n_accuracy", "label_accuracy", "overall_f1"]
+    assert load_model(tmp_path)[1]["thresholds"] is None
+
+
+def test_softmax_has_no_thresholds(finished_run):
+    assert "thresholds" not in json.loads((finished_run / "metrics.json").read_text())
+    assert load_model(finished_run)[1]["thresholds"] is None
+
+
+# --- configs ---
 
 
 def test_a_config_comes_back_from_json(tiny_config):
@@ -254,7 +322,7 @@ def test_a_config_of_another_version_names_what_it_does_not_know(tiny_config):
     [
         ({"class_names": ("Horror",)}, "`class_names` must be 2 different genres"),
         ({"class_names": ("Horror", "Horror")}, "`class_names` must be 2 different genres"),
-        ({"split": "random"}, "`split` must be one of .*'stratified'.*Received: split='random'"),
+        ({"split": "years"}, "`split` must be one of .*'stratified'.*Received: split='years'"),
         ({"classifier_activation": "relu"}, "Received: classifier_activation='relu'"),
         ({"learning_rate": 0}, "`learning_rate` must be a positive number. Received: learning_rate=0"),
         ({"batch_size": 0}, "`batch_size` must be 1 or more"),

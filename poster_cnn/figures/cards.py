@@ -12,11 +12,14 @@ LINE = 9  # points
 
 
 @paper_style()
-def prediction_card(image, probabilities, class_names, *, true_genres=None, title=None, top=None, figure=None):
+def prediction_card(
+    image, probabilities, class_names, *, true_genres=None, title=None, top=None, thresholds=None, figure=None
+):
     """Draws a picture beside its predicted genres, the most probable on top (Figs. 6 to 19 of Dave, section 4.3).
 
     A correct genre is marked ✓ when it is among the n most probable ones, where n is the number of correct genres,
-    and ✗ when it is not; a correct genre that is no class of the network is marked –.
+    and ✗ when it is not; a correct genre that is no class of the network is marked –. With thresholds, each has a line
+    across its genre's bar, and the genres that reach theirs are in bold.
 
     Args:
         image: Array (height, width, 3) or (height, width), 0 to 255, or a PIL image; `None` where the picture cannot
@@ -26,20 +29,23 @@ def prediction_card(image, probabilities, class_names, *, true_genres=None, titl
         true_genres: The picture's correct genres. Defaults to None: it has none, as a photo that is no poster.
         title: Text above the card. Defaults to none.
         top: Number of genres to show. Defaults to all.
+        thresholds: Probabilities (num_classes,) from which the genres count as predicted, in the order of
+            `class_names`. Defaults to none.
         figure: matplotlib Figure or SubFigure to draw on. Defaults to a new one of a column's width.
 
     Returns:
         The figure.
 
     Raises:
-        ValueError: If `probabilities` and `class_names` differ in length.
+        ValueError: If `probabilities` or `thresholds` differ from `class_names` in length.
     """
+    for name, values in (("probabilities", probabilities), ("thresholds", thresholds)):
+        if values is not None and np.shape(values) != (len(class_names),):
+            raise ValueError(
+                f"`{name}` must have one value for each of `class_names`. "
+                f"Received: {name}.shape={np.shape(values)}, {len(class_names)} class_names"
+            )
     probabilities = np.asarray(probabilities, dtype=float)
-    if probabilities.shape != (len(class_names),):
-        raise ValueError(
-            "`probabilities` must have one value for each of `class_names`. "
-            f"Received: probabilities.shape={probabilities.shape}, {len(class_names)} class_names"
-        )
     if figure is None:
         figure = plt.figure(figsize=(COLUMN_WIDTH, CARD_HEIGHT), layout="constrained")
     order = np.argsort(-probabilities, kind="stable")
@@ -51,6 +57,8 @@ def prediction_card(image, probabilities, class_names, *, true_genres=None, titl
     picture, bars, truth = (figure.add_subplot(place) for place in (grid[:, 0], grid[0, 1], grid[1, 1]))
     draw_image(picture, image)
     _draw_bars(bars, ranked[:top], 100 * probabilities[order][:top], true_genres or ())
+    if thresholds is not None:
+        _mark_thresholds(bars, probabilities[order][:top], np.asarray(thresholds)[order][:top])
     if true_genres is not None:
         _write_truth(truth, true_genres, ranked)
     for ax in (picture, truth):
@@ -63,7 +71,16 @@ def prediction_card(image, probabilities, class_names, *, true_genres=None, titl
 
 @paper_style()
 def prediction_cards(
-    images, probabilities, class_names, *, true_genres=None, titles=None, top=None, columns=2, width=PAGE_WIDTH
+    images,
+    probabilities,
+    class_names,
+    *,
+    true_genres=None,
+    titles=None,
+    top=None,
+    thresholds=None,
+    columns=2,
+    width=PAGE_WIDTH,
 ):
     """Draws several prediction cards on one figure.
 
@@ -74,6 +91,7 @@ def prediction_cards(
         true_genres: For each image its correct genres, or None where it has none. Defaults to None for all.
         titles: A text for each image. Defaults to none.
         top: Number of genres to show on a card. Defaults to all.
+        thresholds: As for `prediction_card`, the same for all images. Defaults to none.
         columns: Cards side by side. Defaults to 2.
         width: Width of the figure in inches. Defaults to a page's.
 
@@ -95,7 +113,8 @@ def prediction_cards(
     figure = plt.figure(figsize=(width, CARD_HEIGHT * rows), layout="constrained")
     cells = figure.subfigures(rows, columns, squeeze=False, wspace=0.04, hspace=0.04).flat
     for cell, image, scores, truth, text in zip(cells, images, probabilities, true_genres, titles, strict=False):
-        prediction_card(image, scores, class_names, true_genres=truth, title=text, top=top, figure=cell)
+        options = {"true_genres": truth, "title": text, "top": top, "thresholds": thresholds}
+        prediction_card(image, scores, class_names, **options, figure=cell)
     return figure
 
 
@@ -120,6 +139,15 @@ def _draw_bars(ax, genres, percentages, true_genres):
     ax.xaxis.set_visible(False)
     ax.spines["bottom"].set_visible(False)
     ax.tick_params(axis="y", length=0)
+
+
+def _mark_thresholds(ax, probabilities, thresholds):
+    places = np.arange(len(thresholds))
+    ax.vlines(100 * thresholds, places - 0.42, places + 0.42, color="black", linewidth=0.9)
+    for place, percentage in zip(places, ax.texts, strict=True):
+        percentage.xy = (100, place)  # in a column, where no line can cross them
+    for text, reached in zip(ax.get_yticklabels(), probabilities >= thresholds, strict=True):
+        text.set_fontweight("bold" if reached else "normal")
 
 
 def _write_truth(ax, true_genres, ranked):
