@@ -5,7 +5,7 @@ import json
 
 from poster_cnn.sizes import shrunk_size
 
-_SPLITS = ("leak_free", "imdb_id", "stratified")
+_SPLITS = ("leak_free", "imdb_id", "stratified", "random")
 PRECISIONS = ("float32", "mixed_bfloat16")
 
 
@@ -21,14 +21,30 @@ class TrainingConfig:
         min_year: First year of the movies used. Defaults to `None`: no limit.
         max_year: Last year of the movies used. Defaults to `None`: no limit.
         min_genres: Least number of genres of a movie, of all genres. Defaults to 1.
+        genre_groups: Genres that count as one: dict of a name -> the genres (paper 4; see `table.merge_genres`).
+            Defaults to none.
+        max_movies: Most movies; of more, so many are drawn at random, before `class_names` are looked at (paper 2).
+            Defaults to `None`: all.
+        keep_unlabeled: Whether movies with none of `class_names` stay, labelled with zeros alone (paper 2's code).
+            Defaults to `False`.
         one_row_per_genre: Whether a movie of several genres stands in the table once for each, with that genre as its
             only label (paper 3; see `rows.explode_genres`). Defaults to `False`.
         max_per_genre: Most rows of a genre; the others are left out at random. Needs `one_row_per_genre`. Defaults to
             `None`: all.
-        split: `"leak_free"` (`splits.leak_free`), `"imdb_id"` (`splits.imdb_id_split`, paper 1) or `"stratified"`
-            (`splits.stratified_split`, paper 3: rows at random). Defaults to `"leak_free"`.
-        fractions: Shares of train, validation and test, but for `"imdb_id"`. Defaults to `(0.7, 0.1, 0.2)`.
-        split_seed: Seed of the split, of its folds and of `max_per_genre`. Defaults to 0.
+        crops_per_genre: Crops of posters are added until each genre has so many images (paper 4; see
+            `crops.balance_by_crops`). Defaults to `None`: no crops.
+        crop_size: `(height, width)` of the crops, in pixels of a 268×182 poster. Defaults to `(150, 150)`.
+        crop_before_split: Whether crops are made before the split, so that those of one poster are on both sides
+            (paper 4's code); otherwise of train posters alone. Defaults to `False`.
+        evaluation_crop: What validation and test posters are without `crop_before_split`: `"whole"`, or `"center"` for
+            the crop in their middle. Defaults to `"whole"`.
+        split: `"leak_free"` (`splits.leak_free`), `"imdb_id"` (`splits.imdb_id_split`, paper 1), `"stratified"`
+            (`splits.stratified_split`, paper 3: rows at random, genre by genre) or `"random"` (`splits.random_split`,
+            papers 2 and 4). Defaults to `"leak_free"`.
+        fractions: Shares of train, validation and test, but for `"imdb_id"`. Two are shares of train and test: then
+            there is no validation part, and what stands for it after each epoch is the test part (papers 2 and 4).
+            Defaults to `(0.7, 0.1, 0.2)`.
+        split_seed: Seed of the split, of its folds, of `max_movies`, `max_per_genre` and the crops. Defaults to 0.
         num_folds: Cross-validation: train and validation movies are pooled and cut into so many folds. Defaults to
             `None`: no cross-validation.
         fold: Which fold, 0 … `num_folds - 1`, is held out as validation. Defaults to `None`.
@@ -40,8 +56,8 @@ class TrainingConfig:
         model: Name of a builder in `poster_cnn.models`. Defaults to `"seven_layer_cnn"`.
         model_args: Further arguments of the builder. Defaults to none.
         classifier_activation: `"softmax"` or `"sigmoid"`. Defaults to `"softmax"`.
-        loss: Name of a Keras loss; with a sparse one, a row's label is the number of its first genre. Defaults to
-            `"categorical_crossentropy"`.
+        loss: Name of a Keras loss or of one of `losses`; with a sparse one, a row's label is the number of its first
+            genre. Defaults to `"categorical_crossentropy"`.
         learning_rate: Of Adam, with Keras's defaults otherwise. Defaults to 1e-4.
         batch_size: Defaults to 32.
         epochs: Defaults to 50.
@@ -63,8 +79,15 @@ class TrainingConfig:
     min_year: int | None = None
     max_year: int | None = None
     min_genres: int = 1
+    genre_groups: dict = dataclasses.field(default_factory=dict)
+    max_movies: int | None = None
+    keep_unlabeled: bool = False
     one_row_per_genre: bool = False
     max_per_genre: int | None = None
+    crops_per_genre: int | None = None
+    crop_size: tuple = (150, 150)
+    crop_before_split: bool = False
+    evaluation_crop: str = "whole"
     split: str = "leak_free"
     fractions: tuple = (0.7, 0.1, 0.2)
     split_seed: int = 0
@@ -90,7 +113,7 @@ class TrainingConfig:
     metrics: tuple = ("first_label_accuracy", "hit_at_1")
 
     def __post_init__(self):
-        for name in ("class_names", "fractions", "metrics"):
+        for name in ("class_names", "fractions", "metrics", "crop_size"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
         self._settle_image_size()
         _require(len(set(self.class_names)) == len(self.class_names) >= 2, self, "class_names", "2 different genres")
@@ -103,11 +126,16 @@ class TrainingConfig:
             _require(getattr(self, name) > 0, self, name, "a positive number")
         for name in ("batch_size", "epochs"):
             _require(getattr(self, name) >= 1, self, name, "1 or more")
-        for name in ("max_per_genre", "validation_steps"):
+        for name in ("max_movies", "max_per_genre", "crops_per_genre", "validation_steps"):
             _require(getattr(self, name) is None or getattr(self, name) >= 1, self, name, "1 or more, or None")
         _require(self.fine_tune_epochs >= 0, self, "fine_tune_epochs", "0 or more")
         limits_rows = self.max_per_genre is not None
         _require(self.one_row_per_genre or not limits_rows, self, "max_per_genre", "None unless `one_row_per_genre`")
+        needed = (3,) if self.split == "stratified" or self.num_folds else (2, 3)
+        _require(len(self.fractions) in needed, self, "fractions", "shares of train, validation and test")
+        _require(self.evaluation_crop in ("whole", "center"), self, "evaluation_crop", "'whole' or 'center'")
+        both = self.crops_per_genre and self.one_row_per_genre
+        _require(not both, self, "crops_per_genre", "None with `one_row_per_genre`")
         _require(self.num_folds is None or self.num_folds >= 2, self, "num_folds", "2 or more, or None")
         known_fold = self.fold is None or 0 <= self.fold < (self.num_folds or 0)
         _require(known_fold, self, "fold", "0 … `num_folds` - 1, or None")

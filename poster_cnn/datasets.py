@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from poster_cnn import ingest
+from poster_cnn.crops import CROP_COLUMNS
 from poster_cnn.sizes import POSTER_SIZE, shrunk_size
 from poster_cnn.table import encode_genres
 
@@ -72,12 +73,16 @@ def poster_dataset(
     return as_batches(decoded, batch_size)
 
 
-def decoded_posters(table, class_names, *, image_size, interpolation="bilinear", antialias=True, cache=True):
+def decoded_posters(
+    table, class_names, *, image_size, interpolation="bilinear", antialias=True, cache=True, labels=None
+):
     """Posters one by one in table order, decoded and resized; what `poster_dataset` shuffles and batches.
 
-    Several datasets made from one result share its cache: the posters are decoded once.
+    Several datasets made from one result share its cache: the posters are decoded once. Where the table has the columns
+    of `crops.balance_by_crops`, the crops are cut out first.
 
-    Args: as `poster_dataset`.
+    Args: as `poster_dataset`; and
+        labels: float32 labels of the rows, where they are known. Defaults to `None`: `encode_genres`.
 
     Returns:
         `tf.data.Dataset` of uint8 images `(height, width, 3)` and float32 labels `(num_classes,)`.
@@ -86,12 +91,14 @@ def decoded_posters(table, class_names, *, image_size, interpolation="bilinear",
         raise ValueError(f"`interpolation` must be one of {_INTERPOLATIONS}. Received: interpolation={interpolation!r}")
     _require_posters(table)
     paths = table["poster_path"].to_numpy(dtype=str).astype(object)
-    labels = encode_genres(table, class_names)
+    labels = encode_genres(table, class_names) if labels is None else labels
+    crops = table[list(CROP_COLUMNS)].to_numpy("int32") if CROP_COLUMNS[0] in table else None
 
-    def load(path, label):
-        return _load_poster(path, image_size, interpolation, antialias), label
+    def load(path, label, crop=None):
+        return _load_poster(path, image_size, interpolation, antialias, crop), label
 
-    dataset = tf.data.Dataset.from_tensor_slices((paths, labels))
+    parts = (paths, labels) if crops is None else (paths, labels, crops)
+    dataset = tf.data.Dataset.from_tensor_slices(parts)
     dataset = dataset.map(load, num_parallel_calls=_PARALLEL_CALLS, deterministic=True)
     return with_options(dataset.cache() if cache else dataset)
 
@@ -135,9 +142,14 @@ def with_options(dataset):
     return dataset.with_options(options)
 
 
-def _load_poster(path, image_size, interpolation, antialias):
+def _load_poster(path, image_size, interpolation, antialias, crop):
     # INTEGER_ACCURATE decodes as Pillow does, bit for bit; the default is off by up to 6 levels.
     image = tf.io.decode_jpeg(tf.io.read_file(path), channels=3, dct_method="INTEGER_ACCURATE")
+    if crop is not None:
+        # Crops are counted in pixels of a poster of the papers' size; this one may have another.
+        scale = tf.cast(tf.tile(tf.shape(image)[:2], [2]), "float32") / tf.constant(2 * POSTER_SIZE, "float32")
+        top, left, height, width = tf.unstack(tf.cast(tf.round(tf.cast(crop, "float32") * scale), "int32"))
+        image = image[top : top + height, left : left + width]
     image = tf.image.resize(image, image_size, method=interpolation, antialias=antialias)
     image = tf.cast(tf.clip_by_value(tf.round(image), 0, 255), "uint8")
     return tf.ensure_shape(image, (*image_size, 3))

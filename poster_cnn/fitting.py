@@ -10,7 +10,8 @@ import pandas as pd
 import tensorflow as tf
 from tqdm.auto import tqdm
 
-from poster_cnn import datasets, models
+from poster_cnn import datasets, losses, models
+from poster_cnn.epoch_metrics import epoch_metrics
 from poster_cnn.features import poster_features
 from poster_cnn.files import write_atomically
 
@@ -30,9 +31,7 @@ def build_model(config, weights=None):
             with `<model>_` stands for "imagenet". Defaults to none: Keras downloads them.
 
     Returns:
-        `keras.Model`, compiled with Adam; its accuracy is `CategoricalAccuracy` (argmax against the first true genre,
-        as in paper 1) with softmax, `SparseCategoricalAccuracy` with softmax and a sparse loss, `BinaryAccuracy` with
-        sigmoid.
+        `keras.Model`, compiled with Adam and `epoch_metrics`.
     """
     return _compile(build_network(config, config.precision, weights), config, config.learning_rate)
 
@@ -132,14 +131,10 @@ def remove_checkpoints(run_dir):
 
 
 def _compile(model, config, learning_rate):
-    if config.classifier_activation == "sigmoid":
-        accuracy = keras.metrics.BinaryAccuracy
-    else:
-        accuracy = keras.metrics.SparseCategoricalAccuracy if _sparse(config) else keras.metrics.CategoricalAccuracy
     model.compile(
         optimizer=keras.optimizers.Adam(learning_rate),
-        loss=config.loss,
-        metrics=[accuracy(name="accuracy")],
+        loss=getattr(losses, config.loss, config.loss),
+        metrics=epoch_metrics(config),
         steps_per_execution=_STEPS_PER_EXECUTION,
     )
     return model
@@ -157,20 +152,21 @@ def _poster_batches(config, data):
         batches = datasets.epoch_batches(data.decoded("train"), data.count("train"), config.batch_size, *seed_and_epoch)
         return _with_labels(batches, config)
 
-    validation = datasets.as_batches(data.decoded("validation"), config.batch_size)
+    validation = datasets.as_batches(data.decoded(data.validation_part), config.batch_size)
     return train, _validation(validation, config), math.ceil(data.count("train") / config.batch_size)
 
 
 def _feature_batches(config, data, features):
     """As `_poster_batches`: the features of the same posters in the same order."""
-    rows = {part: np.flatnonzero(data.split == part) for part in ("train", "validation")}
+    held_out = data.validation_part
+    rows = {part: np.flatnonzero(data.split == part) for part in ("train", held_out)}
 
     def train(epoch):
         seed = datasets.epoch_seed(config.seed, epoch)
         batches = features.batches(rows["train"], data.labels("train"), config.batch_size, seed)
         return _with_labels(batches, config)
 
-    validation = features.batches(rows["validation"], data.labels("validation"), config.batch_size)
+    validation = features.batches(rows[held_out], data.labels(held_out), config.batch_size)
     return train, _validation(validation, config), math.ceil(len(rows["train"]) / config.batch_size)
 
 

@@ -7,6 +7,8 @@ It is computed over the whole split at once, never averaged over batches.
 import numpy as np
 from sklearn import metrics as sk
 
+LOGIT_HALF = 1 / (1 + np.exp(-0.5))  # 0.622: paper 2's code counts a genre as predicted when its logit rounds to 1
+
 
 def first_label_accuracy(y_true, y_prob):
     """Share of movies whose top prediction is their *first* true genre in label order (paper 1, section 4.3).
@@ -109,6 +111,28 @@ def overall_f1(y_true, y_prob):
     return overall_precision_recall_f1(y_true, y_prob)[2]
 
 
+def top_n_accuracy_by_genre(y_true, y_prob):
+    """For each genre, the share of its movies that have it among their n top predictions (paper 4, accuracy per genre).
+
+    n is the movie's number of true genres, as in `top_n_accuracy`.
+
+    Returns:
+        float64 array `(num_classes,)`, 0..1; NaN for a genre without a movie.
+    """
+    y_true, y_prob = _checked(y_true, y_prob)
+    ranks = np.argsort(np.argsort(-y_prob, axis=1, kind="stable"), axis=1)
+    hits = (ranks < y_true.sum(axis=1, keepdims=True)) & (y_true > 0)
+    movies = (y_true > 0).sum(axis=0)
+    return np.divide(hits.sum(axis=0), movies, out=np.full(len(movies), np.nan), where=movies > 0)
+
+
+def _overall(position, threshold):
+    def score(y_true, y_prob):
+        return overall_precision_recall_f1(y_true, y_prob, threshold)[position]
+
+    return score
+
+
 # What a config may name. Each takes (y_true, y_prob) and gives one float.
 BY_NAME = {
     "first_label_accuracy": first_label_accuracy,
@@ -117,6 +141,11 @@ BY_NAME = {
     "average_precision": average_precision,
     "overall_f1": overall_f1,
     "label_accuracy": label_accuracy,
+    "overall_precision": _overall(0, 0.5),
+    "overall_recall": _overall(1, 0.5),
+    "overall_precision_at_622": _overall(0, LOGIT_HALF),
+    "overall_recall_at_622": _overall(1, LOGIT_HALF),
+    "overall_f1_at_622": _overall(2, LOGIT_HALF),
 }
 
 

@@ -15,8 +15,8 @@ from poster_cnn.training_data import load_training_data
 
 # What decides which movies are read: cells that agree in these share them, and those of one ratio the decoded posters.
 _MOVIE_FIELDS = (
-    "class_names min_year max_year min_genres one_row_per_genre max_per_genre split fractions split_seed num_folds "
-    "allow_leak"
+    "class_names min_year max_year min_genres genre_groups max_movies keep_unlabeled one_row_per_genre max_per_genre "
+    "crops_per_genre crop_size crop_before_split evaluation_crop split fractions split_seed num_folds allow_leak"
 ).split()
 
 SWEEP_NAMES = ("config", "grid")  # what an experiment file assigns at least

@@ -43,6 +43,34 @@ def imdb_id_split(table):
     return pd.Series(parts, index=table.index, name="part")
 
 
+def random_split(table, *, fractions=(0.8, 0.2), seed=0):
+    """Splits rows at random, whatever they show (papers 2 and 4).
+
+    Args:
+        table: Table of movies, or of several rows a movie, which then land on different sides.
+        fractions: As in `leak_free`. Defaults to `(0.8, 0.2)` (paper 2, section IV.A).
+        seed: Seed of the random choice. Defaults to 0.
+
+    Returns:
+        Series of str over the table's index: "train", "validation" or "test".
+
+    Raises:
+        ValueError: If the fractions do not sum to 1.
+    """
+    parts = _parts(fractions)
+    ends = np.round(np.cumsum(fractions) * len(table)).astype(int)
+    chosen = np.repeat(parts, np.diff(ends, prepend=0))
+    return pd.Series(np.random.default_rng(seed).permutation(chosen), index=table.index, name="part")
+
+
+def _parts(fractions):
+    """Names of the parts that so many fractions are shares of."""
+    parts = {2: ("train", "test"), 3: PARTS}.get(len(fractions))
+    if parts is None or min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-6:
+        raise ValueError(f"`fractions` must be 2 or 3 positive shares that sum to 1. Received: fractions={fractions}")
+    return parts
+
+
 def describe_split(table, class_names, split=None):
     """How many movies each part of a split has, and how many of each genre.
 
@@ -143,9 +171,7 @@ def leak_free(table, class_names, *, fractions=(0.7, 0.1, 0.2), groups=None, see
     Raises:
         ValueError: If the fractions do not sum to 1, or there are too few movies to fill each part.
     """
-    parts = {2: ("train", "test"), 3: PARTS}.get(len(fractions))
-    if parts is None or min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-6:
-        raise ValueError(f"`fractions` must be 2 or 3 positive shares that sum to 1. Received: fractions={fractions}")
+    parts = _parts(fractions)
     group_labels, membership = _label_groups(table, class_names, groups)
     if len(group_labels) < 2 * len(parts):
         raise ValueError(

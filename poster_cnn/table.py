@@ -211,6 +211,25 @@ def encode_genres(table, class_names):
     return labels
 
 
+def merge_genres(table, genre_groups):
+    """Counts several genres as one (paper 4, section "Data": seven rare genres are "Other").
+
+    Args:
+        table: Movie table.
+        genre_groups: dict of a name -> the genres that count as it; the name may be a genre, too.
+
+    Returns:
+        Movie table whose `genres` have the names instead; of several genres of a group, one stays.
+
+    Example:
+
+    >>> merge_genres(table, {"Music": ("Musical",), "Other": ("News", "Western")})
+    """
+    name_of = {genre: name for name, genres in genre_groups.items() for genre in genres}
+    merged = [list(dict.fromkeys(name_of.get(genre, genre) for genre in genres)) for genres in table["genres"]]
+    return table.assign(genres=pd.Series(merged, index=table.index, dtype=object))
+
+
 def genre_counts(table):
     """Number of movies per genre (paper 1, Fig. 3; paper 3, Fig. 1), as an int Series in descending order."""
     counts = table["genres"].explode().dropna().value_counts()

@@ -9,9 +9,12 @@ import pathlib
 import numpy as np
 import pandas as pd
 
-from poster_cnn import audit, baselines, datasets, ingest, rows, splits
+from poster_cnn import audit, baselines, datasets, splits
+from poster_cnn.crops import CROP_COLUMNS
 from poster_cnn.data_folder import find_data_folder
-from poster_cnn.table import encode_genres, load_movie_table
+from poster_cnn.sizes import POSTER_SIZE
+from poster_cnn.table import encode_genres
+from poster_cnn.training_rows import crop_train, load_rows, manifest_of
 
 
 @dataclasses.dataclass
@@ -83,6 +86,11 @@ class TrainingData:
         """Number of movies in one part."""
         return int((self.split == name).sum())
 
+    @property
+    def validation_part(self):
+        """What is looked at after each epoch: "validation", or "test" where the split has no such part."""
+        return "validation" if self.count("validation") else "test"
+
     def whole_movies(self, name):
         """Each movie of a part once, with all of its genres, where it has a row for each of them.
 
@@ -97,29 +105,44 @@ class TrainingData:
 
     def _decoded(self, name):
         return datasets.decoded_posters(
-            self.part(name), self.class_names, image_size=self.image_size, interpolation=self.interpolation
+            self.part(name),
+            self.class_names,
+            image_size=self.image_size,
+            interpolation=self.interpolation,
+            labels=self.labels(name),
         )
 
     def images(self, name):
         """uint8 posters of one part, `(num_movies, height, width, 3)`."""
         return np.stack([image for image, _ in self.decoded(name).as_numpy_iterator()])
 
+    def _color_histograms(self, name):
+        batches = self.decoded(name).batch(256).as_numpy_iterator()  # never all posters at once
+        return np.concatenate([baselines.color_histograms(images) for images, _ in batches])
+
     def _baseline_predictions(self):
         """Predictions for the test movies without a network: dict of name -> `(num_test, num_classes)`."""
         train_labels, num_test = self.labels("train"), self.count("test")
-        histograms = {part: baselines.color_histograms(self.images(part)) for part in ("train", "test")}
-        classifier = baselines.fit_color_histogram(histograms["train"], train_labels)
+        classifier = baselines.fit_color_histogram(self._color_histograms("train"), train_labels)
         return {
             "majority": baselines.majority_class(train_labels, num_test),
             "label_prior": baselines.label_prior(train_labels, num_test),
-            "color_histogram": classifier.predict_proba(histograms["test"]),
+            "color_histogram": classifier.predict_proba(self._color_histograms("test")),
         }
 
     @functools.cached_property
     def poster_hashes(self):
-        """SHA-256 of each poster's bytes, in table order: list of 64 hexadecimal digits."""
+        """SHA-256 of each poster's bytes, and of its crop, in table order: list of 64 hexadecimal digits."""
         digest = functools.cache(lambda path: hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest())
-        return [digest(path) for path in self.table["poster_path"]]
+        hashes = [digest(path) for path in self.table["poster_path"]]
+        if CROP_COLUMNS[0] not in self.table:
+            return hashes
+        boxes = self.table[list(CROP_COLUMNS)].to_numpy().tolist()
+        whole = [0, 0, *POSTER_SIZE]
+        return [
+            poster_hash if box == whole else hashlib.sha256(f"{poster_hash} {box}".encode()).hexdigest()
+            for poster_hash, box in zip(hashes, boxes, strict=True)
+        ]
 
     @functools.cached_property
     def fingerprint(self):
@@ -148,7 +171,7 @@ def load_training_data(config, data):
         ValueError: If a genre has no movie, a part of the split no movies, or the split leaks and may not.
     """
     folder = find_data_folder(data)
-    table, manifest, report = _load_movies(config, folder)
+    table, manifest, report = load_rows(config, folder)
     pairs = audit.similar_pairs(manifest)
     groups = audit.duplicate_groups(manifest, pairs=pairs).loc[table.index]
     split = _split(config, table, groups)
@@ -156,7 +179,12 @@ def load_training_data(config, data):
     if config.num_folds:
         folds = _folds(config, table, split, groups)
         split = _hold_out(split, folds, config.fold)
-    empty = [part for part in splits.PARTS if not (split == part).any()]
+    if config.crops_per_genre and not config.crop_before_split:
+        table, split = crop_train(config, table, split)
+        manifest = manifest_of(table, manifest)
+        pairs = audit.similar_pairs(manifest)
+    expected = splits.PARTS if len(config.fractions) == 3 or config.split == "imdb_id" else ("train", "test")
+    empty = [part for part in expected if not (split == part).any()]
     if empty:
         raise ValueError(f"Too few posters for the split: {', '.join(empty)} would be empty. Received: {len(table)}.")
     loaded = TrainingData(
@@ -178,36 +206,12 @@ def load_training_data(config, data):
     return loaded
 
 
-def _load_movies(config, folder):
-    """Movie table, manifest of its posters over the same index, and what was left out."""
-    table = load_movie_table(
-        folder.csv,
-        posters_dir=folder.posters,
-        min_year=config.min_year,
-        max_year=config.max_year,
-        genres=config.class_names,
-        min_genres=config.min_genres,
-        missing_year="drop" if config.split == "imdb_id" else "keep",
-    )
-    read_report = str(table.attrs["report"])
-    table, manifest = ingest.check_posters(table)
-    _require_every_genre(table, config.class_names)
-    report = f"{read_report}\n{ingest.describe(manifest)}"
-    if config.one_row_per_genre:
-        movies = len(table)
-        table = rows.explode_genres(table, config.class_names)
-        report += f"\n{len(table)} rows, one a movie and genre, of {movies} movies"
-        if config.max_per_genre:
-            table = rows.limit_per_genre(table, config.class_names, config.max_per_genre, seed=config.split_seed)
-            report += f"\n{len(table)} rows with at most {config.max_per_genre} a genre"
-        manifest = manifest.set_index("imdb_id", drop=False).loc[table["imdb_id"]].set_axis(table.index)
-    return table, manifest, report
-
-
 def _split(config, table, groups):
     if config.split == "imdb_id":
         return splits.imdb_id_split(table)
     options = {"fractions": config.fractions, "seed": config.split_seed}
+    if config.split == "random":
+        return splits.random_split(table, **options)
     if config.split == "stratified":
         return splits.stratified_split(table, config.class_names, **options)
     return splits.leak_free(table, config.class_names, groups=groups, **options)
@@ -232,13 +236,3 @@ def _hold_out(split, folds, fold):
         )
     parts = np.select([folds == -1, folds == fold], ["test", "validation"], default="train")
     return pd.Series(parts, index=split.index, name="part")
-
-
-def _require_every_genre(table, class_names):
-    counts = encode_genres(table, class_names).sum(axis=0)
-    absent = [name for name, count in zip(class_names, counts, strict=True) if not count]
-    if absent:
-        raise ValueError(
-            f"No movie with a poster has the genre(s) {', '.join(absent)}. "
-            f"Received: {len(table)} movies. Leave the genre out, or widen the years."
-        )

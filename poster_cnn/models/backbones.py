@@ -9,8 +9,8 @@ from poster_cnn.models.blocks import classifier
 
 FEATURES = "features"  # name of the pooling layer: what comes before it is the backbone, what comes after the head
 
-# How ImageNet weights expect pixels, by the names of keras.applications: "tf" -1..1; "torch" 0..1, then each channel less
-# its mean over its deviation in ImageNet; "caffe" BGR, 0..255 less each channel's mean.
+# How ImageNet weights expect pixels, by the names of keras.applications: "tf" -1..1; "torch" 0..1, then each channel
+# less its mean over its deviation in ImageNet; "caffe" BGR, 0..255 less each channel's mean.
 _MEAN, _DEVIATION = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
 _PREPROCESSING = {
     "tf": (np.full(3, 1 / 127.5), np.full(3, -1.0), "rgb"),
