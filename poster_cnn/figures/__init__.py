@@ -2,6 +2,7 @@
 
 from poster_cnn.figures.cards import prediction_card, prediction_cards
 from poster_cnn.figures.curves import accuracy_and_loss, comparison_dots, learning_curve, learning_curve_grid
+from poster_cnn.figures.errata import errata_dots
 from poster_cnn.figures.genres import genre_cooccurrence_heatmap, genre_distribution
 from poster_cnn.figures.images import image_grid
 from poster_cnn.figures.network import network_diagram
@@ -15,6 +16,7 @@ __all__ = [
     "accuracy_and_loss",
     "comparison_dots",
     "cross_validation_dots",
+    "errata_dots",
     "genre_cooccurrence_heatmap",
     "genre_distribution",
     "image_grid",

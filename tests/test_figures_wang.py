@@ -1,0 +1,45 @@
+import numpy as np
+import pytest
+
+from poster_cnn import errata, figures, metrics
+
+
+@pytest.fixture
+def table():
+    rng = np.random.default_rng(0)
+    y_true = rng.integers(0, 2, (150, 3))
+    return errata.scores_by_mistake(y_true, rng.random((150, 3)), train_labels=y_true, num_resamples=20)
+
+
+def legend_of(figure):
+    return [text.get_text() for text in figure.legends[0].get_texts()]
+
+
+def test_each_way_of_scoring_has_a_dot_and_a_range_in_each_panel(table):
+    figure = figures.errata_dots(table)
+    for ax, threshold in zip(figure.axes, (0.5, metrics.LOGIT_HALF), strict=True):
+        rows = table[(table["threshold"] == threshold) & (table["predictions"] == "network")]
+        np.testing.assert_allclose(ax.lines[-1].get_ydata(), rows["overall_f1"])
+        ranges = [segment[:, 1] for segment in ax.collections[0].get_segments()]
+        np.testing.assert_allclose(ranges, rows[["low", "high"]])
+    names = [tick.get_text() for tick in figure.axes[0].get_xticklabels()]
+    assert names == ["Last batch\n(22 posters)", "Mean of batches\n(150 posters)", "Whole test set\n(150 posters)"]
+    assert [ax.get_title()[-6:].strip() for ax in figure.axes] == ["of 0.5", "0.622"]
+
+
+def test_always_the_same_genres_is_a_line(table):
+    figure = figures.errata_dots(table)
+    constant = table[(table["threshold"] == 0.5) & (table["predictions"] != "network")]
+    lines = figure.axes[0].lines[: len(constant)]
+    assert [line.get_ydata()[0] for line in lines] == constant["overall_f1"].tolist()
+    assert legend_of(figure)[0] == "Always the most frequent genre"
+    without = figures.errata_dots(table[table["predictions"] == "network"])
+    assert legend_of(without) == ["95% range", "Our network"]
+
+
+def test_the_printed_score_stands_at_the_papers_threshold_alone(table):
+    figure = figures.errata_dots(table.round(3), printed=63.31, printed_name="Paper, DenseNet201")
+    (drawn,) = [(ax, line) for ax in figure.axes for line in ax.lines if line.get_label() == "Paper, DenseNet201"]
+    assert drawn[0] is figure.axes[1] and list(drawn[1].get_ydata()) == [63.31]
+    assert round(drawn[1].get_xdata()[0]) == 0  # the last batch
+    assert legend_of(figure)[-1] == "Paper, DenseNet201"
