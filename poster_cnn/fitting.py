@@ -110,7 +110,7 @@ def fit(config, data, run_dir, *, progress=True):
     batches, network = _poster_batches(config, data), model
     if config.cache_features and models.has_frozen_backbone(model):
         about = {"precision": config.precision}
-        features = poster_features(model, data, about=about, batch_size=config.batch_size, progress=progress)
+        features = poster_features(model, data, about=about, progress=progress)
         batches, network = _feature_batches(config, data, features), models.feature_extractor_and_head(model)[1]
         _compile(network, config, config.learning_rate)
     total = config.epochs + config.fine_tune_epochs

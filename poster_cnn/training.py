@@ -21,6 +21,7 @@ from poster_cnn.saved_models import save_model
 from poster_cnn.thresholds import best_thresholds
 from poster_cnn.training_data import load_training_data
 
+_PREDICT_BATCH = 32  # whatever the batches of the training: some papers have 2
 # Baselines that say the same of every movie -> the scores that they are hard to beat in.
 _OVERALL = ("overall_f1", "overall_precision", "overall_recall")
 _CONSTANT = {
@@ -87,7 +88,7 @@ def _finish(model, config, data, run_dir, seconds):
     trained, model = model, build_network(config, "float32", data.weights)
     model.set_weights(trained.get_weights())
     y_prob = {
-        part: model.predict(datasets.as_batches(data.decoded(part), config.batch_size), verbose=0)
+        part: model.predict(datasets.as_batches(data.decoded(part), _PREDICT_BATCH), verbose=0)
         for part in ("validation", "test")
         if data.count(part)
     }
