@@ -64,6 +64,16 @@ def test_a_single_run_needs_no_title(history):
     assert [ax.get_title(loc="left") for ax in figure.axes] == ["", ""]
 
 
+def test_other_metrics_and_parts_have_their_names(history):
+    scores = history.rename(columns=lambda name: name.replace("accuracy", "top_n_accuracy"))
+    figure = figures.accuracy_and_loss(scores, metric="top_n_accuracy", validation_name="Test")
+    assert figure.axes[0].get_ylabel() == "Top n accuracy (%)" and len(figure.axes[0].lines) == 3
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["Train", "Test"]
+    assert legend_of(figures.learning_curve(history, validation_name="Test")) == ["Train", "Test"]
+    grid = figures.learning_curve_grid(history.assign(ratio=30, learning_rate=1e-4), validation_name="Test")
+    assert [text.get_text() for text in grid.legends[0].get_texts()] == ["Train", "Test"]
+
+
 def test_folds_and_their_mean_stand_above_each_set(folds):
     ax = figures.cross_validation_dots(folds, lines={"Majority class": 17.9})
     line, dots, means = ax.lines

@@ -5,11 +5,20 @@ import matplotlib.pyplot as plt
 from poster_cnn.figures.style import BLUE, COLUMN_WIDTH, GREY, ORANGE, PAGE_WIDTH, paper_style, reference_lines
 from poster_cnn.tables import label, title, title_with
 
-CURVES = (("", "Train", BLUE, "-"), ("val_", "Validation", ORANGE, (0, (3, 1))))
+CURVES = (("", BLUE, "-"), ("val_", ORANGE, (0, (3, 1))))
 
 
 @paper_style()
-def learning_curve(history, *, metric="accuracy", baseline=None, baseline_name="Majority class", legend=True, ax=None):
+def learning_curve(
+    history,
+    *,
+    metric="accuracy",
+    baseline=None,
+    baseline_name="Majority class",
+    validation_name="Validation",
+    legend=True,
+    ax=None,
+):
     """Draws a metric over the epochs, train and validation; each run in `history` is a line.
 
     Args:
@@ -19,6 +28,8 @@ def learning_curve(history, *, metric="accuracy", baseline=None, baseline_name="
         metric: Column to draw. All but losses are taken as fractions and drawn in percent. Defaults to "accuracy".
         baseline: Score of a trivial baseline, in the unit of the metric; a dotted line. Defaults to none.
         baseline_name: What the legend calls it. Defaults to "Majority class".
+        validation_name: What the legend calls `val_<metric>`: "Test" where the split has no validation part, and the
+            test part stands for it after each epoch (papers 2 and 4). Defaults to "Validation".
         legend: Whether to add a legend. Defaults to True.
         ax: Axes to draw on. Defaults to a new one of a column's width.
 
@@ -29,7 +40,7 @@ def learning_curve(history, *, metric="accuracy", baseline=None, baseline_name="
         _, ax = plt.subplots(figsize=(COLUMN_WIDTH, 2.2), layout="constrained")
     scale = 1 if "loss" in metric else 100
     for _, run in history.groupby("run") if "run" in history else [(None, history)]:
-        for prefix, name, color, linestyle in CURVES:
+        for (prefix, color, linestyle), name in zip(CURVES, ("Train", validation_name), strict=True):
             if prefix + metric in run:
                 ax.plot(run["epoch"] + 1, scale * run[prefix + metric], color=color, linestyle=linestyle, label=name)
     if baseline is not None:
@@ -45,7 +56,14 @@ def learning_curve(history, *, metric="accuracy", baseline=None, baseline_name="
 
 @paper_style()
 def learning_curve_grid(
-    history, *, rows="ratio", columns="learning_rate", metric="accuracy", baseline=None, baseline_name="Majority class"
+    history,
+    *,
+    rows="ratio",
+    columns="learning_rate",
+    metric="accuracy",
+    baseline=None,
+    baseline_name="Majority class",
+    validation_name="Validation",
 ):
     """Draws a grid of learning curves with shared axes (Fig. 5 of Dave, section 4.2).
 
@@ -56,10 +74,12 @@ def learning_curve_grid(
         metric: As for `learning_curve`. Defaults to "accuracy".
         baseline: As for `learning_curve`. Defaults to none.
         baseline_name: As for `learning_curve`. Defaults to "Majority class".
+        validation_name: As for `learning_curve`. Defaults to "Validation".
 
     Returns:
         matplotlib Figure of a page's width. A cell without a run is left empty.
     """
+    options = {"baseline": baseline, "baseline_name": baseline_name, "validation_name": validation_name}
     row_values = [None] if rows is None else list(history[rows].unique())
     column_values = [None] if columns is None else list(history[columns].unique())
     figure, axes = plt.subplots(
@@ -78,7 +98,7 @@ def learning_curve_grid(
                 cell = cell[cell[rows] == row]
             if columns is not None:
                 cell = cell[cell[columns] == column]
-            learning_curve(cell, metric=metric, baseline=baseline, baseline_name=baseline_name, legend=False, ax=ax)
+            learning_curve(cell, metric=metric, **options, legend=False, ax=ax)
             ax.set(xlabel="", ylabel="")
             if columns is not None and i == 0:
                 ax.set_title(title_with(columns, column))
@@ -98,15 +118,25 @@ def learning_curve_grid(
 
 
 @paper_style()
-def accuracy_and_loss(history, *, titles=None, baseline=None, baseline_name="Majority class"):
+def accuracy_and_loss(
+    history,
+    *,
+    metric="accuracy",
+    titles=None,
+    baseline=None,
+    baseline_name="Majority class",
+    validation_name="Validation",
+):
     """Draws accuracy and loss of each run side by side, a row a run (Figs. 6, 7, 11 and 12 of Zavala et al.).
 
     Args:
         history: DataFrame from `collect_history`.
+        metric: Column to draw on the left; see `learning_curve`. Defaults to "accuracy".
         titles: Dictionary from a run's name to what stands above its row; rows come in its order. Defaults to the
             names, where there are several runs.
-        baseline: Accuracy of a trivial baseline, a fraction; see `learning_curve`. Defaults to none.
+        baseline: What a trivial baseline scores, a fraction; see `learning_curve`. Defaults to none.
         baseline_name: As for `learning_curve`. Defaults to "Majority class".
+        validation_name: As for `learning_curve`. Defaults to "Validation".
 
     Returns:
         matplotlib Figure of a page's width.
@@ -117,10 +147,11 @@ def accuracy_and_loss(history, *, titles=None, baseline=None, baseline_name="Maj
     size = (PAGE_WIDTH, 0.5 + 1.6 * len(runs))
     shared = {"sharex": "col", "sharey": "col", "squeeze": False}
     figure, axes = plt.subplots(len(runs), 2, **shared, figsize=size, layout="constrained")
+    shown = {"validation_name": validation_name, "legend": False}
     for run, pair in zip(runs, axes, strict=True):
         curves = history[history["run"] == run]
-        learning_curve(curves, baseline=baseline, baseline_name=baseline_name, legend=False, ax=pair[0])
-        learning_curve(curves, metric="loss", legend=False, ax=pair[1])
+        learning_curve(curves, metric=metric, baseline=baseline, baseline_name=baseline_name, **shown, ax=pair[0])
+        learning_curve(curves, metric="loss", **shown, ax=pair[1])
         pair[0].set_title(titles[run], loc="left")
     for ax in axes[:-1].flat:
         ax.set_xlabel("")
