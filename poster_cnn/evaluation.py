@@ -3,6 +3,7 @@
 import dataclasses
 import pathlib
 
+import numpy as np
 import pandas as pd
 from sklearn import metrics as sk
 
@@ -10,7 +11,7 @@ from poster_cnn import baselines, datasets, ingest, metrics
 from poster_cnn.data_folder import find_data_folder
 from poster_cnn.files import read_json
 from poster_cnn.saved_models import load_model
-from poster_cnn.table import encode_genres, load_movie_table
+from poster_cnn.table import encode_genres, load_movie_table, merge_genres
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,8 +20,8 @@ class Evaluation:
 
     Attributes:
         scores: DataFrame indexed by metric: `model`, `low`, `high` (95% interval) and a column for each baseline.
-        genres: DataFrame indexed by genre: `movies`, `precision`, `recall`, `f1`, `average_precision`, `prior` (the
-            genre's share among the training movies).
+        genres: DataFrame indexed by genre: `movies`, `threshold` (the model's own, or 0.5), `precision`, `recall`, `f1`,
+            `average_precision`, `prior` (the genre's share among the training movies).
         num_movies: Number of movies scored.
         notes: What was left out, and why.
     """
@@ -35,7 +36,7 @@ class Evaluation:
         per_genre = pd.concat([self.genres[["movies"]], (100 * self.genres.drop(columns="movies")).round(1)], axis=1)
         return (
             f"{self.notes}\n\n{self.num_movies} movies, scores in percent\n\n{percent}\n\n"
-            f"By genre (precision, recall and F1 at 0.5)\n\n{per_genre.to_string()}"
+            f"By genre (precision, recall and F1 from the threshold)\n\n{per_genre.to_string()}"
         )
 
     def to_dict(self):
@@ -74,7 +75,7 @@ def evaluate(run_dir, data, *, batch_size=32, num_resamples=1000):
     split = pd.read_csv(run_dir / "split.csv")
     model, about = load_model(run_dir)
     class_names = about["class_names"]
-    table, notes = _unseen_movies(data, class_names, split)
+    table, notes = _unseen_movies(data, class_names, split, config.get("genre_groups", {}))
     labels = encode_genres(table, class_names)
     absent = [name for name, count in zip(class_names, labels.sum(axis=0), strict=True) if not count]
     if absent:
@@ -91,16 +92,20 @@ def evaluate(run_dir, data, *, batch_size=32, num_resamples=1000):
     train_labels = split.loc[split["part"] == "train", class_names].to_numpy()
     return Evaluation(
         scores=_score_table(labels, y_prob, train_labels, num_resamples),
-        genres=_genre_table(labels, y_prob, train_labels, class_names),
+        genres=_genre_table(labels, y_prob, train_labels, class_names, about["thresholds"] or {}),
         num_movies=len(table),
         notes=notes,
     )
 
 
-def _unseen_movies(data, class_names, split):
+def _unseen_movies(data, class_names, split, genre_groups):
     folder = find_data_folder(data)
-    table = load_movie_table(folder.csv, posters_dir=folder.posters, genres=class_names)
+    table = load_movie_table(folder.csv, posters_dir=folder.posters)
     notes = str(table.attrs["report"])
+    table = merge_genres(table, genre_groups)
+    has_genre = encode_genres(table, class_names).any(axis=1)
+    notes += f"\n{(~has_genre).sum()} movies with none of the network's genres left out"
+    table = table[has_genre]
     table, report = ingest.check_posters(table, progress=False)
     notes += "\n" + ingest.describe(report)
     seen = table["imdb_id"].isin(split.loc[split["part"] != "test", "imdb_id"])
@@ -112,21 +117,25 @@ def _unseen_movies(data, class_names, split):
 
 
 def _score_table(labels, y_prob, train_labels, num_resamples):
-    scores = pd.DataFrame(metrics.score(metrics.BY_NAME, labels, y_prob, num_resamples=num_resamples)).T.rename(
+    scores = pd.DataFrame(metrics.score(metrics.EVERYDAY, labels, y_prob, num_resamples=num_resamples)).T.rename(
         columns={"value": "model"}
     )
     for name in ("majority_class", "label_prior"):
         prediction = getattr(baselines, name)(train_labels, len(labels))
         scores[name] = [metrics.BY_NAME[metric](labels, prediction) for metric in scores.index]
+    constant = baselines.frequent_genres(train_labels, len(labels))
+    scores.loc["overall_f1", "frequent_genres"] = metrics.overall_f1(labels, constant)  # it ranks nothing
     return scores
 
 
-def _genre_table(labels, y_prob, train_labels, class_names):
-    precision, recall, f1, movies = sk.precision_recall_fscore_support(labels, y_prob >= 0.5, zero_division=0)
+def _genre_table(labels, y_prob, train_labels, class_names, thresholds):
+    limits = np.array([thresholds.get(name, 0.5) for name in class_names])
+    precision, recall, f1, movies = sk.precision_recall_fscore_support(labels, y_prob >= limits, zero_division=0)
     average = [sk.average_precision_score(labels[:, i], y_prob[:, i]) for i in range(len(class_names))]
     return pd.DataFrame(
         {
             "movies": movies,
+            "threshold": limits,
             "precision": precision,
             "recall": recall,
             "f1": f1,

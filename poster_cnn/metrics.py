@@ -148,6 +148,9 @@ BY_NAME = {
     "overall_f1_at_622": _overall(2, LOGIT_HALF),
 }
 
+# Those that need no paper to be understood: what `poster-cnn train --head sigmoid` and `evaluate` print.
+EVERYDAY = ("first_label_accuracy", "hit_at_1", "top_n_accuracy", "average_precision", "overall_f1", "label_accuracy")
+
 
 def bootstrap_interval(metric, y_true, y_prob, *, groups=None, num_resamples=1000, level=0.95, seed=0):
     """Percentile bootstrap interval of a score, resampling movies with replacement.
