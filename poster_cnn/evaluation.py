@@ -20,8 +20,8 @@ class Evaluation:
 
     Attributes:
         scores: DataFrame indexed by metric: `model`, `low`, `high` (95% interval) and a column for each baseline.
-        genres: DataFrame indexed by genre: `movies`, `threshold` (the model's own, or 0.5), `precision`, `recall`, `f1`,
-            `average_precision`, `prior` (the genre's share among the training movies).
+        genres: DataFrame indexed by genre: `movies`, `threshold` (the model's own, or 0.5), `precision`, `recall`,
+            `f1`, `average_precision`, `prior` (the genre's share among the training movies).
         num_movies: Number of movies scored.
         notes: What was left out, and why.
     """
@@ -32,7 +32,7 @@ class Evaluation:
     notes: str
 
     def __str__(self):
-        percent = (100 * self.scores).round(1).to_string()
+        percent = (100 * self.scores).round(1).to_string(na_rep="")
         per_genre = pd.concat([self.genres[["movies"]], (100 * self.genres.drop(columns="movies")).round(1)], axis=1)
         return (
             f"{self.notes}\n\n{self.num_movies} movies, scores in percent\n\n{percent}\n\n"
@@ -43,8 +43,8 @@ class Evaluation:
         """For JSON."""
         return {
             "num_movies": self.num_movies,
-            "scores": self.scores.to_dict("index"),
-            "genres": self.genres.astype(object).where(self.genres.notna(), None).to_dict("index"),
+            "scores": _without_nan(self.scores),
+            "genres": _without_nan(self.genres),
             "notes": self.notes.splitlines(),
         }
 
@@ -126,6 +126,10 @@ def _score_table(labels, y_prob, train_labels, num_resamples):
     constant = baselines.frequent_genres(train_labels, len(labels))
     scores.loc["overall_f1", "frequent_genres"] = metrics.overall_f1(labels, constant)  # it ranks nothing
     return scores
+
+
+def _without_nan(frame):
+    return frame.astype(object).where(frame.notna(), None).to_dict("index")
 
 
 def _genre_table(labels, y_prob, train_labels, class_names, thresholds):
