@@ -3,7 +3,7 @@
 import os
 
 import numpy as np
-from keras import Input, Model, layers, ops
+from keras import Input, Model, applications, layers, ops
 
 from poster_cnn.models.blocks import classifier
 
@@ -56,13 +56,15 @@ def on_backbone(
 
 
 def _scale(x, mode, pixel_range, channel_order):
-    scale, offset, order = _PREPROCESSING[mode]
+    scale, offset, expected = _PREPROCESSING[mode]
     if pixel_range is not None:
         low, high = pixel_range
-        scale, offset, order = (high - low) / 255, low, "rgb"
-    order = channel_order or order
+        scale, offset, expected = (high - low) / 255, low, "rgb"
+    order = channel_order or expected
     if order not in ("rgb", "bgr"):
         raise ValueError(f"`channel_order` must be 'rgb', 'bgr' or None. Received: channel_order={channel_order!r}")
+    if order != expected:
+        scale, offset = np.flip(scale), np.flip(offset)  # each channel keeps its own
     if order == "bgr":
         x = ops.flip(x, axis=-1)
     scale, offset = np.asarray(scale).tolist(), np.asarray(offset).tolist()
@@ -137,9 +139,11 @@ def feature_extractor_and_head(model):
 def _backbone(builder, input_shape, weights, **options):
     """A network of `keras.applications` without its top; weights that cannot be had are an error that helps."""
     if weights not in ("imagenet", None) and not os.path.isfile(weights):
+        in_keras = hasattr(applications, builder.__name__)
+        allowed, network = ("'imagenet', None", "keras.applications.") if in_keras else ("None", "")
         raise FileNotFoundError(
-            "`weights` must be 'imagenet', None, or the path of a weights file for "
-            f"keras.applications.{builder.__name__}(include_top=False). Received: weights={str(weights)!r}"
+            f"`weights` must be {allowed}, or the path of a weights file for "
+            f"{network}{builder.__name__}(include_top=False). Received: weights={str(weights)!r}"
         )
     path = str(weights) if weights else None
     try:
