@@ -98,7 +98,7 @@ def test_the_sigmoid_network_and_its_ablations(dropout, rates):
     assert [layer.rate for layer in model.layers if isinstance(layer, keras.layers.Dropout)] == rates
     probabilities = model.predict(np.full((2, 16, 16, 3), 200, "float32"), verbose=0)
     assert probabilities.shape == (2, 6) and not np.allclose(probabilities.sum(axis=1), 1, atol=1e-3)
-    with pytest.raises(ValueError, match="at least 16. Received: input_shape="):
+    with pytest.raises(ValueError, match="at least 16, .* Received: input_shape="):
         models.one_hot_sigmoid_cnn((15, 16, 3))
 
 
@@ -112,6 +112,110 @@ def test_the_smallest_input_works():
     assert models.seven_layer_cnn((46, 46, 3)).output_shape == (None, 4)
 
 
+# --- paper 2: the VGG-like network ---
+
+
+def test_vgg_like_cnn_has_the_papers_parameters():  # Fig. 3
+    table = models.layer_table(models.vgg_like_cnn())
+    convolutions = [64 * 28, 128 * (9 * 64 + 1), 256 * (9 * 128 + 1)]
+    dense = [4096 * (7 * 7 * 256 + 1), 4096 * 4097, 5 * 4097]
+    assert sum(convolutions + dense) == table["num_params"].sum() == 68_556_933
+    weighted = table[table["num_params"] > 0]
+    assert weighted["num_params"].tolist() == convolutions + dense
+    assert weighted["activation"].tolist() == ["relu"] * 5 + ["sigmoid"]
+    assert table["type"].tolist()[2:8] == ["Conv2D", "MaxPooling2D"] * 2 + ["Conv2D", "AdaptiveAveragePooling2D"]
+    assert table["output_shape"].tolist()[2:8] == [
+        *[(268, 182, 64), (134, 91, 64), (134, 91, 128), (67, 45, 128), (67, 45, 256), (7, 7, 256)]
+    ]
+    assert table["type"].tolist()[8:] == ["Flatten", "Dense", "Dropout", "Dense", "Dropout", "Dense"]
+
+
+def adaptive_average(maps, size=7):
+    """PyTorch's AdaptiveAvgPool2d, from its definition."""
+
+    def bounds(length):
+        return [(i * length // size, -(-(i + 1) * length // size)) for i in range(size)]
+
+    height, width = maps.shape[1:3]
+    rows = [[maps[:, a:b, c:d].mean(axis=(1, 2)) for c, d in bounds(width)] for a, b in bounds(height)]
+    return np.stack([np.stack(row, axis=1) for row in rows], axis=1)
+
+
+# Maps of a quarter of that: whole multiples of 7, odd sizes, and smaller than 7, where pixels count several times.
+@pytest.mark.parametrize("size", [(268, 182), (56, 28), (75, 46), (124, 53), (32, 27), (24, 10), (8, 8), (9, 300)])
+def test_adaptive_pooling_is_pytorchs(size):
+    model = models.vgg_like_cnn((*size, 3), filters=(2, 2, 3), dense_units=(4,))
+    pool = model.get_layer("pool_to_7x7")
+    images = np.random.default_rng(0).uniform(0, 255, (2, *size, 3)).astype("float32")
+    maps, pooled = keras.Model(model.input, [pool.input, pool.output]).predict(images, verbose=0)
+    assert maps.shape[1:] == (size[0] // 4, size[1] // 4, 3) and maps.any()
+    assert np.allclose(pooled, adaptive_average(maps), atol=1e-5)
+
+
+@pytest.mark.parametrize("input_shape", [(7, 100, 3), (100, 7, 3), (100, 100)])
+def test_vgg_like_cnn_needs_eight_pixels(input_shape):
+    with pytest.raises(ValueError, match="at least 8, .* Received: input_shape="):
+        models.vgg_like_cnn(input_shape)
+
+
+# --- paper 4: six convolutions ---
+
+
+def test_six_conv_cnn_has_the_papers_parameters():
+    table = models.layer_table(models.six_conv_cnn())
+    widths = [3, 128, 64, 64, 64, 32, 16]
+    convolutions = [after * (4 * before + 1) for before, after in zip(widths, widths[1:], strict=False)]
+    assert sum(convolutions) + 20 * (16 + 1) == table["num_params"].sum() == 78_020
+    block = ["Conv2D", "SpatialDropout2D", "MaxPooling2D", "ReLU"]
+    assert table["type"].tolist() == ["InputLayer", "Rescaling", *6 * block, "Flatten", "Dense"]
+    assert table["activation"].tolist()[-1] == "sigmoid"
+    shapes = table.loc[table["type"] == "MaxPooling2D", "output_shape"].tolist()
+    assert shapes == [(74, 74, 128), (36, 36, 64), (17, 17, 64), (8, 8, 64), (3, 3, 32), (1, 1, 16)]
+
+
+def test_six_conv_cnn_drops_whole_maps_before_pooling():
+    model = models.six_conv_cnn()
+    rates = [layer.rate for layer in model.layers if isinstance(layer, keras.layers.SpatialDropout2D)]
+    assert rates == [0.3, 0.3, 0.3, 0.3, 0.2, 0.2]
+    dropout = model.get_layer("dropout1")
+    maps = np.array(keras.Model(model.input, dropout.output)(np.full((4, 150, 150, 3), 200, "float32"), training=True))
+    dropped = (maps == 0).all(axis=(1, 2))
+    assert (dropped == (maps == 0).any(axis=(1, 2))).all() and 0.2 < dropped.mean() < 0.4
+
+
+def test_six_conv_cnn_may_lack_its_last_block():
+    model = models.six_conv_cnn(filters=(128, 64, 64, 64, 32), dropout=(0.3, 0.3, 0.3, 0.3, 0.2))
+    assert model.get_layer("flatten").output.shape == (None, 3 * 3 * 32)
+    assert model.count_params() == 78_020 - 16 * (4 * 32 + 1) + 20 * (3 * 3 * 32 - 16)
+
+
+@pytest.mark.parametrize(("blocks", "smallest"), [(6, 127), (5, 63), (2, 7)])
+def test_the_smallest_input_of_six_conv_cnn(blocks, smallest):
+    options = {"filters": (2,) * blocks, "dropout": (0.1,) * blocks}
+    assert models.six_conv_cnn((smallest, smallest, 3), **options).get_layer("flatten").output.shape == (None, 2)
+    with pytest.raises(ValueError, match=f"at least {smallest}, .* Received: input_shape="):
+        models.six_conv_cnn((smallest - 1, smallest, 3), **options)
+
+
+@pytest.mark.parametrize("dropout", [(0.3,) * 5, (0.3,) * 7, ()])
+def test_six_conv_cnn_wants_a_dropout_for_each_convolution(dropout):
+    with pytest.raises(ValueError, match="`dropout` must have a fraction for each of the 6 `filters`. Received: drop"):
+        models.six_conv_cnn(dropout=dropout)
+
+
+@pytest.mark.parametrize(
+    ("builder", "options"), [("vgg_like_cnn", {"dense_units": (3,)}), ("six_conv_cnn", {"dropout": (0.1, 0.1)})]
+)
+def test_networks_of_papers_2_and_4_scale_the_pixels_to_0_1(builder, options):
+    model = getattr(models, builder)((8, 8, 3), 4, filters=(2, 2), **options)
+    first_convolution = keras.Model(model.input, model.get_layer("conv1").input)
+    image = np.broadcast_to(np.float32([0, 51, 255]), (1, 8, 8, 3))
+    assert np.allclose(first_convolution.predict(image, verbose=0), [0, 0.2, 1])
+
+
+# --- any backend ---
+
+
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_models_run_on_the_other_keras_backends(backend):
     if importlib.util.find_spec(backend) is None:
@@ -119,10 +223,19 @@ def test_models_run_on_the_other_keras_backends(backend):
     script = """
 import keras, numpy, sys
 from poster_cnn import models
-for build in (models.seven_layer_cnn, models.two_conv_cnn, models.mobilenet_v2):
-    options = {"weights": None} if build is models.mobilenet_v2 else {}
-    probabilities = build((46, 46, 3), 4, **options).predict(numpy.full((2, 46, 46, 3), 200, "float32"), verbose=0)
-    assert numpy.allclose(probabilities.sum(axis=1), 1, atol=1e-5)
+pretrained = {"weights": None, "pixel_range": (0, 1), "channel_order": "bgr", "logits_dropout": 0.5}
+for name, options in {
+    "seven_layer_cnn": {},
+    "two_conv_cnn": {},
+    "vgg_like_cnn": {"filters": (4, 4, 4), "dense_units": (8,)},
+    "six_conv_cnn": {"filters": (4, 4), "dropout": (0.1, 0.1)},
+    "mobilenet_v2": {"weights": None},
+    "resnet18": pretrained,
+    "densenet121": pretrained,
+}.items():
+    model = getattr(models, name)((46, 46, 3), 4, classifier_activation="softmax", **options)
+    probabilities = model.predict(numpy.full((2, 46, 46, 3), 200, "float32"), verbose=0)
+    assert numpy.allclose(probabilities.sum(axis=1), 1, atol=1e-5), name
 print(keras.backend.backend(), probabilities.shape, end="")
 assert "tensorflow" not in sys.modules
 """

@@ -167,7 +167,7 @@ def vgg_like_cnn(
     The model takes raw pixels, 0–255, and scales them to 0–1 itself. Images of any size become 7×7 maps.
 
     Args:
-        input_shape: `(height, width, channels)`, at least 4 each. Defaults to `(268, 182, 3)`, whole posters.
+        input_shape: `(height, width, channels)`, at least 8 each. Defaults to `(268, 182, 3)`, whole posters.
         num_classes: Number of genres. Defaults to 5.
         filters: Filters of the 3×3 convolutions; 2×2 max pooling follows each but the last. Defaults to
             `(64, 128, 256)`.
@@ -187,7 +187,7 @@ def vgg_like_cnn(
     >>> vgg_like_cnn(input_shape=(268, 182, 3), num_classes=5).count_params()
     68556933
     """
-    inputs, x = scaled_input(input_shape, smallest=2 ** (len(filters) - 1))
+    inputs, x = scaled_input(input_shape, smallest=2 ** len(filters))  # Keras pools maps of 2×2 or more to 7×7
     for number, width in enumerate(filters, start=1):
         if number > 1:
             x = layers.MaxPooling2D(2, name=f"pool{number - 1}")(x)
