@@ -47,7 +47,7 @@ class TrainingData:
     def __post_init__(self):
         self.decoded = functools.cache(self._decoded)
         self.baseline_predictions = functools.cache(self._baseline_predictions)
-        for name in ("fingerprint", "certificate"):  # what depends on the split is found anew
+        for name in ("fingerprint", "certificate", "_color_classifier"):  # what depends on the split is found anew
             self.__dict__.pop(name, None)
 
     def resized(self, image_size, interpolation):
@@ -120,14 +120,17 @@ class TrainingData:
         batches = self.decoded(name).batch(256).as_numpy_iterator()  # never all posters at once
         return np.concatenate([baselines.color_histograms(images) for images, _ in batches])
 
-    def _baseline_predictions(self):
-        """Predictions for the test movies without a network: dict of name -> `(num_test, num_classes)`."""
-        train_labels, num_test = self.labels("train"), self.count("test")
-        classifier = baselines.fit_color_histogram(self._color_histograms("train"), train_labels)
+    @functools.cached_property
+    def _color_classifier(self):
+        return baselines.fit_color_histogram(self._color_histograms("train"), self.labels("train"))
+
+    def _baseline_predictions(self, name="test"):
+        """Predictions for one part without a network: dict of baseline -> `(num_movies, num_classes)`."""
+        train_labels, num_movies = self.labels("train"), self.count(name)
         return {
-            "majority": baselines.majority_class(train_labels, num_test),
-            "label_prior": baselines.label_prior(train_labels, num_test),
-            "color_histogram": classifier.predict_proba(self._color_histograms("test")),
+            "majority": baselines.majority_class(train_labels, num_movies),
+            "label_prior": baselines.label_prior(train_labels, num_movies),
+            "color_histogram": self._color_classifier.predict_proba(self._color_histograms(name)),
         }
 
     @functools.cached_property
