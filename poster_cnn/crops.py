@@ -36,9 +36,7 @@ def balance_by_crops(table, class_names, crops_per_genre=3000, *, crop_size=(150
     >>> rows["crop_top"].max()
     118
     """
-    height, width = crop_size
-    if not (0 < height <= POSTER_SIZE[0] and 0 < width <= POSTER_SIZE[1]):
-        raise ValueError(f"`crop_size` must be within {POSTER_SIZE}, a poster. Received: crop_size={crop_size}")
+    height, width = _checked(crop_size)
     rng = np.random.default_rng(seed)
     cropped = table.iloc[_sources(encode_genres(table, class_names).astype(bool), crops_per_genre, rng)]
     places = {
@@ -72,6 +70,13 @@ def whole_posters(table):
 
 def center_crops(table, crop_size=(150, 150)):
     """The table with the crop in the middle of each poster; `crop_size` as in `balance_by_crops`."""
-    height, width = crop_size
+    height, width = _checked(crop_size)
     box = ((POSTER_SIZE[0] - height) // 2, (POSTER_SIZE[1] - width) // 2, height, width)
     return table.assign(**dict(zip(CROP_COLUMNS, box, strict=True)))
+
+
+def _checked(crop_size):
+    height, width = crop_size
+    if not (0 < height <= POSTER_SIZE[0] and 0 < width <= POSTER_SIZE[1]):
+        raise ValueError(f"`crop_size` must be within {POSTER_SIZE}, a poster. Received: crop_size={crop_size}")
+    return crop_size
