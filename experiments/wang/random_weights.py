@@ -1,9 +1,9 @@
-"""Paper 2's kind of networks without ImageNet weights, on posters shrunk to 36%: what a laptop can train (Wang et al.).
+"""Paper 2's kind of networks without ImageNet weights, on posters shrunk to 24%: what a laptop can train (Wang et al.).
 
     poster-cnn sweep experiments/wang/random_weights.py --data DATA --out runs/wang_random_weights
 
 ResNet18, which the paper names and its code does not have, and DenseNet-121, smaller than the paper's DenseNet-201.
-Expected with the paper preset on 6,000 posters: about 10 and 25 minutes a network on 2 CPU cores.
+Expected with the paper preset on 6,000 posters: about 3 and 10 minutes a network on 2 CPU cores.
 """
 
 import pathlib
@@ -11,7 +11,7 @@ import runpy
 
 vgg_like = runpy.run_path(str(pathlib.Path(__file__).with_name("vgg_like.py")))
 
-config = vgg_like["config"].replace(experiment="wang_random_weights", ratio=36)
+config = vgg_like["config"].replace(experiment="wang_random_weights", ratio=24)
 sets = {
     "resnet18": {"model": "resnet18", "model_args": {"weights": None, "trainable": True, "logits_dropout": 0.5}},
     "densenet121": {"model": "densenet121", "model_args": {"weights": None, "trainable": True}},
