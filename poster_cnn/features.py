@@ -133,6 +133,7 @@ def _posters(data, rows, batch_size):
         image_size=data.image_size,
         interpolation=data.interpolation,
         cache=False,
+        labels=data.all_labels[rows],  # known: encoding these rows alone may miss a genre
     )
     return datasets.as_batches(decoded, batch_size).map(lambda images, labels: images)
 
