@@ -25,8 +25,8 @@ class TrainingConfig:
             Defaults to none.
         max_movies: Most movies; of more, so many are drawn at random, before `class_names` are looked at (paper 2).
             Defaults to `None`: all.
-        keep_unlabeled: Whether movies with none of `class_names` stay, labelled with zeros alone (paper 2's code).
-            Defaults to `False`.
+        keep_unlabeled: Whether movies with none of `class_names` stay, labelled with zeros alone (paper 2's code);
+            not with softmax, which names a genre for each. Defaults to `False`.
         one_row_per_genre: Whether a movie of several genres stands in the table once for each, with that genre as its
             only label (paper 3; see `rows.explode_genres`). Defaults to `False`.
         max_per_genre: Most rows of a genre; the others are left out at random. Needs `one_row_per_genre`. Defaults to
@@ -121,6 +121,8 @@ class TrainingConfig:
         _require(self.classifier_activation in ("softmax", "sigmoid"), self, "classifier_activation", "as documented")
         one_genre = self.classifier_activation == "softmax" or not self.loss.startswith("sparse_")
         _require(one_genre, self, "loss", "one of multi-hot labels with sigmoid, such as 'binary_crossentropy'")
+        zeros = self.keep_unlabeled and self.classifier_activation == "softmax"
+        _require(not zeros, self, "keep_unlabeled", "False with softmax, which names a genre for each movie")
         _require(self.precision in PRECISIONS, self, "precision", f"one of {PRECISIONS}")
         for name in ("learning_rate", "fine_tune_learning_rate"):
             _require(getattr(self, name) > 0, self, name, "a positive number")
@@ -133,12 +135,25 @@ class TrainingConfig:
         _require(self.one_row_per_genre or not limits_rows, self, "max_per_genre", "None unless `one_row_per_genre`")
         needed = (3,) if self.split == "stratified" or self.num_folds else (2, 3)
         _require(len(self.fractions) in needed, self, "fractions", "shares of train, validation and test")
-        _require(self.evaluation_crop in ("whole", "center"), self, "evaluation_crop", "'whole' or 'center'")
-        both = self.crops_per_genre and self.one_row_per_genre
-        _require(not both, self, "crops_per_genre", "None with `one_row_per_genre`")
+        self._check_crops()
         _require(self.num_folds is None or self.num_folds >= 2, self, "num_folds", "2 or more, or None")
         known_fold = self.fold is None or 0 <= self.fold < (self.num_folds or 0)
         _require(known_fold, self, "fold", "0 … `num_folds` - 1, or None")
+
+    def _check_crops(self):
+        """Of crops, what would have no effect or the wrong one is an error."""
+        of_train = self.crops_per_genre and not self.crop_before_split
+        _require(self.evaluation_crop in ("whole", "center"), self, "evaluation_crop", "'whole' or 'center'")
+        as_is = self.evaluation_crop == "whole"
+        _require(of_train or as_is, self, "evaluation_crop", "'whole' where train posters alone are not cropped")
+        both = self.crops_per_genre and self.one_row_per_genre
+        _require(not both, self, "crops_per_genre", "None with `one_row_per_genre`")
+        _require(
+            not (of_train and self.num_folds),
+            self,
+            "crops_per_genre",
+            "None with `num_folds`, unless `crop_before_split`",
+        )
 
     def _settle_image_size(self):
         """Of `ratio` and `image_size` one gives the other; both together must agree."""

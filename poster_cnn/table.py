@@ -1,6 +1,7 @@
 """CSV -> one tidy DataFrame, a row a movie, with a report of what was dropped and why; genres -> multi-hot."""
 
 import dataclasses
+import itertools
 import pathlib
 import re
 
@@ -221,11 +222,20 @@ def merge_genres(table, genre_groups):
     Returns:
         Movie table whose `genres` have the names instead; of several genres of a group, one stays.
 
+    Raises:
+        ValueError: If a genre of a group is neither one of IMDb's nor in the table: most likely a misspelling.
+
     Example:
 
     >>> merge_genres(table, {"Music": ("Musical",), "Other": ("News", "Western")})
     """
     name_of = {genre: name for name, genres in genre_groups.items() for genre in genres}
+    known = {*_GENRES, *itertools.chain.from_iterable(table["genres"])}
+    if unknown := [genre for genre in name_of if genre not in known]:
+        raise ValueError(
+            f"`genre_groups` must be a dict of a name -> list of genres. Expected some of: {', '.join(sorted(known))}. "
+            f"Received: {', '.join(unknown)}"
+        )
     merged = [list(dict.fromkeys(name_of.get(genre, genre) for genre in genres)) for genres in table["genres"]]
     return table.assign(genres=pd.Series(merged, index=table.index, dtype=object))
 

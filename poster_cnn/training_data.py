@@ -184,6 +184,7 @@ def load_training_data(config, data):
         split = _hold_out(split, folds, config.fold)
     if config.crops_per_genre and not config.crop_before_split:
         table, split = crop_train(config, table, split)
+        report += f"\n{(split == 'train').sum()} train images with crops"
         manifest = manifest_of(table, manifest)
         pairs = audit.similar_pairs(manifest)
     expected = splits.PARTS if len(config.fractions) == 3 or config.split == "imdb_id" else ("train", "test")

@@ -178,6 +178,16 @@ def test_kept_features_are_those_of_the_channel_order(small, tiny_config, data_f
     assert len(list(tmp_path.iterdir())) == 2 and not np.allclose(kept["rgb"][:], kept["bgr"][:], atol=1e-3)
 
 
+def test_features_of_few_posters_need_not_have_every_genre(small, tiny_config, data_folder, tmp_path, monkeypatch):
+    config = tiny_config.replace(class_names=("Other", "Horror"), genre_groups={"Other": ("Documentary",)})
+    config = config.replace(image_size=(32, 32), max_movies=12, split="random", fractions=(0.5, 0.5))
+    data = load_training_data(config, data_folder)
+    monkeypatch.setattr(features, "_CHUNK", 1)
+    assert not data.all_labels[:, 0].all()  # a chunk without the genre that is none of IMDb's
+    model = models.resnet50((32, 32, 3), weights=None)
+    assert len(features.poster_features(model, data, cache=tmp_path, progress=False).array) == len(data.table)
+
+
 # --- weights ---
 
 
