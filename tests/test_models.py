@@ -4,12 +4,14 @@ import importlib.util
 import os
 import subprocess
 import sys
+import types
 
 import keras
 import numpy as np
 import pytest
 
 from poster_cnn import models
+from poster_cnn.models import blocks
 
 
 # Paper 1, four genres, posters shrunk to 30, 40, 50, 60 and 70 percent.
@@ -143,11 +145,13 @@ def adaptive_average(maps, size=7):
 
 # Maps of a quarter of that: whole multiples of 7, odd sizes, and smaller than 7, where pixels count several times.
 @pytest.mark.parametrize("size", [(268, 182), (56, 28), (75, 46), (124, 53), (32, 27), (24, 10), (8, 8), (9, 300)])
-def test_adaptive_pooling_is_pytorchs(size):
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])  # they have code of their own
+def test_adaptive_pooling_is_pytorchs(size, backend, monkeypatch):
+    monkeypatch.setattr(blocks, "backend", types.SimpleNamespace(backend=lambda: backend))
     model = models.vgg_like_cnn((*size, 3), filters=(2, 2, 3), dense_units=(4,))
-    pool = model.get_layer("pool_to_7x7")
+    before_and_after = [model.get_layer(name).output for name in ("conv3", "pool_to_7x7")]
     images = np.random.default_rng(0).uniform(0, 255, (2, *size, 3)).astype("float32")
-    maps, pooled = keras.Model(model.input, [pool.input, pool.output]).predict(images, verbose=0)
+    maps, pooled = (np.array(found) for found in keras.Model(model.input, before_and_after)(images))
     assert maps.shape[1:] == (size[0] // 4, size[1] // 4, 3) and maps.any()
     assert np.allclose(pooled, adaptive_average(maps), atol=1e-5)
 

@@ -1,6 +1,7 @@
 """What several builders share: raw pixels in, convolutions with pooling, probabilities out."""
 
-from keras import Input, layers
+import numpy as np
+from keras import Input, backend, layers, ops
 
 
 def scaled_input(input_shape, smallest):
@@ -34,11 +35,30 @@ def smallest_for_blocks(num_blocks):
 
 
 def dense_blocks(x, dense_units, dropout):
-    """A dense layer with ReLU and dropout for each of `dense_units`."""
+    """A dense layer with ReLU, and dropout if there is any, for each of `dense_units`."""
     for number, units in enumerate(dense_units, start=1):
         x = layers.Dense(units, activation="relu", name=f"dense{number}")(x)
-        x = layers.Dropout(dropout, name=f"dropout{number}")(x)
+        if dropout:
+            x = layers.Dropout(dropout, name=f"dropout{number}")(x)
     return x
+
+
+def adaptive_average_pooling(x, size, *, name):
+    """Averages maps of any height and width, 2 or more, to `size`×`size`, as PyTorch's `AdaptiveAvgPool2d`.
+
+    Matrix products on JAX, where Keras 3.15's layer rounds the ends of its windows wrongly and gives NaN.
+    """
+    if backend.backend() != "jax":
+        return layers.AdaptiveAveragePooling2D(size, name=name)(x)
+    rows, columns = (_averages(length, size) for length in x.shape[1:3])
+    return layers.Identity(name=name)(ops.einsum("ih,bhwc,jw->bijc", rows, x, columns))
+
+
+def _averages(length, size):
+    """Matrix `(size, length)`: row i averages the positions from ⌊i · length / size⌋ to ⌈(i + 1) · length / size⌉."""
+    window, position = np.arange(size)[:, None], np.arange(length)
+    inside = (position >= window * length // size) & (position < -(-(window + 1) * length // size))
+    return (inside / inside.sum(axis=1, keepdims=True)).astype("float32")
 
 
 def classifier(x, num_classes, activation, *, logits_dropout=0):

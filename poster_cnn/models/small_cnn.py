@@ -2,7 +2,14 @@
 
 from keras import Model, layers
 
-from poster_cnn.models.blocks import classifier, conv_blocks, dense_blocks, scaled_input, smallest_for_blocks
+from poster_cnn.models.blocks import (
+    adaptive_average_pooling,
+    classifier,
+    conv_blocks,
+    dense_blocks,
+    scaled_input,
+    smallest_for_blocks,
+)
 
 
 def seven_layer_cnn(
@@ -192,7 +199,7 @@ def vgg_like_cnn(
         if number > 1:
             x = layers.MaxPooling2D(2, name=f"pool{number - 1}")(x)
         x = layers.Conv2D(width, 3, padding="same", activation="relu", name=f"conv{number}")(x)
-    x = layers.AdaptiveAveragePooling2D(7, name="pool_to_7x7")(x)
+    x = adaptive_average_pooling(x, 7, name="pool_to_7x7")
     x = layers.Flatten(name="flatten")(x)
     x = dense_blocks(x, dense_units, dropout)
     return Model(inputs, classifier(x, num_classes, classifier_activation), name=name)

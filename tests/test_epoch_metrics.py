@@ -1,0 +1,88 @@
+"""What is looked at after each epoch equals the scores of `metrics`, over all batches."""
+
+import keras
+import numpy as np
+import pytest
+
+from poster_cnn import metrics
+from poster_cnn.epoch_metrics import epoch_metrics
+
+OFFERED = ("overall_f1", "overall_f1_at_622", "top_n_accuracy")
+
+
+@pytest.fixture
+def config(tiny_config):
+    return tiny_config.replace(
+        classifier_activation="sigmoid", loss="binary_crossentropy", metrics=("average_precision", *OFFERED)
+    )
+
+
+def evaluated(config, y_true, y_prob, batch_size=8):
+    """What `model.evaluate` gives for these probabilities, over several batches of which the last is smaller."""
+    inputs = keras.Input(y_prob.shape[1:])
+    model = keras.Model(inputs, keras.layers.Identity()(inputs))
+    model.compile(loss=config.loss, metrics=epoch_metrics(config))
+    return model.evaluate(y_prob, y_true, batch_size=batch_size, verbose=0, return_dict=True)
+
+
+def random_predictions(num_movies=37):
+    rng = np.random.default_rng(0)
+    y_true = (rng.random((num_movies, 5)) < 0.4).astype("float32")
+    y_true[~y_true.any(axis=1), 0] = 1
+    return y_true, (0.4 * y_true + 0.6 * rng.random((num_movies, 5))).astype("float32")
+
+
+def test_scores_are_those_of_metrics_over_all_batches(config):
+    y_true, y_prob = random_predictions()
+    found = evaluated(config, y_true, y_prob)
+    assert set(found) == {"loss", "accuracy", *OFFERED}
+    assert found["overall_f1"] == pytest.approx(metrics.overall_precision_recall_f1(y_true, y_prob, 0.5)[2], abs=1e-6)
+    at_622 = metrics.overall_precision_recall_f1(y_true, y_prob, metrics.LOGIT_HALF)[2]
+    assert found["overall_f1_at_622"] == pytest.approx(at_622, abs=1e-6)
+    assert found["top_n_accuracy"] == pytest.approx(metrics.top_n_accuracy(y_true, y_prob), abs=1e-6)
+    assert found["accuracy"] == pytest.approx(metrics.label_accuracy(y_true, y_prob), abs=1e-6)
+    assert len({round(value, 4) for value in found.values()}) == 5  # none of them is another
+
+
+def test_equal_probabilities_rank_in_label_order_as_in_metrics(config):
+    y_true, y_prob = random_predictions()
+    for tied in (np.zeros_like(y_prob), y_prob.round(), (y_prob * 4).round() / 4):  # a learning rate of 0.5 does that
+        found = evaluated(config, y_true, tied)["top_n_accuracy"]
+        assert found == pytest.approx(metrics.top_n_accuracy(y_true, tied), abs=1e-6)
+
+
+def test_nothing_predicted_scores_zero(config):
+    y_true = random_predictions()[0]
+    assert evaluated(config, y_true, np.zeros_like(y_true))["overall_f1"] == 0
+
+
+def test_movies_without_a_genre_count_as_nothing_found(config):
+    y_true, y_prob = random_predictions(8)
+    y_true[:2] = 0
+    found = evaluated(config, y_true, y_prob)["top_n_accuracy"]
+    assert found == pytest.approx(metrics.top_n_accuracy(y_true, y_prob) * 6 / 8, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("changes", "accuracy", "others"),
+    [
+        ({}, keras.metrics.BinaryAccuracy, list(OFFERED)),
+        ({"metrics": ("overall_f1",)}, keras.metrics.BinaryAccuracy, ["overall_f1"]),
+        ({"loss": "sigmoid_twice_crossentropy"}, keras.metrics.BinaryAccuracy, list(OFFERED)),
+        (
+            {"classifier_activation": "softmax", "loss": "categorical_crossentropy"},
+            keras.metrics.CategoricalAccuracy,
+            list(OFFERED),
+        ),
+        # Labels are numbers of genres there, of which the others make nothing.
+        (
+            {"classifier_activation": "softmax", "loss": "sparse_categorical_crossentropy"},
+            keras.metrics.SparseCategoricalAccuracy,
+            [],
+        ),
+    ],
+)
+def test_each_kind_of_label_has_its_accuracy(config, changes, accuracy, others):
+    first, *rest = epoch_metrics(config.replace(**changes))
+    assert type(first) is accuracy and first.name == "accuracy"
+    assert [metric.name for metric in rest] == others
