@@ -22,6 +22,7 @@ _MODULES = (
     "audit",
     "baselines",
     "class_tables",
+    "crop_tables",
     "datasets",
     "download",
     "errata",

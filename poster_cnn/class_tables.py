@@ -69,13 +69,15 @@ def leak_table(results):
         results: DataFrame from `collect_results` or `read_results`; the first run of each variant counts.
 
     Returns:
-        DataFrame: `variant`, `part`, `copies_in` (the other part), `rows` (int, those of `part` that leak), `percent`
-        (of the part's rows).
+        DataFrame, without the parts that a split has not: `variant`, `part`, `copies_in` (the other part), `rows` (int,
+        those of `part` that leak), `percent` (of the part's rows).
     """
     lines = []
     for run in results.drop_duplicates("variant").to_dict("records"):
         for part, other in (("test", "train"), ("validation", "train"), ("test", "validation")):
             leak = f"leak_{part}_in_{other}"
+            if pd.isna(run.get(f"{leak}_posters")):  # no validation part (papers 2 and 4)
+                continue
             lines.append((run["variant"], part, other, int(run[f"{leak}_posters"]), 100 * run[f"{leak}_fraction"]))
     return pd.DataFrame(lines, columns="variant part copies_in rows percent".split())
 

@@ -40,6 +40,9 @@ def test_leaks_are_listed_for_each_variant():
     table = class_tables.leak_table(runs)
     assert table.iloc[0].tolist() == ["faithful", "test", "train", 3, 25]
     assert table["rows"].tolist() == [3, 0, 1, 0, 0, 0]
+    without_validation = [f"leak_{name}_posters" for name in counts if "validation" in name]
+    runs.loc[runs["variant"] == "faithful", without_validation] = None
+    assert class_tables.leak_table(runs)["part"].tolist() == ["test", "test", "validation", "test"]
 
 
 def test_parameters_stand_beside_the_papers(published):

@@ -34,5 +34,10 @@ sets = {
 grid = accuracy["grid"]
 
 quick_config = accuracy["quick_config"]
-quick_sets = {"densenet121": {"model": "densenet121", "model_args": {"weights": None}}}
+_small = accuracy["_small"]
+quick_sets = {
+    "custom": _small,
+    "custom,center": _small | {"evaluation_crop": "center"},
+    "custom,no_crops": _small | {"crops_per_genre": None},
+}
 quick_grid = accuracy["quick_grid"]

@@ -1,6 +1,7 @@
 """The papers' figures: DataFrame in, Axes or Figure out. Nothing here loads a model, trains or saves a file."""
 
 from poster_cnn.figures.cards import prediction_card, prediction_cards
+from poster_cnn.figures.crops import crop_distribution, genre_accuracy_dots
 from poster_cnn.figures.curves import accuracy_and_loss, comparison_dots, learning_curve, learning_curve_grid
 from poster_cnn.figures.errata import errata_dots
 from poster_cnn.figures.genres import genre_cooccurrence_heatmap, genre_distribution
@@ -15,8 +16,10 @@ __all__ = [
     "PAGE_WIDTH",
     "accuracy_and_loss",
     "comparison_dots",
+    "crop_distribution",
     "cross_validation_dots",
     "errata_dots",
+    "genre_accuracy_dots",
     "genre_cooccurrence_heatmap",
     "genre_distribution",
     "image_grid",

@@ -183,7 +183,8 @@ def comparison_dots(cells, *, rows="ratio", columns="learning_rate", baselines=(
         x = range(len(ticks))
         known = [name for name in baselines if name in cell and cell[name].notna().any()]
         reference_lines(ax, {title(name): cell[name].mean() for name in known})
-        ax.plot(x, cell["paper"], "D", color=ORANGE, markersize=4, markerfacecolor="white", label="Paper")
+        if cell["paper"].notna().any():
+            ax.plot(x, cell["paper"], "D", color=ORANGE, markersize=4, markerfacecolor="white", label="Paper")
         reach = [cell["ours"] - cell["low"], cell["high"] - cell["ours"]] if "low" in cell else None
         ax.errorbar(
             x, cell["ours"], reach, fmt="o", color=BLUE, markersize=3.5, elinewidth=1, label="Ours, 95% interval"
