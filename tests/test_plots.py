@@ -1,0 +1,195 @@
+"""Plots and word vectors: GloVe files of every kind, the mean vector, and what has no vector."""
+
+import pathlib
+import time
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from poster_cnn.movie_metadata import load_movie_metadata
+from poster_cnn.plots import plot_coverage, plot_vectors, plot_words, read_word_vectors, tokenize
+from poster_cnn.synthetic_text import word_vectors
+
+GLOVE = "the 1 0\nwar 0 2\nlove -4 0.5\n"
+REAL_DATA = pathlib.Path(__file__).parents[2] / "shared" / "data"
+
+
+def read(tmp_path, content, words=None):
+    path = tmp_path / "glove.txt"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return read_word_vectors(path, words)
+
+
+# --- word vectors ---
+
+
+def test_vectors_are_the_numbers_of_the_file(tmp_path):
+    vectors = read(tmp_path, GLOVE)
+    assert vectors.row_of == {"the": 0, "war": 1, "love": 2}
+    assert vectors.array.dtype == "float32" and vectors.array.tolist() == [[1, 0], [0, 2], [-4, 0.5]]
+    assert vectors["love"].tolist() == [-4, 0.5]
+    assert (vectors.report.rows_read, vectors.report.rows_kept, vectors.report.findings) == (3, 3, [])
+
+
+def test_only_the_words_wanted_are_kept(tmp_path):
+    vectors = read(tmp_path, GLOVE, words=["love", "peace"])
+    assert vectors.row_of == {"love": 0} and vectors.array.tolist() == [[-4, 0.5]]
+    assert read(tmp_path, GLOVE, words=[]).array.shape == (0, 2)
+    with pytest.raises(ValueError, match="collection of words. Received: words='love'"):
+        read(tmp_path, GLOVE, words="love")
+
+
+@pytest.mark.parametrize("dimension", [1, 25, 300])
+def test_every_dimension_is_recognised(tmp_path, dimension):
+    numbers = " ".join(["0.25"] * dimension)
+    assert read(tmp_path, f"a {numbers}\nb {numbers}").array.shape == (2, dimension)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", " \n"], ids=["unix", "windows", "space at the end"])
+def test_line_ends_do_not_matter(tmp_path, end):
+    assert read(tmp_path, GLOVE.replace("\n", end)).array.tolist() == [[1, 0], [0, 2], [-4, 0.5]]
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        (b"peace 1", "wrong number of fields"),
+        (b"peace", "wrong number of fields"),
+        (b"", "wrong number of fields"),
+        (b"peace 1 2 3", "wrong number of fields"),
+        (b" 1 2", "wrong number of fields"),
+        (b"peace 1 two", "not a number"),
+        (b"peace 1  2", "wrong number of fields"),
+        (b"peace 1 nan", "not a finite number"),
+        (b"peace 1 1e60", "not a finite number"),
+        (b"pe\xffce 1 2", "word is not UTF-8"),
+        (b"war 7 7", "word seen before"),
+        (b"peace " + b"9" * 300_000 + b" 1", "wrong number of fields"),
+    ],
+    ids=range(12),
+)
+def test_a_malformed_line_is_set_aside_by_its_number(tmp_path, line, problem):
+    vectors = read(tmp_path, GLOVE.encode() + line + b"\nhate 3 3\n" + line)
+    assert list(vectors.row_of) == ["the", "war", "love", "hate"]
+    assert vectors["war"].tolist() == [0, 2] and vectors["hate"].tolist() == [3, 3]
+    lines = ["line 4", "line 6"] if line else ["line 4"]
+    assert vectors.report.findings == [(problem, len(lines), "set aside", lines)]
+    assert "line 4" in str(vectors.report)
+
+
+def test_a_first_line_with_counts_is_set_aside(tmp_path):
+    vectors = read(tmp_path, "2 3\na 1 2 3\nb 1 2 3\n")
+    assert list(vectors.row_of) == ["a", "b"]
+    assert vectors.report.findings == [("wrong number of fields", 1, "set aside", ["line 1"])]
+
+
+def test_words_may_have_spaces_and_other_separators_in_them(tmp_path):
+    words = [". . .", "at name@domain.com", "a\xa0b", "a\u2028b", "a\x85b"]
+    vectors = read(tmp_path, GLOVE + "".join(f"{word} 1 {number}\n" for number, word in enumerate(words)))
+    assert list(vectors.row_of)[3:] == words
+    assert vectors[". . ."].tolist() == [1, 0] and vectors["a\x85b"].tolist() == [1, 4]
+    assert vectors.report.findings == []
+
+
+@pytest.mark.parametrize("content", ["", "\n\n", "word\nother\n"])
+def test_a_file_without_vectors_is_an_error(tmp_path, content):
+    with pytest.raises(ValueError, match="No word vectors found. Expected lines 'word v1 v2 ...'"):
+        read(tmp_path, content)
+    with pytest.raises(FileNotFoundError, match="No word vectors found.*nowhere"):
+        read_word_vectors(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("kind", ["vectors", "malformed", "one line"])
+def test_memory_does_not_grow_with_the_file(tmp_path, kind):
+    numbers = " 0.12345" * 25
+    other = {"vectors": f"word{numbers}\n", "malformed": f"{'word' * 30} 0.1\n", "one line": "word" * 50}[kind]
+    path = tmp_path / "glove.txt"
+    path.write_text(f"the{numbers}\n" * 20 + other * (4_000_000 // len(other)) + f"\nwar{numbers}\n")
+    tracemalloc.start()
+    vectors = read_word_vectors(path, {"the", "war"})
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert list(vectors.row_of) == ["the", "war"]
+    assert peak < 600_000 < path.stat().st_size / 5
+
+
+def test_twelve_thousand_words_are_read_quickly(tmp_path):
+    lines = word_vectors([" ".join(f"{a}{b}{c}" for a in "abcdefghijklmnopqrstuvwxyz" for b in "abcdefghijklmnopqrst"
+                                   for c in "abcdefghijklmnopqrstuvwxyz")], seed=0)  # fmt: skip
+    content = "\n".join(lines[:12_000])
+    started = time.perf_counter()
+    vectors = read(tmp_path, content)
+    assert time.perf_counter() - started < 2  # 0.2 on an idle machine
+    assert vectors.array.shape == (12_000, 25)
+
+
+# --- plots ---
+
+
+@pytest.mark.parametrize(
+    ("plot", "tokens"),
+    [
+        ("The War, at last!", "the war at last"),
+        ("He doesn't; they\u2019re Anna's.", "he does n't they 're anna 's"),
+        ("I can't. We'll, I'd, I'm, you've", "i ca n't we 'll i 'd i 'm you 've"),
+        ("'Tis O'Brien's dogs' rock 'n' roll", "tis o brien 's dogs rock n roll"),
+        ("$10,000 in 1999, on the 22nd, 3.5 miles", "10,000 in 1999 on the 22nd 3.5 miles"),
+        ("well-paid café_owner / Ünal", "well paid café owner ünal"),
+        ("... -- ?!", ""),
+    ],
+)
+def test_plots_are_cut_into_gloves_words(plot, tokens):
+    assert tokenize(plot) == tokens.split()
+
+
+def test_the_mean_vector_of_a_plot_by_hand(tmp_path):
+    plots = ["The war, the love!", "Peace.", "", "war"]
+    vectors = read(tmp_path, GLOVE, plot_words(plots))
+    means = plot_vectors(plots, vectors)
+    assert means.dtype == "float32"
+    assert means.tolist() == [[(1 + 0 + 1 - 4) / 4, (0 + 2 + 0 + 0.5) / 4], [0, 0], [0, 0], [0, 2]]
+    coverage = plot_coverage(plots, vectors)
+    assert vars(coverage) == {"plots": 4, "words": 6, "known_words": 5, "cut": 0, "empty": 1, "unknown": 1}
+    assert "5 of 6 words have a vector (83.3%)" in str(coverage)
+
+
+def test_words_after_the_last_one_allowed_do_not_count(tmp_path):
+    vectors = read(tmp_path, GLOVE)
+    plots = ["the " * 3000 + "love"]
+    assert plot_vectors(plots, vectors).tolist() == [[1, 0]]
+    assert plot_vectors(plots, vectors, max_words=3001)[0, 0] < 1
+    assert (plot_coverage(plots, vectors).cut, plot_coverage(plots, vectors).words) == (1, 3000)
+    assert plot_words(plots) == {"the"}
+    with pytest.raises(ValueError, match="Received: max_words=0"):
+        plot_vectors(plots, vectors, max_words=0)
+
+
+@pytest.mark.parametrize("function", [plot_vectors, plot_coverage])
+def test_a_single_text_is_not_taken_for_many_plots(tmp_path, function):
+    with pytest.raises(ValueError, match="list or Series of texts. Received: plots='the war'"):
+        function("the war", read(tmp_path, GLOVE))
+
+
+def test_no_plot_at_all_is_an_empty_array(tmp_path):
+    vectors = read(tmp_path, GLOVE)
+    assert plot_vectors([], vectors).shape == (0, 2)
+    assert "0 of 0 words" in str(plot_coverage([], vectors))
+
+
+# --- the real files ---
+
+
+@pytest.mark.real_data
+@pytest.mark.skipif(not REAL_DATA.is_dir(), reason="the real posters are not there")
+def test_the_real_plots_and_vectors():
+    plots = load_movie_metadata(REAL_DATA / "movie_metadata.csv")["plot"]
+    started = time.perf_counter()
+    vectors = read_word_vectors(REAL_DATA / "glove.twitter.27B.25d.12k.txt")
+    assert time.perf_counter() - started < 2  # 0.2 on an idle machine
+    assert vectors.array.shape == (11_925, 25) and vectors.report.findings == []
+    coverage = plot_coverage(plots, vectors)
+    assert (coverage.plots, coverage.empty, coverage.unknown, coverage.cut) == (3010, 173, 0, 0)
+    assert 0.85 < coverage.known_words / coverage.words < 0.87
+    means = plot_vectors(plots, vectors)
+    assert ((means == 0).all(axis=1) == (plots == "")).all() and np.isfinite(means).all()
