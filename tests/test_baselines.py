@@ -1,5 +1,10 @@
 """Predictions without a network: exactly what their names say."""
 
+import itertools
+
+import hypothesis
+import hypothesis.extra.numpy as hnp
+import hypothesis.strategies as st
 import numpy as np
 import pytest
 
@@ -27,6 +32,23 @@ def test_label_prior_is_each_genres_share():
     prediction = baselines.label_prior(LABELS, num_movies=2)
     assert prediction.dtype == "float32"
     assert prediction.tolist() == [pytest.approx([0.4, 0.6, 0.4])] * 2
+
+
+def test_frequent_genres_by_hand():
+    # F1 of the first k, by frequency: Romance 2·3/(5+7), and Horror 2·5/(10+7), and Action 2·7/(15+7).
+    assert baselines.frequent_genres(LABELS, num_movies=2).tolist() == [[1, 1, 1]] * 2
+    rare = np.repeat(LABELS, 3, axis=0) * ([[0, 1, 0]] * 13 + [[1, 1, 1]] * 2)
+    assert baselines.frequent_genres(rare, num_movies=1).tolist() == [[0, 1, 0]]
+    assert baselines.frequent_genres(rare, num_movies=1).dtype == "float32"
+
+
+@hypothesis.given(hnp.arrays("int8", st.tuples(st.integers(1, 12), st.integers(2, 5)), elements=st.integers(0, 1)))
+def test_no_choice_of_genres_beats_the_frequent_ones_on_f1(labels):
+    best = metrics.overall_f1(labels, baselines.frequent_genres(labels, len(labels)))
+    choices = itertools.product([0, 1], repeat=labels.shape[1])
+    assert best == pytest.approx(
+        max(metrics.overall_f1(labels, np.tile(choice, (len(labels), 1))) for choice in choices)
+    )
 
 
 def test_color_histograms_by_hand():

@@ -6,6 +6,7 @@ import hypothesis.strategies as st
 import keras
 import numpy as np
 import pytest
+from sklearn.metrics import precision_recall_fscore_support
 
 from poster_cnn import metrics
 
@@ -34,6 +35,14 @@ def test_precision_and_recall_by_hand():
     assert metrics.overall_precision_recall_f1(Y_TRUE, Y_PROB)[:2] == pytest.approx((3 / 4, 3 / 6))
     assert metrics.overall_precision_recall_f1(Y_TRUE, Y_PROB, threshold=0.6)[:2] == pytest.approx((1, 3 / 6))
     assert metrics.overall_precision_recall_f1(Y_TRUE, Y_PROB, threshold=0.9) == (0, 0, 0)  # nothing predicted
+
+
+@pytest.mark.parametrize("threshold", [0.1, metrics.LOGIT_HALF, 1.1, (0.1, 0.5, 0.9)])
+def test_overall_scores_are_those_of_scikit_learn(threshold):
+    rng = np.random.default_rng(0)
+    y_true, y_prob = rng.integers(0, 2, (30, 3)), rng.random((30, 3))
+    expected = precision_recall_fscore_support(y_true, y_prob >= threshold, average="micro", zero_division=0)[:3]
+    assert metrics.overall_precision_recall_f1(y_true, y_prob, threshold) == pytest.approx(expected)
 
 
 def test_each_genre_may_have_its_own_threshold():
@@ -75,6 +84,25 @@ def test_average_precision_leaves_out_what_has_no_positive(average, expected):
     assert metrics.average_precision(y_true, y_prob, average=average) == pytest.approx(expected)
 
 
+def test_top_n_accuracy_by_genre_by_hand():
+    y_true = np.vstack([np.pad(Y_TRUE, [(0, 0), (0, 1)]), [[0, 0, 0, 0]]])  # a genre without movies, and the reverse
+    y_prob = np.vstack([np.pad(Y_PROB, [(0, 0), (0, 1)], constant_values=0.05), [[0.9, 0, 0, 0]]])
+    # Horror and Romance are found in both of their movies, Action in one: the other has n = 1, and Action is its third.
+    by_genre = metrics.top_n_accuracy_by_genre(y_true, y_prob)
+    assert (by_genre.dtype, by_genre.shape) == ("float64", (4,))
+    assert by_genre[:3].tolist() == [1, 1, 1 / 2] and np.isnan(by_genre[3])
+
+
+@pytest.mark.filterwarnings("error")  # no division by zero either
+def test_top_n_accuracy_by_genre_movie_by_movie():
+    rng = np.random.default_rng(0)
+    y_true = (rng.random((50, 6)) < [0.4] * 5 + [0]).astype(int)
+    y_prob = rng.random((50, 6)).round(1)  # some are equal
+    found = [set(np.argsort(-p, kind="stable")[: t.sum()]) for t, p in zip(y_true, y_prob, strict=True)]
+    for genre, share in enumerate(metrics.top_n_accuracy_by_genre(y_true, y_prob)[:5]):
+        assert share == pytest.approx(np.mean([genre in found[movie] for movie in np.flatnonzero(y_true[:, genre])]))
+
+
 LABELS = hnp.arrays("int8", hnp.array_shapes(min_dims=2, max_dims=2, max_side=8), elements=st.integers(0, 1))
 
 
@@ -97,10 +125,10 @@ def test_first_label_accuracy_never_exceeds_hit_at_1(y_true):
 
 
 def predictions(num_movies, seed=0):
-    """Random labels of 4 genres with predictions that are right more often than not."""
+    """One of 4 genres at random, with predictions that are right more often than not, above 0.622 or not."""
     rng = np.random.default_rng(seed)
     y_true = np.eye(4)[rng.integers(4, size=num_movies)]
-    return y_true, (y_true + rng.random((num_movies, 4)) * 1.5).clip(0, 1)
+    return y_true, (y_true / 2 + rng.random((num_movies, 4))) / 1.5
 
 
 @pytest.mark.parametrize("name", metrics.BY_NAME)

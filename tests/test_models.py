@@ -227,19 +227,27 @@ def test_models_run_on_the_other_keras_backends(backend):
     script = """
 import keras, numpy, sys
 from poster_cnn import models
-pretrained = {"weights": None, "pixel_range": (0, 1), "channel_order": "bgr", "logits_dropout": 0.5}
 for name, options in {
     "seven_layer_cnn": {},
     "two_conv_cnn": {},
     "vgg_like_cnn": {"filters": (4, 4, 4), "dense_units": (8,)},
     "six_conv_cnn": {"filters": (4, 4), "dropout": (0.1, 0.1)},
     "mobilenet_v2": {"weights": None},
-    "resnet18": pretrained,
-    "densenet121": pretrained,
+    "resnet18": {"pixel_range": (0, 1), "channel_order": "bgr", "logits_dropout": 0.5},
 }.items():
     model = getattr(models, name)((46, 46, 3), 4, classifier_activation="softmax", **options)
     probabilities = model.predict(numpy.full((2, 46, 46, 3), 200, "float32"), verbose=0)
     assert numpy.allclose(probabilities.sum(axis=1), 1, atol=1e-5), name
+branches = {"trailer": models.trailer_branch((3, 5), 4), "plot": models.plot_branch(6, 4)}
+model = models.multimodal(branches, models.late_fusion(4, 2, prior=[0.1, 0.2, 0.3, 0.4]))
+model.compile("sgd", "binary_crossentropy")
+present = numpy.array([[True, False], [False, True], [False, False]])
+trailers, plots = numpy.ones((3, 3, 5), "float32"), numpy.ones((3, 6), "float32")
+trailers[1:], plots[[0, 2]] = numpy.nan, numpy.nan
+inputs = {"trailer": trailers, "plot": plots, "present": present}
+model.fit(inputs, numpy.ones((3, 4), "float32"), verbose=0)
+fused = model.predict(inputs, verbose=0)
+assert numpy.isfinite(fused).all() and numpy.allclose(fused[2], [0.1, 0.2, 0.3, 0.4], atol=1e-6), fused
 print(keras.backend.backend(), probabilities.shape, end="")
 assert "tensorflow" not in sys.modules
 """

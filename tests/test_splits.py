@@ -93,6 +93,44 @@ def test_imdb_id_split_of_the_real_posters():
     assert (table["imdb_id"][parts == "test"] % 7 == 0).all()
 
 
+# --- at random ---
+
+
+@pytest.mark.parametrize(
+    ("fractions", "counts"),
+    [
+        ((0.8, 0.2), {"train": 82, "test": 21}),  # ends at 82.4 and 103
+        ((0.7, 0.3), {"train": 72, "test": 31}),
+        ((0.7, 0.1, 0.2), {"train": 72, "validation": 10, "test": 21}),
+        ((1 / 3, 1 / 3, 1 / 3), {"train": 34, "validation": 35, "test": 34}),
+    ],
+)
+def test_random_split_has_its_shares(fractions, counts):
+    table = random_movies(0, 103)
+    split = splits.random_split(table, fractions=fractions)
+    assert split.value_counts().to_dict() == counts
+    assert split.index.equals(table.index) and split.name == "part"
+
+
+def test_random_split_depends_on_the_seed_and_the_rows_alone():
+    table = random_movies(0, 100)
+    split = splits.random_split(table, seed=1)
+    assert split.equals(splits.random_split(table.assign(genres=[["Drama"]] * 100), seed=1))
+    assert not split.equals(splits.random_split(table, seed=2))
+    assert split.value_counts().to_dict() == {"train": 80, "test": 20}  # paper 2
+    rows = pd.concat([table] * 5, ignore_index=True)  # five rows a movie are torn
+    torn = splits.random_split(rows, seed=1).groupby(rows["imdb_id"]).nunique()
+    assert (torn == 2).mean() > 0.4  # 1 - 0.8^5 - 0.2^5 = 0.67 of the movies are to be expected
+
+
+@pytest.mark.parametrize("fractions", [(0.8, 0.3), (1.0,), (1.0, 0.0), (0.25,) * 4, (1.2, -0.2), ()])
+@pytest.mark.parametrize("split", ["random_split", "leak_free"])
+def test_fractions_are_two_or_three_shares(split, fractions):
+    arguments = {"class_names": NAMES} if split == "leak_free" else {}
+    with pytest.raises(ValueError, match=r"`fractions` must be 2 or 3 positive shares that sum to 1. Received: .*\("):
+        getattr(splits, split)(random_movies(0, 50), **arguments, fractions=fractions)
+
+
 # --- the leak-free split ---
 
 FRACTIONS = st.sampled_from([(0.7, 0.1, 0.2), (0.8, 0.2), (0.5, 0.5), (0.6, 0.2, 0.2), (0.34, 0.33, 0.33)])

@@ -1,0 +1,145 @@
+"""Runs as papers 2 and 4 have them: train and test alone, scored after each epoch, with crops on a backbone."""
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from poster_cnn import baselines, fitting, metrics, training
+from poster_cnn.files import read_json
+from poster_cnn.results import collect_results
+from poster_cnn.saved_models import load_model
+from poster_cnn.training_data import load_training_data
+
+NAMES = ("Horror", "Romance", "Action")
+
+
+@pytest.fixture(scope="module")
+def config(tiny_config):
+    return tiny_config.replace(
+        class_names=NAMES,
+        classifier_activation="sigmoid",
+        loss="binary_crossentropy",
+        split="random",
+        fractions=(0.8, 0.2),
+        epochs=2,
+        metrics=("overall_f1", "overall_f1_at_622", "overall_recall_at_622", "top_n_accuracy", "average_precision"),
+    )
+
+
+@pytest.fixture(scope="module")
+def run(config, data_folder, tmp_path_factory):
+    run_dir = tmp_path_factory.mktemp("runs") / "random_split"
+    training.train(config, data_folder, run_dir, progress=False)
+    return run_dir
+
+
+def predictions(run_dir):
+    frame = pd.read_csv(run_dir / "predictions.csv")
+    return (frame[[f"{what}_{name}" for name in NAMES]].to_numpy() for what in ("true", "probability"))
+
+
+def test_what_stands_for_validation_after_each_epoch_is_the_test_part(run):
+    history = pd.read_csv(run / "history.csv")
+    scores = ["overall_f1", "overall_f1_at_622", "top_n_accuracy"]
+    columns = {"accuracy", "loss", *scores}
+    assert set(history) == {"epoch"} | columns | {f"val_{name}" for name in columns}
+    y_true, y_prob = predictions(run)
+    last = history.iloc[-1]
+    for name in scores:
+        assert last[f"val_{name}"] == pytest.approx(metrics.BY_NAME[name](y_true, y_prob), abs=1e-4), name
+    assert last["val_accuracy"] == pytest.approx(metrics.label_accuracy(y_true, y_prob), abs=1e-4)
+    crossentropy = -(y_true * np.log(y_prob) + (1 - y_true) * np.log(1 - y_prob)).mean()
+    assert last["val_loss"] == pytest.approx(crossentropy, abs=1e-4)
+
+
+def test_nothing_is_chosen_on_the_test_movies(run, config):
+    result = read_json(run / "metrics.json")
+    assert result["validation"] == {} and "thresholds" not in result and load_model(run)[1]["thresholds"] is None
+    assert list(result["test"]) == list(config.metrics)
+    assert list(result["leak"]) == ["test_in_train"]
+    about = read_json(run / "config.json")["data"]
+    split = pd.read_csv(run / "split.csv")["part"].value_counts().to_dict()
+    assert split == {"train": about["num_train"], "test": about["num_test"]} and "num_validation" not in about
+
+
+def test_the_most_frequent_genres_stand_beside_the_f1(run):
+    scored = read_json(run / "metrics.json")["baselines"]
+    y_true, _ = predictions(run)
+    split = pd.read_csv(run / "split.csv")
+    frequent = baselines.frequent_genres(split.loc[split["part"] == "train", list(NAMES)].to_numpy(), len(y_true))
+    recall = metrics.BY_NAME["overall_recall"](y_true, frequent)
+    f1 = metrics.overall_f1(y_true, frequent)
+    assert scored["frequent_genres"] == {
+        "overall_f1": f1, "overall_f1_at_622": f1, "overall_recall_at_622": recall,
+    }  # fmt: skip
+    assert f1 >= scored["majority"]["overall_f1"]
+    row = collect_results(run).iloc[0]
+    assert row["frequent_genres_overall_f1"] == f1
+
+
+# --- crops on a frozen backbone ---
+
+
+@pytest.fixture
+def backbone(monkeypatch):
+    """Stands in for DenseNet-121: builds and trains in no time."""
+
+    def build(*, input_shape, include_top, weights):
+        inputs = keras.Input(input_shape)
+        x = keras.layers.Conv2D(12, 5, strides=5, kernel_initializer=keras.initializers.GlorotUniform(seed=1))(inputs)
+        return keras.Model(inputs, keras.layers.ReLU()(x))
+
+    monkeypatch.setattr(keras.applications, "DenseNet121", build)
+
+
+@pytest.fixture
+def crop_config(config):
+    return config.replace(
+        image_size=(30, 30),
+        crops_per_genre=36,
+        crop_before_split=True,
+        fractions=(0.7, 0.3),
+        model="densenet121",
+        model_args={"weights": None, "dropout": 0.2, "channel_order": "bgr"},
+        batch_size=16,
+        epochs=2,
+    )
+
+
+def test_crops_through_kept_features_give_the_numbers_of_crops_through_the_backbone(
+    backbone, crop_config, data_folder, tmp_path
+):
+    data = load_training_data(crop_config, data_folder)
+    for name, cache_features in (("kept", True), ("through", False)):
+        config = crop_config.replace(cache_features=cache_features)
+        training.train(config, data_folder, tmp_path / name, training_data=data, progress=False)
+    for file in ("history.csv", "predictions.csv"):
+        kept, through = (pd.read_csv(tmp_path / name / file) for name in ("kept", "through"))
+        assert list(kept) == list(through) and np.allclose(kept, through, atol=1e-4)
+    y_true, y_prob = predictions(tmp_path / "kept")
+    last = pd.read_csv(tmp_path / "kept" / "history.csv").iloc[-1]
+    assert len(y_true) == data.count("test") > data.part("test")["imdb_id"].nunique()  # several crops of a poster
+    assert last["val_overall_f1"] == pytest.approx(metrics.overall_f1(y_true, y_prob), abs=1e-4)
+
+
+def test_an_interrupted_run_on_crops_ends_as_an_uninterrupted_one(
+    backbone, crop_config, data_folder, tmp_path, monkeypatch
+):
+    config = crop_config.replace(crop_before_split=False, split="leak_free", allow_leak=False)
+    data = load_training_data(config, data_folder)
+    training.train(config, data_folder, tmp_path / "whole", training_data=data, progress=False)
+    save_epoch = fitting._save_epoch
+
+    def stop(network, history, checkpoint):
+        save_epoch(network, history, checkpoint)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fitting, "_save_epoch", stop)
+        with pytest.raises(KeyboardInterrupt):
+            training.train(config, data_folder, tmp_path / "stopped", progress=False)
+    training.train(config, data_folder, tmp_path / "stopped", progress=False)
+    for file in ("history.csv", "predictions.csv", "split.csv"):
+        assert (tmp_path / "whole" / file).read_bytes() == (tmp_path / "stopped" / file).read_bytes()
+    assert len(pd.read_csv(tmp_path / "whole" / "history.csv")) == 2
