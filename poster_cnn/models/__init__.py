@@ -1,7 +1,18 @@
-"""Builders for the networks of the papers: uncompiled `keras.Model`s that take raw 0–255 pixels."""
+"""Builders for the networks of the papers: uncompiled `keras.Model`s that take raw 0–255 pixels.
+
+Those of paper 5's branches take features instead.
+"""
 
 from poster_cnn.models.backbones import feature_extractor_and_head, has_frozen_backbone, unfreeze
 from poster_cnn.models.layer_table import layer_table
+from poster_cnn.models.multimodal import (
+    late_fusion,
+    metadata_branch,
+    multimodal,
+    plot_branch,
+    poster_branch,
+    trailer_branch,
+)
 from poster_cnn.models.small_cnn import (
     one_hot_sigmoid_cnn,
     seven_layer_cnn,
@@ -10,21 +21,29 @@ from poster_cnn.models.small_cnn import (
     vgg_like_cnn,
 )
 from poster_cnn.models.transfer import densenet121, densenet201, mobilenet_v2, resnet18, resnet50, resnet152
+from poster_cnn.models.vgg16 import vgg16
 
 __all__ = [
     "densenet121",
     "densenet201",
     "feature_extractor_and_head",
     "has_frozen_backbone",
+    "late_fusion",
     "layer_table",
+    "metadata_branch",
     "mobilenet_v2",
+    "multimodal",
     "one_hot_sigmoid_cnn",
+    "plot_branch",
+    "poster_branch",
     "resnet152",
     "resnet18",
     "resnet50",
     "seven_layer_cnn",
     "six_conv_cnn",
+    "trailer_branch",
     "two_conv_cnn",
     "unfreeze",
+    "vgg16",
     "vgg_like_cnn",
 ]

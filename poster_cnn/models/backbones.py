@@ -5,7 +5,7 @@ import os
 import numpy as np
 from keras import Input, Model, applications, layers, ops
 
-from poster_cnn.models.blocks import classifier
+from poster_cnn.models.blocks import classifier, dense_blocks
 
 FEATURES = "features"  # name of the pooling layer: what comes before it is the backbone, what comes after the head
 
@@ -34,22 +34,27 @@ def on_backbone(
     logits_dropout,
     classifier_activation,
     name,
+    dense_units=(),
     **options,
 ):
-    """A backbone, scaled pixels before it, pooled features and a dense layer after it; see `transfer.resnet50`.
+    """A backbone, scaled pixels before it, pooled features and dense layers after it; see `transfer.resnet50`.
 
     Args:
         build: Function that makes the backbone, as those of `keras.applications`.
         mode: How its weights expect pixels, as in `keras.applications`: "caffe", "tf" or "torch".
         pooling: Layer class that pools its maps.
-        options: Further arguments of `build`.
+        dense_units: Units of hidden dense layers between features and the last layer. Where there are any, dropout
+            comes after each of them instead of after the features. Defaults to none.
+        options: Further arguments of `_backbone`.
     """
     backbone = _backbone(build, input_shape, weights, **options)
     backbone.trainable = trainable
     inputs = Input(input_shape)
     x = _scale(inputs, mode, pixel_range, channel_order)
     x = pooling(name=FEATURES)(backbone(x))
-    if dropout:
+    if dense_units:
+        x = dense_blocks(x, dense_units, dropout)
+    elif dropout:
         x = layers.Dropout(dropout, name="dropout")(x)
     outputs = classifier(x, num_classes, classifier_activation, logits_dropout=logits_dropout)
     return Model(inputs, outputs, name=name)
@@ -136,18 +141,21 @@ def feature_extractor_and_head(model):
     return extractor, Model(inputs, x, name=f"{model.name}_head")
 
 
-def _backbone(builder, input_shape, weights, **options):
-    """A network of `keras.applications` without its top; weights that cannot be had are an error that helps."""
+def _backbone(builder, input_shape, weights, *, include_top=False, last_layer=None, **options):
+    """A network of `keras.applications`, by default without its top, up to the layer named `last_layer` if any.
+
+    Weights that cannot be had are an error that helps.
+    """
     if weights not in ("imagenet", None) and not os.path.isfile(weights):
         in_keras = hasattr(applications, builder.__name__)
         allowed, network = ("'imagenet', None", "keras.applications.") if in_keras else ("None", "")
         raise FileNotFoundError(
             f"`weights` must be {allowed}, or the path of a weights file for "
-            f"{network}{builder.__name__}(include_top=False). Received: weights={str(weights)!r}"
+            f"{network}{builder.__name__}(include_top={include_top}). Received: weights={str(weights)!r}"
         )
     path = str(weights) if weights else None
     try:
-        return builder(input_shape=tuple(input_shape), include_top=False, weights=path, **options)
+        network = builder(input_shape=tuple(input_shape), include_top=include_top, weights=path, **options)
     except Exception as error:
         if weights != "imagenet" or "fetch" not in str(error):
             raise
@@ -156,3 +164,6 @@ def _backbone(builder, input_shape, weights, **options):
             f"and put the file into {os.environ.get('KERAS_HOME', '~/.keras')}/models, or give its path as `weights`. "
             "weights=None starts from random weights."
         ) from error
+    if last_layer is None:
+        return network
+    return Model(network.input, network.get_layer(last_layer).output, name=network.name)
