@@ -10,11 +10,13 @@ import time
 
 import filelock
 import keras
+import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from poster_cnn import baselines, datasets, metrics
+from poster_cnn import baselines, datasets, metrics, models
 from poster_cnn.config import TrainingConfig
+from poster_cnn.features import poster_features
 from poster_cnn.files import read_json, sha256, write_atomically, write_json
 from poster_cnn.fitting import build_model, build_network, fit, pretrained_weights, remove_checkpoints
 from poster_cnn.saved_models import save_model
@@ -87,11 +89,7 @@ def _finish(model, config, data, run_dir, seconds):
     # Built anew for float32, and without what compiling left.
     trained, model = model, build_network(config, "float32", data.weights)
     model.set_weights(trained.get_weights())
-    y_prob = {
-        part: model.predict(datasets.as_batches(data.decoded(part), _PREDICT_BATCH), verbose=0)
-        for part in ("validation", "test")
-        if data.count(part)
-    }
+    y_prob = {part: _predict(model, config, data, part) for part in ("validation", "test") if data.count(part)}
     thresholds = None
     if config.classifier_activation == "sigmoid" and "validation" in y_prob:  # never chosen on the test movies
         chosen = best_thresholds(data.labels("validation"), y_prob["validation"])
@@ -121,6 +119,17 @@ def _finish(model, config, data, run_dir, seconds):
         result["thresholds"] = thresholds
     write_json(run_dir / "metrics.json", result)
     return result
+
+
+def _predict(model, config, data, part):
+    """Probabilities of one part; what a frozen backbone has already seen is not looked at again."""
+    # Features of another precision are not those of the saved float32 network, nor those of a backbone since trained.
+    kept = config.cache_features and config.precision == "float32" and not config.fine_tune_epochs
+    if kept and models.has_frozen_backbone(model):
+        features = poster_features(model, data, about={"precision": config.precision}, progress=False)
+        head = models.feature_extractor_and_head(model)[1]
+        return head.predict(features[np.flatnonzero(data.split == part)], verbose=0)
+    return model.predict(datasets.as_batches(data.decoded(part), _PREDICT_BATCH), verbose=0)
 
 
 def _scores(config, data, y_prob, thresholds):
