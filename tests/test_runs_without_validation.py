@@ -102,6 +102,7 @@ def crop_config(config):
         fractions=(0.7, 0.3),
         model="densenet121",
         model_args={"weights": None, "dropout": 0.2, "channel_order": "bgr"},
+        metrics=("overall_f1",),
         batch_size=16,
         epochs=2,
     )
