@@ -69,10 +69,11 @@ def overall_precision_recall_f1(y_true, y_prob, threshold=0.5):
             f"`threshold` must be one number, or one for each of the {y_true.shape[1]} genres. "
             f"Received: shape {np.shape(threshold)}"
         )
-    precision, recall, f1, _ = sk.precision_recall_fscore_support(
-        y_true, y_prob >= threshold, average="micro", zero_division=0
-    )
-    return float(precision), float(recall), float(f1)
+    # As scikit-learn's precision_recall_fscore_support, a hundred times quicker: intervals take it thousands of times.
+    positive, predicted = y_true > 0, y_prob >= threshold
+    hits, num_true, num_predicted = (positive & predicted).sum(), positive.sum(), predicted.sum()
+    counts = (num_predicted, num_true, (num_predicted + num_true) / 2)
+    return tuple(float(hits / count) if count else 0.0 for count in counts)
 
 
 def average_precision(y_true, y_prob, average="macro"):

@@ -1,5 +1,8 @@
-"""Paper 2's results as tables: OP, OR and OF1 of each network at both thresholds, beside paper and baselines."""
+"""Paper 2's data and results as tables: OP, OR and OF1 from each threshold, beside the paper's and the baselines'."""
 
+import pandas as pd
+
+from poster_cnn.splits import PARTS
 from poster_cnn.tables import BASELINES, in_percent, label
 
 # Builder -> the row that the paper prints; its code trains ResNet152 where it prints ResNet18, so both stand beside it.
@@ -10,77 +13,187 @@ PRINTED_ROWS = {
     "densenet201": "DenseNet201",
     "vgg_like_cnn": "Custom CNN",
 }
-_SETTING = ["variant", "network", "pretrained", "image_size", "epochs", "learning_rate"]
+PAPER_NETWORKS = ("resnet152", "resnet50", "densenet201", "vgg_like_cnn")  # those of its code
+WITHOUT_BACKBONE = ("vgg_like_cnn", "six_conv_cnn")
+BASELINES_OF_F1 = ("frequent_genres", *BASELINES)
+# From which probability a genre counts as predicted -> how the results name a score that counts so.
+THRESHOLDS = {"0.622": "_at_622", "0.5": "", "by genre": "_tuned"}
+_SETTING = ["variant", "network", "pretrained", "trained", "image_size", "epochs", "learning_rate"]
+_SCORES = ("overall_precision", "overall_recall", "overall_f1")
+_PRINTED = ("paper_precision", "paper_recall", "paper_f1")
+_ABOUT = ("num_test", "precision", "device")
+_COLUMNS = [*_SETTING, "threshold", *_SCORES, "low", "high", "validation_f1", *_PRINTED, *BASELINES_OF_F1, *_ABOUT]
 
 
 def overall_table(results, published):
-    """The results of section V.C of Wang et al., ours beside the paper's.
+    """The results of section V.C of Wang et al., ours beside the paper's and those of the trivial baselines.
 
     Args:
         results: DataFrame from `collect_results` or `read_results`, with the metrics `overall_precision`,
-            `overall_recall` and `overall_f1` (at a threshold of 0.5) and the same ending in `_at_622` (at 0.622, as in
-            the paper's code); several tables are stacked with `results.stack`.
+            `overall_recall` and `overall_f1` (from a probability of 0.5) and the same ending in `_at_622` (from 0.622,
+            as in the paper's code); several tables are stacked with `results.stack`.
         published: DataFrame from `read_published`.
 
     Returns:
-        DataFrame, one row a run: `variant`, `network` (str, the builder), `pretrained` ("yes" or "no"), `image_size`
-        (width×height), `epochs`, `learning_rate`; in percent `overall_precision_at_622`, `overall_recall_at_622`,
-        `overall_f1_at_622` with `overall_f1_at_622_low` and `overall_f1_at_622_high` (95% interval), `paper` (its OF1
-        as printed, for faithful rows of a network that it has) and, where `results` has them, the baselines' as
-        `<baseline>_overall_f1_at_622`; the same at 0.5; `num_test` (posters) and `device`.
+        DataFrame, one row a run and threshold: `variant`, `network` (str, the builder, and the set's name if it has
+        one), `pretrained` ("yes" or "no"), `trained` ("all weights", or "last layer" of a frozen backbone),
+        `image_size` (width×height), `epochs`, `learning_rate`, `threshold` ("0.622", "0.5", or "by genre": chosen on
+        the validation movies, where there are some); in percent `overall_precision`, `overall_recall` and `overall_f1`
+        of the test movies, `low` and `high` (its 95% interval), `validation_f1` (OF1 of the validation movies), the
+        paper's printed `paper_precision`, `paper_recall` and `paper_f1` (for faithful networks that it has, at 0.622)
+        and the OF1 of each baseline that `results` has, under its name; `num_test` (posters), `precision`, `device`.
+        A network of the paper without a run has one row, whose scores are missing.
 
     Raises:
         ValueError: If `results` lacks a metric.
+
+    Example:
+
+    >>> table = overall_table(settings.results("wang/vgg_like"), settings.published("wang"))
+    >>> table[["network", "threshold", "overall_f1", "paper_f1", "frequent_genres"]]
     """
-    needed = [f"overall_{name}{at}" for at in ("_at_622", "") for name in ("precision", "recall", "f1")]
+    needed = [f"{name}{ending}" for ending in ("_at_622", "") for name in _SCORES]
     missing = [name for name in needed if name not in results]
     if missing:
         raise ValueError(f"`results` must have the columns {missing}. Received: columns={list(results.columns)}")
-    table = _described(results)[_SETTING]
-    for name in needed:
-        percent = in_percent(results, name)
-        percent.columns = [_full_name(short, name) for short in percent]
-        table = table.join(percent if "_f1" in name else percent[name])
-    printed = published[(published["table"] == "Section V.C") & (published["metric"] == "overall_f1")]
-    theirs = table["network"].map(PRINTED_ROWS).map(printed.set_index("row")["value"])
-    after = table.columns.get_loc("overall_f1_at_622_high" if "overall_f1_at_622_high" in table else needed[2])
-    table.insert(after + 1, "paper", theirs.where(table["variant"] == "faithful"))
-    return table.join(results[[name for name in ("num_test", "device") if name in results]])
+    runs = pd.concat([_described(results), _unmeasured(results)], ignore_index=True)
+    thresholds = [name for name, ending in THRESHOLDS.items() if f"overall_f1{ending}" in results]
+    table = pd.concat([_scored(runs, name) for name in thresholds]).sort_index(kind="stable").reset_index(drop=True)
+    printed = published[published["table"] == "Section V.C"].pivot(index="row", columns="metric", values="value")
+    rows = table["network"].str.split(", ").str[0].map(PRINTED_ROWS)
+    rows = rows.where((table["variant"] == "faithful") & (table["threshold"] == "0.622"))
+    for name, column in zip(_PRINTED, _SCORES, strict=True):
+        table[name] = rows.map(printed[column])
+    return table.dropna(axis=1, how="all")
 
 
-def overall_cells(table, *, metric="overall_f1_at_622"):
-    """The runs of an `overall_table` as `figures.comparison_dots` draws them, with rows="panel", columns="network".
+def overall_cells(table):
+    """The rows of an `overall_table` as `figures.comparison_dots` draws them, with rows="panel", columns="network".
 
     Args:
-        table: DataFrame from `overall_table`.
-        metric: "overall_f1_at_622" or "overall_f1". Defaults to the first, the threshold of the paper's code.
+        table: DataFrame from `overall_table`, or some of its rows.
 
     Returns:
-        DataFrame: `panel` (variant and image size), `network` (its name in lines, and under it the epochs and learning
-        rate where `table` has several), `metric` ("overall_f1"), `ours`, `low`, `high`, `paper`, a column for each
-        baseline; of several runs of a panel and network the first.
+        DataFrame: `panel` (variant and threshold), `network` (its name in lines; under it the set, "not measured" or
+        "frozen", and image size, epochs and learning rate where `table` has several), `metric` ("overall_f1"), `ours`,
+        `low`, `high`, `paper`, a column for each baseline.
+
+    Raises:
+        ValueError: If several rows have the same panel and network.
     """
-    short = {_full_name(name, metric): name for name in ("ours", "low", "high", *BASELINES)} | {"paper": "paper"}
-    cells = table[[name for name in short if name in table]].rename(columns=short)
-    networks = table["network"].str.replace("_|(?<=[a-z]{2})(?=[0-9])", "\n", regex=True)
-    if table["epochs"].nunique() > 1:
-        networks += "\n" + table["epochs"].astype(str) + " epochs"
-    if table["learning_rate"].nunique() > 1:
-        networks += "\n" + table["learning_rate"].map(label)
-    panels = table["variant"].str.replace("_", "-") + ", " + table["image_size"]
-    cells = cells.assign(panel=panels, network=networks, metric="overall_f1")
-    return cells.drop_duplicates(["panel", "network"], ignore_index=True)
+    cells = table.rename(columns={"overall_f1": "ours", "paper_f1": "paper"})
+    if "paper" not in cells:
+        cells["paper"] = float("nan")
+    names = {"by genre": "thresholds by genre"} | {name: f"from a probability of {name}" for name in ("0.622", "0.5")}
+    networks = table["network"].str.replace(", ", "\n") + table["trained"].map({"last layer": "\nfrozen"}).fillna("")
+    networks += table["overall_f1"].isna().map({True: "\nnot measured", False: ""})
+    for name, text in {"image_size": "\n{}", "epochs": "\n{} epochs", "learning_rate": "\n{}"}.items():
+        if table[name].nunique() > 1:
+            networks += table[name].map(label).map(text.format).where(table[name].notna(), "")
+    panels = table["variant"].str.replace("_", "-") + ", " + table["threshold"].map(names)
+    cells = cells.assign(panel=panels, network=networks)
+    repeated = cells[cells.duplicated(["panel", "network"])]
+    if len(repeated):
+        network, panel = repeated[["network", "panel"]].iloc[0]
+        raise ValueError(f"`table` must have one row a panel and network. Received: {network!r} twice in {panel!r}")
+    return cells.assign(metric="overall_f1")
 
 
-def _full_name(short, metric):
-    """A column of `in_percent` under the name it has in the results."""
-    return {"ours": metric, "low": f"{metric}_low", "high": f"{metric}_high"}.get(short, f"{short}_{metric}")
+def epochs_grid(history, *, epochs=(5, 10)):
+    """OF1 of the test movies after fewer and more epochs at each learning rate (section V.B of Wang et al.).
+
+    A run of ten epochs at a constant rate is, up to its fifth, the run of five: one history gives both.
+
+    Args:
+        history: DataFrame from `collect_history` of runs without validation movies, with `val_overall_f1_at_622` and
+            `val_overall_f1`.
+        epochs: Numbers of epochs. Defaults to `(5, 10)`.
+
+    Returns:
+        DataFrame, one row a network and threshold: `network`, `threshold` ("0.622" or "0.5"), then the OF1 in percent
+        in a column for each number of epochs and learning rate, such as "5 epochs, 1e-3"; missing where a run is
+        shorter.
+    """
+    cells = history[(history["epoch"] + 1).isin(epochs)]
+    cells = cells.assign(network=network_names(cells), epochs=cells["epoch"] + 1)
+    cells = cells.sort_values(["epochs", "learning_rate"], ascending=[True, False], kind="stable")
+    setting = cells["epochs"].astype(str) + " epochs, " + cells["learning_rate"].map(label)
+    order = network_names(history).unique()
+    grids = []
+    for threshold in ("0.622", "0.5"):
+        scores = cells.assign(setting=setting, score=100 * cells[f"val_overall_f1{THRESHOLDS[threshold]}"])
+        grid = scores.pivot(index="network", columns="setting", values="score")
+        grid = grid.reindex(index=order, columns=setting.unique()).reset_index().rename_axis(columns=None)
+        grid.insert(1, "threshold", threshold)
+        grids.append(grid)
+    return pd.concat(grids, ignore_index=True)
+
+
+def sample_table(splits, class_names):
+    """The movies of each part of a split, and how many have each genre or none (section IV.A of Wang et al.).
+
+    Args:
+        splits: Dictionary from a variant's name to its split: a run folder's split.csv, with `part` and a column of 0
+            and 1 for each genre.
+        class_names: Genres.
+
+    Returns:
+        DataFrame, one row a variant and part: `variant`, `part`, `movies`, `without_genre` (none of `class_names`), and
+        a column of int for each genre.
+    """
+    lines = []
+    for variant, split in splits.items():
+        for part in [name for name in PARTS if (split["part"] == name).any()]:
+            labels = split.loc[split["part"] == part, list(class_names)]
+            none = int((~labels.any(axis=1)).sum())
+            line = {"variant": variant, "part": part, "movies": len(labels), "without_genre": none}
+            lines.append(line | labels.sum().to_dict())
+    return pd.DataFrame(lines)
+
+
+def network_names(frame):
+    """What a reader calls each run: its builder, and the name of its set of changes unless it says the same.
+
+    Args:
+        frame: DataFrame of results or learning curves, with `model` and, if there are any, `set_name`.
+
+    Returns:
+        Series of str over the same index, such as "resnet50" or "mobilenet_v2, dropout".
+    """
+    names = frame["set_name"].fillna("") if "set_name" in frame else pd.Series("", index=frame.index)
+    return frame["model"] + (", " + names).where((names != "") & (names != frame["model"]), "")
 
 
 def _described(results):
-    size = results["image_width"].astype(str) + "×" + results["image_height"].astype(str)
-    weights = results.reindex(
-        columns=["model_args_weights", "weights_file"]
-    )  # asked for, or brought by the data folder
-    pretrained = weights.notna().any(axis=1).map({True: "yes", False: "no"})
-    return results.assign(network=results["model"], pretrained=pretrained, image_size=size)
+    about = ["model_args_weights", "weights_file", "model_args_trainable"]  # a config has those that it sets
+    asked = results.reindex(columns=about)
+    frozen = ~(asked["model_args_trainable"].eq(True) | results["model"].isin(WITHOUT_BACKBONE))
+    return results.assign(
+        network=network_names(results),
+        pretrained=asked[about[:2]].notna().any(axis=1).map({True: "yes", False: "no"}),
+        trained=frozen.map({True: "last layer", False: "all weights"}),
+        image_size=results["image_width"].astype(str) + "×" + results["image_height"].astype(str),
+    )
+
+
+def _unmeasured(results):
+    """A row for each network of the paper that `results` has no faithful run of."""
+    measured = set(results.loc[results["variant"] == "faithful", "model"])
+    missing = [name for name in PAPER_NETWORKS if measured and name not in measured]
+    return pd.DataFrame({"variant": "faithful", "network": missing}, dtype=str)
+
+
+def _scored(runs, threshold):
+    """Rows of an `overall_table` from one threshold over the index of `runs`, without runs that have no score there."""
+    ending = THRESHOLDS[threshold]
+    scores = in_percent(runs, f"overall_f1{ending}", baselines=BASELINES_OF_F1).rename(columns={"ours": "overall_f1"})
+    others = {name: f"{name}{ending}" for name in _SCORES[:2]} | {"validation_f1": f"validation_overall_f1{ending}"}
+    others |= {name: f"{name}_overall_f1" for name in ("frequent_genres", "majority")}  # 0 or 1: from any threshold
+    for name, column in others.items():
+        if column in runs:
+            scores[name] = 100 * runs[column]
+    unmeasured = runs["overall_f1"].isna() & (threshold == "0.622")
+    rows = runs.reindex(columns=[*_SETTING, *_ABOUT]).assign(threshold=threshold, **scores).reindex(columns=_COLUMNS)
+    types = {name: "float64" for name in rows if name in scores or name in _PRINTED}
+    rows = rows.astype(types | {"epochs": "Int64", "num_test": "Int64"})  # missing where nothing was measured
+    return rows[rows["overall_f1"].notna() | unmeasured]

@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 
 from poster_cnn import errata, figures, metrics
@@ -43,3 +44,25 @@ def test_the_printed_score_stands_at_the_papers_threshold_alone(table):
     assert drawn[0] is figure.axes[1] and list(drawn[1].get_ydata()) == [63.31]
     assert round(drawn[1].get_xdata()[0]) == 0  # the last batch
     assert legend_of(figure)[-1] == "Paper, DenseNet201"
+
+
+@pytest.fixture
+def nested():
+    """A whole poster, a backbone as one layer, pooled features and a dense layer."""
+    layers = {"type": ["InputLayer", "Rescaling", "Functional", "GlobalAveragePooling2D", "Dense"]}
+    layers["output_shape"] = [(268, 182, 3), (268, 182, 3), (9, 6, 512), (512,), (5,)]
+    return pd.DataFrame(layers | {"num_params": [0, 0, 11_186_112, 0, 2565]})
+
+
+def test_a_network_in_the_network_is_a_backbone(nested):
+    ax = figures.network_diagram(nested)
+    assert ["Input", "Rescale", "Backbone", "Pool", "Dense"] == [
+        text.get_text() for text in ax.texts if text.get_text()[:1].isupper() and text.get_color() == "black"
+    ]
+
+
+def test_the_sizes_of_whole_posters_do_not_touch(nested):
+    ax = figures.network_diagram(nested)
+    ax.figure.canvas.draw()
+    first, second = [text.get_window_extent() for text in ax.texts if text.get_text() == "268×182"]
+    assert first.x1 < second.x0

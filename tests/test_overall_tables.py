@@ -5,6 +5,7 @@ import pytest
 from poster_cnn import figures, overall_tables
 from poster_cnn.results import read_published
 
+PANELS = ["faithful, from a probability of 0.622", "faithful, from a probability of 0.5"]
 MODELS = ["resnet152", "vgg_like_cnn", "mobilenet_v2"]
 
 
@@ -17,45 +18,90 @@ def published(request):
 def results():
     """Three networks, faithful and leak-free."""
     frame = pd.DataFrame({"model": MODELS * 2, "variant": ["faithful"] * 3 + ["leak_free"] * 3})
+    frame["set_name"] = ["resnet152", "", "plain"] * 2
     frame = frame.assign(image_height=268, image_width=182, epochs=10, learning_rate=1e-4, num_test=1077)
     frame = frame.assign(device="GPU", model_args_weights=["imagenet", None, None] * 2)
+    frame = frame.assign(model_args_trainable=[True, None, None] * 2)
     frame = frame.assign(weights_file=[None, None, "mobilenet_v2_imagenet.h5"] * 2)
     for at, score in (("", 0.6), ("_at_622", 0.5)):
         for name in ("precision", "recall", "f1"):
             metric = f"overall_{name}{at}"
             frame[metric], frame[f"{metric}_low"], frame[f"{metric}_high"] = score, score - 0.02, score + 0.02
-            frame[f"majority_{metric}"] = 0.4
+            frame[f"frequent_genres_{metric}"], frame[f"color_histogram_{metric}"] = 0.4, score - 0.3
+    frame["overall_f1_tuned"] = [None] * 3 + [0.7] * 3
+    frame["validation_overall_f1"] = [None] * 3 + [0.65] * 3
     return frame
 
 
-def test_both_thresholds_stand_in_a_row(results, published):
-    table = overall_tables.overall_table(results, published)
-    row = table.iloc[0]
-    assert row[["variant", "network", "pretrained", "image_size", "epochs", "num_test", "device"]].tolist() == [
-        "faithful",
-        "resnet152",
+@pytest.fixture
+def table(results, published):
+    return overall_tables.overall_table(results, published)
+
+
+@pytest.fixture
+def history():
+    """Ten epochs of two runs, whose OF1 is 1% after the first epoch and 1% more after each."""
+    frame = pd.DataFrame({"epoch": [*range(10)] * 2, "learning_rate": [1e-4] * 10 + [1e-3] * 10})
+    frame["val_overall_f1_at_622"] = (frame["epoch"] + 1) / 100
+    return frame.assign(model="resnet50", set_name="resnet50", val_overall_f1=frame["learning_rate"] * 100)
+
+
+def test_a_run_has_a_row_for_each_threshold(table):
+    first = table[(table["network"] == "resnet152") & (table["variant"] == "faithful")]
+    assert first["threshold"].tolist() == ["0.622", "0.5"]  # without validation movies none are chosen
+    setting = ["pretrained", "trained", "image_size", "epochs", "learning_rate", "num_test", "device"]
+    assert first.iloc[0][setting].tolist() == ["yes", "all weights", "182×268", 10, 1e-4, 1077, "GPU"]
+    scores = first[["overall_precision", "overall_recall", "overall_f1", "low", "high"]]
+    np.testing.assert_allclose(scores, [[50, 50, 50, 48, 52], [60, 60, 60, 58, 62]])
+    np.testing.assert_allclose(first[["frequent_genres", "color_histogram"]], [[40, 20], [40, 30]])
+
+
+def test_thresholds_by_genre_have_an_f1_alone(table):
+    row = table[(table["threshold"] == "by genre")].iloc[0]
+    assert row[["variant", "network"]].tolist() == ["leak_free", "resnet152"]
+    assert row["overall_f1"] == pytest.approx(70)
+    assert row["frequent_genres"] == pytest.approx(40)  # a constant is the same from any threshold
+    others = ["overall_precision", "overall_recall", "low", "high", "color_histogram", "validation_f1"]
+    assert row[others].isna().all()
+
+
+def test_validation_scores_stand_at_their_threshold(table):
+    known = table[table["validation_f1"].notna()]
+    assert set(known["threshold"]) == {"0.5"} and set(known["variant"]) == {"leak_free"}
+    assert known["validation_f1"].tolist() == pytest.approx([65] * 3)
+
+
+def test_the_printed_scores_belong_to_faithful_networks_at_the_papers_threshold(table):
+    printed = table[table["paper_f1"].notna()].set_index("network")
+    assert printed.loc["resnet152", ["paper_precision", "paper_recall", "paper_f1"]].tolist() == [66.05, 48.44, 55.77]
+    assert set(printed.index) == set(overall_tables.PAPER_NETWORKS)  # ResNet152 is printed as ResNet18
+    assert set(printed["variant"]) == {"faithful"} and set(printed["threshold"]) == {"0.622"}
+
+
+def test_networks_of_the_paper_without_a_run_have_no_number_of_ours(table, results, published):
+    for network in ("resnet50", "densenet201"):
+        (row,) = table[table["network"] == network].to_dict("records")
+        assert row["paper_f1"] > 0
+        assert pd.isna([row[name] for name in ("overall_f1", "low", "frequent_genres", "num_test", "device")]).all()
+    corrected = overall_tables.overall_table(results[results["variant"] == "leak_free"], published)
+    assert set(corrected["network"]) == {"resnet152", "vgg_like_cnn", "mobilenet_v2, plain"}
+
+
+def test_pretrained_are_those_whose_weights_were_asked_for_or_brought(results, published, table):
+    pretrained = dict(zip(table["network"], table["pretrained"], strict=True))
+    assert (pretrained["resnet152"], pretrained["vgg_like_cnn"], pretrained["mobilenet_v2, plain"]) == (
         "yes",
-        "182×268",
-        10,
-        1077,
-        "GPU",
-    ]
-    scores = [f"overall_f1{end}" for end in ("_at_622", "_at_622_low", "_at_622_high", "", "_low", "_high")]
-    assert row[scores].tolist() == pytest.approx([50, 48, 52, 60, 58, 62])
-    assert row["majority_overall_f1"] == row["majority_overall_f1_at_622"] == pytest.approx(40)
-    assert row[["overall_precision", "overall_recall_at_622"]].tolist() == pytest.approx([60, 50])
-    assert not {"overall_precision_low", "majority_overall_recall"} & set(table)
-
-
-def test_the_printed_score_belongs_to_faithful_networks_of_the_paper(results, published):
-    table = overall_tables.overall_table(results, published)
-    np.testing.assert_allclose(table["paper"], [55.77, 38.52, *[np.nan] * 4])  # ResNet152 is printed as ResNet18
-
-
-def test_pretrained_are_those_whose_weights_were_asked_for_or_brought(results, published):
-    assert overall_tables.overall_table(results, published)["pretrained"].tolist() == ["yes", "no", "yes"] * 2
+        "no",
+        "yes",
+    )
     without = overall_tables.overall_table(results.drop(columns=["model_args_weights", "weights_file"]), published)
-    assert set(without["pretrained"]) == {"no"}
+    assert set(without["pretrained"].dropna()) == {"no"}
+
+
+def test_only_a_backbone_that_is_not_to_be_trained_is_frozen(table):
+    trained = dict(zip(table["network"], table["trained"], strict=True))
+    assert trained["resnet152"] == trained["vgg_like_cnn"] == "all weights"
+    assert trained["mobilenet_v2, plain"] == "last layer"
 
 
 def test_results_without_the_metrics_are_refused(results, published):
@@ -63,17 +109,66 @@ def test_results_without_the_metrics_are_refused(results, published):
         overall_tables.overall_table(results.drop(columns="overall_recall_at_622"), published)
 
 
-@pytest.mark.parametrize(("metric", "ours"), [("overall_f1_at_622", 50), ("overall_f1", 60)])
-def test_cells_are_what_the_figure_takes(results, published, metric, ours):
-    cells = overall_tables.overall_cells(overall_tables.overall_table(results, published), metric=metric)
-    assert cells["panel"].unique().tolist() == ["faithful, 182×268", "leak-free, 182×268"]
-    assert cells["network"].tolist()[:3] == ["resnet\n152", "vgg\nlike\ncnn", "mobilenet\nv2"]
-    assert cells[["ours", "low", "high", "majority"]].iloc[0].tolist() == pytest.approx([ours, ours - 2, ours + 2, 40])
-    figure = figures.comparison_dots(cells, rows="panel", columns="network")
-    assert [ax.get_title() for ax in figure.axes] == ["faithful, 182×268", "leak-free, 182×268"]
+def test_cells_are_what_the_figure_takes(table):
+    cells = overall_tables.overall_cells(table[table["variant"] == "faithful"])
+    assert cells["panel"].unique().tolist() == PANELS
+    assert cells["network"].unique().tolist() == [
+        "resnet152",
+        "vgg_like_cnn",
+        "mobilenet_v2\nplain\nfrozen",
+        "resnet50\nnot measured",
+        "densenet201\nnot measured",
+    ]
+    assert cells.iloc[0][["ours", "low", "high", "paper"]].tolist() == pytest.approx([50, 48, 52, 55.77])
+    figure = figures.comparison_dots(cells, rows="panel", columns="network", baselines=("frequent_genres",))
+    assert [ax.get_title() for ax in figure.axes] == PANELS
+    assert figure.axes[0].lines[0].get_ydata()[0] == pytest.approx(40)
 
 
-def test_runs_that_differ_in_epochs_or_rate_are_told_apart(results, published):
-    grid = results.iloc[:2].assign(model="resnet50", epochs=[5, 10], learning_rate=[1e-3, 1e-4])
-    cells = overall_tables.overall_cells(overall_tables.overall_table(grid, published))
-    assert cells["network"].tolist() == ["resnet\n50\n5 epochs\n1e-3", "resnet\n50\n10 epochs\n1e-4"]
+def test_cells_without_the_paper_can_be_drawn(table):
+    cells = overall_tables.overall_cells(table[table["threshold"] == "by genre"].drop(columns="paper_f1"))
+    assert cells["panel"].unique().tolist() == ["leak-free, thresholds by genre"]
+    assert cells["paper"].isna().all() and cells["ours"].tolist() == pytest.approx([70] * 3)
+
+
+def test_runs_that_differ_in_size_epochs_or_rate_are_told_apart(results, published):
+    runs = results.iloc[:2].assign(model="resnet50", set_name="resnet50", epochs=[5, 10], learning_rate=[1e-3, 1e-4])
+    table = overall_tables.overall_table(runs.assign(image_height=[268, 96], image_width=[182, 66]), published)
+    cells = overall_tables.overall_cells(table[table["overall_f1"].notna()])
+    assert cells["network"].unique().tolist() == [
+        "resnet50\n182×268\n5 epochs\n1e-3",
+        "resnet50\nfrozen\n66×96\n10 epochs\n1e-4",
+    ]
+
+
+def test_two_runs_in_one_place_of_the_figure_are_refused(table):
+    with pytest.raises(ValueError, match="twice in 'faithful, from a probability of 0.622'"):
+        overall_tables.overall_cells(pd.concat([table, table.head(1)]))
+
+
+def test_the_run_of_ten_epochs_gives_the_five_as_well(history):
+    grid = overall_tables.epochs_grid(history)
+    assert list(grid) == [
+        "network",
+        "threshold",
+        "5 epochs, 1e-3",
+        "5 epochs, 1e-4",
+        "10 epochs, 1e-3",
+        "10 epochs, 1e-4",
+    ]
+    assert grid[["network", "threshold"]].to_numpy().tolist() == [["resnet50", "0.622"], ["resnet50", "0.5"]]
+    np.testing.assert_allclose(grid.iloc[:, 2:], [[5, 5, 10, 10], [10, 1, 10, 1]])
+
+
+def test_a_shorter_run_has_gaps_in_the_grid(history):
+    other = history[history["epoch"] < 6].assign(model="mobilenet_v2", set_name="plain")
+    grid = overall_tables.epochs_grid(pd.concat([history, other])).set_index(["network", "threshold"])
+    row = grid.loc[("mobilenet_v2, plain", "0.622")]
+    assert row["5 epochs, 1e-4"] == pytest.approx(5) and pd.isna(row["10 epochs, 1e-4"])
+
+
+def test_a_sample_is_counted_by_part_and_genre():
+    split = pd.DataFrame({"part": ["test", "train", "train"], "Drama": [1, 0, 0], "Crime": [1, 0, 1]})
+    table = overall_tables.sample_table({"faithful": split}, ["Drama", "Crime"])
+    assert list(table) == ["variant", "part", "movies", "without_genre", "Drama", "Crime"]
+    assert table.to_numpy().tolist() == [["faithful", "train", 2, 1, 0, 1], ["faithful", "test", 1, 0, 1, 1]]

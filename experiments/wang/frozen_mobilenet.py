@@ -19,6 +19,6 @@ sets = {
 }
 grid = vgg_like["grid"]
 
-quick_config = {"max_movies": 300, "image_size": (40, 32), "model_args": _args | {"weights": None}, "epochs": 3}
+quick_config = vgg_like["quick_config"] | {"model_args": _args | {"weights": None}}
 quick_sets = {"plain": {}}
 quick_grid = {"learning_rate": (1e-3,)}

@@ -11,9 +11,9 @@ import runpy
 
 folder = pathlib.Path(__file__).parent
 frozen = runpy.run_path(str(folder / "frozen_mobilenet.py"))
-corrected = runpy.run_path(str(folder / "vgg_like_leak_free.py"))["config"]
+corrected = runpy.run_path(str(folder / "vgg_like_leak_free.py"))
 
-config = corrected.replace(
+config = corrected["config"].replace(
     experiment="wang_frozen_mobilenet_leak_free", model="mobilenet_v2", model_args={"weights": "imagenet"}
 )
 sets = {
@@ -22,5 +22,5 @@ sets = {
 }
 grid = frozen["grid"]
 
-quick_config = frozen["quick_config"] | {"model_args": {"weights": None}}
+quick_config = corrected["quick_config"] | {"model_args": {"weights": None}}
 quick_sets, quick_grid = {"plain": {}}, frozen["quick_grid"]

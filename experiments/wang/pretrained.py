@@ -21,6 +21,5 @@ sets = {
 }
 grid = vgg_like["grid"]
 
-quick_config = {"max_movies": 200, "image_size": (40, 32), "epochs": 1}
+quick_config, quick_grid = vgg_like["quick_config"], vgg_like["quick_grid"]
 quick_sets = {"resnet50": {"model": "resnet50", "model_args": _resnet | {"weights": None, "trainable": False}}}
-quick_grid = {"learning_rate": (1e-3,)}

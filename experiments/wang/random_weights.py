@@ -18,6 +18,5 @@ sets = {
 }
 grid = vgg_like["grid"]
 
-quick_config = {"max_movies": 200, "image_size": (40, 32), "epochs": 2}
+quick_config, quick_grid = vgg_like["quick_config"] | {"epochs": 2}, vgg_like["quick_grid"]
 quick_sets = {"resnet18": sets["resnet18"]}
-quick_grid = {"learning_rate": (1e-3,)}

@@ -22,5 +22,5 @@ config = vgg_like["config"].replace(
 sets = {"full_size": {}, "half_size": {"image_size": (134, 91)}}
 grid = {"learning_rate": (1e-4,)}
 
-quick_config, quick_grid = vgg_like["quick_config"], vgg_like["quick_grid"]
+quick_config, quick_grid = vgg_like["quick_config"] | {"max_movies": 300}, vgg_like["quick_grid"]
 quick_sets = {"full_size": {}}

@@ -18,9 +18,11 @@ KINDS = {
     "dropout": ("Dropout", LIGHT_GREY),
     "flatten": ("Flatten", LIGHT_GREY),
     "rescal": ("Rescale", LIGHT_GREY),
+    "functional": ("Backbone", GREEN),  # a network in the network
 }
 # In inches:
-SLOT = 0.405  # room for a layer
+SLOT = 0.405  # room for a layer, with outputs of six characters such as "107×73"
+CHARACTER = 0.065  # more room for each that is longer
 TALLEST = 1.25  # the tallest map
 DEPTH = 0.3  # how far that map would reach to the back, if it were square
 BAR = 0.08  # thickness of a vector
@@ -38,7 +40,7 @@ def network_diagram(layers, *, ax=None):
         layers: DataFrame, one row a layer in order: `type` (such as "Conv2D"), `output_shape` (tuple: (height, width,
             channels) or (units,), with or without a leading None for the batch), `num_params` (int), and if it is to be
             shown `activation` (str, "" for none); as from `models.layer_table`.
-        ax: Axes to draw on, at an aspect of about 3 to 1. Defaults to a new one, 0.4 inches wide a layer.
+        ax: Axes to draw on, at an aspect of about 3 to 1. Defaults to a new one, at least 0.4 inches wide a layer.
 
     Returns:
         matplotlib Axes.
@@ -57,18 +59,20 @@ def network_diagram(layers, *, ax=None):
     activations = list(layers["activation"]) if "activation" in layers else [""] * len(layers)
     rows = ["Layer", "Output", "", "Activation", "Parameters"]
     rows = [name for name in rows if name != "Activation" or any(activations)]
-    width, middle = SLOT * (len(shapes) + 1), ROW * len(rows) + 0.68
+    outputs = ["×".join(map(str, shape[:2])) for shape in shapes]
+    slot = SLOT + CHARACTER * max(0, max(map(len, outputs)) - 6)
+    width, middle = slot * (len(shapes) + 1), ROW * len(rows) + 0.68
     if ax is None:
         _, ax = plt.subplots(figsize=(width, middle + 0.9), layout="constrained")
     highest = max((shape[0] for shape in shapes if len(shape) == 3), default=1)
     longest = max((math.log2(1 + shape[0]) for shape in shapes if len(shape) == 1), default=1)
-    ax.plot([SLOT, width], [middle, middle], color=GREY, linewidth=0.6, zorder=0)
-    _write_column(ax, SLOT / 2, rows, color=GREY)
+    ax.plot([slot, width], [middle, middle], color=GREY, linewidth=0.6, zorder=0)
+    _write_column(ax, slot / 2, rows, color=GREY)
     before = None
     for position, (shape, type_, activation, num_params) in enumerate(
         zip(shapes, layers["type"], activations, layers["num_params"], strict=True)
     ):
-        center = SLOT * (position + 1.5)
+        center = slot * (position + 1.5)
         name, color = next((kind for part, kind in KINDS.items() if part in type_.lower()), (type_, LIGHT_GREY))
         look = {"facecolor": color, "edgecolor": "black"}
         if shape == before and num_params == 0:
@@ -77,7 +81,7 @@ def network_diagram(layers, *, ax=None):
             _draw_map(ax, (center, middle), shape, highest, **look)
         else:
             _draw_bar(ax, (center, middle), 0.9 * TALLEST * math.log2(1 + shape[0]) / longest, **look)
-        texts = {"Layer": name, "Output": "×".join(map(str, shape[:2])), "": f"×{shape[2]}" if len(shape) == 3 else ""}
+        texts = {"Layer": name, "Output": outputs[position], "": f"×{shape[2]}" if len(shape) == 3 else ""}
         texts["Activation"] = activation if activation != "linear" else ""
         texts["Parameters"] = f"{num_params:,}" if num_params else ""
         _write_column(ax, center, [texts[name] for name in rows])
