@@ -6,7 +6,7 @@ import hypothesis.strategies as st
 import keras
 import numpy as np
 import pytest
-from sklearn.metrics import precision_recall_fscore_support
+from sklearn.metrics import average_precision_score, precision_recall_fscore_support
 
 from poster_cnn import metrics
 
@@ -25,6 +25,9 @@ Y_PROB = np.array([[0.8, 0.1, 0.1], [0.3, 0.6, 0.1], [0.1, 0.3, 0.6], [0.5, 0.4,
         ("overall_f1", 2 * (3 / 4) * (3 / 6) / (3 / 4 + 3 / 6)),  # 4 predicted, 3 of them right, 6 to be found
         # Two positives a genre. Horror: ranks 1 and 3; Romance: 1 and 3; Action: 1 and among three equal ones.
         ("average_precision", ((1 + 2 / 3) / 2 + (1 + 2 / 3) / 2 + (1 + 2 / 4) / 2) / 3),
+        ("average_precision_samples", (1 + (1 + 2 / 2) / 2 + (1 + 2 / 2) / 2 + 1 / 3) / 4),
+        # Pairs in order: .8* .6* .6 of Action* .5 .4 .3* and .3* together, five of .1, one of them true.
+        ("average_precision_micro", (1 + 3 / 3 + 3 / 3 + 5 / 7 + 5 / 7 + 6 / 12) / 6),
     ],
 )
 def test_scores_by_hand(name, expected):
@@ -82,6 +85,21 @@ def test_average_precision_leaves_out_what_has_no_positive(average, expected):
     y_true = np.array([[1, 0, 0], [0, 1, 0], [1, 0, 0], [0, 0, 0]])
     y_prob = np.array([[0.9, 0.1, 0.05], [0.15, 0.8, 0.12], [0.2, 0.3, 0.35], [0.7, 0.4, 0.0]])
     assert metrics.average_precision(y_true, y_prob, average=average) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("average", ["macro", "micro", "samples"])
+@pytest.mark.parametrize("digits", [1, 8])
+def test_average_precision_is_that_of_scikit_learn(average, digits):
+    rng = np.random.default_rng(0)
+    y_true, y_prob = rng.integers(0, 2, (40, 5)), rng.random((40, 5)).round(digits)  # with one digit, many are equal
+    y_true[:, 0] = 1  # each movie has a genre
+    expected = average_precision_score(y_true, y_prob, average=average)
+    assert metrics.average_precision(y_true, y_prob, average=average) == pytest.approx(expected, abs=1e-12)
+
+
+def test_an_unknown_average():
+    with pytest.raises(ValueError, match="'macro', 'micro' or 'samples'. Received: average='weighted'"):
+        metrics.average_precision(Y_TRUE, Y_PROB, average="weighted")
 
 
 def test_top_n_accuracy_by_genre_by_hand():
@@ -183,7 +201,9 @@ def test_arrays_that_cannot_be_scored(name, y_true, y_prob, message):
         metrics.BY_NAME[name](y_true, y_prob)
 
 
-@pytest.mark.parametrize("name", ["average_precision", "top_n_accuracy"])
+@pytest.mark.parametrize(
+    "name", ["average_precision", "average_precision_micro", "average_precision_samples", "top_n_accuracy"]
+)
 def test_scores_that_need_a_positive(name):
     with pytest.raises(ValueError, match="needs a positive label"):
         metrics.BY_NAME[name](np.zeros((3, 2)), np.ones((3, 2)))
