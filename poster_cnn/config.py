@@ -116,39 +116,39 @@ class TrainingConfig:
         for name in ("class_names", "fractions", "metrics", "crop_size"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
         self._settle_image_size()
-        _require(len(set(self.class_names)) == len(self.class_names) >= 2, self, "class_names", "2 different genres")
-        _require(self.split in _SPLITS, self, "split", f"one of {_SPLITS}")
-        _require(self.classifier_activation in ("softmax", "sigmoid"), self, "classifier_activation", "as documented")
+        require(len(set(self.class_names)) == len(self.class_names) >= 2, self, "class_names", "2 different genres")
+        require(self.split in _SPLITS, self, "split", f"one of {_SPLITS}")
+        require(self.classifier_activation in ("softmax", "sigmoid"), self, "classifier_activation", "as documented")
         one_genre = self.classifier_activation == "softmax" or not self.loss.startswith("sparse_")
-        _require(one_genre, self, "loss", "one of multi-hot labels with sigmoid, such as 'binary_crossentropy'")
+        require(one_genre, self, "loss", "one of multi-hot labels with sigmoid, such as 'binary_crossentropy'")
         zeros = self.keep_unlabeled and self.classifier_activation == "softmax"
-        _require(not zeros, self, "keep_unlabeled", "False with softmax, which names a genre for each movie")
-        _require(self.precision in PRECISIONS, self, "precision", f"one of {PRECISIONS}")
+        require(not zeros, self, "keep_unlabeled", "False with softmax, which names a genre for each movie")
+        require(self.precision in PRECISIONS, self, "precision", f"one of {PRECISIONS}")
         for name in ("learning_rate", "fine_tune_learning_rate"):
-            _require(getattr(self, name) > 0, self, name, "a positive number")
+            require(getattr(self, name) > 0, self, name, "a positive number")
         for name in ("batch_size", "epochs"):
-            _require(getattr(self, name) >= 1, self, name, "1 or more")
+            require(getattr(self, name) >= 1, self, name, "1 or more")
         for name in ("max_movies", "max_per_genre", "crops_per_genre", "validation_steps"):
-            _require(getattr(self, name) is None or getattr(self, name) >= 1, self, name, "1 or more, or None")
-        _require(self.fine_tune_epochs >= 0, self, "fine_tune_epochs", "0 or more")
+            require(getattr(self, name) is None or getattr(self, name) >= 1, self, name, "1 or more, or None")
+        require(self.fine_tune_epochs >= 0, self, "fine_tune_epochs", "0 or more")
         limits_rows = self.max_per_genre is not None
-        _require(self.one_row_per_genre or not limits_rows, self, "max_per_genre", "None unless `one_row_per_genre`")
+        require(self.one_row_per_genre or not limits_rows, self, "max_per_genre", "None unless `one_row_per_genre`")
         needed = (3,) if self.split == "stratified" or self.num_folds else (2, 3)
-        _require(len(self.fractions) in needed, self, "fractions", "shares of train, validation and test")
+        require(len(self.fractions) in needed, self, "fractions", "shares of train, validation and test")
         self._check_crops()
-        _require(self.num_folds is None or self.num_folds >= 2, self, "num_folds", "2 or more, or None")
+        require(self.num_folds is None or self.num_folds >= 2, self, "num_folds", "2 or more, or None")
         known_fold = self.fold is None or 0 <= self.fold < (self.num_folds or 0)
-        _require(known_fold, self, "fold", "0 … `num_folds` - 1, or None")
+        require(known_fold, self, "fold", "0 … `num_folds` - 1, or None")
 
     def _check_crops(self):
         """Of crops, what would have no effect or the wrong one is an error."""
         of_train = self.crops_per_genre and not self.crop_before_split
-        _require(self.evaluation_crop in ("whole", "center"), self, "evaluation_crop", "'whole' or 'center'")
+        require(self.evaluation_crop in ("whole", "center"), self, "evaluation_crop", "'whole' or 'center'")
         as_is = self.evaluation_crop == "whole"
-        _require(of_train or as_is, self, "evaluation_crop", "'whole' where train posters alone are not cropped")
+        require(of_train or as_is, self, "evaluation_crop", "'whole' where train posters alone are not cropped")
         both = self.crops_per_genre and self.one_row_per_genre
-        _require(not both, self, "crops_per_genre", "None with `one_row_per_genre`")
-        _require(
+        require(not both, self, "crops_per_genre", "None with `one_row_per_genre`")
+        require(
             not (of_train and self.num_folds),
             self,
             "crops_per_genre",
@@ -162,9 +162,9 @@ class TrainingConfig:
             object.__setattr__(self, "image_size", shrunk_size(self.ratio))
         object.__setattr__(self, "image_size", tuple(self.image_size))
         positive = len(self.image_size) == 2 and min(self.image_size) >= 1
-        _require(positive, self, "image_size", "(height, width) in pixels")
+        require(positive, self, "image_size", "(height, width) in pixels")
         agrees = self.ratio is None or shrunk_size(self.ratio) == self.image_size
-        _require(agrees, self, "image_size", f"{self.ratio}% of 182×268, or ratio=None")
+        require(agrees, self, "image_size", f"{self.ratio}% of 182×268, or ratio=None")
 
     def replace(self, **changes):
         """A copy with some attributes changed; a new `ratio` changes `image_size`, and the other way round."""
@@ -175,18 +175,29 @@ class TrainingConfig:
         return dataclasses.replace(self, **changes)
 
     def to_dict(self):
-        """The attributes as a dict, exactly as it comes back from a JSON file: tuples, also nested ones, are lists."""
-        return json.loads(json.dumps(dataclasses.asdict(self)))
+        """The attributes as a dict, exactly as it comes back from a JSON file; see `as_json`."""
+        return as_json(self)
 
     @classmethod
     def from_dict(cls, content):
-        """The inverse of `to_dict`; unknown attributes, written by another version, are an error that names them."""
-        unknown = set(content) - {field.name for field in dataclasses.fields(cls)}
-        if unknown:
-            raise ValueError(f"Unknown configuration: {', '.join(sorted(unknown))}. Was it written by another version?")
-        return cls(**content)
+        """The inverse of `to_dict`; see `from_json`."""
+        return from_json(cls, content)
 
 
-def _require(good, config, name, expected):
+def as_json(config):
+    """A config's attributes as a dict, exactly as it comes back from a JSON file: tuples, also nested, are lists."""
+    return json.loads(json.dumps(dataclasses.asdict(config)))
+
+
+def from_json(cls, content):
+    """The inverse of `as_json`; unknown attributes, written by another version, are an error that names them."""
+    unknown = set(content) - {field.name for field in dataclasses.fields(cls)}
+    if unknown:
+        raise ValueError(f"Unknown configuration: {', '.join(sorted(unknown))}. Was it written by another version?")
+    return cls(**content)
+
+
+def require(good, config, name, expected):
+    """Raises a ValueError that says what an attribute of a config must be, unless it is good."""
     if not good:
         raise ValueError(f"`{name}` must be {expected}. Received: {name}={getattr(config, name)!r}")
