@@ -1,24 +1,27 @@
 """Config -> compiled, fitted model -> run folder; killed at any moment, it goes on at the epoch."""
 
-import contextlib
-import datetime
-import importlib.metadata
-import os
 import pathlib
-import platform
 import time
 
-import filelock
 import keras
 import numpy as np
-import pandas as pd
 import tensorflow as tf
 
-from poster_cnn import baselines, datasets, metrics, models
+from poster_cnn import baselines, datasets, metrics, models, resampled
 from poster_cnn.config import TrainingConfig
 from poster_cnn.features import poster_features
-from poster_cnn.files import read_json, sha256, write_atomically, write_json
-from poster_cnn.fitting import build_model, build_network, fit, pretrained_weights, remove_checkpoints
+from poster_cnn.files import read_json, write_json
+from poster_cnn.fitting import build_model, build_network, fit, remove_checkpoints
+from poster_cnn.run_folders import (
+    about_weights,
+    check_record,
+    is_finished,
+    leaked_shares,
+    locked,
+    recorded_config,
+    write_predictions,
+    write_record,
+)
 from poster_cnn.saved_models import save_model
 from poster_cnn.thresholds import best_thresholds
 from poster_cnn.training_data import load_training_data
@@ -31,7 +34,7 @@ _CONSTANT = {
     "frequent_genres": (*_OVERALL, *(f"{name}_at_622" for name in _OVERALL)),
 }
 
-__all__ = ["TrainingConfig", "build_model", "is_finished", "recorded_config", "train"]
+__all__ = ["TrainingConfig", "build_model", "check_run", "is_finished", "locked", "recorded_config", "train"]
 
 
 def train(config, data, run_dir, *, training_data=None, progress=True):
@@ -78,12 +81,6 @@ def train(config, data, run_dir, *, training_data=None, progress=True):
     return result
 
 
-def is_finished(run_dir, config=None):
-    """Whether a run folder holds a finished run, and, where a `TrainingConfig` is given, one of that very config."""
-    run_dir = pathlib.Path(run_dir)
-    return (run_dir / "metrics.json").is_file() and (config is None or not _differences(run_dir, config))
-
-
 def _finish(model, config, data, run_dir, seconds):
     """Saves the model, predicts and scores the test movies, and marks the run as finished."""
     # Built anew for float32, and without what compiling left.
@@ -101,20 +98,9 @@ def _finish(model, config, data, run_dir, seconds):
         interpolation=config.interpolation,
         thresholds=thresholds,
     )
-    y_true = data.labels("test")
-    predictions = pd.DataFrame({"imdb_id": data.part("test")["imdb_id"].to_numpy()})
-    for number, name in enumerate(config.class_names):
-        predictions[f"true_{name}"] = y_true[:, number].astype(int)
-        predictions[f"probability_{name}"] = y_prob["test"][:, number].astype("float64")
-    with write_atomically(run_dir / "predictions.csv") as temporary:
-        predictions.to_csv(temporary, index=False)
-    result = _scores(config, data, y_prob, thresholds) | {
-        "leak": {
-            f"{row['part']}_in_{row['copies_in']}": {"posters": row["leaked"], "fraction": row["fraction"]}
-            for row in data.certificate.rows
-        },
-        "seconds": round(seconds, 1),
-    }
+    write_predictions(run_dir, data, y_prob["test"])
+    result = _scores(config, data, y_prob, thresholds)
+    result |= {"leak": leaked_shares(data), "seconds": round(seconds, 1)}
     if thresholds:
         result["thresholds"] = thresholds
     write_json(run_dir / "metrics.json", result)
@@ -170,16 +156,12 @@ def _scores(config, data, y_prob, thresholds):
 def _tuned_f1(y_true, y_prob, thresholds, movies):
     """OF1 with a threshold for each genre, and its 95% interval; the thresholds stay what the validation chose."""
 
-    def overall_f1(y_true, y_prob):
-        return metrics.overall_precision_recall_f1(y_true, y_prob, thresholds)[2]
+    def quick_f1(y_true, y_prob):
+        return resampled.overall_precision_recall_f1(y_true, y_prob, thresholds)[2]
 
-    low, high = metrics.bootstrap_interval(overall_f1, y_true, y_prob, groups=movies)
-    return {"value": overall_f1(y_true, y_prob), "low": low, "high": high}
-
-
-def recorded_config(run_dir):
-    """The `TrainingConfig` that a run folder records."""
-    return TrainingConfig.from_dict(read_json(pathlib.Path(run_dir) / "config.json")["config"])
+    low, high = metrics.bootstrap_interval(quick_f1, y_true, y_prob, groups=movies)
+    value = metrics.overall_precision_recall_f1(y_true, y_prob, thresholds)[2]
+    return {"value": value, "low": low, "high": high}
 
 
 def check_run(run_dir, config, data):
@@ -193,87 +175,15 @@ def check_run(run_dir, config, data):
     Raises:
         ValueError: If it holds another run; the message says in what it differs.
     """
-    changed = sorted(_differences(run_dir, config))
-    recorded = read_json(pathlib.Path(run_dir) / "config.json")["data"]
-    if recorded["fingerprint"] != data.fingerprint:
-        changed.append("the data")
-    if recorded.get("weights_sha256") != _about_weights(config, data).get("weights_sha256"):
-        changed.append("the file of pretrained weights")
-    if changed:
-        what = ", ".join(changed)
-        raise ValueError(
-            f"The run folder {run_dir} holds a run that differs in: {what}. Choose another folder, or remove it."
-        )
+    check_record(run_dir, config, _about(config, data))
 
 
 def _claim(run_dir, config, data):
     """Writes config.json, or makes sure that the one already there is of the same config and data."""
-    path = run_dir / "config.json"
-    if path.is_file() and (run_dir / "history.csv").is_file():  # before its first epoch, a run holds nothing to lose
-        return check_run(run_dir, config, data)
-    about = {"fingerprint": data.fingerprint} | {f"num_{part}": data.count(part) for part in sorted(set(data.split))}
-    content = {
-        "config": config.to_dict(),
-        "data": about | _about_weights(config, data),
-        "versions": _versions(),
-        "device": _device(),
-        "date": datetime.date.today().isoformat(),
-    }
-    movies = pd.DataFrame({"imdb_id": data.table["imdb_id"], "part": data.split})
-    labels = pd.DataFrame(data.all_labels.astype(int), columns=config.class_names, index=movies.index)
-    with write_atomically(run_dir / "split.csv") as temporary:
-        movies.join(labels).to_csv(temporary, index=False)
-    write_json(run_dir / "leak.json", data.certificate.to_dict())
-    write_json(path, content)
+    if (run_dir / "config.json").is_file() and (run_dir / "history.csv").is_file():
+        return check_run(run_dir, config, data)  # before its first epoch, a run holds nothing to lose
+    write_record(run_dir, config, _about(config, data), data)
 
 
-def _about_weights(config, data):
-    """Name and content of the file that the backbone starts from, if it is one."""
-    weights = pretrained_weights(config, data.weights)
-    if weights in (None, "imagenet"):
-        return {}
-    path = pathlib.Path(weights)
-    if not path.is_file():  # the builder says so, and what was expected
-        return {}
-    return {"weights_file": path.name, "weights_sha256": sha256(path)}
-
-
-def _differences(run_dir, config):
-    """Names of the attributes in which the config that a run folder records differs from `config`, but for names."""
-    recorded = recorded_config(run_dir).to_dict()
-    names = {"experiment", "variant", "set_name"}  # they decide nothing
-    return {name for name, value in config.to_dict().items() if recorded[name] != value} - names
-
-
-def _versions():
-    packages = ("poster-cnn", "tensorflow", "keras", "numpy", "pandas", "pillow", "scikit-learn")
-    return {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in packages}
-
-
-def _device():
-    gpus = [tf.config.experimental.get_device_details(gpu) for gpu in tf.config.list_physical_devices("GPU")]
-    names = [gpu.get("device_name", "GPU") for gpu in gpus]
-    return f"{len(names)} x {names[0]}" if names else f"{os.cpu_count()} CPU cores"
-
-
-@contextlib.contextmanager
-def locked(run_dir, timeout=0):
-    """Keeps other processes out of a run folder.
-
-    Args:
-        run_dir: The folder; made if needed.
-        timeout: Seconds to wait for another process; -1 waits forever. Defaults to 0.
-
-    Raises:
-        BlockingIOError: If another process is still in it.
-    """
-    run_dir.mkdir(parents=True, exist_ok=True)
-    lock = filelock.FileLock(run_dir / ".lock")
-    try:
-        lock.acquire(timeout=timeout)
-    except filelock.Timeout:
-        raise BlockingIOError(f"Another process is training in {run_dir}. Wait for it, or choose another.") from None
-    try:
-        yield
-    finally:
-        lock.release()
+def _about(config, data):
+    return {"fingerprint": data.fingerprint} | about_weights(config, data.weights)
