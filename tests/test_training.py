@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from poster_cnn import baselines, fitting, metrics, predict, training
+from poster_cnn import baselines, fitting, metrics, predict, run_folders, training
 from poster_cnn.config import TrainingConfig
 from poster_cnn.files import write_atomically
 from poster_cnn.results import collect_results
@@ -45,7 +45,7 @@ def interrupt_when_writing(monkeypatch, name, time_number=1):
             raise KeyboardInterrupt
         return write_atomically(path)
 
-    for module in (training, fitting):
+    for module in (run_folders, fitting):
         monkeypatch.setattr(module, "write_atomically", write)
 
 
