@@ -54,9 +54,11 @@ _MODULES = (
     "table",
     "tables",
     "thresholds",
+    "trailers",
     "training",
     "training_data",
     "transfer_tables",
+    "videos",
 )
 
 __all__ = [*_LAZY, *_MODULES]

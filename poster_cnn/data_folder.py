@@ -14,7 +14,7 @@ class DataFolder:
         posters: Folder of `<imdbId>.jpg` files.
         metadata: `movie_metadata.csv` with plots, directors, actors; `None` if absent.
         glove: Word vectors in GloVe's text layout, `glove*.txt`; `None` if absent.
-        trailers: Folder of trailer features; `None` if absent.
+        trailers: Folder of trailers, or `trailers.h5`; see `trailers.find_trailers`. `None` if absent.
         everyday: Folder of photos that are no posters; `None` if absent.
         weights: Dict of pretrained weights, file name -> path, for the `*.h5` files.
     """
@@ -34,7 +34,7 @@ def find_data_folder(root):
 
     Args:
         root: Folder with `MovieGenre.csv` and `posters/` (or Kaggle's `SampleMoviePosters/`); `movie_metadata.csv`,
-            `glove*.txt`, `trailers/`, `everyday/` and `*.h5` are found too.
+            `glove*.txt`, `trailers/` or `trailers.h5`, `everyday/` and `*.h5` are found too.
 
     Returns:
         `DataFolder`
@@ -59,9 +59,9 @@ def find_data_folder(root):
         posters=posters,
         metadata=_first(root.glob("movie_metadata.csv")),
         glove=_first(sorted(root.glob("glove*.txt"))),
-        trailers=_first(root.glob("trailers/")),
+        trailers=_first(root.glob("trailers/"), root.glob("trailers.h5")),
         everyday=_first(root.glob("everyday/")),
-        weights={path.name: path for path in sorted(root.glob("*.h5"))},
+        weights={path.name: path for path in sorted(root.glob("*.h5")) if path.name != "trailers.h5"},
     )
 
 
