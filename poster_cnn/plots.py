@@ -7,6 +7,7 @@ import re
 
 import numpy as np
 
+from poster_cnn.files import write_atomically
 from poster_cnn.table import TableReport
 
 MAX_WORDS = 3000  # of a plot; what comes after is cut (paper 5, section 3)
@@ -34,6 +35,27 @@ class WordVectors:
     def __getitem__(self, word):
         """The vector of a word, float32 `(dimension,)`."""
         return self.array[self.row_of[word]]
+
+    def save(self, path):
+        """Writes words and vectors as a `.npz` file, atomically; `load_word_vectors` reads it."""
+        words = np.frombuffer("\n".join(self.row_of).encode(), dtype="uint8")
+        with write_atomically(path) as temporary:
+            np.savez_compressed(temporary, words=words, vectors=self.array)
+
+
+def load_word_vectors(path):
+    """Reads `WordVectors` that `save` wrote.
+
+    Args:
+        path: `.npz` file.
+
+    Returns:
+        `WordVectors`, equal to those saved; their report counts the words alone.
+    """
+    with np.load(path, allow_pickle=False) as arrays:
+        words, array = arrays["words"].tobytes().decode(), arrays["vectors"]
+    row_of = {word: row for row, word in enumerate(words.split("\n"))} if len(array) else {}
+    return WordVectors(row_of, array, TableReport(len(array), len(array)))
 
 
 @dataclasses.dataclass(frozen=True)

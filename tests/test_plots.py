@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from poster_cnn.movie_metadata import load_movie_metadata
-from poster_cnn.plots import plot_coverage, plot_vectors, plot_words, read_word_vectors, tokenize
+from poster_cnn.plots import load_word_vectors, plot_coverage, plot_vectors, plot_words, read_word_vectors, tokenize
 from poster_cnn.synthetic_text import word_vectors
 
 GLOVE = "the 1 0\nwar 0 2\nlove -4 0.5\n"
@@ -193,3 +193,14 @@ def test_the_real_plots_and_vectors():
     assert 0.85 < coverage.known_words / coverage.words < 0.87
     means = plot_vectors(plots, vectors)
     assert ((means == 0).all(axis=1) == (plots == "")).all() and np.isfinite(means).all()
+
+
+def test_word_vectors_come_back_from_a_file(tmp_path):
+    path = tmp_path / "glove.txt"
+    path.write_text("naïve 1 2\n. . . 3 4\nday 0.1 -5\n", encoding="utf-8")
+    for words in (None, ["day"], []):
+        vectors = read_word_vectors(path, words)
+        vectors.save(tmp_path / "kept.npz")
+        kept = load_word_vectors(tmp_path / "kept.npz")
+        assert kept.row_of == vectors.row_of and kept.array.dtype == "float32"
+        assert np.array_equal(kept.array, vectors.array)

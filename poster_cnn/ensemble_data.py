@@ -1,0 +1,296 @@
+"""Config + data folder -> what each branch of paper 5's ensemble sees of each movie, and what it does not have."""
+
+import dataclasses
+import functools
+import hashlib
+import pathlib
+
+import keras
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from poster_cnn import audit, baselines, ingest, models, splits, trailers
+from poster_cnn import table as tables
+from poster_cnn.config import TrainingConfig
+from poster_cnn.data_folder import DataFolder, find_data_folder
+from poster_cnn.features import poster_features
+from poster_cnn.fitting import build_network
+from poster_cnn.movie_metadata import METADATA_COLUMNS, load_movie_metadata
+from poster_cnn.moviescope import read_moviescope
+from poster_cnn.one_hot import MetadataEncoder, fit_metadata_encoder
+from poster_cnn.plots import WordVectors, plot_coverage, plot_vectors, plot_words, read_word_vectors
+from poster_cnn.training_data import TrainingData
+
+
+@dataclasses.dataclass(frozen=True)
+class EnsembleData:
+    """The movies of an ensemble; `load_ensemble_data` makes it.
+
+    Attributes:
+        movies: `TrainingData` of all movies, with or without a poster: table, split, labels, leak certificate.
+        posters: `TrainingData` of those with a poster.
+        inputs: Dict of modality -> what its branch is trained on, a row a movie: float32 array `(num_movies, size)`,
+            SciPy CSR matrix for metadata. Zeros where a movie lacks the modality.
+        present: bool array `(num_movies, num_modalities)`: what each movie has, by the order of `inputs`. A plot of
+            which no word has a vector, and metadata of which no value was seen in training, count as missing.
+        encoder: `MetadataEncoder`, fitted on train movies; `None` without metadata.
+        vectors: `WordVectors` of the plots' words; `None` without plots.
+        extractor: Frozen `keras.Model` from raw posters to `inputs["poster"]`; `None` without posters.
+        notes: What was left out, what is missing and what is not known, as text.
+    """
+
+    movies: TrainingData
+    posters: TrainingData
+    inputs: dict
+    present: np.ndarray
+    encoder: MetadataEncoder | None
+    vectors: WordVectors | None
+    extractor: keras.Model | None
+    notes: str
+
+    def __post_init__(self):
+        object.__setattr__(self, "baseline_predictions", functools.cache(self._baseline_predictions))
+
+    def rows(self, part, modality=None):
+        """Row numbers of one part, int array; with a modality, of the movies that have it."""
+        chosen = (self.movies.split == part).to_numpy()
+        if modality is not None:
+            chosen = chosen & self.present[:, list(self.inputs).index(modality)]
+        return np.flatnonzero(chosen)
+
+    def present_table(self):
+        """`present` as a DataFrame over the movies' index, with the columns `has_<modality>`."""
+        columns = [f"has_{modality}" for modality in self.inputs]
+        return pd.DataFrame(self.present, index=self.movies.table.index, columns=columns)
+
+    def _baseline_predictions(self, part="test"):
+        """As `TrainingData.baseline_predictions`; without a poster, the label prior stands for the color histogram."""
+        labels, num_movies = self.movies.labels("train"), self.movies.count(part)
+        found = {
+            "majority": baselines.majority_class(labels, num_movies),
+            "label_prior": baselines.label_prior(labels, num_movies),
+        }
+        has_poster = (self.movies.part(part)["poster_path"] != "").to_numpy()
+        if has_poster.any() and self.posters.count("train"):
+            found["color_histogram"] = found["label_prior"].copy()
+            found["color_histogram"][has_poster] = self.posters.baseline_predictions(part)["color_histogram"]
+        return found
+
+    @functools.cached_property
+    def fingerprint(self):
+        """SHA-256 over movies, labels, parts, posters and all other inputs: the same data, the same digits."""
+        table = self.movies.table.assign(part=self.movies.split)
+        digest = hashlib.sha256(",".join([*self.movies.class_names, *self.inputs]).encode())
+        digest.update(table[["imdb_id", "part", *METADATA_COLUMNS, "plot"]].to_csv().encode())
+        digest.update(self.movies.all_labels.tobytes() + self.present.tobytes())
+        digest.update(" ".join(self.posters.poster_hashes).encode())
+        if self.vectors is not None:
+            digest.update(" ".join(self.vectors.row_of).encode() + self.vectors.array.tobytes())
+        if "trailer" in self.inputs:
+            digest.update(self.inputs["trailer"].tobytes())
+        return digest.hexdigest()
+
+
+def backbone_config(config):
+    """The `TrainingConfig` of the network whose backbone looks at the posters.
+
+    Args:
+        config: `EnsembleConfig`.
+    """
+    return TrainingConfig(
+        class_names=config.class_names,
+        image_size=config.image_size,
+        interpolation=config.interpolation,
+        model=config.backbone,
+        model_args={"weights": config.backbone_weights},
+        classifier_activation="sigmoid",
+        loss="binary_crossentropy",
+    )
+
+
+def load_ensemble_data(config, data_folder, *, progress=True):
+    """Loads and splits the movies of an ensemble, and computes what its branches see of them (paper 5, section 3).
+
+    A movie stays if it has any of the genres, whichever of poster, trailer, metadata and plot it lacks. Features of
+    posters are kept in the user's cache folder; see `features.poster_features`.
+
+    Args:
+        config: `EnsembleConfig`.
+        data_folder: Path of a data folder with `movie_metadata.csv`; see `find_data_folder`. With `split="given"`, of
+            MovieScope; see `moviescope.read_moviescope`. Plots need word vectors there, `glove*.txt`.
+        progress: Whether to show a progress bar. Defaults to `True`.
+
+    Returns:
+        `EnsembleData`
+
+    Raises:
+        FileNotFoundError: If the folder lacks what a modality needs.
+        ValueError: If a part of the split has no movies, no train or no validation movie has a modality, or a feature
+            is no finite number.
+
+    Example:
+
+    >>> config = EnsembleConfig(MOVIESCOPE_GENRES, backbone="mobilenet_v2")
+    >>> print(load_ensemble_data(config, "data").notes)
+    """
+    folder, table, notes = _read_movies(config, data_folder)
+    has_genre = tables.encode_genres(table, config.class_names).any(axis=1)
+    notes.append(f"{(~has_genre).sum()} movies with none of the genres asked for left out")
+    table = table[has_genre].reset_index(drop=True)
+    usable, manifest = ingest.check_posters(table, progress=progress)
+    notes.append(ingest.describe(manifest))
+    table["poster_path"] = usable["poster_path"].reindex(table.index, fill_value="")
+    movies = _split_movies(config, table, manifest, folder)
+    has_poster = table["poster_path"] != ""
+    posters = dataclasses.replace(movies, table=table[has_poster], split=movies.split[has_poster])
+    inputs, encoder, vectors, extractor = {}, None, None, None
+    for modality in config.modalities:
+        if modality == "poster":
+            network = _backbone_network(config, posters.weights)
+            extractor = models.feature_extractor_and_head(network)[0]
+            inputs[modality] = _poster_inputs(network, extractor, posters, has_poster.to_numpy(), progress)
+        elif modality == "trailer":
+            inputs[modality] = _trailer_inputs(config, table, folder, movies.weights, notes, progress)
+        elif modality == "metadata":
+            encoder, inputs[modality] = _encode_metadata(table, movies.split, notes)
+        else:
+            vectors, inputs[modality] = _embed_plots(config, table, folder, notes)
+        _require_finite(modality, inputs[modality], table)
+    present = np.column_stack([_any_nonzero(array) for array in inputs.values()])
+    data = EnsembleData(movies, posters, inputs, present, encoder, vectors, extractor, "")
+    notes.append(_count_present(data))
+    return dataclasses.replace(data, notes="\n".join(notes))
+
+
+def _read_movies(config, data_folder):
+    """The data folder, a table of movies with `poster_path`, with MovieScope's `part` if asked, and a list of notes."""
+    if config.split == "given":
+        root = pathlib.Path(data_folder).expanduser()
+        table = read_moviescope(root)
+        glove = next(iter(sorted(root.glob("glove*.txt"))), None)
+        weights = {path.name: path for path in sorted(root.glob("*.h5"))}
+        folder = DataFolder(root, csv=root, posters=root, glove=glove, weights=weights)
+        return folder, table, [str(table.attrs["report"])]
+    folder = find_data_folder(data_folder)
+    if folder.metadata is None:
+        raise FileNotFoundError(f"The data folder {str(folder.root)!r} has no movie_metadata.csv.")
+    table = load_movie_metadata(folder.metadata)
+    notes = [str(table.attrs["report"])]
+    return folder, table.assign(poster_path=tables._poster_paths(table["imdb_id"], folder.posters)), notes
+
+
+def _split_movies(config, table, manifest, folder):
+    pairs = audit.similar_pairs(manifest)
+    if config.split == "given":
+        split = table["part"]
+    else:
+        groups = audit.duplicate_groups(manifest, pairs=pairs)
+        options = {"fractions": config.fractions, "seed": config.split_seed}
+        split = splits.leak_free(table, config.class_names, groups=groups, **options)
+    if empty := [part for part in splits.PARTS if not (split == part).any()]:
+        raise ValueError(f"Too few movies for the split: {', '.join(empty)} would be empty. Received: {len(table)}.")
+    return TrainingData(
+        table=table,
+        split=split,
+        class_names=config.class_names,
+        image_size=config.image_size,
+        interpolation=config.interpolation,
+        report="",
+        certify=functools.partial(audit.leak_certificate, manifest=manifest, pairs=pairs),
+        weights=folder.weights,
+    )
+
+
+def _backbone_network(config, weights):
+    # Random weights, where they are asked for, are the same for every `config.seed`.
+    keras.utils.set_random_seed(config.split_seed)
+    return build_network(backbone_config(config), "float32", weights)
+
+
+def _poster_inputs(network, extractor, posters, has_poster, progress):
+    inputs = np.zeros((len(has_poster), extractor.output.shape[-1]), dtype="float32")
+    if has_poster.any():
+        features = poster_features(network, posters, about={"precision": "float32"}, progress=progress)
+        inputs[has_poster] = features[np.arange(len(posters.table))]
+    return inputs
+
+
+def _trailer_inputs(config, table, folder, weights, notes, progress):
+    """Mean over the frames of each trailer, which is what the branch does first; zeros where there is none."""
+    paths = _trailer_paths(table, folder, notes)
+    extractor = None
+    if any(trailers._is_video(path) for path in paths.values()):
+        extractor = models.feature_extractor_and_head(_backbone_network(config, weights))[0]
+    features, report = trailers.trailer_features(paths, extractor, progress=progress)
+    if not features.means:
+        raise FileNotFoundError(f"No usable trailer of the movies was found in {str(folder.root)!r}.")
+    set_aside = report[report["reason"] != ""]
+    notes.append(f"trailers: {len(features):,} can be used, {len(set_aside):,} set aside")
+    notes += [f"  {row.imdb_id}: {row.reason}" for row in set_aside.head(5).itertuples()]
+    means = {row: features.means[imdb_id] for row, imdb_id in enumerate(table["imdb_id"]) if imdb_id in features.means}
+    inputs = np.zeros((len(table), len(next(iter(means.values())))), dtype="float32")
+    inputs[list(means)] = list(means.values())
+    return inputs
+
+
+def _trailer_paths(table, folder, notes):
+    """dict of imdb_id -> path of its trailer, for movies of the table."""
+    if "trailer_path" in table:  # MovieScope's
+        return {row.imdb_id: pathlib.Path(row.trailer_path) for row in table.itertuples() if row.trailer_path}
+    if folder.trailers is None:
+        raise FileNotFoundError(
+            f"The data folder {str(folder.root)!r} has no trailers/. Leave 'trailer' out of `modalities`, or make the "
+            "embedded dataset's with `embedded_dataset(trailers=True)`."
+        )
+    found, report = trailers.find_trailers(folder.trailers)
+    notes.append(f"trailers: {report}")
+    return {imdb_id: found[imdb_id] for imdb_id in table["imdb_id"] if imdb_id in found}
+
+
+def _encode_metadata(table, split, notes):
+    encoder = fit_metadata_encoder(table[split == "train"])
+    notes.append(f"metadata: {encoder.width:,} one-hot columns, from train movies alone")
+    for part in ("validation", "test"):
+        counts = encoder.count_values(table[split == part])
+        shown = ", ".join(f"{column} {row.unseen:,}" for column, row in counts.iterrows())
+        notes.append(f"metadata: values of {part} movies not seen in training: {shown}")
+    return encoder, encoder.encode(table)
+
+
+def _embed_plots(config, table, folder, notes):
+    if folder.glove is None:
+        raise FileNotFoundError(
+            f"The data folder {str(folder.root)!r} has no word vectors for the plots. Looked for glove*.txt."
+        )
+    vectors = read_word_vectors(folder.glove, plot_words(table["plot"], max_words=config.max_words))
+    given = table["plot"][table["plot"] != ""]
+    notes.append(f"plots: {plot_coverage(given, vectors, max_words=config.max_words)}")
+    return vectors, plot_vectors(table["plot"], vectors, max_words=config.max_words)
+
+
+def _any_nonzero(array):
+    return np.diff(array.indptr) > 0 if sparse.issparse(array) else array.any(axis=1)
+
+
+def _require_finite(modality, array, table):
+    if sparse.issparse(array):
+        return
+    bad = ~np.isfinite(array).all(axis=1)
+    if bad.any():
+        ids = ", ".join(table["imdb_id"][bad].astype(str)[:3])
+        raise ValueError(
+            f"Features must be finite numbers. Received: NaN or infinity in the {modality} features of "
+            f"{bad.sum()} movies, such as imdbId {ids}. Mend or remove their files."
+        )
+
+
+def _count_present(data):
+    lines = []
+    for modality in data.inputs:
+        counts = {part: len(data.rows(part, modality)) for part in splits.PARTS}
+        of = [f"{count:,} of {data.movies.count(part):,} {part}" for part, count in counts.items()]
+        lines.append(f"{modality}: there for {', '.join(of)} movies")
+        if empty := [part for part in ("train", "validation") if not counts[part]]:
+            raise ValueError(f"No {' and no '.join(empty)} movie has a {modality}. Leave it out of `modalities`.")
+    return "\n".join(lines)

@@ -1,0 +1,163 @@
+"""What an ensemble's branches see of each movie: the right rows, zeros for what is missing, nothing of test movies."""
+
+import pickle
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import draw_poster
+
+from poster_cnn import ensemble_data as module
+from poster_cnn.datasets import poster_dataset
+from poster_cnn.ensemble_data import load_ensemble_data
+from poster_cnn.plots import plot_vectors
+from poster_cnn.trailers import read_trailer_features
+
+
+@pytest.fixture
+def text_config(ensemble_config):
+    """Without posters and trailers: quick to load."""
+    return ensemble_config.replace(modalities=("metadata", "plot"))
+
+
+@pytest.fixture
+def own_folder(movie_folder, tmp_path):
+    """A copy of `movie_folder` without trailers, to be changed."""
+    ignored = shutil.ignore_patterns("trailers", "everyday")
+    return shutil.copytree(movie_folder, tmp_path / "own", ignore=ignored)
+
+
+def test_movies_stay_whatever_they_lack(ensemble_data, movie_folder):
+    table, present = ensemble_data.movies.table, ensemble_data.present_table()
+    assert list(present) == ["has_poster", "has_trailer", "has_metadata", "has_plot"]
+    assert present["has_plot"].tolist() == (table["plot"] != "").tolist()
+    assert present["has_poster"].tolist() == (table["poster_path"] != "").tolist()
+    assert present["has_trailer"].all() and not present["has_plot"].all() and not present["has_poster"].all()
+    genres = set(ensemble_data.movies.class_names)
+    listed = pd.read_csv(movie_folder / "movie_metadata.csv", usecols=["imdbId", "genres"])
+    wanted = [bool(genres & set(names.split("|"))) for names in listed["genres"]]
+    assert sorted(table["imdb_id"]) == sorted(listed["imdbId"][wanted])
+    assert ensemble_data.movies.certificate.clean
+
+
+def test_each_row_is_of_its_movie(ensemble_data, movie_folder):
+    data, table = ensemble_data, ensemble_data.movies.table
+    row = np.flatnonzero(data.present.all(axis=1))[3]
+    movie = table.iloc[[row]]
+    pixels = next(iter(poster_dataset(movie, ["Drama"], image_size=(32, 32))))[0]
+    assert np.allclose(data.inputs["poster"][row], data.extractor(pixels)[0], atol=1e-4)
+    frames = read_trailer_features(movie_folder / "trailers" / f"{table['imdb_id'][row]}.npz")
+    assert np.allclose(data.inputs["trailer"][row], frames[frames.any(axis=1)].mean(axis=0), atol=1e-5)
+    assert (data.inputs["metadata"][row] != data.encoder.encode(movie)).nnz == 0
+    assert np.array_equal(data.inputs["plot"][row], plot_vectors(movie["plot"], data.vectors)[0])
+    for number, array in enumerate(data.inputs.values()):
+        assert array.dtype == "float32" and array.shape[0] == len(table)
+        assert not abs(array[~data.present[:, number]]).sum()
+
+
+def test_metadata_are_encoded_by_train_movies_alone(ensemble_data):
+    directors = ensemble_data.movies.part("train")["director_name"]
+    assert set(ensemble_data.encoder.categories["director_name"]) == set(directors) - {""}
+    assert "values of test movies not seen in training: director_name" in ensemble_data.notes
+
+
+def test_rows_are_those_of_a_part_and_of_a_modality(ensemble_data):
+    for part in ("train", "validation", "test"):
+        rows = ensemble_data.rows(part)
+        assert (ensemble_data.movies.split.iloc[rows] == part).all()
+        assert len(rows) == ensemble_data.movies.count(part)
+    with_plot = ensemble_data.rows("train", "plot")
+    assert ensemble_data.present[with_plot, 3].all() and len(with_plot) < ensemble_data.movies.count("train")
+    assert f"plot: there for {len(with_plot)} of {ensemble_data.movies.count('train')} train" in ensemble_data.notes
+
+
+def test_without_a_poster_the_label_prior_stands_for_the_color_histogram(text_config, own_folder):
+    data = load_ensemble_data(text_config, own_folder, progress=False)
+    lost = data.movies.part("test")["imdb_id"].iloc[0]
+    (own_folder / "posters" / f"{lost}.jpg").unlink(missing_ok=True)
+    data = load_ensemble_data(text_config, own_folder, progress=False)
+    assert data.extractor is None
+    found = data.baseline_predictions("test")
+    lacks = (data.movies.part("test")["poster_path"] == "").to_numpy()
+    same = (found["color_histogram"] == found["label_prior"]).all(axis=1)
+    assert lacks.any() and same.tolist() == lacks.tolist()
+
+
+def test_the_fingerprint_knows_posters_and_plots(text_config, own_folder):
+    def fingerprint():
+        return load_ensemble_data(text_config, own_folder, progress=False).fingerprint
+
+    first = fingerprint()
+    assert fingerprint() == first
+    table = pd.read_csv(own_folder / "movie_metadata.csv", dtype=str, keep_default_na=False)
+    table.loc[table["plot_summary"] != "", "plot_summary"] += " day"
+    table.to_csv(own_folder / "movie_metadata.csv", index=False)
+    second = fingerprint()
+    next(iter((own_folder / "posters").glob("*.jpg"))).unlink()
+    assert len({first, second, fingerprint()}) == 3
+
+
+def test_features_that_are_no_numbers_name_their_movies(ensemble_config, movie_folder, monkeypatch):
+    class Broken:
+        def __getitem__(self, rows):
+            return np.where(rows[:, None] == 2, np.nan, np.ones((len(rows), 1280)))
+
+    monkeypatch.setattr(module, "poster_features", lambda *args, **options: Broken())
+    with pytest.raises(ValueError, match="NaN or infinity in the poster features of 1 movies, such as imdbId 9"):
+        load_ensemble_data(ensemble_config, movie_folder, progress=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "modality", "message"),
+    [
+        ("movie_metadata.csv", "metadata", "has no movie_metadata.csv"),
+        ("glove.synthetic.25d.txt", "plot", "has no word vectors for the plots"),
+        ("trailers", "trailer", "has no trailers/. Leave 'trailer' out of `modalities`"),
+    ],
+)
+def test_what_a_modality_needs_must_be_there(name, modality, message, ensemble_config, own_folder):
+    if (own_folder / name).exists():
+        (own_folder / name).unlink()
+    with pytest.raises(FileNotFoundError, match=message):
+        load_ensemble_data(ensemble_config.replace(modalities=(modality,)), own_folder, progress=False)
+
+
+def test_a_modality_that_no_train_movie_has_is_an_error(ensemble_config, own_folder):
+    table = pd.read_csv(own_folder / "movie_metadata.csv", dtype=str, keep_default_na=False)
+    table.assign(plot_summary="").to_csv(own_folder / "movie_metadata.csv", index=False)
+    with pytest.raises(ValueError, match="No train and no validation movie has a plot. Leave it out of `modalities`"):
+        load_ensemble_data(ensemble_config.replace(modalities=("plot",)), own_folder, progress=False)
+
+
+@pytest.fixture
+def moviescope(tmp_path):
+    """Nine movies as MovieScope has them, three a part; the first has no poster and the last no trailer."""
+    header = "movie_imdb_link,movie_title,title_year,director_name,actor_1_name,actor_2_name,actor_3_name"
+    rows = [f"{header},language,content_rating,genres"]
+    rows += [f"http://x/title/tt{900 + n}/,Movie {n},2000,D{n % 2},A,B,C,English,PG,Drama" for n in range(9)]
+    (tmp_path / "movie_metadata.csv").write_text("\n".join(rows))
+    (tmp_path / "glove.txt").write_text("day 1 2\nnight -1 3\n")
+    for folder in ("MatchedPosters", "200F_VGG16"):
+        (tmp_path / folder).mkdir()
+    for number, part in enumerate(("train", "val", "test")):
+        entries = []
+        for n in range(3 * number, 3 * number + 3):
+            labels = "0000010000000" if n % 2 else "0001000000000"  # drama, comedy
+            entries.append({"movie_id": n, "plot": f"day{' night' * n}", "newGenreLabels": labels})
+            if n > 0:
+                draw_poster(["Horror", "Action"][n % 2 :], seed=n).save(tmp_path / f"MatchedPosters/{n}.jpg")
+            if n < 8:
+                features = np.full((1, 200, 6), n + 1, dtype="float32")
+                (tmp_path / f"200F_VGG16/{n}.p").write_bytes(pickle.dumps(features, protocol=2))
+        (tmp_path / f"raw_data_{part}.p").write_bytes(pickle.dumps(entries, protocol=2))
+    return tmp_path
+
+
+def test_moviescope_keeps_its_own_split(ensemble_config, moviescope):
+    config = ensemble_config.replace(split="given", class_names=("Comedy", "Drama"))
+    data = load_ensemble_data(config, moviescope, progress=False)
+    assert data.movies.split.tolist() == ["train"] * 3 + ["validation"] * 3 + ["test"] * 3
+    assert data.movies.all_labels.argmax(axis=1).tolist() == [0, 1] * 4 + [0]
+    assert data.inputs["trailer"][:, 0].tolist() == [1, 2, 3, 4, 5, 6, 7, 8, 0]
+    assert data.present.all(axis=1).tolist() == [False, *[True] * 7, False]
