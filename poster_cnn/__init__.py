@@ -16,6 +16,8 @@ _LAZY = {
     "embedded_dataset": "synthetic",
     "TrainingConfig": "config",
     "train": "training",
+    "EnsembleConfig": "ensemble_config",
+    "train_ensemble": "ensemble_training",
     "load_settings": "settings",
 }
 _MODULES = (
@@ -25,6 +27,10 @@ _MODULES = (
     "crop_tables",
     "datasets",
     "download",
+    "ensemble_config",
+    "ensemble_data",
+    "ensemble_fitting",
+    "ensemble_training",
     "errata",
     "evaluation",
     "examples",
@@ -44,6 +50,7 @@ _MODULES = (
     "random_search",
     "results",
     "rows",
+    "run_folders",
     "saved_models",
     "search",
     "search_tables",

@@ -8,8 +8,10 @@ import runpy
 import keras
 from tqdm.auto import tqdm
 
-from poster_cnn import training
+from poster_cnn import ensemble_training, training
 from poster_cnn.config import TrainingConfig
+from poster_cnn.ensemble_config import EnsembleConfig
+from poster_cnn.ensemble_data import load_ensemble_data
 from poster_cnn.files import write_atomically
 from poster_cnn.training_data import load_training_data
 
@@ -17,6 +19,10 @@ from poster_cnn.training_data import load_training_data
 _MOVIE_FIELDS = (
     "class_names min_year max_year min_genres genre_groups max_movies keep_unlabeled one_row_per_genre max_per_genre "
     "crops_per_genre crop_size crop_before_split evaluation_crop split fractions split_seed num_folds allow_leak"
+).split()
+# The same for paper 5's ensembles.
+_ENSEMBLE_FIELDS = (
+    "class_names modalities split fractions split_seed backbone backbone_weights image_size interpolation max_words"
 ).split()
 
 SWEEP_NAMES = ("config", "grid")  # what an experiment file assigns at least
@@ -28,7 +34,7 @@ class Experiment:
     """A config and the grid of its changes, as an experiment file gives them.
 
     Attributes:
-        config: `TrainingConfig`.
+        config: `TrainingConfig`, or `EnsembleConfig`.
         grid: dict of a config attribute -> the values to try; every combination is a cell.
         sets: dict of a name -> changes of the config that belong together, for what is no grid. Each is tried with
             every combination of the grid. Defaults to none.
@@ -39,7 +45,7 @@ class Experiment:
     sets: dict = dataclasses.field(default_factory=dict)
 
     def cells(self):
-        """dict: name of the run folder -> `TrainingConfig`, in the order of training."""
+        """dict: name of the run folder -> config, in the order of training."""
         names, cells = list(self.grid), {}
         # Sets change fastest: those of one fold or ratio share their decoded posters.
         combinations = list(itertools.product(*self.grid.values(), (self.sets or {"": {}}).items()))
@@ -64,7 +70,7 @@ def load_experiment(path, *, preset="paper", precision=None):
             and `quick_grid`; where there are some, `sets` and `quick_sets`. It is run as Python, so use only files you
             trust.
         preset: `"paper"`, or `"quick"` for the laptop-sized variant. Defaults to `"paper"`.
-        precision: Overrides the config's `precision`. Defaults to `None`: as the file says.
+        precision: Overrides the config's `precision`, where it has one. Defaults to `None`: as the file says.
 
     Returns:
         `Experiment`
@@ -109,7 +115,8 @@ def read_experiment_file(path, needed=None, *, preset="paper", precision=None):
     if preset == "quick":
         config = config.replace(**names["quick_config"])
         names |= {name.removeprefix("quick_"): value for name, value in names.items() if name.startswith("quick_")}
-    return names | {"config": config.replace(precision=precision) if precision else config}
+    overrides = {"precision": precision} if precision and isinstance(config, TrainingConfig) else {}
+    return names | {"config": config.replace(**overrides)}
 
 
 def sweep(experiment, data, out_dir, *, progress=True):
@@ -142,7 +149,10 @@ def sweep(experiment, data, out_dir, *, progress=True):
             try:
                 shared = share_training_data(shared, config, data)
                 if name in done:  # with this config, but was it with these data?
-                    training.check_run(out_dir / name, config, shared[1])
+                    _trainer(config).check_run(out_dir / name, config, shared[1])
+                elif isinstance(config, EnsembleConfig):
+                    loaded = {"ensemble_data": shared[1], "progress": progress}
+                    ensemble_training.train_ensemble(config, data, out_dir / name, **loaded)
                 else:
                     training.train(config, data, out_dir / name, training_data=shared[1], progress=progress)
                 (out_dir / name / "error.txt").unlink(missing_ok=True)
@@ -155,21 +165,25 @@ def sweep(experiment, data, out_dir, *, progress=True):
             bar.update(0 if name in done else _cost(config))
             keras.backend.clear_session()
     for name in elsewhere:
-        _wait_for(out_dir / name, failed, name)
+        _wait_for(out_dir / name, cells[name], failed, name)
     return failed
+
+
+def _trainer(config):
+    return ensemble_training if isinstance(config, EnsembleConfig) else training
 
 
 def _is_finished(run_dir, config):
     try:
-        return training.is_finished(run_dir, config)
+        return _trainer(config).is_finished(run_dir, config)
     except (OSError, ValueError, KeyError, TypeError):  # an unreadable record is reported when the cell's turn comes
         return False
 
 
-def _wait_for(run_dir, failed, name):
+def _wait_for(run_dir, config, failed, name):
     """Waits until another process has ended its work in a run folder."""
     with training.locked(run_dir, timeout=-1):
-        if not training.is_finished(run_dir):
+        if not _trainer(config).is_finished(run_dir):
             failed[name] = "another process was training it and did not finish; start the sweep again"
 
 
@@ -178,12 +192,15 @@ def share_training_data(shared, config, data):
 
     Args:
         shared: Result of the last call; `(None, None)` at first.
-        config: `TrainingConfig` of the run.
+        config: `TrainingConfig` of the run, or `EnsembleConfig`.
         data: Path of a data folder.
 
     Returns:
-        `(what the posters were chosen by, TrainingData)`
+        `(what the posters were chosen by, TrainingData)`, or `EnsembleData` in its place
     """
+    if isinstance(config, EnsembleConfig):
+        key = [getattr(config, name) for name in _ENSEMBLE_FIELDS]
+        return shared if shared[0] == key else (key, load_ensemble_data(config, data))
     key = [getattr(config, name) for name in _MOVIE_FIELDS]
     fold_key = [*key, config.fold]
     if shared[0] is None or shared[0][:-1] != key:

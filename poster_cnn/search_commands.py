@@ -51,7 +51,9 @@ def _sweep(options):
     from poster_cnn import search
 
     experiment = search.load_experiment(options.experiment, preset=options.preset, precision=options.precision)
-    failed = search.sweep(experiment, options.data or poster_cnn.embedded_dataset(), options.out)
+    needs_trailers = "trailer" in getattr(experiment.config, "modalities", ())
+    data = options.data or poster_cnn.embedded_dataset(trailers=needs_trailers)
+    failed = search.sweep(experiment, data, options.out)
     _write_results(options.out)
     return _summarize(failed, f"{len(experiment.cells()) - len(failed)} cells", options.out)
 

@@ -114,6 +114,47 @@ def finished_run(tmp_path_factory, data_folder, tiny_config):
     return run_dir
 
 
+@pytest.fixture(scope="session")
+def movie_folder(tmp_path_factory):
+    """Path of a data folder with 60 invented movies: posters, trailers, metadata and plots, some of them missing."""
+    from poster_cnn.synthetic import make_dataset
+
+    return make_dataset(tmp_path_factory.mktemp("movies") / "sixty", num_movies=60, trailers=True)
+
+
+@pytest.fixture(scope="session")
+def ensemble_config():
+    """An `EnsembleConfig` of all four modalities of `movie_folder`."""
+    from poster_cnn.ensemble_config import EnsembleConfig
+
+    return EnsembleConfig(
+        class_names=("Action", "Comedy", "Drama", "Horror"),
+        modalities=("poster", "trailer", "metadata", "plot"),
+        backbone="mobilenet_v2",
+        backbone_weights=None,
+        image_size=(32, 32),
+        epochs=3,
+    )
+
+
+@pytest.fixture(scope="session")
+def ensemble_data(movie_folder, ensemble_config):
+    """The `EnsembleData` of `ensemble_config`."""
+    from poster_cnn.ensemble_data import load_ensemble_data
+
+    return load_ensemble_data(ensemble_config, movie_folder, progress=False)
+
+
+@pytest.fixture(scope="session")
+def finished_ensemble(tmp_path_factory, movie_folder, ensemble_config, ensemble_data):
+    """Path of the run folder of `ensemble_config`, with its branches."""
+    from poster_cnn.ensemble_training import train_ensemble
+
+    run_dir = tmp_path_factory.mktemp("ensembles") / "finished"
+    train_ensemble(ensemble_config, movie_folder, run_dir, ensemble_data=ensemble_data, progress=False)
+    return run_dir
+
+
 @pytest.fixture
 def run_and_kill():
     """Function: runs a Python script with arguments, and kills it (SIGKILL) a random moment after `when()` is true."""

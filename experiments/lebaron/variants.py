@@ -1,0 +1,29 @@
+"""Paper 5's ensemble with one choice changed at a time; choose among them by the validation scores.
+
+    poster-cnn sweep experiments/lebaron/variants.py --data DATA --out runs/lebaron_variants
+
+Expected with the paper preset: as `ensemble.py`, for each variant.
+"""
+
+import pathlib
+import runpy
+
+ensemble = runpy.run_path(str(pathlib.Path(__file__).with_name("ensemble.py")))
+
+config = ensemble["config"].replace(experiment="lebaron_variants", variant="corrected")
+_dropout = {"dropout": {"poster": 0.5, "metadata": 0.5, "plot": 0.5}}
+sets = {
+    "fused_on_validation": {"fusion_rows": "validation"},
+    "untrained_fusion": {"fusion_rows": "none"},
+    "hidden_branches": {"hidden_share": 0.3},
+    "dropout": _dropout,
+    "end_to_end": {"end_to_end": True},
+    "end_to_end,dropout": {"end_to_end": True} | _dropout,
+    "unweighted": {"weighted": False},
+    "low_rate": {"learning_rate": 1e-4, "epochs": 300},
+}
+grid = ensemble["grid"]
+
+quick_config = ensemble["quick_config"]
+quick_sets = {name: sets[name] for name in ("fused_on_validation", "untrained_fusion", "end_to_end")}
+quick_grid = ensemble["quick_grid"]

@@ -1,0 +1,170 @@
+"""Ensemble config -> branches, each trained alone, then their fusion -> a run folder for each of them (paper 5)."""
+
+import pathlib
+import time
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tqdm.auto import tqdm
+
+from poster_cnn import baselines, metrics, models, run_folders
+from poster_cnn.ensemble_data import backbone_config, load_ensemble_data
+from poster_cnn.ensemble_fitting import (
+    build_branch,
+    build_fusion,
+    fit_branch,
+    fit_end_to_end,
+    fit_fusion,
+    predict_rows,
+    trainable_part,
+)
+from poster_cnn.files import read_json, write_atomically, write_json
+from poster_cnn.saved_models import load_model, save_model
+from poster_cnn.thresholds import best_thresholds
+
+ENSEMBLE = "ensemble"  # the folder of the whole, beside those of its branches
+
+
+def train_ensemble(config, data_folder, run_dir, *, ensemble_data=None, progress=True):
+    """Trains a branch for each modality, then their fusion (paper 5, sections 4 and 5).
+
+    Leaves a run folder for each modality, `<run_dir>/poster` and so on, and `<run_dir>/ensemble`, with what
+    `training.train` leaves: `config.json` (its `model` says which), `split.csv` (with `has_<modality>`), `leak.json`,
+    `history.csv`, `model.keras`, `predictions.csv` and, last, `metrics.json`. All have the same test movies in the same
+    order. A branch alone says of a movie that lacks its modality what the label prior says; `num_test_missing` in
+    `config.json` counts them. The ensemble's model takes raw posters, frames of trailers, metadata and plots as
+    vectors, and which of them are present; what makes vectors of texts is beside it, in `metadata_encoder.json` and
+    `word_vectors.npz`, and `notes.txt` says what was missing. With `config.end_to_end` there are no branches alone.
+
+    Finished folders are not trained again; one that was interrupted starts anew, which costs seconds. The same config
+    gives the same numbers.
+
+    Args:
+        config: `EnsembleConfig`.
+        data_folder: As in `load_ensemble_data`.
+        run_dir: Folder to write; made if needed.
+        ensemble_data: `EnsembleData` already loaded for this config, shared between runs. Defaults to `None`.
+        progress: Whether to show progress bars. Defaults to `True`.
+
+    Returns:
+        dict: the content of the ensemble's `metrics.json`.
+
+    Raises:
+        ValueError: If a folder holds the run of another config or other data.
+        FloatingPointError: If a loss becomes NaN or infinite.
+
+    Example:
+
+    >>> config = EnsembleConfig(MOVIESCOPE_GENRES, backbone="mobilenet_v2")
+    >>> train_ensemble(config, "data", "runs/ensemble")["test"]["average_precision"]
+    """
+    run_dir = pathlib.Path(run_dir)
+    with run_folders.locked(run_dir):
+        data = ensemble_data or load_ensemble_data(config, data_folder, progress=progress)
+        tf.config.experimental.enable_op_determinism()
+        branches = {}
+        alone = () if config.end_to_end else config.modalities
+        for modality in tqdm((*alone, ENSEMBLE), run_dir.name, leave=False, unit="network", disable=not progress):
+            own, folder = config.replace(model=modality), run_dir / modality
+            if run_folders.is_finished(folder):
+                run_folders.check_record(folder, own, _about(own, data))
+                branches[modality] = None
+                continue
+            folder.mkdir(exist_ok=True)
+            extra = data.present_table().astype(int)
+            run_folders.write_record(folder, own, _about(own, data), data.movies, extra)
+            keras.utils.set_random_seed(config.seed)
+            if modality == ENSEMBLE:
+                _train_whole(own, data, run_dir, branches)
+            else:
+                branches[modality] = _train_branch(own, data, folder)
+    return read_json(run_dir / ENSEMBLE / "metrics.json")
+
+
+def is_finished(run_dir, config=None):
+    """As `training.is_finished`, of an ensemble's folder."""
+    return run_folders.is_finished(pathlib.Path(run_dir) / ENSEMBLE, config)
+
+
+def check_run(run_dir, config, data):
+    """As `training.check_run`, of an ensemble's folder and `EnsembleData`."""
+    run_folders.check_record(pathlib.Path(run_dir) / ENSEMBLE, config, _about(config, data))
+
+
+def _about(config, data):
+    """About the data, and how many validation and test movies a network has nothing to say of."""
+    modality = None if config.model == ENSEMBLE else config.model
+    about = {"fingerprint": data.fingerprint}
+    for part in ("validation", "test"):
+        seen = len(data.rows(part, modality)) if modality else data.present[data.rows(part)].any(axis=1).sum()
+        about[f"num_{part}_missing"] = data.movies.count(part) - int(seen)
+    uses_backbone = "poster" in config.modalities and config.model in (ENSEMBLE, "poster")
+    return about | (run_folders.about_weights(backbone_config(config), data.movies.weights) if uses_backbone else {})
+
+
+def _train_branch(config, data, folder):
+    started, modality = time.monotonic(), config.model
+    branch = build_branch(modality, config, data)
+    history = fit_branch(branch, modality, config, data)
+    y_prob = predict_rows(trainable_part(branch), data.inputs[modality])
+    lacks = ~data.present[:, config.modalities.index(modality)]
+    y_prob[lacks] = baselines.label_prior(data.movies.labels("train"), lacks.sum())
+    _finish(folder, config, data, branch, history, y_prob, seconds=time.monotonic() - started)
+    return branch
+
+
+def _train_whole(config, data, run_dir, branches):
+    """The fusion of trained branches, or all of them at once."""
+    started, folder, held_out = time.monotonic(), run_dir / ENSEMBLE, None
+    fusion = build_fusion(config, data)
+    if config.end_to_end:
+        branches = {modality: build_branch(modality, config, data) for modality in config.modalities}
+        history, y_prob = fit_end_to_end(branches, fusion, config, data)
+    else:
+        for name in config.modalities:
+            if branches[name] is None:  # trained before
+                branches[name] = load_model(run_dir / name)[0]
+        opinions = np.stack(
+            [predict_rows(trainable_part(branch), data.inputs[name]) for name, branch in branches.items()], axis=1
+        )
+        history, held_out = fit_fusion(fusion, opinions, config, data)
+        y_prob = predict_rows(fusion, {"probabilities": opinions, "present": data.present})
+    if held_out is not None:
+        y_prob[data.rows("validation")] = held_out  # nothing is chosen by predictions for movies learned by heart
+    if data.encoder is not None:
+        data.encoder.save(folder / "metadata_encoder.json")
+    if data.vectors is not None:
+        data.vectors.save(folder / "word_vectors.npz")
+    with write_atomically(folder / "notes.txt") as temporary:
+        temporary.write_text(data.notes + "\n", encoding="utf-8")
+    whole = models.multimodal(branches, fusion)
+    _finish(folder, config, data, whole, history, y_prob, seconds=time.monotonic() - started)
+
+
+def _finish(folder, config, data, model, history, y_prob, seconds):
+    """Saves the model, scores the test movies, and marks the run as finished."""
+    with write_atomically(folder / "history.csv") as temporary:
+        history.to_csv(temporary, index=False)
+    movies, of_part = data.movies, {part: y_prob[data.rows(part)] for part in ("validation", "test")}
+    chosen = best_thresholds(movies.labels("validation"), of_part["validation"])
+    thresholds = dict(zip(config.class_names, chosen.tolist(), strict=True))
+    about = {"class_names": config.class_names, "interpolation": config.interpolation, "thresholds": thresholds}
+    save_model(model, folder / "model.keras", **about)
+    run_folders.write_predictions(folder, movies, of_part["test"])
+    y_true = movies.labels("test")
+    result = {
+        "test": metrics.score(config.metrics, y_true, of_part["test"]),
+        "baselines": {
+            name: {metric: metrics.BY_NAME[metric](y_true, prediction) for metric in config.metrics}
+            for name, prediction in data.baseline_predictions("test").items()
+        },
+        "validation": {
+            metric: metrics.BY_NAME[metric](movies.labels("validation"), of_part["validation"])
+            for metric in config.metrics
+        },
+        "leak": run_folders.leaked_shares(movies),
+        "seconds": round(seconds, 1),
+        "thresholds": thresholds,
+    }
+    write_json(folder / "metrics.json", result)
