@@ -24,6 +24,7 @@ from poster_cnn.saved_models import load_model, save_model
 from poster_cnn.thresholds import best_thresholds
 
 ENSEMBLE = "ensemble"  # the folder of the whole, beside those of its branches
+_OF_BRANCHES = {"fusion_rows": "train", "hidden_share": 0.0}  # recorded for each, as branches depend on neither
 
 
 def train_ensemble(config, data_folder, run_dir, *, ensemble_data=None, progress=True):
@@ -38,7 +39,8 @@ def train_ensemble(config, data_folder, run_dir, *, ensemble_data=None, progress
     `word_vectors.npz`, and `notes.txt` says what was missing. With `config.end_to_end` there are no branches alone.
 
     Finished folders are not trained again; one that was interrupted starts anew, which costs seconds. The same config
-    gives the same numbers.
+    gives the same numbers. Branches do not depend on how the fusion is trained: their folders can be copied to another
+    ensemble.
 
     Args:
         config: `EnsembleConfig`.
@@ -66,7 +68,8 @@ def train_ensemble(config, data_folder, run_dir, *, ensemble_data=None, progress
         branches = {}
         alone = () if config.end_to_end else config.modalities
         for modality in tqdm((*alone, ENSEMBLE), run_dir.name, leave=False, unit="network", disable=not progress):
-            own, folder = config.replace(model=modality), run_dir / modality
+            of_branch = {} if modality == ENSEMBLE else _OF_BRANCHES
+            own, folder = config.replace(model=modality, **of_branch), run_dir / modality
             if run_folders.is_finished(folder):
                 run_folders.check_record(folder, own, _about(own, data))
                 branches[modality] = None

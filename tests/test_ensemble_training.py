@@ -137,6 +137,11 @@ def test_what_is_finished_is_not_trained_again_and_the_rest_ends_the_same(
     assert before == {path: path.stat().st_mtime_ns for path in before}
     assert ensemble_training.is_finished(run_dir, ensemble_config)
 
+    ignored = shutil.ignore_patterns("ensemble", ".lock")  # another fusion of the same branches
+    copied = shutil.copytree(finished_ensemble, tmp_path / "copied", ignore=ignored)
+    other = train_ensemble(ensemble_config.replace(fusion_rows="none"), None, copied, **options)
+    assert other["test"] != result["test"]
+
     monkeypatch.undo()
     for name in ("plot", "ensemble"):  # as if killed before
         (run_dir / name / "metrics.json").unlink()
