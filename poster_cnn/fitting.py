@@ -46,7 +46,9 @@ def pretrained_weights(config, weights=None):
     Returns:
         "imagenet", the path of a file as str, or `None`: random weights.
     """
-    asked = config.model_args.get("weights", "imagenet")
+    builder = getattr(models, config.model, None)
+    default = inspect.signature(builder).parameters.get("weights") if builder else None
+    asked = config.model_args.get("weights", default.default if default else None)
     brought = [str(path) for name, path in (weights or {}).items() if name.startswith(f"{config.model}_")]
     return brought[0] if asked == "imagenet" and brought else asked
 

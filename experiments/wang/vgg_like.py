@@ -3,7 +3,8 @@
     poster-cnn sweep experiments/wang/vgg_like.py --data DATA --out runs/wang_vgg_like
 
 Each epoch's scores are in history.csv, so the 5 epochs are those of the 10. Expected with the paper preset on 6,000
-posters: about 80 minutes a network on 2 CPU cores, half with --precision mixed_bfloat16; OF1 .3852 in the paper.
+posters and --precision mixed_bfloat16: 76 minutes a network on 2 busy CPU cores, longer in float32; OF1 .3852 in the
+paper.
 """
 
 from poster_cnn.config import TrainingConfig
@@ -18,7 +19,7 @@ config = TrainingConfig(
     fractions=(0.8, 0.2),  # section IV.A; there is no validation set
     allow_leak=True,  # nothing keeps copies of a poster on one side
     image_size=(268, 182),  # the authors' code
-    model="vgg_like_cnn",  # Fig. 3
+    model="vgg_like_cnn",  # Fig. 3; fed RGB: from random weights, the code's BGR makes no difference
     classifier_activation="sigmoid",  # section IV.B
     loss="binary_crossentropy",  # section IV.C
     batch_size=64,  # section V.B

@@ -2,8 +2,7 @@
 
     poster-cnn sweep experiments/wang/vgg_like_leak_free.py --data DATA --out runs/wang_vgg_like_leak_free
 
-Expected with the paper preset on 4,700 posters: about an hour a network on 2 CPU cores, half with --precision
-mixed_bfloat16. The set `half_size` takes a quarter of it.
+Expected with the paper preset on 4,700 posters: about as long a network as vgg_like.py; `half_size` takes a quarter.
 """
 
 import pathlib

@@ -182,7 +182,7 @@ def comparison_dots(cells, *, rows="ratio", columns="learning_rate", baselines=(
         cell = cells[cells[rows] == panel].set_index(columns).reindex(ticks)
         x = range(len(ticks))
         known = [name for name in baselines if name in cell and cell[name].notna().any()]
-        reference_lines(ax, {title(name): cell[name].mean() for name in known})
+        reference_lines(ax, {title(name): cell[name] for name in known})
         if cell["paper"].notna().any():
             ax.plot(x, cell["paper"], "D", color=ORANGE, markersize=4, markerfacecolor="white", label="Paper")
         reach = [cell["ours"] - cell["low"], cell["high"] - cell["ours"]] if "low" in cell else None

@@ -1,6 +1,7 @@
 """The look of every figure, in one place: paper-sized type and colors that differ in hue and in grey."""
 
 import matplotlib.pyplot as plt
+import numpy as np
 import seaborn as sns
 
 COLUMN_WIDTH = 3.3  # inches, one column of a two-column paper
@@ -60,7 +61,14 @@ def reference_lines(ax, lines):
 
     Args:
         ax: Axes to draw on.
-        lines: Dictionary from what the legend calls a line to its height; further ones than three are left out.
+        lines: Dictionary from what the legend calls a line to its height, or to heights at 0, 1, 2 … on the x axis,
+            each a piece of its own where they differ; further ones than three are left out.
     """
-    for (name, value), linestyle in zip(lines.items(), LINE_STYLES, strict=False):
-        ax.axhline(value, color=GREY, linestyle=linestyle, linewidth=0.9, label=name)
+    for (name, heights), linestyle in zip(lines.items(), LINE_STYLES, strict=False):
+        look = {"color": GREY, "linestyle": linestyle, "linewidth": 0.9, "label": name}
+        heights = np.atleast_1d(np.asarray(heights, dtype="float64"))
+        if np.nanmax(heights) - np.nanmin(heights) < 0.05:
+            ax.axhline(np.nanmean(heights), **look)
+        else:
+            x = np.arange(len(heights))
+            ax.hlines(heights, x - 0.4, x + 0.4, **look)
