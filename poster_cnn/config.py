@@ -3,7 +3,7 @@
 import dataclasses
 import json
 
-from poster_cnn.sizes import shrunk_size
+from poster_cnn.sizes import POSTER_SIZE, is_crop_size, shrunk_size
 
 _SPLITS = ("leak_free", "imdb_id", "stratified", "random")
 PRECISIONS = ("float32", "mixed_bfloat16")
@@ -135,6 +135,9 @@ class TrainingConfig:
         require(self.one_row_per_genre or not limits_rows, self, "max_per_genre", "None unless `one_row_per_genre`")
         needed = (3,) if self.split == "stratified" or self.num_folds else (2, 3)
         require(len(self.fractions) in needed, self, "fractions", "shares of train, validation and test")
+        merged = set().union(*self.genre_groups.values()) - set(self.genre_groups)
+        apart = merged.isdisjoint(self.class_names)
+        require(apart, self, "class_names", f"none of {', '.join(sorted(merged))}, which `genre_groups` merges")
         self._check_crops()
         require(self.num_folds is None or self.num_folds >= 2, self, "num_folds", "2 or more, or None")
         known_fold = self.fold is None or 0 <= self.fold < (self.num_folds or 0)
@@ -142,6 +145,10 @@ class TrainingConfig:
 
     def _check_crops(self):
         """Of crops, what would have no effect or the wrong one is an error."""
+        within = is_crop_size(self.crop_size)
+        require(within, self, "crop_size", f"(height, width) in pixels, from (1, 1) to {POSTER_SIZE}, a whole poster")
+        idle = self.crop_before_split and not self.crops_per_genre
+        require(not idle, self, "crop_before_split", "False without `crops_per_genre`")
         of_train = self.crops_per_genre and not self.crop_before_split
         require(self.evaluation_crop in ("whole", "center"), self, "evaluation_crop", "'whole' or 'center'")
         as_is = self.evaluation_crop == "whole"

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from poster_cnn.sizes import POSTER_SIZE
+from poster_cnn.sizes import POSTER_SIZE, is_crop_size
 from poster_cnn.table import encode_genres
 
 CROP_COLUMNS = ("crop_top", "crop_left", "crop_height", "crop_width")
@@ -76,7 +76,6 @@ def center_crops(table, crop_size=(150, 150)):
 
 
 def _checked(crop_size):
-    height, width = crop_size
-    if not (0 < height <= POSTER_SIZE[0] and 0 < width <= POSTER_SIZE[1]):
+    if not is_crop_size(crop_size):
         raise ValueError(f"`crop_size` must be within {POSTER_SIZE}, a poster. Received: crop_size={crop_size}")
     return crop_size

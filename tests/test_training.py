@@ -318,6 +318,21 @@ def test_a_config_of_another_version_names_what_it_does_not_know(tiny_config):
 
 
 @pytest.mark.parametrize(
+    "changes",
+    [
+        {"crop_size": [268, 182]},
+        {"crop_size": (1, 1)},
+        {"genre_groups": {"Horror": ("Horror", "Thriller")}},
+        {"genre_groups": {"Feature": ("Horror",), "Horror": ("Thriller",)}},  # a class again, of other movies
+    ],
+)
+def test_what_is_no_config_error(tiny_config, changes):
+    config = tiny_config.replace(**changes)
+    assert TrainingConfig.from_dict(config.to_dict()).to_dict() == config.to_dict()
+    assert len(config.crop_size) == 2 and config.crop_size == tuple(changes.get("crop_size", (150, 150)))
+
+
+@pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"class_names": ("Horror",)}, "`class_names` must be 2 different genres"),
@@ -343,6 +358,18 @@ def test_a_config_of_another_version_names_what_it_does_not_know(tiny_config):
         (
             {"evaluation_crop": "center", "crops_per_genre": 9, "crop_before_split": True},
             "`evaluation_crop` must be 'whole' where",
+        ),
+        ({"crop_before_split": True}, "`crop_before_split` must be False without `crops_per_genre`"),
+        (
+            {"crop_size": (269, 150)},
+            r"`crop_size` must be \(height, width\) in pixels, from \(1, 1\) to \(268, 182\), a ",
+        ),
+        ({"crop_size": (150, 0)}, r"`crop_size` must be .*Received: crop_size=\(150, 0\)"),
+        ({"crop_size": (150, 150, 3)}, "`crop_size` must be"),
+        ({"crop_size": (150, 150.5)}, "`crop_size` must be"),
+        (
+            {"genre_groups": {"Feature": ("Horror", "Musical")}},
+            "`class_names` must be none of Horror, Musical, which `genre_groups` merges. Received: .*'Horror'",
         ),
         ({"split": "stratified", "fractions": (0.8, 0.2)}, "`fractions` must be shares of train, validation and test"),
         ({"num_folds": 3, "fractions": (0.8, 0.2)}, "`fractions` must be shares of train, validation and test"),
