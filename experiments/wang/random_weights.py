@@ -2,7 +2,7 @@
 
     poster-cnn sweep experiments/wang/random_weights.py --data DATA --out runs/wang_random_weights
 
-ResNet18, which the paper names and its code does not have, and DenseNet-121, smaller than the paper's DenseNet-201, for 2
+ResNet18, which the paper names and its code does not have, and DenseNet-121, smaller than its DenseNet-201, for two
 epochs only. Pixels are scaled as for ImageNet weights. Expected with the paper preset on 6,000 posters and --precision
 mixed_bfloat16: 20 minutes a network on 2 busy CPU cores.
 """
