@@ -5,7 +5,7 @@ import dataclasses
 from poster_cnn.config import as_json, from_json, require
 
 MODALITIES = ("poster", "trailer", "metadata", "plot")  # in the order in which they are stacked
-_BACKBONES = ("vgg16", "mobilenet_v2")
+_BACKBONES = ("vgg16", "mobilenet_v2", "resnet18", "resnet50", "resnet152", "densenet121", "densenet201")
 _SPLITS = ("leak_free", "given")
 _FUSION_ROWS = ("train", "validation", "none")
 
@@ -28,8 +28,8 @@ class EnsembleConfig:
         fractions: Shares of train, validation and test, but for `"given"`. Defaults to `(0.7, 0.1, 0.2)`, as in the
             paper.
         split_seed: Seed of the split. Defaults to 0.
-        backbone: What makes features of posters, frozen: `"vgg16"`, the paper's, or `"mobilenet_v2"`. Defaults to
-            `"vgg16"`.
+        backbone: What makes features of posters, frozen: `"vgg16"`, the paper's, or a builder of `models.transfer`,
+            such as `"mobilenet_v2"`. Defaults to `"vgg16"`.
         backbone_weights: `"imagenet"`, the path of a file, or `None`: random weights. Where the data folder brings a
             file `<backbone>_<anything>.h5`, that stands for "imagenet". Defaults to `"imagenet"`.
         image_size: `(height, width)` in pixels. Defaults to `(224, 224)` (section 3).

@@ -36,7 +36,7 @@ def test_a_config_comes_back_from_json():
         ({"modalities": ("sound",)}, r"Received: modalities=\('sound',\)"),
         ({"model": "trailer"}, "`model` must be one of"),
         ({"split": "random"}, "`split` must be one of"),
-        ({"backbone": "resnet18"}, "`backbone` must be one of"),
+        ({"backbone": "resnet34"}, "`backbone` must be one of"),
         ({"fractions": (0.8, 0.2)}, "`fractions` must be shares"),
         ({"image_size": (224,)}, "`image_size` must be"),
         ({"patience": 0}, "`patience` must be 1 or more. Received: patience=0"),

@@ -34,6 +34,7 @@ grid = {"seed": (0, 1, 2, 3, 4)}
 
 quick_config = {
     "modalities": ("poster", "trailer", "metadata", "plot"),
+    "backbone": "densenet121",  # of the random backbones, one whose features are neither vast nor next to nothing
     "backbone_weights": None,
     "image_size": (64, 64),
     "epochs": 30,

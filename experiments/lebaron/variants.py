@@ -20,7 +20,7 @@ sets = {
     "end_to_end": {"end_to_end": True},
     "end_to_end,dropout": {"end_to_end": True} | _dropout,
     "unweighted": {"weighted": False},
-    "low_rate": {"learning_rate": 1e-4, "epochs": 300},
+    "unweighted,dropout": {"weighted": False} | _dropout,
 }
 grid = ensemble["grid"]
 
