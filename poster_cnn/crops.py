@@ -70,9 +70,13 @@ def whole_posters(table):
 
 def center_crops(table, crop_size=(150, 150)):
     """The table with the crop in the middle of each poster; `crop_size` as in `balance_by_crops`."""
+    return table.assign(**dict(zip(CROP_COLUMNS, center_box(crop_size), strict=True)))
+
+
+def center_box(crop_size):
+    """`(top, left, height, width)` of the crop in the middle of a 268×182 poster; raises as `balance_by_crops`."""
     height, width = _checked(crop_size)
-    box = ((POSTER_SIZE[0] - height) // 2, (POSTER_SIZE[1] - width) // 2, height, width)
-    return table.assign(**dict(zip(CROP_COLUMNS, box, strict=True)))
+    return (POSTER_SIZE[0] - height) // 2, (POSTER_SIZE[1] - width) // 2, height, width
 
 
 def _checked(crop_size):

@@ -11,6 +11,7 @@ from poster_cnn.table import encode_genres
 __all__ = [
     "POSTER_SIZE",
     "as_batches",
+    "cut_out",
     "decoded_posters",
     "epoch_batches",
     "epoch_seed",
@@ -142,14 +143,26 @@ def with_options(dataset):
     return dataset.with_options(options)
 
 
+def cut_out(image, crop):
+    """A part of a picture.
+
+    Args:
+        image: `(height, width, 3)`.
+        crop: Its `(top, left, height, width)`, in pixels of a 268×182 poster, whatever the size of this picture.
+
+    Returns:
+        The part, of `image`'s dtype; a pixel at least.
+    """
+    scale = tf.cast(tf.tile(tf.shape(image)[:2], [2]), "float32") / tf.constant(2 * POSTER_SIZE, "float32")
+    top, left, height, width = tf.unstack(tf.cast(tf.round(tf.cast(crop, "float32") * scale), "int32"))
+    return image[top : top + tf.maximum(height, 1), left : left + tf.maximum(width, 1)]
+
+
 def _load_poster(path, image_size, interpolation, antialias, crop):
     # INTEGER_ACCURATE decodes as Pillow does, bit for bit; the default is off by up to 6 levels.
     image = tf.io.decode_jpeg(tf.io.read_file(path), channels=3, dct_method="INTEGER_ACCURATE")
     if crop is not None:
-        # Crops are counted in pixels of a poster of the papers' size; this one may have another.
-        scale = tf.cast(tf.tile(tf.shape(image)[:2], [2]), "float32") / tf.constant(2 * POSTER_SIZE, "float32")
-        top, left, height, width = tf.unstack(tf.cast(tf.round(tf.cast(crop, "float32") * scale), "int32"))
-        image = image[top : top + height, left : left + width]
+        image = cut_out(image, crop)
     image = tf.image.resize(image, image_size, method=interpolation, antialias=antialias)
     image = tf.cast(tf.clip_by_value(tf.round(image), 0, 255), "uint8")
     return tf.ensure_shape(image, (*image_size, 3))

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from sklearn import metrics as sk
 
-from poster_cnn import baselines, datasets, ingest, metrics
+from poster_cnn import baselines, crops, datasets, ingest, metrics
 from poster_cnn.data_folder import find_data_folder
 from poster_cnn.files import read_json
 from poster_cnn.saved_models import load_model
@@ -52,8 +52,9 @@ class Evaluation:
 def evaluate(run_dir, data, *, batch_size=32, num_resamples=1000):
     """Scores a finished run on a data folder: its own, or any other.
 
-    Movies that the run trained or validated on are left out, and counted. The baselines know the run's own training
-    labels alone.
+    Movies that the run trained or validated on are left out, and counted. What limits the run's own movies, such as its
+    years, does not limit these: those that its split lacks are scored, and counted. Posters are cropped as the run's
+    test posters were. The baselines know the run's own training labels alone.
 
     Args:
         run_dir: Run folder made by `training.train`.
@@ -80,8 +81,9 @@ def evaluate(run_dir, data, *, batch_size=32, num_resamples=1000):
     absent = [name for name, count in zip(class_names, labels.sum(axis=0), strict=True) if not count]
     if absent:
         raise ValueError(f"None of the {len(table)} movies left to score has the genre(s) {', '.join(absent)}.")
+    crop_size = about["crop_size"]
     posters = datasets.poster_dataset(
-        table,
+        table if crop_size is None else crops.center_crops(table, crop_size),
         class_names,
         image_size=tuple(config["image_size"]),
         batch_size=batch_size,
@@ -113,7 +115,11 @@ def _unseen_movies(data, class_names, split, genre_groups):
         notes += f"\n{int(seen.sum())} movies left out: the network was trained or validated on them"
     if seen.all():
         raise ValueError(f"No movie is left to score in {data}.\n{notes}")
-    return table[~seen], notes
+    table = table[~seen]
+    if new := int((~table["imdb_id"].isin(split["imdb_id"])).sum()):
+        unknown = "are in no part of the run's split: it left them out, or has never seen them"
+        notes += f"\n{new} of the {len(table)} movies scored {unknown}"
+    return table, notes
 
 
 def _score_table(labels, y_prob, train_labels, num_resamples):

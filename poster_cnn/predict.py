@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from poster_cnn import pictures
+from poster_cnn import crops, datasets, pictures
 from poster_cnn.files import write_atomically
 from poster_cnn.saved_models import load_model
 
@@ -86,12 +86,13 @@ def predict(model_path, image_paths, *, batch_size=32):
     """
     model, about = load_model(model_path)
     class_names, thresholds = tuple(about["class_names"]), about["thresholds"]
+    how = {"interpolation": about["interpolation"], "crop_size": about["crop_size"]}
     predictions, broken = [], {}
     for start in range(0, len(image_paths), batch_size):
         good, images = [], []
         for path in image_paths[start : start + batch_size]:
             try:
-                images.append(read_image(path, model.input_shape[1:3], about["interpolation"]))
+                images.append(read_image(path, model.input_shape[1:3], **how))
                 good.append(path)
             except (OSError, pictures.RefusedPicture) as error:
                 broken[str(path)] = _reason(error)
@@ -104,13 +105,15 @@ def predict(model_path, image_paths, *, batch_size=32):
     return predictions, broken
 
 
-def read_image(path, image_size, interpolation="bilinear"):
-    """Reads any picture as training read the posters.
+def read_image(path, image_size, interpolation="bilinear", crop_size=None):
+    """Reads any picture as training read the posters that it scored.
 
     Args:
         path: Picture file.
         image_size: `(height, width)` of the model's input.
         interpolation: As in training. Defaults to `"bilinear"`.
+        crop_size: `(height, width)` of the middle that is cut out, in pixels of a 268×182 poster, whatever the size of
+            the picture. Defaults to `None`: all of it.
 
     Returns:
         float32 array `(height, width, 3)`, 0..255.
@@ -120,6 +123,8 @@ def read_image(path, image_size, interpolation="bilinear"):
         OSError: If the file cannot be read.
     """
     image = np.asarray(open_picture(path))
+    if crop_size is not None:
+        image = datasets.cut_out(image, crops.center_box(crop_size))
     resized = tf.image.resize(image, image_size, method=interpolation, antialias=True)
     return np.clip(np.round(resized.numpy()), 0, 255).astype("float32")
 

@@ -8,11 +8,12 @@ import zipfile
 import keras
 
 from poster_cnn.files import write_atomically
+from poster_cnn.sizes import POSTER_SIZE, is_crop_size
 
 _ENTRY = "poster_cnn.json"
 
 
-def save_model(model, path, *, class_names, interpolation="bilinear", thresholds=None):
+def save_model(model, path, *, class_names, interpolation="bilinear", thresholds=None, crop_size=None):
     """Saves a model as one `.keras` file that also holds its class names, atomically.
 
     The file is an ordinary Keras file: `keras.models.load_model` reads it too.
@@ -24,10 +25,12 @@ def save_model(model, path, *, class_names, interpolation="bilinear", thresholds
         interpolation: How posters are shrunk to the model's input. Defaults to `"bilinear"`.
         thresholds: Dict of genre -> probability from which it counts as predicted, 0..1, for a model whose genres are
             independent of each other; see `thresholds.best_thresholds`. Defaults to `None`: the genres are only ranked.
+        crop_size: `(height, width)` of the middle of a poster that the model is shown, in pixels of a 268×182 poster.
+            Defaults to `None`: the whole poster.
 
     Raises:
-        ValueError: If `path` does not end in `.keras`, there is not one class name for each output, or not one
-            threshold, 0..1, for each class name.
+        ValueError: If `path` does not end in `.keras`, there is not one class name for each output, not one threshold,
+            0..1, for each class name, or `crop_size` is larger than a poster.
     """
     if pathlib.Path(path).suffix != ".keras":
         raise ValueError(f"`path` must end in .keras. Received: path={str(path)!r}")
@@ -37,6 +40,7 @@ def save_model(model, path, *, class_names, interpolation="bilinear", thresholds
         )
     content = {"class_names": list(class_names), "interpolation": interpolation}
     content["thresholds"] = _checked_thresholds(thresholds, class_names)
+    content["crop_size"] = _checked_crop_size(crop_size)
     with write_atomically(path) as temporary:
         model.save(temporary)
         with zipfile.ZipFile(temporary, "a") as archive:
@@ -50,8 +54,9 @@ def load_model(path):
         path: The `.keras` file, or the run folder that holds it.
 
     Returns:
-        `(model, about)`: the `keras.Model`, and a dict with `class_names`, `interpolation` and `thresholds` (dict of
-        genre -> probability from which it counts as predicted, or `None`).
+        `(model, about)`: the `keras.Model`, and a dict with `class_names`, `interpolation`, `thresholds` (dict of
+        genre -> probability from which it counts as predicted, or `None`) and `crop_size` (`(height, width)` of the
+        middle of a 268×182 poster, or `None`: all of it).
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -79,11 +84,12 @@ def load_model(path):
         raise ValueError(f"{path} cannot be loaded: {f'{type(error).__name__}: {error}'.splitlines()[0]}") from error
     if num_classes != model.output_shape[-1]:
         raise ValueError(f"{path} names {num_classes} genres for {model.output_shape[-1]} outputs. Save it anew.")
-    try:
-        thresholds = _checked_thresholds(about.get("thresholds"), about["class_names"])  # older files have none
+    try:  # older files have neither
+        thresholds = _checked_thresholds(about.get("thresholds"), about["class_names"])
+        crop_size = _checked_crop_size(about.get("crop_size"))
     except ValueError as error:
         raise ValueError(f"{path} cannot be used: {error}. Save it anew.") from None
-    return model, about | {"thresholds": thresholds}
+    return model, about | {"thresholds": thresholds, "crop_size": crop_size}
 
 
 def _checked_thresholds(thresholds, class_names):
@@ -95,3 +101,13 @@ def _checked_thresholds(thresholds, class_names):
         expected = f"a dict with a number, 0..1, for each of {', '.join(class_names)}"
         raise ValueError(f"`thresholds` must be {expected}. Received: {thresholds}")
     return {name: float(thresholds[name]) for name in class_names}
+
+
+def _checked_crop_size(crop_size):
+    """The size as a tuple of ints, or `None`."""
+    if crop_size is None:
+        return None
+    if not is_crop_size(crop_size):
+        expected = f"(height, width) in pixels, from (1, 1) to {POSTER_SIZE}, a whole poster"
+        raise ValueError(f"`crop_size` must be {expected}. Received: crop_size={crop_size}")
+    return tuple(int(side) for side in crop_size)

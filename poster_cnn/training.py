@@ -97,6 +97,7 @@ def _finish(model, config, data, run_dir, seconds):
         class_names=config.class_names,
         interpolation=config.interpolation,
         thresholds=thresholds,
+        crop_size=config.crop_size if config.evaluation_crop == "center" else None,
     )
     write_predictions(run_dir, data, y_prob["test"])
     result = _scores(config, data, y_prob, thresholds)

@@ -4,14 +4,14 @@ import pandas as pd
 import pytest
 from conftest import write_data_folder
 
-from poster_cnn import evaluation, metrics, results, training
+from poster_cnn import evaluation, metrics, predict, results, training
 
 
 def test_own_folder_scores_the_test_movies_alone(finished_run, data_folder):
     outcome = evaluation.evaluate(finished_run, data_folder, num_resamples=20)
     saved = results.read_predictions(finished_run)
     assert outcome.num_movies == len(saved)
-    assert f"{60 - len(saved)} movies left out" in outcome.notes
+    assert f"{60 - len(saved)} movies left out" in outcome.notes and "no part of the run's split" not in outcome.notes
     assert list(outcome.scores.index) == list(metrics.EVERYDAY)
     truth, probabilities = saved.filter(like="true_").to_numpy(), saved.filter(like="probability_").to_numpy()
     assert outcome.scores.loc["hit_at_1", "model"] == pytest.approx(metrics.hit_at_1(truth, probabilities))
@@ -62,3 +62,28 @@ def test_a_run_on_merged_genres_is_scored_on_them_from_its_own_thresholds(tmp_pa
     assert outcome.scores.loc["overall_f1", "frequent_genres"] == pytest.approx(
         result["baselines"]["frequent_genres"]["overall_f1"]
     )
+
+
+def test_movies_that_the_run_left_out_are_scored_and_counted(tmp_path, data_folder, tiny_config):
+    training.train(tiny_config.replace(max_movies=40, epochs=1), data_folder, tmp_path, progress=False)
+    num_tested = len(results.read_predictions(tmp_path))
+    outcome = evaluation.evaluate(tmp_path, data_folder, num_resamples=20)
+    assert outcome.num_movies == num_tested + 20
+    assert f"20 of the {num_tested + 20} movies scored are in no part of the run's split" in outcome.notes
+
+
+def test_a_run_tested_on_centers_is_evaluated_and_predicts_on_them(tmp_path, data_folder, tiny_config):
+    config = tiny_config.replace(
+        split="leak_free", crops_per_genre=20, crop_size=(90, 100), evaluation_crop="center", epochs=1
+    )
+    tested = training.train(config, data_folder, tmp_path, progress=False)["test"]
+    outcome = evaluation.evaluate(tmp_path, data_folder, num_resamples=20)
+    saved = results.read_predictions(tmp_path)
+    truth, probabilities = (saved.filter(like=what).to_numpy() for what in ("true_", "probability_"))
+    expected = metrics.average_precision(truth, probabilities)
+    assert outcome.scores.loc["average_precision", "model"] == pytest.approx(expected, abs=1e-6)
+    assert outcome.scores.loc["hit_at_1", "model"] == tested["hit_at_1"]["value"]
+    paths = [data_folder / "posters" / f"{imdb_id}.jpg" for imdb_id in saved["imdb_id"]]
+    for prediction, (_, row) in zip(predict.predict(tmp_path, paths)[0], saved.iterrows(), strict=True):
+        for name, probability in prediction.to_dict()["genres"].items():
+            assert probability == pytest.approx(row[f"probability_{name}"], abs=1e-5)

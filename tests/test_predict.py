@@ -50,6 +50,19 @@ def test_a_rotated_photo_is_turned_upright(tmp_path):
     assert image[:8].max() < 50 and image[-8:].min() > 200
 
 
+@pytest.mark.parametrize("size", [(268, 182), (536, 364), (67, 91)])
+def test_the_middle_is_cut_out_of_a_picture_of_any_size(tmp_path, size):
+    height, width = size
+    framed = np.zeros((height, width, 3), dtype="uint8")
+    # Of 268 rows 67 are above and below the middle half, of 182 columns 46 and 45 beside a middle of 91.
+    framed[height // 4 : height - height // 4, width // 4 : width - width // 4] = 255
+    Image.fromarray(framed).save(tmp_path / "framed.png")
+    middle = predict.read_image(tmp_path / "framed.png", (20, 10), crop_size=(130, 88))
+    assert middle.shape == (20, 10, 3) and middle.min() > 250
+    assert predict.read_image(tmp_path / "framed.png", (20, 10)).min() == 0
+    assert predict.read_image(tmp_path / "framed.png", (20, 10), crop_size=(1, 1)).min() > 250  # a pixel at least
+
+
 def test_predictions_read_a_poster_as_training_does(finished_run, data_folder):
     import pandas as pd
 

@@ -28,7 +28,7 @@ def saved(model, tmp_path_factory):
 
 def test_a_saved_model_comes_back_with_its_class_names(model, saved):
     loaded, about = load_model(saved)
-    assert about == {"class_names": NAMES, "interpolation": "lanczos3", "thresholds": None}
+    assert about == {"class_names": NAMES, "interpolation": "lanczos3", "thresholds": None, "crop_size": None}
     images = np.random.default_rng(0).integers(0, 256, (2, 46, 46, 3)).astype("float32")
     assert np.array_equal(loaded.predict(images, verbose=0), model.predict(images, verbose=0))
     assert os.listdir(saved.parent) == ["model.keras"]  # nothing temporary is left
@@ -133,6 +133,10 @@ def _bit_rot(path, model):
             _rewritten("poster_cnn.json", lambda content: content.replace(b"null", b'{"Horror": 0.5}')),
             "model.keras cannot be used: `thresholds` must be",
         ),
+        (
+            _rewritten("poster_cnn.json", lambda content: content[:-1] + b', "crop_size": [300, 100]}'),
+            r"model.keras cannot be used: `crop_size` must be .*Received: crop_size=\[300, 100\]",
+        ),
         (_rewritten("config.json", lambda content: None), "cannot be loaded: .*config.json"),
         (_rewritten("model.weights.h5", lambda content: content[:500]), "cannot be loaded"),
         (_bit_rot, "cannot be loaded"),
@@ -172,10 +176,11 @@ def test_thresholds_come_back_to_the_last_digit_in_label_order(model, tmp_path):
     assert list(load_model(tmp_path)[1]["thresholds"].items()) == list(THRESHOLDS.items())
 
 
-def test_a_file_saved_before_there_were_thresholds_has_none(model, tmp_path):
+def test_a_file_saved_before_there_were_thresholds_and_crops_has_none(model, tmp_path):
     content = b'{"class_names": ["Horror", "Documentary", "Sci-Fi"], "interpolation": "area"}'
     _rewritten("poster_cnn.json", lambda _: content)(tmp_path / "model.keras", model)
-    assert load_model(tmp_path)[1] == {"class_names": NAMES, "interpolation": "area", "thresholds": None}
+    about = {"class_names": NAMES, "interpolation": "area", "thresholds": None, "crop_size": None}
+    assert load_model(tmp_path)[1] == about
 
 
 @pytest.mark.parametrize(
@@ -196,4 +201,25 @@ def test_there_is_one_threshold_for_each_genre(model, tmp_path, thresholds):
     expected = "`thresholds` must be a dict with a number, 0..1, for each of Horror, Documentary, Sci-Fi. Received: "
     with pytest.raises(ValueError, match=expected):
         save_model(model, tmp_path / "model.keras", class_names=NAMES, thresholds=thresholds)
+    assert os.listdir(tmp_path) == []
+
+
+# --- crops ---
+
+
+def test_the_size_of_the_crop_comes_back_and_can_be_saved_again(model, tmp_path):
+    path = tmp_path / "model.keras"
+    save_model(model, path, class_names=NAMES, crop_size=(150, 100))
+    loaded, about = load_model(path)
+    assert about["crop_size"] == (150, 100)
+    save_model(loaded, path, **about)
+    assert load_model(path)[1] == about
+
+
+@pytest.mark.parametrize("crop_size", [(269, 100), (0, 100), (150, 0.5), 150, "150x150"])
+def test_a_crop_is_within_a_poster(model, tmp_path, crop_size):
+    with pytest.raises(
+        ValueError, match=r"`crop_size` must be \(height, width\) in pixels, from \(1, 1\) to \(268, 182\)"
+    ):
+        save_model(model, tmp_path / "model.keras", class_names=NAMES, crop_size=crop_size)
     assert os.listdir(tmp_path) == []
