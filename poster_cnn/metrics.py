@@ -213,6 +213,13 @@ def _resampler(groups, rng):
     return draw
 
 
+def check_names(names):
+    """Raises a ValueError for the first of `names` that is no key of `BY_NAME`."""
+    for name in names:
+        if name not in BY_NAME:
+            raise ValueError(f"Unknown metric. Expected one of {', '.join(BY_NAME)}. Received: {name!r}")
+
+
 def score(names, y_true, y_prob, *, groups=None, num_resamples=1000, seed=0):
     """Several scores with their 95% bootstrap intervals.
 
@@ -224,10 +231,9 @@ def score(names, y_true, y_prob, *, groups=None, num_resamples=1000, seed=0):
     Returns:
         dict: name -> `{"value": float, "low": float, "high": float}`.
     """
+    check_names(names)
     result = {}
     for name in names:
-        if name not in BY_NAME:
-            raise ValueError(f"Unknown metric. Expected one of {', '.join(BY_NAME)}. Received: {name!r}")
         result[name] = {"value": BY_NAME[name](y_true, y_prob)}
         if num_resamples:
             metric, options = _RESAMPLED.get(name, BY_NAME[name]), {"num_resamples": num_resamples, "seed": seed}

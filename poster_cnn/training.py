@@ -58,7 +58,7 @@ def train(config, data, run_dir, *, training_data=None, progress=True):
         dict: the content of `metrics.json`.
 
     Raises:
-        ValueError: If the folder holds the run of another config or other data.
+        ValueError: If the folder holds the run of another config or other data, or the config names what there is not.
         FloatingPointError: If the loss becomes NaN or infinite.
 
     Example:
@@ -66,6 +66,7 @@ def train(config, data, run_dir, *, training_data=None, progress=True):
     >>> config = TrainingConfig(class_names=("Horror", "Romance"), learning_rate=1e-3, epochs=10)
     >>> train(config, "data", "runs/first")["test"]["hit_at_1"]
     """
+    metrics.check_names(config.metrics)  # now, not after the epochs
     run_dir = pathlib.Path(run_dir)
     with locked(run_dir):
         training_data = training_data or load_training_data(config, data)

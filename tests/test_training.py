@@ -195,11 +195,13 @@ def test_a_nan_loss_ends_the_run_and_names_the_rate(data_folder, tiny_config, tm
         ({"model_args": {"filter": (8,)}}, ValueError, "seven_layer_cnn does not take filter. Expected .*filters"),
         ({"fine_tune_epochs": 1}, ValueError, "`model` must have a backbone.*Received: seven_layer_cnn"),
         ({"loss": "categorical_crossentrophy"}, ValueError, "categorical_crossentrophy"),
+        ({"metrics": ("hit_at_1", "f1")}, ValueError, "Unknown metric. Expected one of .*hit_at_1.*Received: 'f1'"),
     ],
 )
 def test_what_the_config_names_must_exist(data_folder, tiny_config, tmp_path, changes, error, message):
     with pytest.raises(error, match=message):
         training.train(tiny_config.replace(**changes), data_folder, tmp_path, progress=False)
+    assert not (tmp_path / "history.csv").exists()  # before the first epoch
 
 
 # --- compiled models ---
@@ -224,6 +226,7 @@ def sigmoid_config(tiny_config):
         classifier_activation="sigmoid",
         loss="binary_crossentropy",
         split="leak_free",
+        split_seed=2,  # of a split on which it matters which part the thresholds are chosen on
         metrics=("top_n_accuracy", "label_accuracy", "overall_f1"),
         epochs=1,
     )
@@ -254,7 +257,7 @@ def test_thresholds_are_the_best_of_the_validation_movies(sigmoid_run, sigmoid_c
     assert about["thresholds"] == json.loads((sigmoid_run / "metrics.json").read_text())["thresholds"]
 
 
-def test_the_test_movies_are_scored_with_the_thresholds(sigmoid_run):
+def test_the_test_movies_are_scored_with_the_thresholds(sigmoid_run, sigmoid_config, data_folder):
     result = json.loads((sigmoid_run / "metrics.json").read_text())
     predictions = pd.read_csv(sigmoid_run / "predictions.csv")
     y_true, y_prob = (predictions[[f"{what}_Horror", f"{what}_Drama"]].to_numpy() for what in ("true", "probability"))
@@ -263,6 +266,14 @@ def test_the_test_movies_are_scored_with_the_thresholds(sigmoid_run):
     assert tuned["low"] <= tuned["value"] <= tuned["high"]
     every_genre = metrics.overall_f1(y_true, np.ones(y_true.shape))
     assert result["baselines"]["label_prior"]["overall_f1_tuned"] == every_genre
+    data = load_training_data(sigmoid_config, data_folder)
+    of_part = {part: data.baseline_predictions(part)["color_histogram"] for part in ("validation", "test")}
+    own, chosen_on_test = (best_thresholds(data.labels(part), y_prob) for part, y_prob in of_part.items())
+    histogram, cheated = (
+        metrics.overall_precision_recall_f1(data.labels("test"), of_part["test"], limits)[2]
+        for limits in (own, chosen_on_test)
+    )
+    assert result["baselines"]["color_histogram"]["overall_f1_tuned"] == histogram != cheated
     row = collect_results(sigmoid_run).iloc[0]
     assert (row["overall_f1_tuned"], row["overall_f1_tuned_low"]) == (tuned["value"], tuned["low"])
     assert not [name for name in row.index if "threshold" in name]
