@@ -144,3 +144,19 @@ def test_an_interrupted_run_on_crops_ends_as_an_uninterrupted_one(
     for file in ("history.csv", "predictions.csv", "split.csv"):
         assert (tmp_path / "whole" / file).read_bytes() == (tmp_path / "stopped" / file).read_bytes()
     assert len(pd.read_csv(tmp_path / "whole" / "history.csv")) == 2
+
+
+def test_crops_of_one_poster_are_resampled_together(backbone, crop_config, data_folder, tmp_path):
+    config = crop_config.replace(fractions=(0.5, 0.2, 0.3), epochs=1)  # with validation, so that there are thresholds
+    result = training.train(config, data_folder, tmp_path, progress=False)
+    y_true, y_prob = predictions(tmp_path)
+    movies = pd.read_csv(tmp_path / "predictions.csv")["imdb_id"].to_numpy()
+    thresholds = list(result["thresholds"].values())
+    for name, threshold in (("overall_f1", 0.5), ("overall_f1_tuned", thresholds)):
+
+        def f1(y_true, y_prob, threshold=threshold):
+            return metrics.overall_precision_recall_f1(y_true, y_prob, threshold)[2]
+
+        recorded = (result["test"][name]["low"], result["test"][name]["high"])
+        assert recorded == pytest.approx(metrics.bootstrap_interval(f1, y_true, y_prob, groups=movies)), name
+        assert recorded != pytest.approx(metrics.bootstrap_interval(f1, y_true, y_prob)), name
