@@ -54,13 +54,10 @@ def reproduce(*, preset=None, data=None, out=None, precision=None, only=None):
         return error
 
     numbers = range(1, len(notebooks) + 1)
-    if (
-        settings.preset == "results"
-    ):  # nothing is trained: no notebook builds on another, and each waits for its imports
-        with futures.ThreadPoolExecutor(2) as pool:
-            errors = list(pool.map(run, numbers, notebooks))
-    else:
+    if settings.preset == "paper":  # keeps all cores busy, and stops at once when interrupted
         errors = list(map(run, numbers, notebooks))
+    else:
+        errors = _two_at_a_time(run, numbers, notebooks)
     failed = {path.stem: error for path, error in zip(notebooks, errors, strict=True) if error}
     report = write_report([executed_dir / path.name for path in notebooks], settings.out / "report.html", settings)
     for name, folder in (
@@ -72,6 +69,19 @@ def reproduce(*, preset=None, data=None, out=None, precision=None, only=None):
             print(f"{name:<10} {folder}")
     print(f"{'report':<10} {report}")
     return failed
+
+
+def _two_at_a_time(run, numbers, notebooks):
+    # Imports and small trainings keep one core busy. Run folders are locked, so two notebooks that want the same run wait
+    # for each other.
+    pool = futures.ThreadPoolExecutor(2)
+    try:
+        return list(pool.map(run, numbers, notebooks))
+    except KeyboardInterrupt:
+        print("\ninterrupted; the notebooks that run come to their end …", flush=True)
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def find_notebooks(folder, only=None):
