@@ -72,8 +72,8 @@ def reproduce(*, preset=None, data=None, out=None, precision=None, only=None):
 
 
 def _two_at_a_time(run, numbers, notebooks):
-    # Imports and small trainings keep one core busy. Run folders are locked, so two notebooks that want the same run wait
-    # for each other.
+    # Imports and small trainings keep one core busy. Run folders are locked, so two notebooks that want the same run
+    # wait for each other.
     pool = futures.ThreadPoolExecutor(2)
     try:
         return list(pool.map(run, numbers, notebooks))
