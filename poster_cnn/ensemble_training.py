@@ -61,6 +61,7 @@ def train_ensemble(config, data_folder, run_dir, *, ensemble_data=None, progress
     >>> config = EnsembleConfig(MOVIESCOPE_GENRES, backbone="mobilenet_v2")
     >>> train_ensemble(config, "data", "runs/ensemble")["test"]["average_precision"]
     """
+    metrics.check_names(config.metrics)  # now, not after the first branch
     run_dir = pathlib.Path(run_dir)
     with run_folders.locked(run_dir):
         data = ensemble_data or load_ensemble_data(config, data_folder, progress=progress)
