@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from poster_cnn.config import as_json, from_json, require
+from poster_cnn.config import require
 
 MODALITIES = ("poster", "trailer", "metadata", "plot")  # in the order in which they are stacked
 _BACKBONES = ("vgg16", "mobilenet_v2", "resnet18", "resnet50", "resnet152", "densenet121", "densenet201")
@@ -113,12 +113,3 @@ class EnsembleConfig:
     def replace(self, **changes):
         """A copy with some attributes changed."""
         return dataclasses.replace(self, **changes)
-
-    def to_dict(self):
-        """The attributes as a dict, exactly as it comes back from a JSON file; see `config.as_json`."""
-        return as_json(self)
-
-    @classmethod
-    def from_dict(cls, content):
-        """The inverse of `to_dict`; see `config.from_json`."""
-        return from_json(cls, content)

@@ -220,7 +220,7 @@ def _trailer_inputs(config, table, folder, weights, notes, progress):
     """Mean over the frames of each trailer, which is what the branch does first; zeros where there is none."""
     paths = _trailer_paths(table, folder, notes)
     extractor = None
-    if any(trailers._is_video(path) for path in paths.values()):
+    if any(trailers.is_video(path) for path in paths.values()):
         extractor = models.feature_extractor_and_head(_backbone_network(config, weights))[0]
     features, report = trailers.trailer_features(paths, extractor, progress=progress)
     if not features.means:

@@ -160,13 +160,10 @@ def _finish(folder, config, data, model, history, y_prob, seconds):
     result = {
         "test": metrics.score(config.metrics, y_true, of_part["test"]),
         "baselines": {
-            name: {metric: metrics.BY_NAME[metric](y_true, prediction) for metric in config.metrics}
+            name: metrics.values(config.metrics, y_true, prediction)
             for name, prediction in data.baseline_predictions("test").items()
         },
-        "validation": {
-            metric: metrics.BY_NAME[metric](movies.labels("validation"), of_part["validation"])
-            for metric in config.metrics
-        },
+        "validation": metrics.values(config.metrics, movies.labels("validation"), of_part["validation"]),
         "leak": run_folders.leaked_shares(movies),
         "seconds": round(seconds, 1),
         "thresholds": thresholds,

@@ -82,7 +82,7 @@ def poster_features(model, data, *, about=(), batch_size=32, cache=None, progres
     >>> LogisticRegression().fit(features[train_rows], train_labels)
     """
     extractor, _ = models.feature_extractor_and_head(model)
-    folder, about = _folder(extractor, data, dict(about), cache)
+    folder, about = cache_folder(extractor, data, dict(about), cache)
     num_features = extractor.output.shape[-1]
     folder.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(folder / ".lock"):
@@ -101,7 +101,8 @@ def poster_features(model, data, *, about=(), batch_size=32, cache=None, progres
     return Features(array, np.array([known[poster_hash] for poster_hash in data.poster_hashes], dtype="int64"))
 
 
-def _folder(extractor, data, about, cache):
+def cache_folder(extractor, data, about, cache):
+    """Folder of what an extractor makes of images read as `data` says, and what is written about it there as a dict."""
     weights = hashlib.sha256()
     for weight in extractor.get_weights():
         weights.update(np.ascontiguousarray(weight))

@@ -220,6 +220,11 @@ def check_names(names):
             raise ValueError(f"Unknown metric. Expected one of {', '.join(BY_NAME)}. Received: {name!r}")
 
 
+def values(names, y_true, y_prob):
+    """Several scores alone, without intervals: dict of a key of `BY_NAME` -> float."""
+    return {name: BY_NAME[name](y_true, y_prob) for name in names}
+
+
 def score(names, y_true, y_prob, *, groups=None, num_resamples=1000, seed=0):
     """Several scores with their 95% bootstrap intervals.
 

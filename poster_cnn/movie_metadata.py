@@ -60,15 +60,15 @@ def load_movie_metadata(csv_path, *, duplicates="drop", row_numbers=False):
         raise ValueError(f"`duplicates` must be 'keep' or 'drop'. Received: duplicates={duplicates!r}")
     report = table.TableReport()
     raw = _read_strings(pathlib.Path(csv_path), report)
-    tidy = table._tidy(raw, report)[["row", "imdb_id", "title", "year", "genres"]]
+    tidy = table.tidy(raw, report)[["row", "imdb_id", "title", "year", "genres"]]
     texts = raw.loc[tidy.index, [*METADATA_COLUMNS, "plot"]].apply(lambda column: column.str.strip())
     tidy = tidy.join(texts.mask(texts.isin(_MISSING), ""))
 
     nothing = tidy[["title", *texts]].eq("").all(axis=1) & (tidy["genres"].map(len) == 0)
-    tidy = table._apply_rule(tidy, "nothing but an imdbId", nothing, "drop", report)
-    tidy = table._apply_rule(tidy, "imdbId seen before", tidy["imdb_id"].duplicated(), duplicates, report)
+    tidy = table.apply_rule(tidy, "nothing but an imdbId", nothing, "drop", report)
+    tidy = table.apply_rule(tidy, "imdbId seen before", tidy["imdb_id"].duplicated(), duplicates, report)
     for column in texts:
-        tidy = table._apply_rule(tidy, f"no {column}", tidy[column] == "", "keep", report)
+        tidy = table.apply_rule(tidy, f"no {column}", tidy[column] == "", "keep", report)
     if tidy.empty:
         raise ValueError(f"No movie is left of {str(csv_path)!r}; this is what happened to its rows:\n{report}")
     report.rows_kept = len(tidy)
@@ -79,18 +79,18 @@ def load_movie_metadata(csv_path, *, duplicates="drop", row_numbers=False):
 
 
 def _read_strings(path, report):
-    """A DataFrame of strings with the columns that `table._tidy` expects, and the metadata."""
+    """A DataFrame of strings with the columns that `table.tidy` expects, and the metadata."""
     if not path.is_file():
         raise FileNotFoundError(f"No movie metadata found. Expected a CSV file. Received: csv_path={str(path)!r}")
-    text, notes = readers._decode(path.read_bytes())
+    text, notes = readers.decode(path.read_bytes())
     report.findings.extend(notes)
     delimiter = max(",;\t", key=text.split("\n", 1)[0].count)
-    records = readers._records(text, delimiter)
+    records = readers.read_records(text, delimiter)
     received = records[0] if records else []
     header = [_HEADER.get(name.strip().lower(), name.strip().lower()) for name in received]
     id_column = "imdb_id" if "imdb_id" in header else "link"
     _check_header(path, header, id_column, received)
-    readers._check_quotes(records, header.index(id_column), delimiter)
+    readers.check_quotes(records, header.index(id_column), delimiter)
     report.rows_read = len(records) - 1
 
     width = len(header)

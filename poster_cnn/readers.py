@@ -54,16 +54,16 @@ def read_kaggle_csv(csv_path):
     path = pathlib.Path(csv_path)
     if not path.is_file():
         raise FileNotFoundError(f"No movie table found. Expected a CSV file. Received: csv_path={str(csv_path)!r}")
-    text, notes = _decode(path.read_bytes())
+    text, notes = decode(path.read_bytes())
     delimiter = max(",;\t", key=text.split("\n", 1)[0].count)
     if delimiter != ",":
         notes.append(("delimiter is not a comma", 1, "accepted", [repr(delimiter)]))
-    records = _records(text, delimiter)
+    records = read_records(text, delimiter)
     header = [_KAGGLE.get(name.strip().lower(), name) for name in records[0]] if records else []
     _check_header(path, header, received=records[0] if records else [])
     if len(records) < 2:
         raise ValueError(f"The movie table has a header but no rows. Received: csv_path={str(csv_path)!r}")
-    _check_quotes(records, header.index("imdb_id"), delimiter)
+    check_quotes(records, header.index("imdb_id"), delimiter)
     width = len(header)
     fitting = {row: record for row, record in enumerate(records) if row and not any(record[width:])}
     if malformed := [f"row {row}" for row in range(1, len(records)) if row not in fitting]:
@@ -110,7 +110,7 @@ def _finish(frame, rows):
     return frame
 
 
-def _decode(content):
+def decode(content):
     """Bytes -> text, line by line, as files glued together from several sources mix their encodings."""
     lines, latin = [], []
     for number, line in enumerate(content.removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1):
@@ -123,7 +123,8 @@ def _decode(content):
     return "\n".join(line.removesuffix("\r") for line in lines).replace("\0", ""), notes
 
 
-def _records(text, delimiter):
+def read_records(text, delimiter):
+    """The rows of a CSV as lists of str, without empty ones."""
     # The csv module rather than pandas, which drops what follows a quote that is never closed without a word.
     records = []
     try:
@@ -145,7 +146,7 @@ def _check_header(path, header, received):
         )
 
 
-def _check_quotes(records, id_column, delimiter):
+def check_quotes(records, id_column, delimiter):
     """Finds a quote that is never closed: lines inside its field look like rows of their own."""
     for row, record in enumerate(records):
         for line in "".join(field for field in record if "\n" in field).split("\n")[1:]:

@@ -11,7 +11,7 @@ import filelock
 import pandas as pd
 import tensorflow as tf
 
-from poster_cnn.config import TrainingConfig
+from poster_cnn.config import TrainingConfig, as_json, from_json
 from poster_cnn.files import read_json, sha256, write_atomically, write_json
 from poster_cnn.fitting import pretrained_weights
 
@@ -48,7 +48,7 @@ def recorded_config(run_dir, kind=TrainingConfig):
         run_dir: Run folder with a `config.json`.
         kind: `TrainingConfig`, or `EnsembleConfig`. Defaults to `TrainingConfig`.
     """
-    return kind.from_dict(read_json(pathlib.Path(run_dir) / "config.json")["config"])
+    return from_json(kind, read_json(pathlib.Path(run_dir) / "config.json")["config"])
 
 
 def is_finished(run_dir, config=None):
@@ -83,8 +83,8 @@ def check_record(run_dir, config, about):
 
 def _differences(run_dir, config):
     """Names of the attributes in which the config that a run folder records differs from `config`, but for names."""
-    recorded = recorded_config(run_dir, type(config)).to_dict()
-    return {name for name, value in config.to_dict().items() if recorded[name] != value} - _NAMES
+    recorded = as_json(recorded_config(run_dir, type(config)))
+    return {name for name, value in as_json(config).items() if recorded[name] != value} - _NAMES
 
 
 def about_weights(config, weights):
@@ -123,7 +123,7 @@ def write_record(run_dir, config, about, data, extra=None):
     write_json(run_dir / "leak.json", data.certificate.to_dict())
     counts = {f"num_{part}": data.count(part) for part in sorted(set(data.split))}
     content = {
-        "config": config.to_dict(),
+        "config": as_json(config),
         "data": {"fingerprint": about["fingerprint"]} | counts | about,
         "versions": _versions(),
         "device": _device(),

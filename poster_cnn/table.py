@@ -105,7 +105,7 @@ def load_movie_table(
         raw, notes = readers.read_kaggle_csv(csv_path)
     report = TableReport(rows_read=len(raw) + sum(n for what, n, _, _ in notes if what == "too many fields in a row"))
     report.findings.extend(notes)
-    table = _tidy(raw, report)
+    table = tidy(raw, report)
     table["poster_path"] = _poster_paths(table["imdb_id"], posters_dir)
 
     wanted = set(_canonical_genres(genres)) if genres is not None else set()
@@ -125,8 +125,8 @@ def load_movie_table(
         ("no poster file", (table["poster_path"] == "") & (posters_dir is not None), missing_poster),
     ]
     for what, hit, action in rules:
-        table = _apply_rule(table, what, hit.reindex(table.index).astype(bool), action, report)
-    table = _apply_rule(table, "imdbId seen before", table["imdb_id"].duplicated(), duplicates, report)
+        table = apply_rule(table, what, hit.reindex(table.index).astype(bool), action, report)
+    table = apply_rule(table, "imdbId seen before", table["imdb_id"].duplicated(), duplicates, report)
     report.rows_kept = len(table)
     if table.empty:
         raise ValueError(f"No movie is left of {str(csv_path)!r}; this is what happened to its rows:\n{report}")
@@ -135,24 +135,24 @@ def load_movie_table(
     return table
 
 
-def _tidy(raw, report):
+def tidy(raw, report):
     """Strings -> typed columns; rows without a usable imdbId are set aside, odd spellings mended and counted."""
     ids = raw["imdb_id"].str.strip().map(lambda text: _IMDB_ID.fullmatch(text))
-    raw = _apply_rule(raw, "imdbId is not a number", ids.isna(), "drop", report)
+    raw = apply_rule(raw, "imdbId is not a number", ids.isna(), "drop", report)
     mended = raw["imdb_id"].str.strip().str.startswith(("tt", "TT", "0")) | raw["imdb_id"].str.contains(
         ".", regex=False
     )
-    raw = _apply_rule(raw, "imdbId with 'tt', zeros or decimals", mended, "mended", report)
+    raw = apply_rule(raw, "imdbId with 'tt', zeros or decimals", mended, "mended", report)
     genres = raw["genres"].map(lambda text: _canonical_genres(text.split("|")))
     respelled = raw["genres"].str.strip().ne("") & (genres.map("|".join) != raw["genres"]) & genres.map(bool)
-    raw = _apply_rule(raw, "genre spelled or spaced differently", respelled, "mended", report)
+    raw = apply_rule(raw, "genre spelled or spaced differently", respelled, "mended", report)
     years = raw["title"].str.extract(_YEAR_IN_TITLE)[0].fillna(raw["year"].str.extract(_YEAR)[0])
     years = pd.to_numeric(years).astype("Int64")
     impossible = ((years < 1870) | (years > 2100)).fillna(False).astype(bool)
-    raw = _apply_rule(raw, "impossible year", impossible, "year ignored", report)
+    raw = apply_rule(raw, "impossible year", impossible, "year ignored", report)
     scores = pd.to_numeric(raw["score"], errors="coerce").astype("Float64")
     odd = scores.isna() & ~raw["score"].str.strip().isin(["", "N/A"])
-    raw = _apply_rule(raw, "score is not a number", odd, "score ignored", report)
+    raw = apply_rule(raw, "score is not a number", odd, "score ignored", report)
     return pd.DataFrame(
         {
             "row": raw["row"],
@@ -166,7 +166,8 @@ def _tidy(raw, report):
     )
 
 
-def _apply_rule(table, what, hit, action, report):
+def apply_rule(table, what, hit, action, report):
+    """Counts the rows hit in the `TableReport`, and drops them if `action` is "drop"; gives the table that is left."""
     if hit.any():
         done = {"drop": "dropped", "keep": "kept"}.get(action, action)
         report.findings.append((what, int(hit.sum()), done, [f"row {row}" for row in table["row"][hit]]))

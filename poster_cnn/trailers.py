@@ -76,7 +76,7 @@ def find_trailers(folder):
     files = [path for path in entries if path.is_file() and not path.name.startswith(".")]
     paths = [inner for path in files for inner in (_in_hdf5(path) if _is_hdf5(path) else [path])]
     trailers, findings = {}, collections.defaultdict(list)
-    for path in sorted(paths, key=lambda path: (_is_video(path), path.name)):
+    for path in sorted(paths, key=lambda path: (is_video(path), path.name)):
         in_hdf5 = _is_hdf5(path.parent)
         name, suffix = (path.name, "") if in_hdf5 else (path.stem, path.suffix.lower())
         match = table._IMDB_ID.fullmatch(name)
@@ -100,7 +100,8 @@ def _is_hdf5(path):
     return path.suffix.lower() in _HDF5_SUFFIXES
 
 
-def _is_video(path):
+def is_video(path):
+    """Whether a trailer's path is that of a video, not of features."""
     return path.suffix.lower() in _VIDEO_SUFFIXES
 
 
@@ -207,19 +208,19 @@ def trailer_features(trailers, extractor=None, *, num_frames=NUM_FRAMES, batch_s
     >>> report[report["reason"] != ""]
     """
     trailers = {int(imdb_id): pathlib.Path(path) for imdb_id, path in trailers.items()}
-    if any(_is_video(path) for path in trailers.values()):
+    if any(is_video(path) for path in trailers.values()):
         folder = _cache_folder(extractor, num_frames, cache)
     paths, means, rows = {}, {}, []
     for imdb_id, path in tqdm(trailers.items(), "trailers", unit="trailer", leave=False, disable=not progress):
         reason, frames = "", 0
         try:
-            stored = _computed(path, extractor, num_frames, batch_size, folder) if _is_video(path) else path
+            stored = _computed(path, extractor, num_frames, batch_size, folder) if is_video(path) else path
             features = read_trailer_features(stored, num_frames=num_frames)
             is_frame = features.any(axis=1)
             paths[imdb_id], means[imdb_id], frames = stored, features[is_frame].mean(axis=0), int(is_frame.sum())
         except (FileNotFoundError, PermissionError, ValueError) as error:
             reason = str(error)
-        rows.append((imdb_id, str(path), "video" if _is_video(path) else "features", frames, reason))
+        rows.append((imdb_id, str(path), "video" if is_video(path) else "features", frames, reason))
     report = pd.DataFrame(rows, columns=["imdb_id", "path", "kind", "frames", "reason"])
     _set_other_widths_aside(paths, means, report, None if extractor is None else extractor.output.shape[-1])
     return TrailerFeatures(paths, means, num_frames), report
@@ -236,7 +237,7 @@ def _cache_folder(extractor, num_frames, cache):
         )
     frames = types.SimpleNamespace(image_size=shape[1:3], interpolation="area")
     about = {"num_frames": num_frames, "av": version}
-    folder, about = features_module._folder(extractor, frames, about, cache or cache_dir() / "trailers")
+    folder, about = features_module.cache_folder(extractor, frames, about, cache or cache_dir() / "trailers")
     if not (folder / "about.json").is_file():
         write_json(folder / "about.json", about)
     return folder

@@ -125,14 +125,11 @@ def _scores(config, data, y_prob, thresholds):
     y_true, movies = data.labels("test"), data.part("test")["imdb_id"].to_numpy()
     test = metrics.score(config.metrics, y_true, y_prob["test"], groups=movies)
     predictions = data.baseline_predictions()
-    scored = {
-        name: {metric: metrics.BY_NAME[metric](y_true, prediction) for metric in config.metrics}
-        for name, prediction in predictions.items()
-    }
+    scored = {name: metrics.values(config.metrics, y_true, prediction) for name, prediction in predictions.items()}
     for name, worth in _CONSTANT.items():
         if asked := [metric for metric in config.metrics if metric in worth]:
             prediction = getattr(baselines, name)(data.labels("train"), len(y_true))
-            scored[name] = {metric: metrics.BY_NAME[metric](y_true, prediction) for metric in asked}
+            scored[name] = metrics.values(asked, y_true, prediction)
     if config.one_row_per_genre:
         first, genres = data.whole_movies("test")
         test["movie_hit_at_1"] = metrics.score(("hit_at_1",), genres, y_prob["test"][first])["hit_at_1"]
@@ -145,7 +142,7 @@ def _scores(config, data, y_prob, thresholds):
     validation = {}
     if "validation" in y_prob:
         of_validation = (data.labels("validation"), y_prob["validation"])
-        validation = {metric: metrics.BY_NAME[metric](*of_validation) for metric in config.metrics}
+        validation = metrics.values(config.metrics, *of_validation)
     if thresholds and "overall_f1" in config.metrics:
         chosen = list(thresholds.values())
         test["overall_f1_tuned"] = _tuned_f1(y_true, y_prob["test"], chosen, movies)

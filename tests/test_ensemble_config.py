@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from poster_cnn.config import as_json, from_json
 from poster_cnn.ensemble_config import EnsembleConfig
 
 GENRES = ("Horror", "Romance")
@@ -22,9 +23,9 @@ def test_modalities_come_in_one_order():
 
 def test_a_config_comes_back_from_json():
     config = EnsembleConfig(GENRES, modalities=["plot", "trailer"], dropout={"plot": 0.5}, backbone_weights=None)
-    assert EnsembleConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
+    assert from_json(EnsembleConfig, json.loads(json.dumps(as_json(config)))) == config
     with pytest.raises(ValueError, match="Unknown configuration: ratio"):
-        EnsembleConfig.from_dict(config.to_dict() | {"ratio": 40})
+        from_json(EnsembleConfig, as_json(config) | {"ratio": 40})
 
 
 @pytest.mark.parametrize(

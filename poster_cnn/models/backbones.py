@@ -21,11 +21,11 @@ _PREPROCESSING = {
 
 def on_backbone(
     build,
-    input_shape,
-    num_classes,
-    *,
     mode,
     pooling,
+    *,
+    input_shape,
+    num_classes,
     weights,
     trainable,
     pixel_range,

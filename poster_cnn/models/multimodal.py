@@ -39,8 +39,7 @@ def poster_branch(
     4110013
     """
     inputs = Input((num_features,))
-    x = dense_blocks(inputs, (dense_units,), dropout)
-    return Model(inputs, classifier(x, num_classes, classifier_activation), name=name)
+    return _branch(inputs, inputs, (dense_units,), dropout, num_classes, classifier_activation, name)
 
 
 def trailer_branch(
@@ -67,9 +66,8 @@ def trailer_branch(
     inputs = Input(input_shape)
     is_frame = ops.cast(ops.any(ops.not_equal(inputs, 0), axis=-1, keepdims=True), inputs.dtype)
     num_frames = ops.maximum(ops.sum(is_frame, axis=1), 1)  # (batch, 1)
-    x = layers.Identity(name=FEATURES)(ops.sum(inputs, axis=1) / num_frames)
-    x = dense_blocks(x, (dense_units,), dropout)
-    return Model(inputs, classifier(x, num_classes, classifier_activation), name=name)
+    mean = layers.Identity(name=FEATURES)(ops.sum(inputs, axis=1) / num_frames)
+    return _branch(inputs, mean, (dense_units,), dropout, num_classes, classifier_activation, name)
 
 
 def metadata_branch(
@@ -95,8 +93,7 @@ def metadata_branch(
         An uncompiled `keras.Model`: float32 `(batch, num_columns)` -> float32 `(batch, num_classes)`.
     """
     inputs = Input((num_columns,))
-    x = dense_blocks(inputs, dense_units, dropout)
-    return Model(inputs, classifier(x, num_classes, classifier_activation), name=name)
+    return _branch(inputs, inputs, dense_units, dropout, num_classes, classifier_activation, name)
 
 
 def plot_branch(
@@ -119,8 +116,13 @@ def plot_branch(
         An uncompiled `keras.Model`: float32 `(batch, num_features)` -> float32 `(batch, num_classes)`.
     """
     inputs = Input((num_features,))
-    x = dense_blocks(inputs, (dense_units,), dropout)
-    return Model(inputs, classifier(x, num_classes, classifier_activation), name=name)
+    return _branch(inputs, inputs, (dense_units,), dropout, num_classes, classifier_activation, name)
+
+
+def _branch(inputs, x, dense_units, dropout, num_classes, activation, name):
+    """Hidden dense layers on `x`, which is made of `inputs`, and the last."""
+    x = dense_blocks(x, dense_units, dropout)
+    return Model(inputs, classifier(x, num_classes, activation), name=name)
 
 
 def late_fusion(num_classes=13, num_branches=4, *, prior=None, name="late_fusion"):

@@ -1,4 +1,7 @@
-"""Networks on a backbone of `keras.applications`, and on our ResNet18: frozen or not, with the papers' heads."""
+"""Networks on a backbone of `keras.applications`, and on our ResNet18: frozen or not, with the papers' heads.
+
+Each builder hands its own arguments on as they are: `locals()` are nothing else.
+"""
 
 import keras
 from keras import layers
@@ -57,22 +60,7 @@ def mobilenet_v2(
     >>> model.count_params()
     2265670
     """
-    return on_backbone(
-        keras.applications.MobileNetV2,
-        input_shape,
-        num_classes,
-        mode="tf",
-        pooling=layers.GlobalMaxPooling2D,
-        weights=weights,
-        trainable=trainable,
-        pixel_range=pixel_range,
-        channel_order=channel_order,
-        dropout=dropout,
-        logits_dropout=logits_dropout,
-        classifier_activation=classifier_activation,
-        name=name,
-        alpha=1.0,
-    )
+    return on_backbone(keras.applications.MobileNetV2, "tf", layers.GlobalMaxPooling2D, alpha=1.0, **locals())
 
 
 def resnet18(
@@ -99,21 +87,7 @@ def resnet18(
     >>> resnet18(num_classes=5).count_params()
     11188677
     """
-    return on_backbone(
-        resnet18_backbone,
-        input_shape,
-        num_classes,
-        mode="torch",
-        pooling=layers.GlobalAveragePooling2D,
-        weights=weights,
-        trainable=trainable,
-        pixel_range=pixel_range,
-        channel_order=channel_order,
-        dropout=dropout,
-        logits_dropout=logits_dropout,
-        classifier_activation=classifier_activation,
-        name=name,
-    )
+    return on_backbone(resnet18_backbone, "torch", layers.GlobalAveragePooling2D, **locals())
 
 
 def resnet50(
@@ -165,21 +139,7 @@ def resnet50(
     >>> resnet50(input_shape=(268, 182, 3), num_classes=5, weights=None, logits_dropout=0.5).count_params()
     23597957
     """
-    return on_backbone(
-        keras.applications.ResNet50,
-        input_shape,
-        num_classes,
-        mode="caffe",
-        pooling=layers.GlobalAveragePooling2D,
-        weights=weights,
-        trainable=trainable,
-        pixel_range=pixel_range,
-        channel_order=channel_order,
-        dropout=dropout,
-        logits_dropout=logits_dropout,
-        classifier_activation=classifier_activation,
-        name=name,
-    )
+    return on_backbone(keras.applications.ResNet50, "caffe", layers.GlobalAveragePooling2D, **locals())
 
 
 def resnet152(
@@ -199,21 +159,7 @@ def resnet152(
 
     Args, Returns, Raises: as `resnet50`.
     """
-    return on_backbone(
-        keras.applications.ResNet152,
-        input_shape,
-        num_classes,
-        mode="caffe",
-        pooling=layers.GlobalAveragePooling2D,
-        weights=weights,
-        trainable=trainable,
-        pixel_range=pixel_range,
-        channel_order=channel_order,
-        dropout=dropout,
-        logits_dropout=logits_dropout,
-        classifier_activation=classifier_activation,
-        name=name,
-    )
+    return on_backbone(keras.applications.ResNet152, "caffe", layers.GlobalAveragePooling2D, **locals())
 
 
 def densenet121(
@@ -242,21 +188,7 @@ def densenet121(
     >>> densenet121(weights=None).count_params()
     7058004
     """
-    return on_backbone(
-        keras.applications.DenseNet121,
-        input_shape,
-        num_classes,
-        mode="torch",
-        pooling=layers.GlobalAveragePooling2D,
-        weights=weights,
-        trainable=trainable,
-        pixel_range=pixel_range,
-        channel_order=channel_order,
-        dropout=dropout,
-        logits_dropout=logits_dropout,
-        classifier_activation=classifier_activation,
-        name=name,
-    )
+    return on_backbone(keras.applications.DenseNet121, "torch", layers.GlobalAveragePooling2D, **locals())
 
 
 def densenet201(
@@ -276,18 +208,4 @@ def densenet201(
 
     Args, Returns, Raises: as `resnet50`.
     """
-    return on_backbone(
-        keras.applications.DenseNet201,
-        input_shape,
-        num_classes,
-        mode="torch",
-        pooling=layers.GlobalAveragePooling2D,
-        weights=weights,
-        trainable=trainable,
-        pixel_range=pixel_range,
-        channel_order=channel_order,
-        dropout=dropout,
-        logits_dropout=logits_dropout,
-        classifier_activation=classifier_activation,
-        name=name,
-    )
+    return on_backbone(keras.applications.DenseNet201, "torch", layers.GlobalAveragePooling2D, **locals())

@@ -57,26 +57,13 @@ def vgg16(
     >>> extractor.output_shape
     (None, 4096)
     """
+    arguments = locals() | {"dense_units": (dense_units,)}
     if weights is not None and tuple(input_shape) != (224, 224, 3):
         raise ValueError(
             "`input_shape` must be (224, 224, 3), as VGG-16's dense layers have weights for that size alone, unless "
             f"weights=None. Received: input_shape={input_shape}"
         )
+    # The dense layer's outputs are the features as they are.
     return on_backbone(
-        keras.applications.VGG16,
-        input_shape,
-        num_classes,
-        mode="caffe",
-        pooling=layers.Identity,  # the dense layer's outputs are the features as they are
-        weights=weights,
-        trainable=trainable,
-        pixel_range=pixel_range,
-        channel_order=channel_order,
-        dropout=dropout,
-        logits_dropout=logits_dropout,
-        classifier_activation=classifier_activation,
-        name=name,
-        dense_units=(dense_units,),
-        include_top=True,
-        last_layer="fc2",
+        keras.applications.VGG16, "caffe", layers.Identity, include_top=True, last_layer="fc2", **arguments
     )
