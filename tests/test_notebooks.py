@@ -31,6 +31,8 @@ def test_all_run_on_the_embedded_dataset(tmp_path):
 def test_all_are_redrawn_from_the_committed_results(tmp_path):
     assert not reproduce.reproduce(preset="results", out=tmp_path)
     assert not (tmp_path / "runs").exists()
+    shown = sum(path.read_text().count('"image/png"') for path in (tmp_path / "notebooks").glob("*.ipynb"))
+    assert shown >= len(list((tmp_path / "figures").glob("*.png"))) > 10  # each picture that is saved is seen, too
 
 
 def test_a_failing_notebook_is_reported_and_the_others_still_run(tmp_path):

@@ -1,5 +1,7 @@
 """The look of every figure, in one place: paper-sized type and colors that differ in hue and in grey."""
 
+import contextlib
+
 import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
@@ -19,6 +21,7 @@ LIGHT_GREY = "#E6E6E6"
 LINE_STYLES = (":", "-.", "--")
 
 
+@contextlib.contextmanager
 def paper_style():
     """The style as a context: `with paper_style(): ...`, or `@paper_style()` above a function that draws.
 
@@ -27,7 +30,10 @@ def paper_style():
     Returns:
         A context manager that is a decorator too.
     """
-    return plt.rc_context(
+    # Loads the backend before the settings are saved: loaded inside, what it switches on would be undone at the end,
+    # and notebooks would show the first picture alone.
+    plt.draw_if_interactive()
+    with plt.rc_context(
         {
             **sns.axes_style("ticks"),
             # Comes with matplotlib, so the pictures are the same everywhere, and has the glyphs for right and wrong.
@@ -53,7 +59,8 @@ def paper_style():
             "ytick.major.size": 2.5,
             "ytick.major.width": 0.6,
         }
-    )
+    ):
+        yield
 
 
 def reference_lines(ax, lines):
