@@ -15,9 +15,9 @@ from poster_cnn import table as tables
 from poster_cnn.config import TrainingConfig
 from poster_cnn.data_folder import DataFolder, find_data_folder
 from poster_cnn.features import poster_features
-from poster_cnn.fitting import build_network
 from poster_cnn.movie_metadata import METADATA_COLUMNS, load_movie_metadata
 from poster_cnn.moviescope import read_moviescope
+from poster_cnn.networks import build_network
 from poster_cnn.one_hot import MetadataEncoder, fit_metadata_encoder
 from poster_cnn.plots import WordVectors, plot_coverage, plot_vectors, plot_words, read_word_vectors
 from poster_cnn.training_data import TrainingData

@@ -1,6 +1,5 @@
-"""Config -> compiled model -> fitted model, epoch by epoch; after each epoch, all that a restart needs is on disk."""
+"""Config -> fitted model, epoch by epoch; after each epoch, all that a restart needs is on disk."""
 
-import inspect
 import logging
 import math
 
@@ -10,82 +9,15 @@ import pandas as pd
 import tensorflow as tf
 from tqdm.auto import tqdm
 
-from poster_cnn import datasets, losses, models
-from poster_cnn.epoch_metrics import epoch_metrics
+from poster_cnn import datasets, models
 from poster_cnn.features import poster_features
 from poster_cnn.files import write_atomically
+from poster_cnn.networks import build_model, compile_network
 
 # Every network is traced once; TensorFlow counts all networks of a process together, and warns of "retracing".
 logging.getLogger("tensorflow").addFilter(lambda record: "retracing" not in record.getMessage())
 
-_STEPS_PER_EXECUTION = 16  # batches a call of the compiled step: a fifth more posters/s on CPUs
 _CHECKPOINTS = ("checkpoint.weights.h5", "fine_tuning.weights.h5")  # one a phase: frozen or from scratch, then unfrozen
-
-
-def build_model(config, weights=None):
-    """Builds and compiles the network of a config.
-
-    Args:
-        config: `TrainingConfig`.
-        weights: Dict of pretrained weights that the data folder brings, file name -> path: the file whose name starts
-            with `<model>_` stands for "imagenet". Defaults to none: Keras downloads them.
-
-    Returns:
-        `keras.Model`, compiled with Adam and `epoch_metrics`.
-    """
-    return _compile(build_network(config, config.precision, weights), config, config.learning_rate)
-
-
-def pretrained_weights(config, weights=None):
-    """What a config's network starts from: "imagenet" is replaced by the file that the data folder brings, if any.
-
-    Args:
-        config: `TrainingConfig`.
-        weights: As in `build_model`.
-
-    Returns:
-        "imagenet", the path of a file as str, or `None`: random weights.
-    """
-    builder = getattr(models, config.model, None)
-    default = inspect.signature(builder).parameters.get("weights") if builder else None
-    asked = config.model_args.get("weights", default.default if default else None)
-    brought = [str(path) for name, path in (weights or {}).items() if name.startswith(f"{config.model}_")]
-    return brought[0] if asked == "imagenet" and brought else asked
-
-
-def build_network(config, precision, weights=None):
-    """Builds the network of a config, uncompiled.
-
-    Args:
-        config: `TrainingConfig`.
-        precision: Keras dtype policy to build it with.
-        weights: As in `build_model`.
-
-    Returns:
-        `keras.Model`
-    """
-    builder = getattr(models, config.model, None)
-    if builder is None:
-        raise ValueError(f"Unknown model. Expected a builder of poster_cnn.models. Received: model={config.model!r}")
-    known, arguments = list(inspect.signature(builder).parameters), dict(config.model_args)
-    if unknown := [name for name in arguments if name not in known]:
-        raise ValueError(
-            f"{config.model} does not take {', '.join(unknown)}. Expected some of {', '.join(known)}. "
-            f"Received: model_args={config.model_args}"
-        )
-    if "weights" in known:
-        arguments["weights"] = pretrained_weights(config, weights)
-    policy = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(precision)
-    try:
-        return builder(
-            (*config.image_size, 3),
-            len(config.class_names),
-            classifier_activation=config.classifier_activation,
-            **arguments,
-        )
-    finally:
-        keras.config.set_dtype_policy(policy)
 
 
 def fit(config, data, run_dir, *, progress=True):
@@ -114,13 +46,13 @@ def fit(config, data, run_dir, *, progress=True):
         about = {"precision": config.precision}
         features = poster_features(model, data, about=about, progress=progress)
         batches, network = _feature_batches(config, data, features), models.feature_extractor_and_head(model)[1]
-        _compile(network, config, config.learning_rate)
+        compile_network(network, config, config.learning_rate)
     total = config.epochs + config.fine_tune_epochs
     with tqdm(total=total, desc=run_dir.name, leave=False, unit="epoch", disable=not progress) as bar:
         if not (run_dir / _CHECKPOINTS[1]).is_file():
             _fit_phase(network, model, range(config.epochs), batches, config, run_dir / _CHECKPOINTS[0], bar)
         if config.fine_tune_epochs:
-            _compile(models.unfreeze(model), config, config.fine_tune_learning_rate)
+            compile_network(models.unfreeze(model), config, config.fine_tune_learning_rate)
             epochs, batches = range(config.epochs, total), _poster_batches(config, data)
             _fit_phase(model, model, epochs, batches, config, run_dir / _CHECKPOINTS[1], bar)
     return model
@@ -130,16 +62,6 @@ def remove_checkpoints(run_dir):
     """Removes what only an interrupted fit needs."""
     for name in _CHECKPOINTS:
         (run_dir / name).unlink(missing_ok=True)
-
-
-def _compile(model, config, learning_rate):
-    model.compile(
-        optimizer=keras.optimizers.Adam(learning_rate),
-        loss=getattr(losses, config.loss, config.loss),
-        metrics=epoch_metrics(config),
-        steps_per_execution=_STEPS_PER_EXECUTION,
-    )
-    return model
 
 
 def _sparse(config):

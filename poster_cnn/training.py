@@ -11,7 +11,8 @@ from poster_cnn import baselines, datasets, metrics, models, resampled
 from poster_cnn.config import TrainingConfig
 from poster_cnn.features import poster_features
 from poster_cnn.files import read_json, write_json
-from poster_cnn.fitting import build_model, build_network, fit, remove_checkpoints
+from poster_cnn.fitting import fit, remove_checkpoints
+from poster_cnn.networks import build_model, build_network
 from poster_cnn.run_folders import (
     about_weights,
     check_record,

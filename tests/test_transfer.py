@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from poster_cnn import features, fitting, models, training
+from poster_cnn import features, fitting, models, networks, training
 from poster_cnn.cli import main
 from poster_cnn.files import read_json, sha256
 from poster_cnn.training_data import load_training_data
@@ -161,7 +161,7 @@ def test_a_weights_file_that_is_not_there():
 def test_a_data_folder_may_bring_the_imagenet_weights(small, transfer_config, weights):
     brought = {"resnet50_x.weights.h5": "elsewhere", "mobilenet_v2_small.weights.h5": weights}
     for model_args in ({"weights": "imagenet"}, {}):
-        model = fitting.build_model(transfer_config.replace(model_args=model_args), brought)
+        model = networks.build_model(transfer_config.replace(model_args=model_args), brought)
         assert np.allclose(model.layers[2].get_layer("norm").gamma, 2)
 
 
