@@ -112,8 +112,19 @@ class Settings:
 
             plan = random_search.SearchPlan(names["config"], names["space"], names["max_trials"])
             return random_search.random_search(plan, self.data, out_dir)
-        cells = search.Experiment(names["config"], names["grid"], names.get("sets", {}))
+        cells = search.Experiment(self._without_absent_trailers(names["config"]), names["grid"], names.get("sets", {}))
         return search.sweep(cells, self.data, out_dir)
+
+    def _without_absent_trailers(self, config):
+        """The embedded dataset's trailers are made when they are needed; other data may have none."""
+        if "trailer" not in getattr(config, "modalities", ()):
+            return config
+        if self.data == poster_cnn.embedded_dataset():
+            poster_cnn.embedded_dataset(trailers=True)
+        if self.folder().trailers is not None:
+            return config
+        print(f"{config.experiment}: no trailers in {self.data}, so none take part")
+        return config.replace(modalities=tuple(name for name in config.modalities if name != "trailer"))
 
     def committed(self, name):
         """Path of a committed csv of real results, `experiments/results/<name>.csv`."""

@@ -5,6 +5,7 @@ import dataclasses
 import pandas as pd
 import pytest
 
+import poster_cnn
 from poster_cnn import data_folder as data_folders
 from poster_cnn import random_search, search
 from poster_cnn.settings import load_settings
@@ -91,3 +92,34 @@ def test_an_experiment_file_is_run_once_and_says_by_its_names_what_it_is(
     assert {name: getattr(plan, name) for name in quick} == quick
     assert (data, out_dir) == (data_folder.absolute(), tmp_path / "runs" / "tiny")
     assert (tmp_path / "runs.txt").read_text() == "once"
+
+
+@pytest.mark.parametrize(
+    ("data", "modalities"),
+    [("with", ("trailer", "plot")), ("without", ("plot",)), ("embedded", ("trailer", "plot"))],
+)
+def test_trailers_take_part_where_there_are_some(data, modalities, tmp_path, monkeypatch, capsys):
+    for name in ("with", "without", "embedded"):
+        (tmp_path / name / "posters").mkdir(parents=True)
+        (tmp_path / name / "MovieGenre.csv").touch()
+    (tmp_path / "with" / "trailers").mkdir()
+
+    def embedded_dataset(*, trailers=False):
+        if trailers:
+            (tmp_path / "embedded" / "trailers").mkdir(exist_ok=True)
+        return tmp_path / "embedded"
+
+    (tmp_path / "experiments").mkdir()
+    (tmp_path / "experiments" / "tiny.py").write_text(
+        "from poster_cnn.ensemble_config import EnsembleConfig\n"
+        "config = EnsembleConfig(('Horror', 'Drama'), modalities=('trailer', 'plot'), experiment='tiny')\n"
+        "grid, quick_config, quick_grid = {}, {}, {}\n"
+    )
+    monkeypatch.setattr(poster_cnn, "embedded_dataset", embedded_dataset)
+    given = []
+    monkeypatch.setattr(search, "sweep", lambda experiment, *rest: given.append(experiment) or {"": "stop here"})
+    settings = load_settings(preset="quick", data=None if data == "embedded" else tmp_path / data, out=tmp_path)
+    with pytest.raises(RuntimeError, match="stop here"):
+        dataclasses.replace(settings, repository=tmp_path).results("tiny")
+    assert given[0].config.modalities == modalities
+    assert ("so none take part" in capsys.readouterr().out) == (data == "without")
