@@ -5,6 +5,7 @@ import os
 import pathlib
 
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
 import poster_cnn
 from poster_cnn.data_folder import find_data_folder
@@ -54,14 +55,16 @@ class Settings:
             compute: Function without arguments that gives a DataFrame; its index is not kept.
 
         Returns:
-            DataFrame, as read back from the file.
+            DataFrame, as read back from the file: an empty cell is NaN among numbers, and "" among texts.
         """
         path = self.committed(name)
         if self.preset != "results":
             path = self.out / "results" / f"{name}.csv"
             with write_atomically(path) as temporary:
                 compute().to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
-        return pd.read_csv(path, keep_default_na=False)
+        frame = pd.read_csv(path, keep_default_na=False, na_values=[""])
+        frame = frame.astype(dict.fromkeys(frame.columns[frame.isna().all()], object))
+        return frame.fillna(dict.fromkeys([name for name in frame if not is_numeric_dtype(frame[name])], ""))
 
     def results(self, experiment):
         """One row a run of an experiment: trains the runs that are missing, then collects them.

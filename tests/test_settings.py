@@ -50,6 +50,10 @@ def test_computed_tables_are_written_and_read_back(data_folder, tmp_path):
     settings = load_settings(preset="quick", data=data_folder, out=tmp_path)
     frame = settings.computed("counts", lambda: pd.DataFrame({"genre": ["A", ""], "movies": [2, 1]}))
     assert frame.equals(pd.read_csv(tmp_path / "results" / "counts.csv", keep_default_na=False))
+    holes = pd.DataFrame({"set_name": ["", ""], "title": ["null", ""], "score": [0.5, None]})
+    read = settings.computed("holes", lambda: holes)
+    assert read[["set_name", "title"]].to_numpy().tolist() == [["", "null"], ["", ""]]
+    assert read["score"].tolist()[0] == 0.5 and read["score"].isna().tolist() == [False, True]
 
 
 def test_tables_are_saved_as_csv_and_markdown(data_folder, tmp_path):
