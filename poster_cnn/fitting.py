@@ -12,7 +12,7 @@ from tqdm.auto import tqdm
 from poster_cnn import datasets, models
 from poster_cnn.features import poster_features
 from poster_cnn.files import write_atomically
-from poster_cnn.networks import build_model, compile_network
+from poster_cnn.networks import build_model, compile_network, seed_dropout
 
 # Every network is traced once; TensorFlow counts all networks of a process together, and warns of "retracing".
 logging.getLogger("tensorflow").addFilter(lambda record: "retracing" not in record.getMessage())
@@ -111,7 +111,7 @@ def _fit_phase(network, model, epochs, batches, config, checkpoint, bar):
     first_epoch, history = _restore(network, checkpoint, epochs.start, steps)
     bar.update(first_epoch - bar.n)
     for epoch in range(first_epoch, epochs.stop):
-        _seed_dropout(model, config.seed, epoch)
+        seed_dropout(model, config.seed, epoch)
         logs = network.fit(
             train(epoch),
             validation_data=validation,
@@ -159,12 +159,3 @@ def _restore(network, checkpoint, first_epoch, steps):
     for row in history:
         row["epoch"] = int(row["epoch"])
     return epoch, history
-
-
-def _seed_dropout(model, seed, epoch):
-    """Sets the random state of each dropout layer from the run's seed and the epoch's number."""
-    for position, layer in enumerate(model.layers):
-        generator = getattr(layer, "seed_generator", None)
-        if generator is not None:
-            state = np.random.SeedSequence([seed, epoch, position]).generate_state(2)
-            generator.state.assign(state.astype(generator.state.dtype))

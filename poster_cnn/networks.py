@@ -3,11 +3,13 @@
 import inspect
 
 import keras
+import numpy as np
 
 from poster_cnn import losses, models
 from poster_cnn.epoch_metrics import epoch_metrics
 
-_STEPS_PER_EXECUTION = 16  # batches a call of the compiled step: a fifth more posters/s on CPUs
+# Batches a call of the compiled step: a fifth more posters/s on CPUs. PyTorch's steps are not compiled, and take one.
+_STEPS_PER_EXECUTION = 1 if keras.backend.backend() == "torch" else 16
 
 
 def build_model(config, weights=None):
@@ -91,3 +93,18 @@ def compile_network(model, config, learning_rate):
         steps_per_execution=_STEPS_PER_EXECUTION,
     )
     return model
+
+
+def seed_dropout(model, seed, epoch):
+    """Sets the random state of each dropout layer from the run's seed and the epoch's number.
+
+    Args:
+        model: `keras.Model`.
+        seed: Seed of the run.
+        epoch: Number of the epoch, from 0.
+    """
+    for position, layer in enumerate(model.layers):
+        generator = getattr(layer, "seed_generator", None)
+        if generator is not None:
+            state = np.random.SeedSequence([seed, epoch, position]).generate_state(2)
+            generator.state.assign(state.astype(generator.state.dtype))
