@@ -19,7 +19,7 @@ from poster_cnn.ensemble_fitting import (
     predict_rows,
     trainable_part,
 )
-from poster_cnn.files import read_json, write_atomically, write_json
+from poster_cnn.files import locked, read_json, remove_leftovers, write_atomically, write_json
 from poster_cnn.saved_models import load_model, save_model
 from poster_cnn.thresholds import best_thresholds
 
@@ -63,7 +63,7 @@ def train_ensemble(config, data_folder, run_dir, *, ensemble_data=None, progress
     """
     metrics.check_names(config.metrics)  # now, not after the first branch
     run_dir = pathlib.Path(run_dir)
-    with run_folders.locked(run_dir):
+    with locked(run_dir):
         data = ensemble_data or load_ensemble_data(config, data_folder, progress=progress)
         tf.config.experimental.enable_op_determinism()
         branches = {}
@@ -76,6 +76,7 @@ def train_ensemble(config, data_folder, run_dir, *, ensemble_data=None, progress
                 branches[modality] = None
                 continue
             folder.mkdir(exist_ok=True)
+            remove_leftovers(folder)
             extra = data.present_table().astype(int)
             run_folders.write_record(folder, own, _about(own, data), data.movies, extra)
             keras.utils.set_random_seed(config.seed)

@@ -13,7 +13,7 @@ import tensorflow as tf
 from tqdm.auto import tqdm
 
 from poster_cnn import datasets, models
-from poster_cnn.files import cache_dir, write_json
+from poster_cnn.files import cache_dir, explained_errors, write_json
 
 _CHUNK = 512  # posters between two writes: what a kill can cost
 
@@ -84,7 +84,8 @@ def poster_features(model, data, *, about=(), batch_size=32, cache=None, progres
     extractor, _ = models.feature_extractor_and_head(model)
     folder, about = cache_folder(extractor, data, dict(about), cache)
     num_features = extractor.output.shape[-1]
-    folder.mkdir(parents=True, exist_ok=True)
+    with explained_errors(folder / ".lock"):
+        folder.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(folder / ".lock"):
         if not (folder / "about.json").is_file():
             write_json(folder / "about.json", about)
@@ -95,7 +96,8 @@ def poster_features(model, data, *, about=(), batch_size=32, cache=None, progres
             for start in range(0, len(missing), _CHUNK):
                 chunk = missing[start : start + _CHUNK]
                 computed = extractor.predict(_posters(data, chunk, batch_size), verbose=0)
-                _append(folder, computed, [data.poster_hashes[row] for row in chunk], known)
+                with explained_errors(folder / "features.f32"):
+                    _append(folder, computed, [data.poster_hashes[row] for row in chunk], known)
                 bar.update(len(chunk))
     array = np.memmap(folder / "features.f32", "float32", "r", shape=(len(known), num_features))
     return Features(array, np.array([known[poster_hash] for poster_hash in data.poster_hashes], dtype="int64"))
@@ -144,20 +146,27 @@ def _read_index(folder, num_features):
     features, index = folder / "features.f32", folder / "posters.txt"
     features.touch()
     index.touch()
-    lines = index.read_text().split("\n")[:-1]  # a line counts once it has ended
-    whole = min(len(lines), features.stat().st_size // (4 * num_features))
-    os.truncate(features, 4 * num_features * whole)
-    os.truncate(index, sum(len(line) + 1 for line in lines[:whole]))
-    return {poster_hash: row for row, poster_hash in enumerate(lines[:whole])}
+    stored, length = features.stat().st_size // (4 * num_features), 0
+    hashes = []
+    for line in index.read_text().split("\n")[:-1]:  # a line counts once it has ended
+        chunk = line.split()
+        if len(hashes) + len(chunk) > stored:
+            break
+        hashes += chunk
+        length += len(line) + 1
+    os.truncate(features, 4 * num_features * len(hashes))
+    os.truncate(index, length)
+    return {poster_hash: row for row, poster_hash in enumerate(hashes)}
 
 
 def _append(folder, computed, poster_hashes, known):
-    # The features are on disk before the index names them.
+    # The features are on disk before the index names them, all on one line: a kill loses the chunk or nothing, so that
+    # the next start computes it in the same batches, and gets the same digits.
     with open(folder / "features.f32", "ab") as file:
         file.write(np.ascontiguousarray(computed, dtype="float32"))
         file.flush()
         os.fsync(file.fileno())
     with open(folder / "posters.txt", "a") as file:
-        file.write("".join(f"{poster_hash}\n" for poster_hash in poster_hashes))
+        file.write(" ".join(poster_hashes) + "\n")
     for poster_hash in poster_hashes:
         known[poster_hash] = len(known)

@@ -1,12 +1,20 @@
 """Writing files so that a kill at any moment leaves either the old content or the new, never half of it."""
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import uuid
+
+import filelock
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_FORBIDDEN = (errno.EROFS, errno.EACCES, errno.EPERM)
+_LEFTOVER = re.compile(r"\.[0-9a-f]{8}\.(tmp|old)\..+")
 
 
 @contextlib.contextmanager
@@ -21,25 +29,101 @@ def write_atomically(path):
     Yields:
         `pathlib.Path` to write to. It keeps the suffixes of `path`, as some writers insist on them.
 
+    Raises:
+        OSError: If it cannot be written; the message says where, and what to do.
+
     Example:
 
     >>> with write_atomically("runs/a/metrics.json") as temporary:
     ...     temporary.write_text("{}")
     """
     path = pathlib.Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{uuid.uuid4().hex[:8]}.tmp.{path.name}")
     try:
-        yield temporary
-        if temporary.is_dir() and path.is_dir():
-            _replace_folder(temporary, path)
-        else:
-            os.replace(temporary, path)
+        with explained_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield temporary
+            if temporary.is_dir() and path.is_dir():
+                _replace_folder(temporary, path)
+            else:
+                os.replace(temporary, path)
     finally:
-        if temporary.is_dir():
-            shutil.rmtree(temporary)
-        elif temporary.exists():
-            temporary.unlink()
+        _remove(temporary)
+
+
+def _remove(path):
+    if path.is_dir():
+        shutil.rmtree(path)
+    elif path.exists():
+        os.truncate(path, 0)  # HDF5 crashes at exit if it cannot end a file for want of room
+        path.unlink()
+
+
+@contextlib.contextmanager
+def explained_errors(path):
+    """Makes an error of a full or read-only disk say which file could not be written, and what to do.
+
+    Args:
+        path: The file that the block writes.
+
+    Raises:
+        OSError: With the number of the error, such as `errno.ENOSPC`; any other error is left as it is.
+    """
+    path = pathlib.Path(path)
+    try:
+        yield
+    except OSError as error:
+        why = os.strerror(error.errno) if error.errno else ""
+        if error.errno in _FULL:
+            text = f"No room to write {path} ({why}). What is there stays whole: make room, then start again."
+            raise OSError(error.errno, text) from error
+        # What the block reads elsewhere may be forbidden, too.
+        if error.errno in _FORBIDDEN and _is_around(error.filename or path, path):
+            text = f"{path} cannot be written ({why}). Choose another folder, or make {path.parent} writable."
+            raise OSError(error.errno, text) from error
+        raise
+
+
+def _is_around(named, path):
+    named = pathlib.Path(os.fsdecode(named))
+    return named in (path, *path.parents) or any(map(_LEFTOVER.fullmatch, named.parts))
+
+
+@contextlib.contextmanager
+def locked(folder, timeout=0):
+    """Keeps other processes out of a folder, such as a run folder.
+
+    Args:
+        folder: The folder; made if needed.
+        timeout: Seconds to wait for another process; -1 waits forever. Defaults to 0.
+
+    Raises:
+        BlockingIOError: If another process is still in it.
+        OSError: If it cannot be written.
+    """
+    folder = pathlib.Path(folder)
+    lock = filelock.FileLock(folder / ".lock")
+    try:
+        with explained_errors(folder / ".lock"):
+            folder.mkdir(parents=True, exist_ok=True)
+            lock.acquire(timeout=timeout)
+    except filelock.Timeout:
+        raise BlockingIOError(f"Another process is working in {folder}. Wait for it, or choose another.") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def remove_leftovers(folder):
+    """Removes the half-written files that kills have left in a folder. Only for who alone writes there.
+
+    Args:
+        folder: Folder; those in it are not looked into.
+    """
+    for path in pathlib.Path(folder).iterdir():
+        if _LEFTOVER.fullmatch(path.name):
+            _remove(path)
 
 
 def _replace_folder(temporary, path):

@@ -8,7 +8,7 @@ from concurrent import futures
 import nbclient
 import nbformat
 
-from poster_cnn.files import write_atomically
+from poster_cnn.files import locked, write_atomically
 from poster_cnn.report import write_report
 from poster_cnn.settings import load_settings
 
@@ -32,6 +32,7 @@ def reproduce(*, preset=None, data=None, out=None, precision=None, only=None):
     Raises:
         ValueError: If the preset or the notebook is unknown.
         FileNotFoundError: If the data folder lacks what is needed.
+        BlockingIOError: If another process is reproducing into the same folder.
     """
     settings = load_settings(preset=preset, data=data, out=out, precision=precision)
     notebooks = find_notebooks(settings.repository / "notebooks", only)
@@ -43,6 +44,11 @@ def reproduce(*, preset=None, data=None, out=None, precision=None, only=None):
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",  # pictures in the notebook, whatever is set outside
         "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "3"),
     }
+    with locked(settings.out):
+        return _reproduce(settings, notebooks, environment)
+
+
+def _reproduce(settings, notebooks, environment):
     print(f"preset {settings.preset}, data {settings.data or 'committed results'}", flush=True)
     executed_dir = settings.out / "notebooks"
 

@@ -1,13 +1,11 @@
-"""Run folders: who is in them, which config and data they record, what every finished run leaves in them."""
+"""Run folders: which config and data they record, what every finished run leaves in them."""
 
-import contextlib
 import datetime
 import importlib.metadata
 import os
 import pathlib
 import platform
 
-import filelock
 import pandas as pd
 import tensorflow as tf
 
@@ -16,29 +14,6 @@ from poster_cnn.files import read_json, sha256, write_atomically, write_json
 from poster_cnn.networks import pretrained_weights
 
 _NAMES = {"experiment", "variant", "set_name"}  # of a config: they decide nothing
-
-
-@contextlib.contextmanager
-def locked(run_dir, timeout=0):
-    """Keeps other processes out of a run folder.
-
-    Args:
-        run_dir: The folder; made if needed.
-        timeout: Seconds to wait for another process; -1 waits forever. Defaults to 0.
-
-    Raises:
-        BlockingIOError: If another process is still in it.
-    """
-    run_dir.mkdir(parents=True, exist_ok=True)
-    lock = filelock.FileLock(run_dir / ".lock")
-    try:
-        lock.acquire(timeout=timeout)
-    except filelock.Timeout:
-        raise BlockingIOError(f"Another process is training in {run_dir}. Wait for it, or choose another.") from None
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def recorded_config(run_dir, kind=TrainingConfig):

@@ -10,7 +10,7 @@ import tensorflow as tf
 from poster_cnn import baselines, datasets, metrics, models, resampled
 from poster_cnn.config import TrainingConfig
 from poster_cnn.features import poster_features
-from poster_cnn.files import read_json, write_json
+from poster_cnn.files import locked, read_json, remove_leftovers, write_json
 from poster_cnn.fitting import fit, remove_checkpoints
 from poster_cnn.networks import build_model, build_network
 from poster_cnn.run_folders import (
@@ -18,7 +18,6 @@ from poster_cnn.run_folders import (
     check_record,
     is_finished,
     leaked_shares,
-    locked,
     recorded_config,
     write_predictions,
     write_record,
@@ -72,7 +71,9 @@ def train(config, data, run_dir, *, training_data=None, progress=True):
     with locked(run_dir):
         training_data = training_data or load_training_data(config, data)
         _claim(run_dir, config, training_data)
+        remove_leftovers(run_dir)
         if is_finished(run_dir):
+            remove_checkpoints(run_dir)  # a kill can come before they are gone
             return read_json(run_dir / "metrics.json")
         started = time.monotonic()
         keras.utils.set_random_seed(config.seed)

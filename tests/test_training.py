@@ -171,7 +171,7 @@ training.train(training.TrainingConfig.from_dict({tiny_config.to_dict()!r}), sys
 
 def test_two_processes_cannot_train_in_one_folder(data_folder, tiny_config, tmp_path):
     with training.locked(tmp_path / "run"):
-        with pytest.raises(BlockingIOError, match="Another process is training in .*run. Wait for it, or choose anoth"):
+        with pytest.raises(BlockingIOError, match="Another process is working in .*run. Wait for it, or choose anoth"):
             training.train(tiny_config, data_folder, tmp_path / "run", progress=False)
     assert os.listdir(tmp_path / "run") == [".lock"]
 
