@@ -1,0 +1,167 @@
+"""Run folders of paper 5's ensembles -> tables: by genre, by which modalities are shown, movies that were corrected."""
+
+import itertools
+import pathlib
+
+import numpy as np
+import pandas as pd
+from sklearn.metrics import average_precision_score
+
+from poster_cnn import ensemble_training, metrics
+from poster_cnn.ensemble_config import MODALITIES, EnsembleConfig
+from poster_cnn.ensemble_data import load_ensemble_data
+from poster_cnn.ensemble_fitting import predict_rows, trainable_part
+from poster_cnn.ensemble_tables import METRICS
+from poster_cnn.examples import genres_of
+from poster_cnn.results import collect_results, read_predictions
+from poster_cnn.run_folders import recorded_config
+from poster_cnn.saved_models import load_model
+
+
+def genre_average_precision(runs_dir):
+    """Average precision of each genre, for each branch and ensemble (paper 5, section 5).
+
+    Args:
+        runs_dir: Folder that holds run folders of ensembles, as for `collect_results`.
+
+    Returns:
+        DataFrame, one row a run and genre, genres in label order: `set_name` (str), `model` ("poster", …, "ensemble"),
+        `seed` (int), `genre` (str), `positives` (int, test movies with the genre), `average_precision` (fraction; NaN
+        where `positives` is 0), `label_prior` (share of the test movies with the genre: the average precision of
+        saying the same of all movies).
+    """
+    tables = []
+    for run in collect_results(runs_dir).to_dict("records"):
+        genres, y_true, y_prob = _arrays(read_predictions(pathlib.Path(runs_dir) / run["run"]))
+        about = {name: run[name] for name in ("set_name", "model", "seed")}
+        scores = {"average_precision": _average_precisions(y_true, y_prob), "label_prior": y_true.mean(axis=0)}
+        tables.append(pd.DataFrame(about | {"genre": genres, "positives": y_true.sum(axis=0)} | scores))
+    return pd.concat(tables, ignore_index=True)
+
+
+def modality_subsets(runs_dir, data_folder, *, ensemble_data=None, progress=True):
+    """Average precision of ensembles that are shown some of the modalities of the test movies, and the others not.
+
+    The branches and the fusion are those of each run's `ensemble/model.keras`; nothing is trained.
+
+    Args:
+        runs_dir: Folder that holds run folders of ensembles with the same data, one a seed.
+        data_folder: The data folder that they were trained on; see `load_ensemble_data`.
+        ensemble_data: `EnsembleData` already loaded for these runs. Defaults to `None`.
+        progress: Whether to show a progress bar while posters are read. Defaults to `True`.
+
+    Returns:
+        DataFrame, a row for each seed and non-empty subset of the modalities with `genre` "", and one for each of its
+        genres in label order: `modalities` (str, what is shown, such as "poster+plot"), `num_modalities`, `seed`,
+        `genre`; `average_precision_micro`, `average_precision` (macro; of a genre its own, NaN if no test movie has
+        it) and `average_precision_samples` (NaN for a genre), fractions; `num_missing`: test movies that have none of
+        what is shown, of which the fusion says its prior.
+
+    Raises:
+        ValueError: If there is no finished ensemble, several have the same seed, or one was trained on other data.
+
+    Example:
+
+    >>> subsets = modality_subsets("runs/lebaron_ensemble", "data")
+    >>> subsets[subsets["genre"] == ""].groupby("modalities")["average_precision"].mean()
+    """
+    lines = []
+    for seed, folder in _ensembles(runs_dir).items():
+        config = recorded_config(folder, EnsembleConfig)
+        data = ensemble_data = ensemble_data or load_ensemble_data(config, data_folder, progress=progress)
+        ensemble_training.check_run(folder.parent, config, data)
+        model, _ = load_model(folder)
+        branches = [trainable_part(model.get_layer(f"{name}_branch")) for name in config.modalities]
+        inputs = zip(branches, data.inputs.values(), strict=True)
+        opinions = np.stack([predict_rows(branch, array) for branch, array in inputs], axis=1)
+        rows, y_true = data.rows("test"), data.movies.labels("test")
+        for shown in _subsets(config.modalities):
+            present = data.present & np.isin(config.modalities, shown)
+            fused = {"probabilities": opinions, "present": present}
+            y_prob = predict_rows(model.get_layer("late_fusion"), fused)[rows]
+            about = {"modalities": "+".join(shown), "num_modalities": len(shown), "seed": seed}
+            missing = {"num_missing": int((~present[rows].any(axis=1)).sum())}
+            lines.append(about | {"genre": ""} | metrics.values(METRICS.values(), y_true, y_prob) | missing)
+            by_genre = zip(config.class_names, _average_precisions(y_true, y_prob), strict=True)
+            lines += [about | {"genre": genre, "average_precision": score} | missing for genre, score in by_genre]
+    columns = ["modalities", "num_modalities", "seed", "genre", *METRICS.values(), "num_missing"]
+    return pd.DataFrame(lines, columns=columns)
+
+
+def corrected_movies(runs_dir, table, count=3, *, seed=None):
+    """Test movies of which the ensemble is right and the poster alone is wrong (Fig. 6 of LeBaron, section 5).
+
+    Right is who ranks the movie's n genres first, before all others. Only movies that have every modality are
+    looked at.
+
+    Args:
+        runs_dir: Folder that holds run folders of ensembles with their branches, one ensemble a seed.
+        table: DataFrame with `imdb_id` and `title`, such as from `load_movie_metadata`.
+        count: Most movies to give. Defaults to 3.
+        seed: Which ensemble. Defaults to `None`: that of the lowest seed.
+
+    Returns:
+        DataFrame, one row a movie and genre: those movies first whose average precision (of one movie's genres, as in
+        the samples score) the ensemble raises most, genres in label order: `imdb_id`, `title` (str, "" where `table`
+        has none), `genre`, `true` (0 or 1), and the probabilities of each branch, such as `poster`, and of `ensemble`.
+
+    Raises:
+        ValueError: If there is no finished ensemble of the seed with a poster branch, or several have the same seed.
+    """
+    folders = _ensembles(runs_dir)
+    if seed is not None and seed not in folders:
+        raise ValueError(f"`seed` must be that of an ensemble, one of {list(folders)}. Received: seed={seed}")
+    folder = folders[min(folders) if seed is None else seed]
+    names = [name for name in MODALITIES if (folder.parent / name / "predictions.csv").is_file()]
+    if "poster" not in names:
+        raise ValueError(f"The ensemble must have a poster branch trained alone. Received: {folder.parent}")
+    predictions = {name: read_predictions(folder.parent / name) for name in (*names, "ensemble")}
+    genres, y_true, _ = _arrays(predictions["ensemble"])
+    compared = ("poster", "ensemble")
+    poster, ensemble = (_average_precisions(y_true.T, _arrays(predictions[name])[2].T) for name in compared)
+    split = pd.read_csv(folder / "split.csv")
+    has_all = split.loc[split["part"] == "test"].filter(like="has_").to_numpy().all(axis=1)
+    corrected = np.flatnonzero(has_all & np.isclose(ensemble, 1) & ~np.isclose(poster, 1))
+    corrected = corrected[np.argsort(poster[corrected], kind="stable")][:count]
+    titles = table.drop_duplicates("imdb_id").set_index("imdb_id")["title"]
+    tables = []
+    for row in corrected:
+        imdb_id = predictions["ensemble"]["imdb_id"].iloc[row]
+        about = {"imdb_id": imdb_id, "title": titles.get(imdb_id, ""), "genre": genres, "true": y_true[row]}
+        tables.append(pd.DataFrame(about | {name: _arrays(of)[2][row] for name, of in predictions.items()}))
+    columns = ["imdb_id", "title", "genre", "true", *predictions]
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
+
+
+def _ensembles(runs_dir):
+    """dict of seed -> run folder of the whole ensemble, by seed."""
+    runs = collect_results(runs_dir)
+    runs = runs[runs["model"] == ensemble_training.ENSEMBLE].sort_values("seed")
+    if runs.empty:
+        raise ValueError(f"`runs_dir` must hold a finished ensemble. Received: runs_dir={runs_dir}")
+    if runs["seed"].duplicated().any():
+        raise ValueError(
+            "`runs_dir` must hold one ensemble a seed: choose the folder of one experiment without variants. "
+            f"Received: {', '.join(runs['run'])}"
+        )
+    return {run.seed: pathlib.Path(runs_dir) / run.run for run in runs.itertuples()}
+
+
+def _subsets(modalities):
+    """Every non-empty subset, those of one modality first."""
+    sizes = range(1, len(modalities) + 1)
+    return itertools.chain.from_iterable(itertools.combinations(modalities, size) for size in sizes)
+
+
+def _arrays(predictions):
+    """`(genres, y_true, y_prob)` of a table of predictions."""
+    genres = genres_of(predictions)
+    return genres, *(predictions[[f"{kind}_{name}" for name in genres]].to_numpy() for kind in ("true", "probability"))
+
+
+def _average_precisions(y_true, y_prob):
+    """Average precision of each column; NaN for one without a positive."""
+    has_positive = y_true.any(axis=0)
+    scores = np.full(len(has_positive), np.nan)
+    scores[has_positive] = average_precision_score(y_true[:, has_positive], y_prob[:, has_positive], average=None)
+    return scores
