@@ -18,7 +18,7 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
     try:
         return options.run(options) or 0
-    except (FileNotFoundError, ValueError, FloatingPointError, BlockingIOError, RuntimeError, PermissionError) as error:
+    except (OSError, ValueError, FloatingPointError, RuntimeError) as error:
         print(f"poster-cnn: {error}", file=sys.stderr)
         return 1
     except ImportError as error:

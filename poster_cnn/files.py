@@ -79,7 +79,7 @@ def explained_errors(path):
             raise OSError(error.errno, text) from error
         # What the block reads elsewhere may be forbidden, too.
         if error.errno in _FORBIDDEN and _is_around(error.filename or path, path):
-            text = f"{path} cannot be written ({why}). Choose another folder, or make {path.parent} writable."
+            text = f"{path} cannot be written ({why}). Choose another folder, or make this one writable."
             raise OSError(error.errno, text) from error
         raise
 

@@ -14,7 +14,7 @@ REPOSITORY = pathlib.Path(__file__).parents[1]
 EXPERIMENTS = sorted(
     path
     for path in REPOSITORY.glob("experiments/*/*.py")
-    if path.parent.name != "benchmarks" and "random_search" not in path.name  # they are in test_random_search.py
+    if path.parent.name not in ("benchmarks", "soak") and "random_search" not in path.name  # they are in test_random_search.py
 )
 
 

@@ -1,0 +1,110 @@
+"""Runs a piece of work in a process that dies where it is told to: before a file-system event, or in the middle of it.
+
+Python announces each `open`, rename and removal (`sys.addaudithook`); the process counts those below its working folder
+and sends itself SIGKILL at the one asked for. Processes are forked from one that has imported TensorFlow already, which
+saves seconds each; that one runs nothing of it.
+"""
+
+import multiprocessing
+import os
+import re
+import resource
+import signal
+import sys
+import time
+
+import pieces
+
+_WRITES = os.O_WRONLY | os.O_RDWR
+_EVENTS = ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate")
+_PRELOAD = ("poster_cnn.search", "poster_cnn.random_search", "poster_cnn.reproduce", "poster_cnn.cli", "pieces")
+
+context = multiprocessing.get_context("forkserver")
+context.set_forkserver_preload(list(_PRELOAD))
+
+
+def run(piece, root, data, *, kill_at=None, kill_after=None, largest_file=None):
+    """Runs a piece of work in a process of its own.
+
+    Args:
+        piece: Name in `pieces.PIECES`.
+        root: Working folder; see `pieces.prepare`.
+        data: Path of the data folder.
+        kill_at: (name of a file-system event, its occurrence from 0, whether it leaves the file half-written):
+            where the process kills itself. Defaults to `None`.
+        kill_after: Seconds after which it is killed from outside. Defaults to `None`.
+        largest_file: Bytes beyond which a file does not grow ("File too large"), as on a full disk. Defaults to `None`.
+
+    Returns:
+        `(status, events)`: 0 if it ended well, -9 if it was killed, else 1, with the reason in `<root>/output.log`;
+        names of the events met, the last being that at which it died.
+    """
+    process = start(piece, root, data, kill_at=kill_at, largest_file=largest_file)
+    process.join(kill_after)
+    if process.is_alive() and kill_after is not None:
+        process.kill()
+    process.join()
+    events = root / "events.log"
+    return process.exitcode, events.read_text().splitlines() if events.exists() else []
+
+
+def start(piece, root, data, *, kill_at=None, largest_file=None):
+    """As `run`, but returns the started `multiprocessing.Process`."""
+    process = context.Process(target=_child, args=(piece, root, data, kill_at, largest_file))
+    process.start()
+    return process
+
+
+def _child(piece, root, data, kill_at, largest_file):
+    log = open(root / "output.log", "a")
+    for stream in (1, 2):
+        os.dup2(log.fileno(), stream)
+    os.environ["POSTER_CNN_CACHE"] = str(root / "cache")
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    if largest_file is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
+    sys.addaudithook(Death(root, kill_at))
+    pieces.PIECES[piece](root, data)
+
+
+class Death:
+    """Audit hook that counts what is written below a folder, and kills this process at one event."""
+
+    def __init__(self, root, kill_at):
+        self.root, self.events, self.busy = str(root), [], False
+        self.name, self.occurrence, self.torn = kill_at or (None, 0, False)
+        self.log = os.open(root / "events.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+
+    def __call__(self, event, arguments):
+        if event not in _EVENTS or self.busy or not isinstance(arguments[0], str | os.PathLike):
+            return
+        path = os.path.abspath(arguments[0])
+        if not path.startswith(self.root) or (event == "open" and not arguments[2] & _WRITES):
+            return
+        if event == "os.mkdir" and os.path.isdir(path):
+            return
+        name = _name(event, path, self.root)
+        os.write(self.log, f"{name}\n".encode())
+        self.events.append(name)
+        if name == self.name and self.events.count(name) > self.occurrence:
+            self.busy = True
+            if self.torn:
+                _tear(event, path, arguments)
+            os.kill(os.getpid(), signal.SIGKILL)
+            time.sleep(60)
+
+
+def _name(event, path, root):
+    path = re.sub(r"\.[0-9a-f]{8}\.(tmp|old)\.", "", path.removeprefix(root + "/"))
+    return f"{event.removeprefix('os.')} {path}"
+
+
+def _tear(event, path, arguments):
+    """Leaves the file as a kill in the middle of writing it would."""
+    if event == "os.rename" and os.path.isfile(path):
+        os.truncate(path, os.path.getsize(path) // 2)
+    elif event == "open" and arguments[2] & os.O_APPEND:
+        with open(path, "ab") as file:
+            file.write(b"0" * 50)
+    elif event == "open" and os.path.isfile(path) and not path.endswith(".lock"):
+        os.truncate(path, 0)

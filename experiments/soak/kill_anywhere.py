@@ -1,0 +1,130 @@
+"""Kills small pieces of work (SIGKILL) wherever they write, resumes them, and compares with an uninterrupted run.
+
+    python experiments/soak/kill_anywhere.py [--pieces train,sweep] [--kills 4] [--every 1] [--table TABLE.csv]
+
+Points: before each `open`, rename, removal below the working folder, and in the middle of each write that a rename or
+an append would have ended; two random times more in each round. A round is a new folder, killed `--kills` times on its
+way, each time started again. At its end weights, histories, predictions, scores, result tables and caches must be
+those of the uninterrupted run, bit by bit, and run folders hold no half-written files. About an hour on 2 CPU cores;
+`--every 10` takes every tenth point. The table: what was killed, where, how often, and whether all ended the same.
+"""
+
+import argparse
+import pathlib
+import random
+import re
+import shutil
+import sys
+import tempfile
+
+import dying
+import pandas as pd
+import pieces
+from tqdm import tqdm
+
+_TEARABLE = ("rename ", "open cache/features")  # a file half-written, an append half-done
+_STARTS = 40  # of one round; a piece that needs more makes no progress
+
+
+def kill_points(events):
+    """Points to die at: list of (name of the event, its occurrence from 0, whether in the middle of the write)."""
+    points, seen = [], {}
+    for name in events:
+        occurrence = seen[name] = seen.get(name, -1) + 1
+        points.append((name, occurrence, False))
+        if name.startswith(_TEARABLE) and not name.endswith("/.lock"):
+            points.append((name, occurrence, True))
+    return points
+
+
+def play_round(piece, root, data, points, seconds, rng):
+    """Kills a piece of work at each point in turn, then at two random times; returns what it was killed at.
+
+    Raises:
+        RuntimeError: If a start ends with an error.
+    """
+    pieces.prepare(root)
+    # Once started again, what is done does not happen anew: the next one of its name counts.
+    points = [*points[:1], *((name, 0, torn) for name, _, torn in points[1:])]
+    orders = [{"kill_at": point} for point in points] + [{"kill_after": rng.uniform(0, seconds)} for _ in range(2)]
+    killed = []
+    for number in range(_STARTS):
+        order = orders[number] if number < len(orders) else {}
+        status, _ = dying.run(piece, root, data, **order)
+        if status == -9 and "kill_at" in order:
+            name, _, torn = order["kill_at"]
+            killed.append(f"{'middle of' if torn else 'before'} {name}")
+        elif status == -9:
+            killed.append("random time")
+        elif status:
+            raise RuntimeError(f"{piece} ended with status {status}:\n{(root / 'output.log').read_text()[-3000:]}")
+        elif number >= len(orders) - 1 or "kill_at" not in order:
+            return killed
+    raise RuntimeError(f"{piece} was not done after {_STARTS} starts.")
+
+
+def soak(piece, folder, data, *, kills=4, every=1, seed=0):
+    """Kills one piece of work at every `every`-th of its points, `kills` a round.
+
+    Returns:
+        DataFrame: what, kill_point, times_killed, identical (whether each round with such a kill ended as the
+        uninterrupted run).
+    """
+    rng = random.Random(f"{piece} {seed}")
+    whole = pieces.prepare(folder / f"{piece}-whole")
+    dying.run(piece, pieces.prepare(folder / f"{piece}-warm-up"), data)  # the first one is slow
+    started = pd.Timestamp.now()
+    status, events = dying.run(piece, whole, data)
+    seconds = (pd.Timestamp.now() - started).total_seconds()
+    if status:
+        raise RuntimeError(f"{piece} failed uninterrupted:\n{(whole / 'output.log').read_text()[-3000:]}")
+    points = kill_points(events)[::every]
+    number_of_rounds = -(-len(points) // kills)
+    rows = []
+    for number in tqdm(range(number_of_rounds), piece, unit="round"):
+        root = folder / f"{piece}-{number}"
+        killed = play_round(piece, root, data, points[number::number_of_rounds], seconds, rng)
+        different = pieces.differences(whole, root)
+        rows += [{"what": piece, "kill_point": point, "identical": not different} for point in killed]
+        if different:
+            print(f"{piece}, killed {', '.join(killed)}: {different} differ; see {root}", file=sys.stderr)
+        else:
+            shutil.rmtree(root)
+    return pd.DataFrame(rows, columns=["what", "kill_point", "identical"])
+
+
+def summarize(kills):
+    """One row a kill point; the names of epochs, folds and drawn folders are left out of it."""
+    places = kills["kill_point"].str.replace(r"[0-9a-f]{12,}|(?<==)[\d.]+(?=/|,|$)", "*", regex=True)
+    places = places.str.replace(r"(posters/)[^/]+/", r"\1*/", regex=True)
+    places = places.map(lambda place: re.sub(r"drawn/(.*/)?[^/]+$", "drawn/*", place))
+    grouped = kills.assign(kill_point=places).groupby(["what", "kill_point"], sort=False)["identical"]
+    return grouped.agg(times_killed="size", identical="all").reset_index()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pieces", default=",".join(pieces.PIECES), help="default: %(default)s")
+    parser.add_argument("--kills", type=int, default=4, help="a round, at points; default: 4")
+    parser.add_argument("--every", type=int, default=1, help="default: 1")
+    parser.add_argument("--seed", type=int, default=0, help="of the random times; default: 0")
+    parser.add_argument("--table", type=pathlib.Path, help="csv to write")
+    options = parser.parse_args()
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="kill-anywhere-"))
+    data = pieces.make_data(folder / "data")
+    tables = []
+    for piece in options.pieces.split(","):
+        kills = soak(piece, folder, data, kills=options.kills, every=options.every, seed=options.seed)
+        tables.append(summarize(kills))
+        table = pd.concat(tables, ignore_index=True)
+        if options.table:
+            table.to_csv(options.table, index=False, lineterminator="\n")
+    print(table.to_string(index=False))
+    print(f"{table['times_killed'].sum()} kills, all identical: {table['identical'].all()}")
+    if table["identical"].all():
+        shutil.rmtree(folder)
+    return 0 if table["identical"].all() else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

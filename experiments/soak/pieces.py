@@ -1,0 +1,205 @@
+"""Small pieces of work, each of which a kill may end anywhere, and all that they leave, made comparable."""
+
+import contextlib
+import hashlib
+import io
+import json
+import os
+import pathlib
+import re
+import zipfile
+
+import h5py
+import pandas as pd
+
+CLASS_NAMES = ("Action", "Comedy", "Drama", "Horror")
+
+_CONFIG = f"""
+from poster_cnn.config import TrainingConfig
+config = TrainingConfig(
+    class_names={CLASS_NAMES},
+    ratio=10,
+    model_args={{"filters": (4, 8), "dense_units": (16,), "dropout": 0.3}},
+    classifier_activation="sigmoid",
+    loss="binary_crossentropy",
+    learning_rate=1e-2,
+    batch_size=8,
+    epochs=5,
+    metrics=("average_precision", "overall_f1"),
+)
+"""
+# Frozen: features are kept; fine-tuned: two phases, the second with batch normalization and the backbone unfrozen.
+_SWEEP = f"""{_CONFIG}
+small = {{"ratio": None, "image_size": (32, 32), "epochs": 2}}
+sets = {{
+    "plain": {{"epochs": 3}},
+    "frozen": small | {{"model": "mobilenet_v2", "model_args": {{"weights": None, "dropout": 0.3}}}},
+    "fine_tuned": small | {{"model": "resnet18", "model_args": {{"weights": None}}, "fine_tune_epochs": 2}},
+}}
+grid = {{"seed": (0,)}}
+"""
+_SEARCH = f"""{_CONFIG}
+config = config.replace(num_folds=2, epochs=2, model_args={{}}, metrics=("first_label_accuracy",))
+max_trials = 2
+def space(hp):
+    units = hp.Int("units", 8, 16)
+    return {{"learning_rate": hp.Float("learning_rate", 1e-4, 1e-2, sampling="log"),
+             "model_args": {{"filters": (4, 8), "dense_units": (units,), "dropout": 0.3}}}}
+"""
+_EXPERIMENTS = {"sweep": _SWEEP, "search": _SEARCH, "train": _CONFIG}
+_UNIMPORTANT = re.compile(r"^\w+\.py$|(^|/)(oracle|notebooks)/|\.lock$|\.log$")
+_HALF_WRITTEN = re.compile(r"(^|/)\.[0-9a-f]{8}\.(tmp|old)\.")
+_SECONDS = ("seconds", "date")  # the only numbers of a run that may differ
+
+
+def train(root, data):
+    """One network with dropout: dataset cache, epoch backup, saved model, scores."""
+    from poster_cnn import search, training
+
+    config = search.read_experiment_file(root / "train.py", ("config",))["config"]
+    training.train(config, data, root / "out" / "run", progress=False)
+
+
+def train_from_disk(root, data):
+    """The same without memory for decoded posters: they lie in a file of the cache."""
+    os.environ["POSTER_CNN_MEMORY"] = "0"
+    train(root, data)
+
+
+def sweep(root, data):
+    """Three cells (from scratch, on kept features, fine-tuned), and their results tables."""
+    _command("sweep", root / "sweep.py", "--data", data, "--out", root / "out")
+
+
+def search(root, data):
+    """KerasTuner's random search: two draws, two folds each."""
+    _command("search", root / "search.py", "--data", data, "--out", root / "out")
+
+
+def workers(root, data):
+    """The same search by two worker processes."""
+    _command("search", root / "search.py", "--data", data, "--out", root / "out", "--workers", "2")
+
+
+def ensemble(root, data):
+    """Three branches and their fusion."""
+    from poster_cnn.ensemble_config import EnsembleConfig
+    from poster_cnn.ensemble_training import train_ensemble
+
+    config = EnsembleConfig(
+        class_names=CLASS_NAMES,
+        modalities=("poster", "trailer", "metadata", "plot"),
+        backbone="mobilenet_v2",
+        backbone_weights=None,
+        image_size=(32, 32),
+        epochs=3,
+        dropout={"metadata": 0.3},
+        fusion_rows="validation",
+    )
+    train_ensemble(config, data, root / "out" / "run", progress=False)
+
+
+def posters(root, data):
+    """A data folder drawn, and the posters of another verified, some of them repaired."""
+    from poster_cnn import ingest, synthetic
+
+    drawn, cache = root / "out" / "drawn", root / "cache"
+    if not drawn.exists():
+        synthetic.make_dataset(drawn, num_movies=40)
+    options = {"manifest_path": cache / "manifest.csv", "repaired_dir": cache / "repaired"}
+    ingest.verify(data / "posters", progress=False, **options)
+
+
+def report(root, data):
+    """A notebook run on the committed results, its figures and tables, and the report."""
+    _command("reproduce", "--preset", "results", "--only", "04", "--out", root / "out")
+
+
+PIECES = {
+    piece.__name__: piece for piece in (train, train_from_disk, sweep, search, workers, ensemble, posters, report)
+}
+
+
+def _command(*arguments):
+    from poster_cnn.cli import main
+
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
+        status = main([str(argument) for argument in arguments])
+    if status:
+        raise SystemExit(f"{arguments[0]} ended with status {status}:\n{output.getvalue()}")
+
+
+def make_data(folder, *, trailers=True):
+    """Draws the data folder that all pieces work on, the ensemble with trailers; some of its posters need repair."""
+    from PIL import Image
+
+    from poster_cnn import synthetic
+
+    synthetic.make_dataset(folder, num_movies=60, trailers=trailers)
+    for number in (1, 2):
+        Image.effect_noise((30, 40), 60 + number).save(folder / "posters" / f"{number}.png")
+    return folder
+
+
+def prepare(root):
+    """Makes a working folder: experiment files, and room for results and caches."""
+    for name in ("out", "cache"):
+        (root / name).mkdir(parents=True)
+    for name, text in _EXPERIMENTS.items():
+        (root / f"{name}.py").write_text(text)
+    return root
+
+
+def outcome(root):
+    """What a piece of work has left: dict of a file's path -> its content, or what counts of it.
+
+    Weights are compared bit by bit, tables and text byte by byte; left out are how long it took, dates, KerasTuner's
+    own files, logs, locks, and what is half-written outside of run folders, where others may be writing.
+    """
+    contents = {}
+    for path in sorted(root.rglob("*")):
+        name = path.relative_to(root).as_posix()
+        in_run_folder = (path.parent / "config.json").exists()
+        if path.is_file() and not _UNIMPORTANT.search(name) and (in_run_folder or not _HALF_WRITTEN.search(name)):
+            contents[name] = _content(path, root)
+    return contents
+
+
+def _content(path, root):
+    if path.suffix == ".keras":
+        with zipfile.ZipFile(path) as archive:
+            weights = io.BytesIO(archive.read("model.weights.h5"))
+            return _arrays(weights), archive.read("poster_cnn.json")
+    if path.name == "posters.txt":  # of the feature cache
+        return sorted(path.read_text().split())
+    if path.suffix in (".csv", ".json", ".html", ".md", ".txt"):
+        text = path.read_text(encoding="iso-8859-1").replace(str(root), "ROOT")
+        if path.suffix == ".json":
+            return _without_seconds(json.loads(text))
+        if path.name == "results.csv":
+            return pd.read_csv(io.StringIO(text), dtype=str).drop(columns=list(_SECONDS)).to_csv()
+        return text
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _arrays(file):
+    arrays = {}
+
+    def visit(name, item):
+        if isinstance(item, h5py.Dataset):
+            arrays[name] = (item.dtype.str, item.shape, hashlib.sha256(item[()].tobytes()).hexdigest())
+
+    with h5py.File(file) as content:
+        content.visititems(visit)
+    return arrays
+
+
+def _without_seconds(content):
+    return {name: value for name, value in content.items() if name not in _SECONDS}
+
+
+def differences(root, other):
+    """Names of the files that two working folders do not agree in."""
+    first, second = outcome(pathlib.Path(root)), outcome(pathlib.Path(other))
+    return sorted(name for name in first.keys() | second.keys() if first.get(name) != second.get(name))

@@ -1,0 +1,187 @@
+"""Killed anywhere, out of disk, forbidden to write, or not alone: what is resumed ends as if nothing had happened."""
+
+import errno
+import pathlib
+import random
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+if sys.platform == "win32":
+    pytest.skip("needs SIGKILL and fork", allow_module_level=True)
+
+SOAK = pathlib.Path(__file__).parents[1] / "experiments" / "soak"
+sys.path.insert(0, str(SOAK))
+
+import dying  # noqa: E402
+import kill_anywhere  # noqa: E402
+import pieces  # noqa: E402
+
+from poster_cnn import cli, files, reproduce  # noqa: E402
+
+RUN = "out/run/"
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return pieces.make_data(tmp_path_factory.mktemp("soak") / "data", trailers=False)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory, data):
+    """Function: working folder of a piece of work that was left alone, and the events on its way."""
+    done = {}
+
+    def of(piece):
+        if piece not in done:
+            root = pieces.prepare(tmp_path_factory.mktemp("soak") / piece)
+            status, events = dying.run(piece, root, data)
+            assert status == 0, (root / "output.log").read_text()
+            done[piece] = root, events
+        return done[piece]
+
+    return of
+
+
+@pytest.mark.parametrize(
+    ("piece", "points"),
+    [
+        (
+            "train",
+            [
+                ("rename cache/posters/{data}/manifest.csv", True),
+                (f"rename {RUN}config.json", False),
+                (f"rename {RUN}history.csv", True),
+                (f"rename {RUN}checkpoint.weights.h5", False),
+                (f"rename {RUN}checkpoint.weights.h5", True),
+                (f"rename {RUN}model.keras", True),
+                (f"rename {RUN}metrics.json", False),
+                (f"remove {RUN}checkpoint.weights.h5", False),
+            ],
+        ),
+        ("train_from_disk", [(f"rename {RUN}history.csv", False)]),
+        ("posters", [("rename out/drawn", False), ("rename cache/manifest.csv", True)]),
+    ],
+)
+def test_what_is_killed_at_any_write_ends_as_if_left_alone(piece, points, uninterrupted, data, tmp_path):
+    whole, events = uninterrupted(piece)
+    folder = next((event.split("/")[2] for event in events if event.startswith("rename cache/posters/")), "")
+    points = [(name.format(data=folder), torn) for name, torn in points]
+    assert {name for name, _ in points} <= set(events)
+    root = pieces.prepare(tmp_path / "work")
+    for name, torn in points:
+        status, _ = dying.run(piece, root, data, kill_at=(name, 0, torn))
+        assert status == -9, f"not killed at {name}: {(root / 'output.log').read_text()}"
+    assert pieces.differences(whole, root)  # something is missing, else the kills came too late
+    assert dying.run(piece, root, data)[0] == 0
+    assert pieces.differences(whole, root) == []
+
+
+def test_what_is_killed_at_random_times_ends_as_if_left_alone(uninterrupted, data, tmp_path):
+    whole, _ = uninterrupted("train")
+    seconds = 3
+    killed = kill_anywhere.play_round("train", tmp_path / "work", data, [], seconds, random.SystemRandom())
+    assert set(killed) <= {"random time"}
+    assert pieces.differences(whole, tmp_path / "work") == []
+
+
+def test_a_file_that_cannot_grow_is_named_and_the_run_goes_on_when_it_can(uninterrupted, data, tmp_path):
+    whole, _ = uninterrupted("train")
+    root = pieces.prepare(tmp_path / "work")
+    largest = (whole / RUN / "model.keras").stat().st_size - 1  # no room for it, nor for checkpoints
+    assert dying.run("train", root, data, largest_file=largest)[0] == 1
+    last = (root / "output.log").read_text().splitlines()[-1]
+    assert last.startswith(f"OSError: [Errno {errno.EFBIG}] No room to write {root / RUN}/")
+    assert "make room, then start again" in last
+    assert not list((root / RUN).glob(".*.tmp.*"))
+    assert dying.run("train", root, data)[0] == 0
+    assert pieces.differences(whole, root) == []
+
+
+def test_of_two_processes_in_one_run_folder_one_trains_and_the_other_says_so(uninterrupted, data, tmp_path):
+    whole, _ = uninterrupted("train")
+    root = pieces.prepare(tmp_path / "work")
+    both = [dying.start("train", root, data) for _ in range(2)]
+    for process in both:
+        process.join()
+    statuses = sorted(process.exitcode for process in both)
+    said = (root / "output.log").read_text()
+    assert statuses == [0, 0] or (
+        statuses == [0, 1] and f"Another process is working in {root / 'out' / 'run'}" in said
+    )
+    assert pieces.differences(whole, root) == []
+
+
+def test_reproductions_and_ensembles_keep_others_out_of_their_folders(ensemble_config, tmp_path):
+    from poster_cnn.ensemble_training import train_ensemble
+
+    with files.locked(tmp_path):
+        with pytest.raises(BlockingIOError, match="Another process is working in"):
+            reproduce.reproduce(preset="results", out=tmp_path, only="09")
+        with pytest.raises(BlockingIOError, match="Another process is working in"):
+            train_ensemble(ensemble_config, "no data needed", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("number", "says"),
+    [
+        (errno.ENOSPC, "No room to write .*scores.csv .No space left on device.. What is there stays whole: make room"),
+        (
+            errno.EROFS,
+            "scores.csv cannot be written .Read-only file system.. Choose another folder, or make this one writ",
+        ),
+        (errno.EACCES, "scores.csv cannot be written .Permission denied.. Choose another folder"),
+    ],
+)
+def test_the_terminal_says_in_one_line_what_cannot_be_written_and_what_to_do(
+    number, says, tmp_path, monkeypatch, capfd
+):
+    def write(*arguments, **options):
+        with files.write_atomically(tmp_path / "scores.csv"):
+            raise OSError(number, "as the system says it")
+
+    monkeypatch.setattr("poster_cnn.reproduce.reproduce", write)
+    assert cli.main(["reproduce"]) == 1
+    (line,) = capfd.readouterr().err.splitlines()
+    assert re.search(says, line)
+
+
+MOUNTED = """
+import pathlib, subprocess, sys
+from poster_cnn.cli import main
+
+root, data = map(pathlib.Path, sys.argv[1:])
+def run(options, out="run"):
+    subprocess.run(["mount", "-o", f"remount,{options}", root], check=True)
+    arguments = ["train", "--data", data, "--out", root / out, "--genres", "Action,Comedy", "--image-size", "24x24"]
+    print("status", main([str(argument) for argument in (*arguments, "--model", "two_conv_cnn", "--epochs", "2")]))
+run("size=300k")  # room for the first small files alone
+run("size=100m")
+run("ro")
+run("ro", out="other")
+"""
+
+
+def test_a_full_or_read_only_disk_is_an_error_and_nothing_is_lost(data, tmp_path):
+    """On a file system of its own, in a name space of its own."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if (
+        not shutil.which("unshare")
+        or subprocess.run(["unshare", "-rm", "mount", "-t", "tmpfs", "tmpfs", disk], capture_output=True).returncode
+    ):
+        pytest.skip("no right to mount a file system")
+    command = 'mount -t tmpfs -o size=1m tmpfs "$1" && exec "$0" -c "$3" "$1" "$2"'
+    result = subprocess.run(
+        ["unshare", "-rm", "sh", "-c", command, sys.executable, disk, data, MOUNTED], capture_output=True, text=True
+    )
+    statuses = [line for line in result.stdout.splitlines() if line.startswith("status")]
+    errors = [line for line in result.stderr.splitlines() if line.startswith("poster-cnn: ")]
+    assert statuses == ["status 1", "status 0", "status 1", "status 1"], result.stderr
+    assert result.returncode == 0 and "Traceback" not in result.stderr
+    full, *read_only = errors
+    assert f"No room to write {disk}/run/" in full
+    assert len(read_only) == 2 and all("cannot be written (Read-only file system)" in error for error in read_only)
