@@ -222,7 +222,7 @@ def test_features_are_those_of_the_posters(model, data, tmp_path):
 
 
 def test_a_cache_torn_by_a_kill_mends_itself_bit_by_bit(model, data, tmp_path, monkeypatch):
-    """What is left of a chunk is computed anew in the batches it had: others would change the last digits."""
+    """What is left of a chunk is computed anew in the batches it had: others may change the last digits."""
     monkeypatch.setattr(features, "_CHUNK", 16)
     whole = features.poster_features(model, data, cache=tmp_path, progress=False)[:]
     (file,), (index,) = tmp_path.glob("*/features.f32"), tmp_path.glob("*/posters.txt")
