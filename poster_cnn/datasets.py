@@ -1,10 +1,15 @@
 """DataFrame -> tf.data.Dataset: posters decoded exactly, shrunk by a ratio, cached as uint8, shuffled by seed."""
 
+import hashlib
+import json
+
 import numpy as np
+import pandas as pd
 import tensorflow as tf
 
 from poster_cnn import ingest
 from poster_cnn.crops import CROP_COLUMNS
+from poster_cnn.decoded import DecodedPosters, decode_once, with_options
 from poster_cnn.sizes import POSTER_SIZE, shrunk_size
 from poster_cnn.table import encode_genres
 
@@ -52,7 +57,8 @@ def poster_dataset(
         interpolation: `"bilinear"`, `"lanczos3"` (as ImageMagick), `"lanczos5"`, `"bicubic"`, `"area"` or `"nearest"`.
             Defaults to `"bilinear"`.
         antialias: Whether to filter when shrinking, as Pillow does. Defaults to `True`.
-        cache: Whether to keep the decoded posters in memory, one byte a channel. Defaults to `True`.
+        cache: Whether to decode the posters now and keep them, one byte a channel: in memory, or beyond
+            `decoded.memory_budget` in a file. Defaults to `True`. If not, each pass decodes them anew.
 
     Returns:
         `tf.data.Dataset` of float32 images, 0..255, `(batch, height, width, 3)` and float32 labels
@@ -66,42 +72,42 @@ def poster_dataset(
     >>> dataset = poster_dataset(table, ["Horror", "Romance"], image_size=shrunk_size(40), shuffle=True, seed=0)
     >>> model.fit(dataset, epochs=5)
     """
-    decoded = decoded_posters(
-        table, class_names, image_size=image_size, interpolation=interpolation, antialias=antialias, cache=cache
-    )
-    if shuffle:
-        decoded = decoded.shuffle(len(table), seed=seed)
-    return as_batches(decoded, batch_size)
+    how = _how(image_size, interpolation, antialias)
+    if cache:
+        decoded = decoded_posters(table, class_names, **how)
+        return as_batches(decoded.shuffle(len(table), seed=seed) if shuffle else decoded, batch_size)
+    _check(table)
+    files = _files(table, encode_genres(table, class_names))  # shuffled before they are decoded: names are small
+    return as_batches(_decode(files.shuffle(len(table), seed=seed) if shuffle else files, **how), batch_size)
 
 
 def decoded_posters(
-    table, class_names, *, image_size, interpolation="bilinear", antialias=True, cache=True, labels=None
+    table, class_names, *, image_size, interpolation="bilinear", antialias=True, cache=True, labels=None, check=True
 ):
     """Posters one by one in table order, decoded and resized; what `poster_dataset` shuffles and batches.
 
-    Several datasets made from one result share its cache: the posters are decoded once. Where the table has the columns
-    of `crops.balance_by_crops`, the crops are cut out first.
+    Where the table has the columns of `crops.balance_by_crops`, the crops are cut out first.
 
     Args: as `poster_dataset`; and
         labels: float32 labels of the rows, where they are known. Defaults to `None`: `encode_genres`.
+        check: Whether to check the posters first. Defaults to `True`; what is cached is always checked.
 
     Returns:
-        `tf.data.Dataset` of uint8 images `(height, width, 3)` and float32 labels `(num_classes,)`.
+        With `cache`, `DecodedPosters`, decoded once for all that is made from it. If not, `tf.data.Dataset` of uint8
+        images `(height, width, 3)` and float32 labels `(num_classes,)`. Both are shuffled and batched alike.
     """
-    if interpolation not in _INTERPOLATIONS:
-        raise ValueError(f"`interpolation` must be one of {_INTERPOLATIONS}. Received: interpolation={interpolation!r}")
-    _require_posters(table)
-    paths = table["poster_path"].to_numpy(dtype=str).astype(object)
+    how = _how(image_size, interpolation, antialias)
+    report = _check(table) if cache or check else None
     labels = encode_genres(table, class_names) if labels is None else labels
-    crops = table[list(CROP_COLUMNS)].to_numpy("int32") if CROP_COLUMNS[0] in table else None
-
-    def load(path, label, crop=None):
-        return _load_poster(path, image_size, interpolation, antialias, crop), label
-
-    parts = (paths, labels) if crops is None else (paths, labels, crops)
-    dataset = tf.data.Dataset.from_tensor_slices(parts)
-    dataset = dataset.map(load, num_parallel_calls=_PARALLEL_CALLS, deterministic=True)
-    return with_options(dataset.cache() if cache else dataset)
+    if not cache:
+        return _decode(_files(table, labels), **how)
+    # Several rows may have one poster, and one picture in several files is the same poster.
+    positions, contents = pd.factorize(_contents(table, report))
+    first = np.flatnonzero(~pd.Series(positions).duplicated())
+    posters = _decode(_files(table.iloc[first], labels[first]), **how)
+    about = json.dumps([tf.__version__, *map(int, image_size), interpolation, bool(antialias), *contents])
+    key = hashlib.sha256(about.encode()).hexdigest()[:32]
+    return DecodedPosters(decode_once(posters, (len(first), *image_size, 3), key), positions, labels)
 
 
 def epoch_batches(decoded, num_movies, batch_size, seed, epoch):
@@ -112,7 +118,7 @@ def epoch_batches(decoded, num_movies, batch_size, seed, epoch):
 
     Args:
         decoded: Result of `decoded_posters`.
-        num_movies: Number of its movies: the size of the shuffle buffer.
+        num_movies: Number of its movies.
         batch_size: Posters a batch.
         seed: Seed of the run.
         epoch: Number of the epoch, from 0.
@@ -136,13 +142,6 @@ def as_batches(decoded, batch_size):
     return with_options(dataset.prefetch(2))
 
 
-def with_options(dataset):
-    """Switches autotuning off: it stalls at the end of some epochs, up to seconds, and gains nothing here."""
-    options = tf.data.Options()
-    options.autotune.enabled = False
-    return dataset.with_options(options)
-
-
 def cut_out(image, crop):
     """A part of a picture.
 
@@ -158,6 +157,36 @@ def cut_out(image, crop):
     return image[top : top + tf.maximum(height, 1), left : left + tf.maximum(width, 1)]
 
 
+def _how(image_size, interpolation, antialias):
+    if interpolation not in _INTERPOLATIONS:
+        raise ValueError(f"`interpolation` must be one of {_INTERPOLATIONS}. Received: interpolation={interpolation!r}")
+    return {"image_size": image_size, "interpolation": interpolation, "antialias": antialias}
+
+
+def _files(table, labels):
+    """`tf.data.Dataset` of the path, the labels and, where the table has crops, the crop of each row."""
+    parts = (table["poster_path"].to_numpy(dtype=str).astype(object), labels)
+    if CROP_COLUMNS[0] in table:
+        parts += (table[list(CROP_COLUMNS)].to_numpy("int32"),)
+    return tf.data.Dataset.from_tensor_slices(parts)
+
+
+def _decode(files, *, image_size, interpolation, antialias):
+    def load(path, label, crop=None):
+        return _load_poster(path, image_size, interpolation, antialias, crop), label
+
+    return with_options(files.map(load, num_parallel_calls=_PARALLEL_CALLS, deterministic=True))
+
+
+def _contents(table, report):
+    """SHA-256 of each row's poster, and its crop, as text."""
+    hashes = report["sha256"].astype(str).to_numpy(dtype=object)
+    if CROP_COLUMNS[0] not in table:
+        return hashes
+    crops = table[list(CROP_COLUMNS)].to_numpy("int32").tolist()
+    return np.array([f"{content} {crop}" for content, crop in zip(hashes, crops, strict=True)], dtype=object)
+
+
 def _load_poster(path, image_size, interpolation, antialias, crop):
     # INTEGER_ACCURATE decodes as Pillow does, bit for bit; the default is off by up to 6 levels.
     image = tf.io.decode_jpeg(tf.io.read_file(path), channels=3, dct_method="INTEGER_ACCURATE")
@@ -168,8 +197,8 @@ def _load_poster(path, image_size, interpolation, antialias, crop):
     return tf.ensure_shape(image, (*image_size, 3))
 
 
-def _require_posters(table):
-    """Raises one error that names every poster that cannot be read."""
+def _check(table):
+    """The manifest of the posters, a row a row; or one error that names every poster that cannot be read."""
     without = table["title"][table["poster_path"] == ""].tolist()
     if without:
         raise ValueError(
@@ -182,3 +211,4 @@ def _require_posters(table):
             f"Some posters cannot be read as they are. Mend or drop them first: "
             f"`table, report = poster_cnn.ingest.check_posters(table)`.\n{ingest.describe(report)}"
         )
+    return report

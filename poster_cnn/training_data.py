@@ -19,7 +19,7 @@ from poster_cnn.training_rows import crop_train, load_rows, manifest_of
 
 @dataclasses.dataclass
 class TrainingData:
-    """The posters of a run. `decoded(part)` reads them on first use, then keeps them.
+    """The posters of a run. `decoded(part)` decodes those of all parts on first use, then keeps them.
 
     Attributes:
         table: Movie table of all parts; with `one_row_per_genre` a row a movie and genre.
@@ -45,7 +45,6 @@ class TrainingData:
     weights: dict = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
-        self.decoded = functools.cache(self._decoded)
         self.baseline_predictions = functools.cache(self._baseline_predictions)
         for name in ("fingerprint", "certificate", "_color_classifier"):  # what depends on the split is found anew
             self.__dict__.pop(name, None)
@@ -54,6 +53,7 @@ class TrainingData:
         """The same movies at another size; nothing but the posters is read again."""
         other = copy.copy(self)
         other.image_size, other.interpolation = image_size, interpolation
+        other.__dict__.pop("_posters", None)
         other.__post_init__()
         return other
 
@@ -103,18 +103,24 @@ class TrainingData:
         movies = part.iloc[first]
         return first, encode_genres(movies.assign(genres=movies["all_genres"]), self.class_names)
 
-    def _decoded(self, name):
+    @functools.cached_property
+    def _posters(self):
         return datasets.decoded_posters(
-            self.part(name),
+            self.table,
             self.class_names,
             image_size=self.image_size,
             interpolation=self.interpolation,
-            labels=self.labels(name),
+            labels=self.all_labels,
         )
+
+    def decoded(self, name):
+        """The decoded posters of one part, as `datasets.decoded_posters` gives them."""
+        return self._posters[(self.split == name).to_numpy()]
 
     def images(self, name):
         """uint8 posters of one part, `(num_movies, height, width, 3)`."""
-        return np.stack([image for image, _ in self.decoded(name).as_numpy_iterator()])
+        decoded = self.decoded(name)
+        return decoded.images[decoded.positions]
 
     def _color_histograms(self, name):
         batches = self.decoded(name).batch(256).as_numpy_iterator()  # never all posters at once

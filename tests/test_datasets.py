@@ -10,6 +10,7 @@ from PIL import Image
 
 from poster_cnn import datasets, ingest, training_data
 from poster_cnn.data_folder import find_data_folder
+from poster_cnn.decoded import DecodedPosters
 from poster_cnn.table import encode_genres, load_movie_table
 
 NAMES = ("Horror", "Romance", "Action", "Documentary")
@@ -104,7 +105,7 @@ def test_unknown_interpolation(table):
 def numbers():
     """Stands for decoded posters: twenty images of one pixel, the number of the image."""
     images = np.arange(20, dtype="uint8").reshape(20, 1, 1, 1)
-    return tf.data.Dataset.from_tensor_slices((images, np.arange(20, dtype="float32")[:, None])).cache()
+    return DecodedPosters(images, np.arange(20), np.arange(20, dtype="float32")[:, None])
 
 
 def order(dataset):
@@ -121,6 +122,29 @@ def test_an_epochs_order_depends_on_seed_and_epoch(numbers):
     assert epoch(3, 5) == epoch(3, 5)
     orders = [tuple(epoch(seed, number)) for seed in range(3) for number in range(3)]
     assert len(set(orders)) == 9
+
+
+def test_the_order_is_that_of_shuffling_the_posters_themselves(numbers):
+    """So that runs and results from before row numbers were shuffled stay what they are."""
+    themselves = tf.data.Dataset.from_tensor_slices((numbers.images, numbers.labels)).cache()
+    for seed in range(3):
+        tf.random.set_seed(seed)
+        for epoch in range(3):
+            assert order(datasets.epoch_batches(numbers, 20, 8, seed, epoch)) == order(
+                datasets.epoch_batches(themselves, 20, 8, seed, epoch)
+            )
+
+
+@pytest.mark.parametrize("cache", [True, False])
+def test_shuffled_posters_keep_their_genres_cached_or_not(table, cache):
+    options = {"image_size": (8, 8), "shuffle": True, "seed": 3}
+    tf.random.set_seed(1)
+    shuffled = collected(datasets.poster_dataset(table, NAMES, cache=cache, **options))
+    images, labels = collected(datasets.poster_dataset(table, NAMES, image_size=(8, 8)))
+    decoded = tf.data.Dataset.from_tensor_slices((images, labels)).shuffle(60, seed=3)
+    expected = collected(decoded.batch(32))
+    assert (shuffled[0] == expected[0]).all() and (shuffled[1] == expected[1]).all()
+    assert (shuffled[1] != labels).any()
 
 
 def test_shuffling_is_repeatable_with_a_seed_and_new_in_each_epoch(table):

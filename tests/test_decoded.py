@@ -1,0 +1,282 @@
+"""Decoded posters: one array within the memory budget, beyond it a file that no kill, tear or full disk can spoil."""
+
+import errno
+import gc
+import os
+import pathlib
+import resource
+import threading
+import weakref
+
+import filelock
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from poster_cnn import datasets, decoded, training
+from poster_cnn.decoded import ImageFile, decode_once, memory_budget
+from poster_cnn.table import load_movie_table
+
+NAMES = ("Horror", "Romance", "Action", "Documentary")
+SHAPE = (300, 8, 6, 3)  # two chunks
+IMAGES = np.random.default_rng(0).integers(0, 256, SHAPE, "uint8")
+KEY = "0badcafe"
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    """Path of an own cache folder; nothing is in memory from before, and nothing fits."""
+    monkeypatch.setattr(decoded, "_in_memory", weakref.WeakValueDictionary())
+    monkeypatch.setenv("POSTER_CNN_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("POSTER_CNN_MEMORY", "0")
+    return tmp_path / "cache" / "decoded"
+
+
+@pytest.fixture
+def table(data_folder):
+    return load_movie_table(data_folder / "MovieGenre.csv", posters_dir=data_folder / "posters")
+
+
+def posters():
+    return tf.data.Dataset.from_tensor_slices((IMAGES, np.zeros(len(IMAGES), "float32")))
+
+
+def nothing():
+    """Posters of which none can be decoded."""
+    return tf.data.Dataset.from_tensors("nowhere.jpg").map(lambda path: (tf.io.read_file(path),))
+
+
+def whole(images):
+    return np.array_equal(images[np.arange(len(IMAGES))], IMAGES)
+
+
+def files_in(folder):
+    return sorted(path.name for path in folder.rglob("*") if path.is_file() and path.name != ".lock")
+
+
+# --- in memory, or in a file ---
+
+
+def test_beyond_the_budget_the_posters_are_the_same_from_a_file(table, cache, monkeypatch):
+    def batches():
+        found = datasets.decoded_posters(table, NAMES, image_size=(20, 15))
+        return found, list(datasets.epoch_batches(found, len(found), 16, 0, 1).as_numpy_iterator())
+
+    in_file, from_file = batches()
+    monkeypatch.delenv("POSTER_CNN_MEMORY")
+    in_memory, from_memory = batches()
+    assert isinstance(in_file.images, ImageFile) and isinstance(in_memory.images, np.ndarray)
+    for ours, theirs in zip(from_file, from_memory, strict=True):
+        assert (ours[0] == theirs[0]).all() and (ours[1] == theirs[1]).all()
+    assert ours[0].dtype == "float32" and len(from_file) == 4
+    first, labels = next(in_file[5:].as_numpy_iterator())
+    assert (first == in_memory.images[5]).all() and (labels == in_memory.labels[5]).all()
+
+
+def test_a_run_that_reads_from_the_file_is_the_same_to_the_bit(finished_run, tiny_config, data_folder, tmp_path, cache):
+    training.train(tiny_config, data_folder, tmp_path / "run", progress=False)
+    assert files_in(cache) == ["images.npy"]  # of all parts together
+    for name in ("history.csv", "predictions.csv"):
+        assert (tmp_path / "run" / name).read_bytes() == (finished_run / name).read_bytes()
+
+
+def test_posters_are_decoded_once_in_a_process_and_once_in_a_cache_folder(cache, monkeypatch):
+    assert whole(decode_once(posters(), SHAPE, KEY)) and whole(decode_once(nothing(), SHAPE, KEY))
+    monkeypatch.setenv("POSTER_CNN_MEMORY", "1MB")
+    held = decode_once(posters(), SHAPE, "in memory")
+    assert decode_once(nothing(), SHAPE, "in memory") is held
+    with pytest.raises(tf.errors.NotFoundError):
+        decode_once(nothing(), SHAPE, "others")
+
+
+def test_the_budget_is_that_of_all_posters_in_use_together(cache, monkeypatch):
+    monkeypatch.setenv("POSTER_CNN_MEMORY", f"{1.5 * IMAGES.nbytes:.0f}")
+    first = decode_once(posters(), SHAPE, "first")
+    batches = decoded.DecodedPosters(first, np.arange(300), np.zeros(300)).batch(8)
+    del first
+    assert isinstance(decode_once(posters(), SHAPE, "second"), ImageFile)  # the dataset still holds the first
+    del batches
+    gc.collect()
+    assert isinstance(decode_once(posters(), SHAPE, "third"), np.ndarray)
+
+
+def test_a_poster_of_several_rows_is_kept_once(table):
+    rows = table.iloc[[3, 5, 3, 3]]
+    found = datasets.decoded_posters(rows, NAMES, image_size=(20, 15))
+    assert found.images.shape == (2, 20, 15, 3) and found.positions.tolist() == [0, 1, 0, 0]
+    images = np.stack([image for image, _ in found.as_numpy_iterator()])
+    uncached = datasets.decoded_posters(rows, NAMES, image_size=(20, 15), cache=False)
+    assert (images == np.stack([image for image, _ in uncached.as_numpy_iterator()])).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "same"),
+    [
+        ({}, True),
+        ({"labels": np.zeros((60, 4), "float32")}, True),
+        ({"image_size": (15, 20)}, False),
+        ({"interpolation": "area"}, False),
+        ({"antialias": False}, False),
+    ],
+)
+def test_a_file_is_known_by_what_its_images_depend_on(table, cache, options, same):
+    options = {"image_size": (20, 15)} | options
+    datasets.decoded_posters(table, NAMES, image_size=(20, 15))
+    datasets.decoded_posters(table, NAMES, **options)
+    assert len(files_in(cache)) == (1 if same else 2)
+
+
+def test_another_crop_or_content_is_another_file(table, cache, tmp_path):
+    box = dict(zip(("top", "left", "height", "width"), (0, 0, 150, 150), strict=True))
+    columns = dict(zip(datasets.CROP_COLUMNS, box.values(), strict=True))
+    moved = tmp_path / "moved.jpg"
+    moved.write_bytes(pathlib.Path(table["poster_path"][0]).read_bytes())
+    for row in (table[:1], table[:1].assign(poster_path=str(moved)), table[1:2], table[:1].assign(**columns)):
+        datasets.decoded_posters(row, NAMES, image_size=(20, 15), labels=np.zeros((1, 4), "float32"))
+    assert len(files_in(cache)) == 3  # the same content elsewhere is the same
+
+
+def test_what_was_read_from_a_file_does_not_stay_in_memory(cache):
+    def mapped():  # MB
+        lines = pathlib.Path("/proc/self/status").read_text().splitlines()
+        return next(int(line.split()[1]) / 1000 for line in lines if line.startswith("RssFile"))
+
+    shape = (3000, 64, 64, 3)  # 37 MB
+    big = tf.data.Dataset.from_tensors((np.zeros(shape[1:], "uint8"),)).repeat(shape[0])
+    images = decode_once(big, shape, KEY)
+    before = most = mapped()
+    for start in range(0, shape[0], 50):
+        images[np.arange(start, start + 50)]
+        most = max(most, mapped())
+    assert most - before < 15
+
+
+def test_a_file_may_be_removed_while_it_is_read(cache):
+    images = decode_once(posters(), SHAPE, KEY)
+    (cache / KEY / "images.npy").unlink()
+    assert whole(images)
+    images[np.zeros(1000, "int64")]  # mapped anew after these
+    assert whole(images)
+
+
+# --- kills, tears, several processes, full disks ---
+
+
+@pytest.mark.parametrize("spoil", ["torn", "empty", "other bytes", "other shape"])
+def test_a_spoilt_file_is_made_anew(cache, spoil):
+    decode_once(posters(), SHAPE, KEY)
+    path = cache / KEY / "images.npy"
+    if spoil == "other shape":
+        np.save(path, IMAGES[:-1])
+    else:
+        content = path.read_bytes()
+        path.write_bytes({"torn": content[:-1], "empty": b"", "other bytes": b"PK" + content[2:]}[spoil])
+    assert whole(decode_once(posters(), SHAPE, KEY))
+
+
+def test_a_killed_process_leaves_nothing_that_is_read(cache, run_and_kill):
+    script = f"""
+import time
+import numpy as np, tensorflow as tf
+from poster_cnn import decoded
+chunks = decoded._chunks
+def slowly(*arguments):
+    for chunk in chunks(*arguments):
+        yield chunk
+        time.sleep(60)
+decoded._chunks = slowly
+decoded.decode_once(tf.data.Dataset.from_tensors((np.ones({SHAPE[1:]}, "uint8"),)).repeat({SHAPE[0]}), {SHAPE}, "{KEY}")
+"""
+    run_and_kill(script, when=lambda: any(path.stat().st_size for path in cache.glob("*/.*.tmp.*")))
+    (leftover,) = files_in(cache)
+    assert leftover.endswith(".tmp.images.npy")
+    other = cache / "working" / ".01234567.tmp.images.npy"
+    other.parent.mkdir()
+    other.write_text("half of the ima")
+    with filelock.FileLock(other.parent / ".lock"):
+        assert whole(decode_once(posters(), SHAPE, KEY))
+        assert files_in(cache) == [other.name, "images.npy"]
+    decode_once(nothing(), SHAPE, KEY)
+    assert files_in(cache) == ["images.npy"]
+
+
+def test_a_second_process_waits_for_the_first(cache):
+    path, found = cache / KEY / "images.npy", []
+    path.parent.mkdir(parents=True)
+    with filelock.FileLock(path.parent / ".lock"):
+        second = threading.Thread(target=lambda: found.append(decode_once(nothing(), SHAPE, KEY)))
+        second.start()
+        second.join(timeout=0.3)
+        assert second.is_alive()
+        np.save(path, IMAGES)
+    second.join(timeout=30)
+    assert whole(found[0])
+
+
+@pytest.mark.parametrize("when", ["before", "while writing"])
+def test_a_full_disk_is_named_with_what_to_do(cache, monkeypatch, when):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    if when == "before":
+        monkeypatch.setattr(decoded.shutil, "disk_usage", lambda _: type("usage", (), {"free": 43_199}))
+    else:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, limits[1]))
+    try:
+        with pytest.raises(OSError, match="43,200 bytes.*budget of 0 bytes") as caught:
+            decode_once(posters(), SHAPE, KEY)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert caught.value.errno == (errno.ENOSPC if when == "before" else errno.EFBIG)
+    for part in (
+        str(cache / KEY),
+        "Set POSTER_CNN_CACHE",
+        "POSTER_CNN_MEMORY to a larger",
+        f"remove old files in {cache}",
+    ):
+        assert part in str(caught.value)
+    assert files_in(cache) == []
+    monkeypatch.undo()
+
+
+# --- the budget ---
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ("4000000000", 4_000_000_000),
+        ("4GB", 4_000_000_000),
+        (" 500 mb ", 500_000_000),
+        ("1.5GiB", 1_610_612_736),
+        ("2KB", 2_000),
+        ("0", 0),
+    ],
+)
+def test_the_budget_as_asked_for(monkeypatch, asked, expected):
+    monkeypatch.setenv("POSTER_CNN_MEMORY", asked)
+    assert memory_budget() == expected
+
+
+@pytest.mark.parametrize("asked", ["4 gigabytes", "-1", "half", "GB", "4GiBB"])
+def test_a_budget_that_is_no_amount(monkeypatch, asked):
+    monkeypatch.setenv("POSTER_CNN_MEMORY", asked)
+    with pytest.raises(ValueError, match="POSTER_CNN_MEMORY must be a number of bytes, such as .*4GB.*Received: "):
+        memory_budget()
+
+
+def test_the_budget_is_a_quarter_of_the_memory_that_the_process_may_use(monkeypatch):
+    monkeypatch.delenv("POSTER_CNN_MEMORY", raising=False)
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    assert 0 < memory_budget() <= machine // 4
+    contents = {
+        "/proc/self/cgroup": "0::/batch/job_1/step_2\n",
+        "/sys/fs/cgroup/batch/job_1/step_2/memory.max": "max\n",
+        "/sys/fs/cgroup/batch/job_1/memory.max": "8000000\n",
+    }
+
+    def read_text(path):
+        if str(path) not in contents:
+            raise FileNotFoundError(path)
+        return contents[str(path)]
+
+    monkeypatch.setattr(pathlib.Path, "read_text", read_text)
+    assert memory_budget() == 2_000_000
