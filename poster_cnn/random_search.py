@@ -1,7 +1,6 @@
 """Random search (KerasTuner): configs drawn at random, each cross-validated, one run folder a fold."""
 
 import dataclasses
-import os
 import pathlib
 import warnings
 from collections.abc import Callable
@@ -11,15 +10,10 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
-from poster_cnn import search, training
+from poster_cnn import search, training, workers
 from poster_cnn.config import TrainingConfig
 from poster_cnn.data_folder import find_data_folder
-from poster_cnn.files import write_atomically
-
-try:
-    import keras_tuner
-except ModuleNotFoundError:
-    raise ImportError("The random search needs KerasTuner: pip install 'poster-cnn[search]'") from None
+from poster_cnn.workers import is_worker, keras_tuner
 
 # What NumPy says when KerasTuner looks at a failed trial's score, which is NaN.
 warnings.filterwarnings("ignore", "All-NaN axis encountered", RuntimeWarning, "keras_tuner")
@@ -116,18 +110,9 @@ def random_search(plan, data, out_dir, *, progress=True):
 
 def _search(plan, data, out_dir, progress):
     tuner = Tuner(plan, data, out_dir, progress=progress)
-    if "KERASTUNER_ORACLE_IP" in os.environ:
-        chief = f"{os.environ['KERASTUNER_ORACLE_IP']}:{os.environ['KERASTUNER_ORACLE_PORT']}"
-        does = f"trains draws of the chief at {chief}" if is_worker() else f"hands out draws at {chief}"
-        print(f"{tuner.tuner_id} {does}", flush=True)
     with tuner.bar:
         tuner.search()
     return tuner.failed if is_worker() else failed_draws(tuner.oracle, out_dir)
-
-
-def is_worker():
-    """Whether the environment makes this process one of KerasTuner's workers."""
-    return "KERASTUNER_ORACLE_IP" in os.environ and "chief" not in os.environ.get("KERASTUNER_TUNER_ID", "")
 
 
 def draw_name(hyperparameters):
@@ -173,27 +158,26 @@ def best_draw(results):
     return ranked.index[0]
 
 
-class Tuner(keras_tuner.RandomSearch):
+class _DrawOracle(workers.HandsOutAgain, keras_tuner.oracles.RandomSearchOracle):
+    """Draws at random."""
+
+
+class Tuner(workers.Tuner):
     """KerasTuner's random search, whose trials are the folds of a draw, each a run folder."""
 
-    # A kill can tear KerasTuner's files, and one between two files loses a draw. So nothing is read back from them:
-    # each start begins a new project, the seed gives the same draws again, and finished run folders are only read.
+    # The seed gives the same draws with each start, and finished run folders are only read.
 
     def __init__(self, plan, data, out_dir, *, progress=False):
-        super().__init__(
-            hypermodel=plan.space,
-            objective=keras_tuner.Objective(_OBJECTIVE, "max"),
+        oracle = _DrawOracle(
+            out_dir,
             max_trials=plan.max_trials,
+            objective=keras_tuner.Objective(_OBJECTIVE, "max"),
             # KerasTuner takes 0 for "any", and neighboring seeds share most of their draws.
             seed=int(np.random.SeedSequence(plan.config.seed).generate_state(1)[0]) or 1,
-            max_consecutive_failed_trials=plan.max_trials + 1,  # failures never end the search
-            directory=str(out_dir),
-            project_name="oracle",
-            overwrite=not is_worker(),
         )
-        self.oracle.verbose = 0
-        self.plan, self.data, self.out_dir = plan, data, pathlib.Path(out_dir)
-        self.progress = progress and "KERASTUNER_ORACLE_IP" not in os.environ  # bars of several processes would mix
+        super().__init__(oracle, plan.space, out_dir, what="draws")
+        self.plan, self.data = plan, data
+        self.progress = progress and not workers.has_chief()  # bars of several processes would mix
         self.failed, self._folds, self._latest = {}, {}, (None, None)
         self.bar = tqdm(
             total=plan.max_trials * plan.config.num_folds,
@@ -202,28 +186,22 @@ class Tuner(keras_tuner.RandomSearch):
             disable=not self.progress,
         )
 
-    def save(self):
-        """Saves nothing; the oracle writes its own files."""
-
     def run_trial(self, trial):
         """Trains one draw on every fold, or reads what is there; the mean is the trial's objective."""
-        name = draw_name(trial.hyperparameters)
-        error_path = self.out_dir / name / "error.txt"
-        error_path.unlink(missing_ok=True)
+        name, number = draw_name(trial.hyperparameters), int(trial.trial_id) + 1
+        (self.out_dir / name / "error.txt").unlink(missing_ok=True)
         self.bar.set_postfix_str(name)
-        end = (int(trial.trial_id) + 1) * self.plan.config.num_folds
         try:
             config = self.plan.config.replace(set_name=name, **self.plan.space(trial.hyperparameters))
             scores = [self._score(config.replace(fold=fold), name) for fold in range(config.num_folds)]
         except Exception as error:
-            self.failed[name] = f"{type(error).__name__}: {error}"
-            with write_atomically(error_path) as temporary:
-                temporary.write_text(self.failed[name] + "\n", encoding="utf-8")
-            self.bar.update(end - self.bar.n)
-            self._say(trial, f"{name} failed: {self.failed[name]}")
-            return {_OBJECTIVE: float("nan")}  # KerasTuner's word for failed; raised, it would print the whole stack
-        self._say(trial, f"{name}: {100 * np.mean(scores):.1f}%, mean of {len(scores)} folds")
-        return {_OBJECTIVE: float(np.mean(scores))}
+            trial.message = self.failed[name] = search.write_failure(self.out_dir / name, error)
+            self.bar.update(number * self.plan.config.num_folds - self.bar.n)
+            self.say(f"draw {number} of {self.plan.max_trials}: {name} failed: {trial.message}")
+            return {_OBJECTIVE: float("nan")}
+        mean = float(np.mean(scores))
+        self.say(f"draw {number} of {self.plan.max_trials}: {name}: {100 * mean:.1f}%, mean of {len(scores)} folds")
+        return {_OBJECTIVE: mean}
 
     def _score(self, config, draw):
         """Accuracy of one fold on what it held out."""
@@ -233,7 +211,6 @@ class Tuner(keras_tuner.RandomSearch):
         with training.locked(run_dir, timeout=-1):
             pass  # a worker of an earlier search may still be in it
         result = training.train(config, self.data, run_dir, training_data=data, progress=self.progress)
-        data.decoded.cache_clear()  # quickly read again, and too large to keep for every fold
         if not finished:
             keras.backend.clear_session()
         elif not self.bar.disable:  # took no time, so it must not count for the time left
@@ -247,17 +224,8 @@ class Tuner(keras_tuner.RandomSearch):
         self._latest = self._folds[config.fold] = shared
         return shared[1]
 
-    def _say(self, trial, text):
-        if is_worker():
-            print(f"{self.tuner_id}: draw {int(trial.trial_id) + 1} of {self.plan.max_trials}: {text}", flush=True)
-
 
 def failed_draws(oracle, out_dir):
     """dict: name of each draw that is not completed -> the reason."""
-    failed = {}
-    for trial in oracle.trials.values():
-        if trial.status != "COMPLETED":
-            name = draw_name(trial.hyperparameters)
-            error = pathlib.Path(out_dir) / name / "error.txt"
-            failed[name] = error.read_text(encoding="utf-8").strip() if error.is_file() else "its worker did not finish"
-    return failed
+    names = [draw_name(trial.hyperparameters) for trial in oracle.trials.values() if trial.status != "COMPLETED"]
+    return {name: workers.reason_for(pathlib.Path(out_dir) / name) for name in names}

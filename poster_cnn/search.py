@@ -141,50 +141,87 @@ def sweep(experiment, data, out_dir, *, progress=True):
     """
     out_dir = pathlib.Path(out_dir)
     cells = experiment.cells()
-    done = {name for name, config in cells.items() if _is_finished(out_dir / name, config)}
+    done = {name for name, config in cells.items() if is_finished_cell(config, out_dir / name)}
     failed, elsewhere, shared = {}, [], (None, None)
     with _cost_bar(cells, done, progress) as bar:
         for name, config in cells.items():
             bar.set_postfix_str(name)
             try:
-                shared = share_training_data(shared, config, data)
-                if name in done:  # with this config, but was it with these data?
-                    _trainer(config).check_run(out_dir / name, config, shared[1])
-                elif isinstance(config, EnsembleConfig):
-                    loaded = {"ensemble_data": shared[1], "progress": progress}
-                    ensemble_training.train_ensemble(config, data, out_dir / name, **loaded)
-                else:
-                    training.train(config, data, out_dir / name, training_data=shared[1], progress=progress)
-                (out_dir / name / "error.txt").unlink(missing_ok=True)
+                shared, reason = train_cell(config, data, out_dir / name, shared, progress=progress)
+                failed |= {name: reason} if reason else {}
             except BlockingIOError:
                 elsewhere.append(name)
-            except Exception as error:  # a cell that fails must not take the others with it
-                failed[name] = f"{type(error).__name__}: {error}"
-                with write_atomically(out_dir / name / "error.txt") as temporary:
-                    temporary.write_text(failed[name] + "\n", encoding="utf-8")
             bar.update(0 if name in done else _cost(config))
-            keras.backend.clear_session()
     for name in elsewhere:
-        _wait_for(out_dir / name, cells[name], failed, name)
+        shared, reason = train_cell_when_free(cells[name], data, out_dir / name, shared, progress=progress)
+        failed |= {name: reason} if reason else {}
     return failed
 
 
-def _trainer(config):
-    return ensemble_training if isinstance(config, EnsembleConfig) else training
+def train_cell(config, data, run_dir, shared=(None, None), *, progress=True):
+    """Trains one cell, or makes sure that what is finished there was trained on these data.
+
+    Args:
+        config: `TrainingConfig` or `EnsembleConfig` of the cell.
+        data: Path of a data folder.
+        run_dir: The cell's run folder.
+        shared: What the last call returned first, so that cells share their posters. Defaults to nothing shared.
+        progress: Whether to show a progress bar. Defaults to `True`.
+
+    Returns:
+        tuple: what to give the next call as `shared`, and the reason if the cell failed (`error.txt` in its folder has
+        it, too), else `None`.
+
+    Raises:
+        BlockingIOError: If another process is training it.
+    """
+    (run_dir / "error.txt").unlink(missing_ok=True)  # of an earlier try
+    try:
+        shared = share_training_data(shared, config, data)
+        if is_finished_cell(config, run_dir):  # with this config, but was it with these data?
+            _trainer(config).check_run(run_dir, config, shared[1])
+        elif isinstance(config, EnsembleConfig):
+            ensemble_training.train_ensemble(config, data, run_dir, ensemble_data=shared[1], progress=progress)
+        else:
+            training.train(config, data, run_dir, training_data=shared[1], progress=progress)
+        return shared, None
+    except BlockingIOError:
+        raise
+    except Exception as error:  # a cell that fails must not take the others with it
+        return shared, write_failure(run_dir, error)
+    finally:
+        keras.backend.clear_session()
 
 
-def _is_finished(run_dir, config):
+def write_failure(folder, error):
+    """Writes why a cell or a draw failed to `error.txt` in its folder, and returns it."""
+    reason = f"{type(error).__name__}: {error}"
+    with write_atomically(folder / "error.txt") as temporary:
+        temporary.write_text(reason + "\n", encoding="utf-8")
+    return reason
+
+
+def is_finished_cell(config, run_dir):
+    """Whether a cell's run folder holds a finished run of this config."""
     try:
         return _trainer(config).is_finished(run_dir, config)
     except (OSError, ValueError, KeyError, TypeError):  # an unreadable record is reported when the cell's turn comes
         return False
 
 
-def _wait_for(run_dir, config, failed, name):
-    """Waits until another process has ended its work in a run folder."""
-    with training.locked(run_dir, timeout=-1):
-        if not _trainer(config).is_finished(run_dir):
-            failed[name] = "another process was training it and did not finish; start the sweep again"
+def _trainer(config):
+    return ensemble_training if isinstance(config, EnsembleConfig) else training
+
+
+def train_cell_when_free(config, data, run_dir, shared=(None, None), *, progress=True):
+    """As `train_cell`; waits where another process is training it, until that one has finished the cell, or died."""
+    while True:
+        with training.locked(run_dir, timeout=-1):
+            pass
+        try:
+            return train_cell(config, data, run_dir, shared, progress=progress)
+        except BlockingIOError:
+            continue  # a third process was quicker
 
 
 def share_training_data(shared, config, data):

@@ -1,6 +1,7 @@
 """The commands of `poster-cnn` that train an experiment's many runs: sweep, search."""
 
 import argparse
+import os
 import pathlib
 import sys
 
@@ -8,43 +9,47 @@ import poster_cnn
 from poster_cnn.config import PRECISIONS
 
 _SEVERAL_HOSTS = """
-Interrupted or killed, a search goes on when started again: finished folds are only read.
+Interrupted or killed, a {command} goes on when started again: {resumes}.
 
---workers 2 starts two workers on this machine, and again those that die. On a cluster, start the same command without
---workers: once as the chief, which hands out the draws and writes the results, and on each host as a worker. --data and
---out are on disks that all share, and three environment variables say who is who:
+--workers 2 starts two workers on this machine, and again those that die; with several GPUs each has one. On a cluster,
+start the same command without --workers: once as the chief, which hands out the {what} and writes the results, and on
+each host as a worker. --data and --out are on disks that all share, on which a file's lock holds for all hosts (such as
+NFS 4). Three environment variables say who is who; each worker has a name of its own:
 
-  KERASTUNER_TUNER_ID=chief    KERASTUNER_ORACLE_IP=10.0.0.1 KERASTUNER_ORACLE_PORT=8000 poster-cnn search ...
-  KERASTUNER_TUNER_ID=worker0  KERASTUNER_ORACLE_IP=10.0.0.1 KERASTUNER_ORACLE_PORT=8000 poster-cnn search ...
-  KERASTUNER_TUNER_ID=worker1  KERASTUNER_ORACLE_IP=10.0.0.1 KERASTUNER_ORACLE_PORT=8000 poster-cnn search ...
+  KERASTUNER_TUNER_ID=chief    KERASTUNER_ORACLE_IP=10.0.0.1 KERASTUNER_ORACLE_PORT=8000 poster-cnn {command} ...
+  KERASTUNER_TUNER_ID=worker0  KERASTUNER_ORACLE_IP=10.0.0.1 KERASTUNER_ORACLE_PORT=8000 poster-cnn {command} ...
+  KERASTUNER_TUNER_ID=worker1  KERASTUNER_ORACLE_IP=10.0.0.1 KERASTUNER_ORACLE_PORT=8000 poster-cnn {command} ...
 
-A worker that died must be started again with its own id; it goes on with its draw. If the chief died, start all again.
+What a dead worker was training goes to the next worker that has nothing to do, and goes on there at its epoch. Workers
+can come and go at any time. If the chief died, start all again.
 """
 
 
 def add_to(commands):
     """Adds the commands to the subparsers of `poster-cnn`."""
-    sweep = commands.add_parser("sweep", help="train every cell of an experiment's grid")
-    _add_options(sweep, "experiments/dave/table_2.py", "finished cells are skipped")
+    sweep = _add(commands, "sweep", "train every cell of an experiment's grid", "cells", "finished cells are skipped")
     sweep.set_defaults(run=_sweep)
-
-    search = commands.add_parser(
-        "search",
-        help="draw configs at random and cross-validate each",
-        epilog=_SEVERAL_HOSTS,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    search = _add(
+        commands, "search", "draw configs at random and cross-validate each", "draws", "finished folds are only read"
     )
-    _add_options(search, "experiments/zavala/random_search.py", "finished folds are only read")
-    search.add_argument("--workers", type=int, help="train in so many processes (default: in this one)")
     search.set_defaults(run=_search)
 
 
-def _add_options(command, example, resumes):
+def _add(commands, name, about, what, resumes):
+    command = commands.add_parser(
+        name,
+        help=about,
+        epilog=_SEVERAL_HOSTS.format(command=name, what=what, resumes=resumes),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    example = {"sweep": "experiments/dave/table_2.py", "search": "experiments/zavala/random_search.py"}[name]
     command.add_argument("experiment", help=f"experiment file, such as {example}")
     command.add_argument("--data", help="data folder (default: the embedded dataset)")
     command.add_argument("--out", required=True, help=f"folder of the run folders; {resumes}")
     command.add_argument("--preset", choices=("quick", "paper"), default="paper", help="default: paper")
     command.add_argument("--precision", choices=PRECISIONS, help="default: as the experiment says")
+    command.add_argument("--workers", type=int, help="train in so many processes (default: in this one)")
+    return command
 
 
 def _sweep(options):
@@ -53,13 +58,28 @@ def _sweep(options):
     experiment = search.load_experiment(options.experiment, preset=options.preset, precision=options.precision)
     needs_trailers = "trailer" in getattr(experiment.config, "modalities", ())
     data = options.data or poster_cnn.embedded_dataset(trailers=needs_trailers)
-    failed = search.sweep(experiment, data, options.out)
+    if options.workers is not None:
+        from poster_cnn import search_workers  # it needs KerasTuner
+
+        choices = {"preset": options.preset, "precision": options.precision}
+        failed = search_workers.sweep_with_workers(
+            options.experiment, data, options.out, num_workers=options.workers, **choices
+        )
+    elif "KERASTUNER_ORACLE_IP" in os.environ:
+        from poster_cnn import search_workers, workers
+
+        workers.end_with_parent()
+        failed = search_workers.sweep_on_hosts(experiment, data, options.out)
+        if workers.is_worker():
+            return 0  # the chief writes the results, and reports what failed
+    else:
+        failed = search.sweep(experiment, data, options.out)
     _write_results(options.out)
     return _summarize(failed, f"{len(experiment.cells()) - len(failed)} cells", options.out)
 
 
 def _search(options):
-    from poster_cnn import random_search, search_workers
+    from poster_cnn import random_search, search_workers, workers
 
     data = options.data or poster_cnn.embedded_dataset()
     choices = {"preset": options.preset, "precision": options.precision}
@@ -68,9 +88,9 @@ def _search(options):
             options.experiment, data, options.out, num_workers=options.workers, **choices
         )
     else:
-        search_workers.end_with_parent()
+        workers.end_with_parent()
         failed = random_search.random_search(random_search.load_plan(options.experiment, **choices), data, options.out)
-        if random_search.is_worker():
+        if workers.is_worker():
             return 0  # the chief writes the results, and reports what failed
     ranked = random_search.rank_draws(_write_results(options.out))
     for name, accuracy in ranked.head(1).items():

@@ -1,29 +1,18 @@
-"""A random search by several processes of one machine: KerasTuner's oracle here, each of its workers in a process."""
+"""Sweeps and random searches by several processes or hosts: a cell or a draw each."""
 
-import os
 import pathlib
-import subprocess
-import sys
-import threading
-import time
-from concurrent import futures
 
-import grpc
-from keras_tuner.src import protos
-from keras_tuner.src.distribute.oracle_chief import OracleServicer
-
-from poster_cnn import training
+from poster_cnn import search, training, workers
 from poster_cnn.data_folder import find_data_folder
 from poster_cnn.random_search import Tuner, failed_draws, load_plan
-
-_PARENT = "POSTER_CNN_SEARCH_PID"
+from poster_cnn.workers import keras_tuner
 
 
 def search_with_workers(path, data, out_dir, *, num_workers, preset="paper", precision=None, max_restarts=3):
     """Runs the search of an experiment file with several workers; the same draws and run folders as with one process.
 
-    A worker that dies is started again and goes on with its draw at the epoch. Interrupted or killed, this process
-    takes its workers with it, and started again it goes on.
+    See `workers.train_with_workers` for what happens to a worker that dies. Started again after a crash, the search
+    goes on.
 
     Args:
         path: Experiment file; see `random_search.load_plan`.
@@ -41,80 +30,132 @@ def search_with_workers(path, data, out_dir, *, num_workers, preset="paper", pre
         BlockingIOError: If another process is searching in `out_dir`.
         RuntimeError: If all workers died too often.
     """
-    if num_workers < 1:
-        raise ValueError(f"`num_workers` must be 1 or more. Received: num_workers={num_workers}")
-    if "KERASTUNER_ORACLE_IP" in os.environ:
-        raise ValueError(
-            "Several workers on one machine need no KERASTUNER_ORACLE_IP; unset it, or leave out `num_workers`. "
-            f"Received: num_workers={num_workers}"
-        )
+    workers.check_num_workers(num_workers)
     plan, out_dir = load_plan(path, preset=preset, precision=precision), pathlib.Path(out_dir)
     find_data_folder(data)
-    command = [sys.executable, "-m", "poster_cnn", "search", path, "--data", data, "--out", out_dir, "--preset", preset]
-    command += ["--precision", precision] if precision else []
     with training.locked(out_dir):
-        oracle = Tuner(plan, data, out_dir).oracle
-        # Not by `oracle_chief.start_server`, which waits forever for a dead worker and looks but every 20 seconds.
-        server = grpc.server(futures.ThreadPoolExecutor(max_workers=1))  # one thread, as KerasTuner's chief
-        protos.get_service_grpc().add_OracleServicer_to_server(OracleServicer(oracle), server)
-        port = server.add_insecure_port("127.0.0.1:0")
-        server.start()
-        try:
-            finished = _run_workers(list(map(str, command)), port, num_workers, max_restarts)
-        finally:
-            server.stop(grace=None)
-    if not finished:
-        raise RuntimeError("Every worker died; see above. What is finished stays: start the same command again.")
-    return failed_draws(oracle, out_dir)
+        tuner = Tuner(plan, data, out_dir)
+        arguments = _arguments("search", path, data, out_dir, preset, precision)
+        workers.train_with_workers(tuner, arguments, num_workers, max_restarts)
+    return failed_draws(tuner.oracle, out_dir)
 
 
-def _run_workers(command, port, num_workers, max_restarts):
-    """Starts the workers, and again those that die; returns how many ended well."""
-    restarts, running, finished = dict.fromkeys(range(num_workers), 0), {}, 0
-    try:
-        for number in restarts:
-            running[number] = _start(command, port, number)
-        while running:
-            time.sleep(0.1)
-            for number, process in list(running.items()):
-                status = process.poll()
-                if status is None:
-                    continue
-                del running[number]
-                finished += status == 0
-                if status and restarts[number] < max_restarts:
-                    restarts[number] += 1
-                    print(f"worker{number} died (status {status}); started again", file=sys.stderr, flush=True)
-                    running[number] = _start(command, port, number)
-                elif status:
-                    print(f"worker{number} died (status {status}) once too often", file=sys.stderr, flush=True)
-    finally:
-        for process in running.values():
-            process.terminate()
-        for process in running.values():
-            process.wait()
-    return finished
+def sweep_with_workers(path, data, out_dir, *, num_workers, preset="paper", precision=None, max_restarts=3):
+    """Runs the sweep of an experiment file with several workers; the same run folders as with one process.
+
+    Finished cells are not handed out. See `workers.train_with_workers` for what happens to a worker that dies.
+
+    Args:
+        path: Experiment file; see `search.load_experiment`.
+        data: Path of a data folder.
+        out_dir: Folder of the run folders.
+        num_workers: Number of workers, each a process that trains.
+        preset: `"paper"` or `"quick"`. Defaults to `"paper"`.
+        precision: Overrides the config's `precision`. Defaults to `None`: as the file says.
+        max_restarts: How often each worker is started again. Defaults to 3.
+
+    Returns:
+        dict: name of each failed cell -> the reason. Empty if all went well.
+
+    Raises:
+        BlockingIOError: If another chief hands out cells of `out_dir`.
+        RuntimeError: If all workers died too often.
+
+    Example:
+
+    >>> failed = sweep_with_workers("experiments/dave/table_2.py", "data", "runs/table_2", num_workers=2)
+    """
+    workers.check_num_workers(num_workers)
+    experiment = search.load_experiment(path, preset=preset, precision=precision)
+    arguments = _arguments("sweep", path, data, out_dir, preset, precision)
+    return _hand_out(
+        experiment, data, out_dir, lambda tuner: workers.train_with_workers(tuner, arguments, num_workers, max_restarts)
+    )
 
 
-def _start(command, port, number):
-    environment = {
-        "KERASTUNER_TUNER_ID": f"worker{number}",
-        "KERASTUNER_ORACLE_IP": "127.0.0.1",
-        "KERASTUNER_ORACLE_PORT": str(port),
-        "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # or the first worker would take all of a GPU's memory
-        _PARENT: str(os.getpid()),
-    }
-    # A session of its own, so that Ctrl-C reaches this process alone, which then ends the workers.
-    return subprocess.Popen(command, env=os.environ | environment, start_new_session=True)
+def sweep_on_hosts(experiment, data, out_dir):
+    """Takes part in a sweep by several hosts that share a disk, as KerasTuner's three environment variables say.
+
+    `KERASTUNER_ORACLE_IP` and `KERASTUNER_ORACLE_PORT` are the chief's. With a `KERASTUNER_TUNER_ID` of `"chief"` this
+    process hands out the cells, with any other it trains them; each worker needs one of its own.
+
+    Args:
+        experiment: `search.Experiment`.
+        data: Path of a data folder.
+        out_dir: Folder of the run folders.
+
+    Returns:
+        dict: name of each failed cell -> the reason; always empty in a worker.
+
+    Raises:
+        BlockingIOError: If another chief hands out cells of `out_dir`, or another worker has this one's name.
+        RuntimeError: If the chief is gone.
+    """
+    if not workers.is_worker():
+        return _hand_out(experiment, data, out_dir, CellTuner.search)
+    find_data_folder(data)
+    if _unfinished(experiment.cells(), pathlib.Path(out_dir)):  # else the chief may have gone home
+        CellTuner(experiment.cells(), data, out_dir).search()
+    return {}
 
 
-def end_with_parent():
-    """In a worker that `search_with_workers` started: ends this process as soon as that one is gone."""
-    if _PARENT in os.environ:
-        threading.Thread(target=_wait_for_end, args=[int(os.environ[_PARENT])], daemon=True).start()
+def _hand_out(experiment, data, out_dir, train):
+    """Checks the finished cells, has the others trained by `train(tuner)`, and says which of them failed."""
+    cells, out_dir, shared, failed = experiment.cells(), pathlib.Path(out_dir), (None, None), {}
+    find_data_folder(data)
+    with training.locked(out_dir):
+        left = _unfinished(cells, out_dir)
+        for name in [name for name in cells if name not in left]:
+            shared, reason = search.train_cell(cells[name], data, out_dir / name, shared, progress=False)
+            failed |= {name: reason} if reason else {}
+        if left:
+            train(CellTuner(cells, data, out_dir))
+    return failed | {name: workers.reason_for(out_dir / name) for name in _unfinished(left, out_dir)}
 
 
-def _wait_for_end(parent):
-    while os.getppid() == parent:
-        time.sleep(1)
-    os._exit(1)
+def _unfinished(cells, out_dir):
+    return {name: config for name, config in cells.items() if not search.is_finished_cell(config, out_dir / name)}
+
+
+def _arguments(command, path, data, out_dir, preset, precision):
+    options = ["--data", data, "--out", out_dir, "--preset", preset]
+    return [command, path, *options, *(["--precision", precision] if precision else [])]
+
+
+class _CellOracle(workers.HandsOutAgain, keras_tuner.Oracle):
+    """Hands out the cells in their order."""
+
+    # KerasTuner's `GridSearch` makes all workers but two wait: it looks for the next cell when one has ended.
+
+    def __init__(self, out_dir, names):
+        super().__init__(out_dir, max_trials=len(names), objective=keras_tuner.Objective("finished", "max"))
+        self.names = names
+
+    def populate_space(self, trial_id):
+        return {"status": "RUNNING", "values": {"cell": self.names[int(trial_id)]}}
+
+
+class CellTuner(workers.Tuner):
+    """KerasTuner's loop over those cells of a sweep that are not finished.
+
+    Args:
+        cells: dict: name -> config of each cell.
+        data: Path of a data folder.
+        out_dir: Folder of the run folders.
+    """
+
+    def __init__(self, cells, data, out_dir):
+        left = list(_unfinished(cells, pathlib.Path(out_dir)))
+        super().__init__(_CellOracle(out_dir, left), None, out_dir, what="cells")
+        self.cells, self.data, self._shared = cells, data, (None, None)
+
+    def run_trial(self, trial):
+        """Trains one cell."""
+        name = trial.hyperparameters.values["cell"]
+        number = list(self.cells).index(name) + 1
+        self._shared, trial.message = search.train_cell_when_free(
+            self.cells[name], self.data, self.out_dir / name, self._shared, progress=False
+        )
+        how = f"failed: {trial.message}" if trial.message else "finished"
+        self.say(f"cell {number} of {len(self.cells)}: {name} {how}")
+        return {"finished": 0.0 if trial.message else 1.0}

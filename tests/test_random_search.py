@@ -1,22 +1,17 @@
 """Random search: the paper's distributions, draws that repeat, folds never trained twice, workers that may die."""
 
-import contextlib
 import json
 import pathlib
 import runpy
-import subprocess
 import sys
-import threading
-import time
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
 
-from poster_cnn import random_search, search, search_workers, training
+from poster_cnn import random_search, search, search_workers, training, workers
 from poster_cnn.cli import main
-from poster_cnn.config import TrainingConfig
 from poster_cnn.random_search import SearchPlan, best_draw, load_plan, rank_draws
 from poster_cnn.settings import Settings
 from poster_cnn.training_data import load_training_data
@@ -174,8 +169,8 @@ def test_experiment_files_that_cannot_be_used(tmp_path, content, preset, message
 
 def test_without_keras_tuner_the_error_says_how_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "keras_tuner", None)
-    with pytest.raises(ImportError, match=r"needs KerasTuner: pip install 'poster-cnn\[search\]'"):
-        runpy.run_path(random_search.__file__)
+    with pytest.raises(ImportError, match=r"need KerasTuner: pip install 'poster-cnn\[search\]'"):
+        runpy.run_path(workers.__file__)
 
 
 # --- searching, failing, going on ---
@@ -319,80 +314,3 @@ def test_the_best_draw_has_the_highest_mean_over_all_its_folds():
     assert best_draw(frame) == "b"
     with pytest.raises(ValueError, match="No draw is finished on all its folds. Received: 1 runs"):
         best_draw(frame[-1:])
-
-
-# --- several processes ---
-
-
-@pytest.fixture
-def started(monkeypatch):
-    """Processes of the workers, in the order in which they were started."""
-    processes, popen = [], subprocess.Popen
-
-    def start(*arguments, **options):
-        processes.append(popen(*arguments, **options))
-        return processes[-1]
-
-    monkeypatch.setattr(search_workers.subprocess, "Popen", start)
-    return processes
-
-
-def test_workers_share_the_draws_and_a_killed_one_goes_on(experiment, data_folder, tmp_path, started, capfd):
-    running = []
-
-    def kill_the_first():
-        """As soon as the draw that it trains has an epoch on disk."""
-        while not running and any(process.poll() is None for process in started):
-            with contextlib.suppress(OSError, ValueError, KeyError):  # not written yet, or only half
-                trial_id = json.loads((tmp_path / "oracle" / "oracle.json").read_text())["ongoing_trials"]["worker0"]
-                trial = json.loads((tmp_path / "oracle" / f"trial_{trial_id}" / "trial.json").read_text())
-                units = trial["hyperparameters"]["values"]["units"]
-                running.extend(path.parent for path in tmp_path.glob(f"*,units={units}/fold=*/history.csv"))
-            time.sleep(0.01)
-        started[0].kill()
-
-    command = ["search", str(experiment), "--data", str(data_folder), "--out", str(tmp_path), "--workers", "2"]
-    timer = threading.Timer(1, kill_the_first)
-    timer.start()
-    assert main(command) == 0
-    timer.join()
-    shown = capfd.readouterr()
-    assert len(started) == 3 and "worker0 died (status -9); started again" in shown.err
-    assert "2 draws finished, 0 failed" in shown.out and shown.out.count("mean of 2 folds") == 2
-    assert len(list(tmp_path.glob("*/fold=*/metrics.json"))) == 4
-    config = training.read_json(running[0] / "config.json")["config"]
-    training.train(TrainingConfig.from_dict(config), data_folder, tmp_path / "alone", progress=False)
-    for name in ("history.csv", "predictions.csv"):  # the same as if nothing had happened
-        assert (tmp_path / "alone" / name).read_bytes() == (running[0] / name).read_bytes()
-
-
-def test_a_worker_is_started_again_so_often_and_no_more(started, capsys):
-    assert search_workers._run_workers([sys.executable, "-c", "raise SystemExit(3)"], 1, 2, max_restarts=2) == 0
-    assert len(started) == 6
-    assert "worker1 died (status 3) once too often" in capsys.readouterr().err
-    assert search_workers._run_workers([sys.executable, "-c", ""], 1, 2, max_restarts=2) == 2
-
-
-def test_an_interrupt_takes_the_workers_with_it(started, monkeypatch):
-    def interrupt(seconds):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(search_workers.time, "sleep", interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        search_workers._run_workers([sys.executable, "-c", "import time; time.sleep(600)"], 1, 2, max_restarts=2)
-    assert [process.poll() for process in started] == [-15, -15]
-
-
-def test_a_worker_ends_when_the_process_that_started_it_is_gone(monkeypatch):
-    statuses, parents = [], iter([1000, 1000, 1])
-    monkeypatch.setattr(search_workers.os, "getppid", lambda: next(parents))
-    monkeypatch.setattr(search_workers.os, "_exit", statuses.append)
-    monkeypatch.setattr(search_workers.time, "sleep", lambda seconds: None)
-    search_workers._wait_for_end(1000)
-    assert statuses == [1]
-
-
-def test_workers_are_refused_where_a_chief_is_set_already(experiment, data_folder, tmp_path, monkeypatch):
-    monkeypatch.setenv("KERASTUNER_ORACLE_IP", "127.0.0.1")
-    with pytest.raises(ValueError, match="unset it, or leave out"):
-        search_workers.search_with_workers(experiment, data_folder, tmp_path, num_workers=2)

@@ -14,7 +14,7 @@ REPOSITORY = pathlib.Path(__file__).parents[1]
 EXPERIMENTS = sorted(
     path
     for path in REPOSITORY.glob("experiments/*/*.py")
-    if path.parent.name not in ("benchmarks", "soak") and "random_search" not in path.name  # they are in test_random_search.py
+    if path.parent.name not in ("benchmarks", "soak") and "random_search" not in path.name  # test_random_search.py
 )
 
 
@@ -184,18 +184,19 @@ def test_an_interrupt_ends_the_sweep(tiny_config, data_folder, tmp_path, monkeyp
 
 @pytest.mark.parametrize("finishes", [True, False])
 def test_two_sweeps_of_one_folder_share_the_work(tiny_config, data_folder, tmp_path, monkeypatch, finishes):
-    """The second goes on with other cells, and at the end waits for the one that the first is training."""
-    first_is_in, other_cell_trained = threading.Event(), threading.Event()
+    """The second goes on with other cells, waits for the one that the first trains, and trains it if that one dies."""
+    first_is_in, other_cell_trained, trained = threading.Event(), threading.Event(), []
 
     def first_sweep():
         with training.locked(tmp_path / "seed=0"):
             first_is_in.set()
             other_cell_trained.wait(timeout=60)
             if finishes:
-                training.write_json(tmp_path / "seed=0" / "metrics.json", {})
+                finish(tmp_path / "seed=0", tiny_config, load_training_data(tiny_config, data_folder))
 
     def train(config, data, run_dir, **options):
         with training.locked(run_dir):
+            trained.append(run_dir.name)
             other_cell_trained.set()
 
     monkeypatch.setattr(training, "train", train)
@@ -204,9 +205,8 @@ def test_two_sweeps_of_one_folder_share_the_work(tiny_config, data_folder, tmp_p
     first_is_in.wait(timeout=60)
     failed = sweep(Experiment(tiny_config, {"seed": (0, 1)}), data_folder, tmp_path, progress=False)
     thread.join()
-    assert other_cell_trained.is_set()
-    assert list(failed) == ([] if finishes else ["seed=0"])
-    assert not list(tmp_path.glob("*/error.txt"))
+    assert trained == (["seed=1"] if finishes else ["seed=1", "seed=0"])
+    assert not failed and not list(tmp_path.glob("*/error.txt"))
 
 
 def test_a_killed_sweep_loses_the_running_epoch_at_most_and_changes_no_finished_cell(

@@ -1,0 +1,282 @@
+"""KerasTuner's trials by several processes or hosts: one hands them out, the others train, and each of them may die."""
+
+import contextlib
+import os
+import pathlib
+import subprocess
+import sys
+import threading
+import time
+from concurrent import futures
+
+import filelock
+import tensorflow as tf
+
+try:
+    import grpc
+    import keras_tuner
+    from keras_tuner.src import protos
+    from keras_tuner.src.distribute import utils as roles
+    from keras_tuner.src.distribute.oracle_chief import OracleServicer
+except ModuleNotFoundError:
+    raise ImportError("Random search and several workers need KerasTuner: pip install 'poster-cnn[search]'") from None
+
+MAX_DEATHS = 3  # of the workers of one trial; a trial that always takes its worker with it must not take them all
+_PARENT = "POSTER_CNN_PARENT_PID"
+
+
+def has_chief():
+    """Whether the environment makes this process KerasTuner's chief or one of its workers."""
+    return roles.has_chief_oracle()
+
+
+def is_worker():
+    """Whether the environment makes this process one of KerasTuner's workers."""
+    return roles.has_chief_oracle() and not roles.is_chief_oracle()
+
+
+class HandsOutAgain:
+    """Goes before a class of KerasTuner's oracles: what a dead worker was training goes to the next one that asks."""
+
+    # KerasTuner alone keeps it for that very worker, and lets the others go while it waits.
+
+    def __init__(self, out_dir, *, max_trials, **options):
+        super().__init__(
+            max_trials=max_trials,
+            max_retries_per_trial=MAX_DEATHS - 1,
+            max_consecutive_failed_trials=max_trials + 1,  # failures never end the search
+            **options,
+        )
+        self.out_dir, self.verbose = out_dir, 0
+
+    def create_trial(self, tuner_id):
+        """As KerasTuner's; a worker that asks before its trial has ended is a dead one, started again."""
+        for worker in list(self.ongoing_trials):
+            if worker == tuner_id or not _is_alive(self.out_dir, worker):
+                trial = self.ongoing_trials[worker]
+                print(f"{worker} died while it trained; trial {trial.trial_id} goes to another", file=sys.stderr)
+                trial.status = "INVALID"  # to be tried again, so and so often
+                self.end_trial(trial)
+                self.tuner_ids.discard(worker)
+        trial = super().create_trial(tuner_id)
+        if trial.status == "STOPPED" and self.ongoing_trials:
+            trial.status = "IDLE"  # the worker of one of them may still die
+            self.tuner_ids.add(tuner_id)
+        return trial
+
+
+class Tuner(keras_tuner.Tuner):
+    """KerasTuner's loop over trials that leave run folders; it alone, a chief or a worker, as the environment says."""
+
+    # A kill can tear KerasTuner's files, and one between two files loses a trial. So nothing is read back from them:
+    # each start begins a new project, and what is finished is known by the run folders.
+
+    def __init__(self, oracle, hypermodel, out_dir, *, what):
+        super().__init__(oracle, hypermodel, directory=str(out_dir), project_name="oracle", overwrite=not is_worker())
+        self.out_dir, self.what, self._pause = pathlib.Path(out_dir), what, 0
+
+    def search(self):
+        """Trains all trials, or hands them out until all are ended, or trains what the chief hands out."""
+        if not has_chief():
+            return super().search()
+        chief = f"{os.environ['KERASTUNER_ORACLE_IP']}:{os.environ['KERASTUNER_ORACLE_PORT']}"
+        if roles.is_chief_oracle():
+            return _hand_out(self, chief)
+        print(f"{self.tuner_id} trains {self.what} of the chief at {chief}", flush=True)
+        with _alive(self.out_dir, self.tuner_id):
+            try:
+                super().search()
+            except grpc.RpcError as error:
+                raise RuntimeError(
+                    f"The chief at {chief} does not answer ({error.code().name}). Start all again."
+                ) from None
+
+    def save(self):
+        """Saves nothing; the oracle writes its own files."""
+
+    def pre_create_trial(self):
+        """Waits before it asks once more, if the chief had nothing to hand out."""
+        time.sleep(self._pause)
+        self._pause = 1
+
+    def on_trial_begin(self, trial):
+        """As KerasTuner's."""
+        self._pause = 0
+        super().on_trial_begin(trial)
+
+    def on_trial_end(self, trial):
+        """As KerasTuner's; a trial that failed by itself is not tried again."""
+        if trial.status == "COMPLETED" and trial.message:
+            trial.status = "FAILED"
+        super().on_trial_end(trial)
+
+    def say(self, text):
+        """Prints a line in a worker; elsewhere there are bars."""
+        if is_worker():
+            print(f"{self.tuner_id}: {text}", flush=True)
+
+
+def reason_for(folder):
+    """Why a cell or a draw is not finished.
+
+    Args:
+        folder: Its folder.
+    """
+    path = pathlib.Path(folder) / "error.txt"
+    return path.read_text(encoding="utf-8").strip() if path.is_file() else f"its worker died {MAX_DEATHS} times"
+
+
+def _hand_out(tuner, address):
+    """Answers the workers until every trial has ended and every worker that lives knows it."""
+    # Not by `oracle_chief.start_server`, which waits forever for a dead worker and looks but every 20 seconds.
+    with _server(tuner.oracle, address) as (servicer, _):
+        print(f"{tuner.tuner_id} hands out {tuner.what} at {address}", flush=True)
+        while not servicer.stop_triggered or any(
+            _is_alive(tuner.out_dir, worker) for worker in tuple(tuner.oracle.tuner_ids)
+        ):
+            time.sleep(0.5)
+
+
+@contextlib.contextmanager
+def _server(oracle, address):
+    server = grpc.server(futures.ThreadPoolExecutor(max_workers=1))  # one thread, as KerasTuner's chief
+    servicer = OracleServicer(oracle)
+    protos.get_service_grpc().add_OracleServicer_to_server(servicer, server)
+    port = server.add_insecure_port(address)
+    server.start()
+    try:
+        yield servicer, port
+    finally:
+        server.stop(grace=None)
+
+
+# --- who is alive ---
+
+
+def _life_lock(out_dir, worker):
+    path = pathlib.Path(out_dir) / ".workers" / f"{worker}.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return filelock.FileLock(path)
+
+
+@contextlib.contextmanager
+def _alive(out_dir, worker):
+    """Holds the lock by which the chief knows that a worker lives; however that ends, the system lets go of it."""
+    lock = _life_lock(out_dir, worker)
+    try:
+        lock.acquire(timeout=10)  # for moments the chief has it, to see whether it is free
+    except filelock.Timeout:
+        raise BlockingIOError(
+            f"Another process is {worker} in {out_dir}. End it, or give this one a name of its own. "
+            f"Received: KERASTUNER_TUNER_ID={worker}"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _is_alive(out_dir, worker):
+    try:
+        with _life_lock(out_dir, worker).acquire(timeout=0):
+            return False
+    except filelock.Timeout:
+        return True
+
+
+# --- several processes of one machine ---
+
+
+def check_num_workers(num_workers):
+    """Raises a `ValueError` if there cannot be so many workers on this machine, or any."""
+    if num_workers < 1:
+        raise ValueError(f"`num_workers` must be 1 or more. Received: num_workers={num_workers}")
+    if "KERASTUNER_ORACLE_IP" in os.environ:
+        raise ValueError(
+            "Several workers on one machine need no KERASTUNER_ORACLE_IP; unset it, or leave out `num_workers`. "
+            f"Received: num_workers={num_workers}"
+        )
+
+
+def train_with_workers(tuner, arguments, num_workers, max_restarts=3):
+    """Hands out a tuner's trials to workers of this machine, each a process; with several GPUs, each has one.
+
+    A worker that dies is started again. What it was training goes to the next worker that asks, and goes on at the
+    epoch; a trial whose worker died `MAX_DEATHS` times counts as failed. Interrupted or killed, this process takes its
+    workers with it.
+
+    Args:
+        tuner: `Tuner`.
+        arguments: List: the command of `poster-cnn` by which a worker trains for a chief.
+        num_workers: Number of workers.
+        max_restarts: How often each worker is started again. Defaults to 3.
+
+    Raises:
+        RuntimeError: If all workers died too often.
+    """
+    command = [sys.executable, "-m", "poster_cnn", *map(str, arguments)]
+    with _server(tuner.oracle, "127.0.0.1:0") as (_, port):
+        finished = _run_workers(command, port, min(num_workers, tuner.oracle.max_trials), max_restarts)
+    if not finished:
+        raise RuntimeError("Every worker died; see above. What is finished stays: start the same command again.")
+
+
+def _run_workers(command, port, num_workers, max_restarts):
+    """Starts the workers, and again those that die; returns how many ended well."""
+    restarts, running, finished, gpus = dict.fromkeys(range(num_workers), 0), {}, 0, _gpus()
+    try:
+        for number in restarts:
+            running[number] = _start(command, port, number, gpus)
+        while running:
+            time.sleep(0.1)
+            for number, process in list(running.items()):
+                status = process.poll()
+                if status is None:
+                    continue
+                del running[number]
+                finished += status == 0
+                if status and restarts[number] < max_restarts:
+                    restarts[number] += 1
+                    print(f"worker{number} died (status {status}); started again", file=sys.stderr, flush=True)
+                    running[number] = _start(command, port, number, gpus)
+                elif status:
+                    print(f"worker{number} died (status {status}) once too often", file=sys.stderr, flush=True)
+    finally:
+        for process in running.values():
+            process.terminate()
+        for process in running.values():
+            process.wait()
+    return finished
+
+
+def _gpus():
+    """What CUDA calls the GPUs that this process may use."""
+    count = len(tf.config.list_physical_devices("GPU"))
+    names = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return names.split(",")[:count] if names else list(map(str, range(count)))
+
+
+def _start(command, port, number, gpus):
+    environment = {
+        "KERASTUNER_TUNER_ID": f"worker{number}",
+        "KERASTUNER_ORACLE_IP": "127.0.0.1",
+        "KERASTUNER_ORACLE_PORT": str(port),
+        "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # or the first worker would take all of a GPU's memory
+        _PARENT: str(os.getpid()),
+    }
+    if gpus:
+        environment["CUDA_VISIBLE_DEVICES"] = gpus[number % len(gpus)]
+    # A session of its own, so that Ctrl-C reaches this process alone, which then ends the workers.
+    return subprocess.Popen(command, env=os.environ | environment, start_new_session=True)
+
+
+def end_with_parent():
+    """In a worker that `train_with_workers` started: ends this process as soon as that one is gone."""
+    if _PARENT in os.environ:
+        threading.Thread(target=_wait_for_end, args=[int(os.environ[_PARENT])], daemon=True).start()
+
+
+def _wait_for_end(parent):
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
