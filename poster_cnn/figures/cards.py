@@ -156,13 +156,14 @@ def _write_truth(ax, true_genres, ranked):
     lines = [("✓", GREEN) if genre in best else ("✗", RED) for genre in known]
     unknown = [genre for genre in true_genres if genre not in ranked]
     marks = list(zip(known, lines, strict=True)) + [(genre, ("–", GREY)) for genre in unknown]
-    _write_line(ax, 1, "Correct genre" + "s" * (len(marks) > 1))
+    write_line(ax, 1, "Correct genre" + "s" * (len(marks) > 1))
     for line, (genre, (mark, color)) in enumerate(marks, start=2):
-        _write_line(ax, line, mark, color=color, fontweight="bold")
-        _write_line(ax, line, genre, indent=LINE)
+        write_line(ax, line, mark, color=color, fontweight="bold")
+        write_line(ax, line, genre, indent=LINE)
 
 
-def _write_line(ax, line, text, indent=0, **style):
+def write_line(ax, line, text, indent=0, **style):
+    """Writes a line of text on an Axes; `line` counts from 1 at its top, `indent` is in points."""
     # In points from the corner, so that lines keep their distance at every figure size.
     place = {"xycoords": "axes fraction", "textcoords": "offset points", "annotation_clip": False}
-    ax.annotate(text, (0, 1), (indent, LINE * (0.35 - line)), fontsize=6.5, **place, **style)
+    ax.annotate(text, (0, 1), (indent, LINE * (0.35 - line)), fontsize=6.5, parse_math=False, **place, **style)

@@ -55,6 +55,41 @@ def learning_curve(
 
 
 @paper_style()
+def early_stopping_curve(history, *, patience=None, ax=None):
+    """Draws the loss of one run, the epoch whose weights are kept and where training stopped (Fig. 4 of LeBaron).
+
+    Args:
+        history: DataFrame of one run: `epoch`, `loss`, `val_loss`. The weights kept are those of the first epoch with
+            the least `val_loss`, as `keras.callbacks.EarlyStopping` with `restore_best_weights` keeps them.
+        patience: Epochs without a lower `val_loss` after which training stops; with it, the legend says whether that
+            is why it ended. Defaults to None.
+        ax: Axes to draw on. Defaults to a new one of a column's width.
+
+    Returns:
+        matplotlib Axes.
+
+    Raises:
+        ValueError: If there are several runs, or no `val_loss`.
+    """
+    if history["epoch"].duplicated().any() or "val_loss" not in history or not history["val_loss"].notna().any():
+        raise ValueError(
+            "`history` must be of one run with `val_loss`, as `history[history['run'] == 'seed=0/poster']`. "
+            f"Received: columns={list(history.columns)}, {len(history)} rows of {history['epoch'].nunique()} epochs"
+        )
+    ax = learning_curve(history, metric="loss", legend=False, ax=ax)
+    best, last = history.loc[history["val_loss"].idxmin()], history.loc[history["epoch"].idxmax()]
+    early = patience is not None and last["epoch"] - best["epoch"] >= patience
+    kept = f"Kept: epoch {best['epoch'] + 1:.0f}, loss {best['val_loss']:.3g}"
+    ax.axvline(best["epoch"] + 1, color=GREY, linestyle="-.", linewidth=0.9, label=kept)
+    ax.plot(best["epoch"] + 1, best["val_loss"], "o", color=ORANGE, markersize=4, markeredgecolor="black", zorder=3)
+    if last["epoch"] > best["epoch"]:
+        ended = f"{'Stopped early' if early else 'Last'}: epoch {last['epoch'] + 1:.0f}"
+        ax.axvline(last["epoch"] + 1, color=GREY, linestyle=":", linewidth=0.9, label=ended)
+    ax.legend(**_one_each([ax]), loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
+    return ax
+
+
+@paper_style()
 def learning_curve_grid(
     history,
     *,

@@ -1,5 +1,6 @@
 """A network, drawn from its layer table."""
 
+import itertools
 import math
 
 import matplotlib.pyplot as plt
@@ -23,6 +24,7 @@ KINDS = {
 # In inches:
 SLOT = 0.405  # room for a layer, with outputs of six characters such as "107×73"
 CHARACTER = 0.065  # more room for each that is longer
+DIGIT = 0.049  # width of a character of a number of parameters, on average with its commas
 TALLEST = 1.25  # the tallest map
 DEPTH = 0.3  # how far that map would reach to the back, if it were square
 BAR = 0.08  # thickness of a vector
@@ -30,7 +32,7 @@ ROW = 0.14  # a line of text
 
 
 @paper_style()
-def network_diagram(layers, *, ax=None):
+def network_diagram(layers, *, merge_repeated=False, ax=None):
     """Draws a network layer by layer, feature maps as boxes in proportion to their size (Fig. 2 of Dave, section 3.1).
 
     A box is as high and deep as its map, and the thicker the more channels; a bar is the longer the more units. A
@@ -40,6 +42,8 @@ def network_diagram(layers, *, ax=None):
         layers: DataFrame, one row a layer in order: `type` (such as "Conv2D"), `output_shape` (tuple: (height, width,
             channels) or (units,), with or without a leading None for the batch), `num_params` (int), and if it is to be
             shown `activation` (str, "" for none); as from `models.layer_table`.
+        merge_repeated: Whether layers with parameters that follow each other, of one type, activation and output, are
+            drawn once and counted, such as "3 Conv". Defaults to False.
         ax: Axes to draw on, at an aspect of about 3 to 1. Defaults to a new one, at least 0.4 inches wide a layer.
 
     Returns:
@@ -55,12 +59,17 @@ def network_diagram(layers, *, ax=None):
     ...                        "num_params": [0, 896, 0, 954244]})
     >>> network_diagram(layers)
     """
-    shapes = _map_or_vector_shapes(layers["output_shape"])
+    layers = layers.assign(output_shape=_map_or_vector_shapes(layers["output_shape"]), repeated=1)
+    layers = _merged(layers) if merge_repeated else layers
+    shapes = list(layers["output_shape"])
     activations = list(layers["activation"]) if "activation" in layers else [""] * len(layers)
     rows = ["Layer", "Output", "", "Activation", "Parameters"]
     rows = [name for name in rows if name != "Activation" or any(activations)]
     outputs = ["×".join(map(str, shape[:2])) for shape in shapes]
     slot = SLOT + CHARACTER * max(0, max(map(len, outputs)) - 6)
+    digits = [len(f"{num_params:,}") for num_params in layers["num_params"]]
+    # Only where long numbers stand side by side they need more: half of each, and a space.
+    slot = max([slot] + [DIGIT * (left + right + 1) / 2 for left, right in itertools.pairwise(digits)])
     width, middle = slot * (len(shapes) + 1), ROW * len(rows) + 0.68
     if ax is None:
         _, ax = plt.subplots(figsize=(width, middle + 0.9), layout="constrained")
@@ -69,8 +78,8 @@ def network_diagram(layers, *, ax=None):
     ax.plot([slot, width], [middle, middle], color=GREY, linewidth=0.6, zorder=0)
     _write_column(ax, slot / 2, rows, color=GREY)
     before = None
-    for position, (shape, type_, activation, num_params) in enumerate(
-        zip(shapes, layers["type"], activations, layers["num_params"], strict=True)
+    for position, (shape, type_, activation, num_params, repeated) in enumerate(
+        zip(shapes, layers["type"], activations, layers["num_params"], layers["repeated"], strict=True)
     ):
         center = slot * (position + 1.5)
         name, color = next((kind for part, kind in KINDS.items() if part in type_.lower()), (type_, LIGHT_GREY))
@@ -81,6 +90,7 @@ def network_diagram(layers, *, ax=None):
             _draw_map(ax, (center, middle), shape, highest, **look)
         else:
             _draw_bar(ax, (center, middle), 0.9 * TALLEST * math.log2(1 + shape[0]) / longest, **look)
+        name = f"{repeated} {name}" if repeated > 1 else name
         texts = {"Layer": name, "Output": outputs[position], "": f"×{shape[2]}" if len(shape) == 3 else ""}
         texts["Activation"] = activation if activation != "linear" else ""
         texts["Parameters"] = f"{num_params:,}" if num_params else ""
@@ -101,6 +111,15 @@ def _map_or_vector_shapes(output_shapes):
                 f"Received: output_shape={shape} in row {position}"
             )
     return shapes
+
+
+def _merged(layers):
+    """Runs of equal layers with parameters as one row each: `repeated` counts them, `num_params` is their sum."""
+    kind = ["type", "output_shape", *(["activation"] if "activation" in layers else [])]
+    rows = layers.reset_index(drop=True)
+    same = (rows[kind] == rows[kind].shift()).all(axis=1) & (rows["num_params"] > 0)
+    sums = {name: "sum" if name in ("num_params", "repeated") else "first" for name in rows}
+    return rows.groupby((~same).cumsum()).agg(sums)
 
 
 def _draw_map(ax, center, shape, highest, *, facecolor, **line):

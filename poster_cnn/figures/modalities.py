@@ -1,0 +1,267 @@
+"""Paper 5's charts: what posters, trailers, metadata and plots are worth, alone and together."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import seaborn as sns
+from matplotlib.patches import FancyBboxPatch
+
+from poster_cnn.figures.style import (
+    BLUE,
+    COLUMN_WIDTH,
+    GREEN,
+    GREY,
+    LIGHT_GREY,
+    LINE_STYLES,
+    ORANGE,
+    PAGE_WIDTH,
+    SKY,
+    paper_style,
+)
+from poster_cnn.tables import BASELINES, title
+
+# In the order of every chart; the colors differ in grey too.
+MODEL_COLORS = {"poster": BLUE, "trailer": SKY, "metadata": ORANGE, "plot": GREEN, "ensemble": "#404040"}
+PANELS = ("micro", "macro", "samples")
+
+
+@paper_style()
+def fusion_diagram(widths, *, ax=None):
+    """Draws the branches of an ensemble and the layer that combines them (LeBaron, section 4).
+
+    Args:
+        widths: Dictionary from modality to what goes into its branch and the units of its layers, such as
+            `{"poster": (4096, 1000, 13), "trailer": ("200×4096", 4096, 1000, 13)}`: ints, or texts for what is no
+            vector. The last of each is the number of genres.
+        ax: Axes to draw on, at an aspect of about 2 to 1. Defaults to a new one of a column's width.
+
+    Returns:
+        matplotlib Axes.
+
+    Raises:
+        ValueError: If there are no branches, or they do not all end in the same number of genres.
+    """
+    genres = {units[-1] for units in widths.values()}
+    if len(genres) != 1:
+        raise ValueError(f"`widths` must be branches that all end in the same number. Received: widths={widths}")
+    num_classes = genres.pop()
+    height = 0.42 * len(widths)  # inches
+    if ax is None:
+        _, ax = plt.subplots(figsize=(COLUMN_WIDTH, height + 0.05), layout="constrained")
+    box = {"boxstyle": "round,pad=0,rounding_size=0.04", "linewidth": 0.8}
+    for row, (modality, units) in enumerate(widths.items()):
+        y = height - 0.42 * (row + 0.5)
+        color = MODEL_COLORS.get(modality, GREY)
+        ax.add_patch(FancyBboxPatch((0, y - 0.17), 1.72, 0.34, facecolor="white", edgecolor=color, **box))
+        ax.add_patch(FancyBboxPatch((0, y - 0.17), 0.07, 0.34, facecolor=color, edgecolor=color, **box))
+        ax.text(0.13, y + 0.075, title(modality), fontsize=6.5, fontweight="bold", va="center")
+        ax.text(0.13, y - 0.075, " → ".join(map(_units, units)), fontsize=6, va="center")
+        _arrow(ax, (1.74, y), (2.16, height / 2 + 0.2 * (y - height / 2)))
+    color = MODEL_COLORS["ensemble"]
+    ax.add_patch(FancyBboxPatch((2.18, height / 2 - 0.24), 0.58, 0.48, facecolor=LIGHT_GREY, edgecolor=color, **box))
+    ax.text(2.47, height / 2 + 0.09, "Fusion", fontsize=6.5, fontweight="bold", ha="center", va="center")
+    fused = f"{_units(len(widths) * num_classes)} → {_units(num_classes)}"
+    ax.text(2.47, height / 2 - 0.09, fused, fontsize=6, ha="center", va="center")
+    _arrow(ax, (2.78, height / 2), (2.94, height / 2))
+    ax.text(2.96, height / 2, f"{num_classes}\ngenres", fontsize=6, va="center")
+    ax.set(xlim=(-0.01, 3.26), ylim=(0, height), aspect="equal")
+    ax.axis("off")
+    return ax
+
+
+@paper_style()
+def average_precision_dots(scores):
+    """Draws average precision of each network with its interval, beside the paper's (Fig. 5 of LeBaron, section 5).
+
+    Args:
+        scores: DataFrame, one row a network and metric, fractions: `model` (such as "poster" or "ensemble", or a
+            baseline: "color_histogram", "label_prior", "majority", which become vertical lines), `metric` ("micro",
+            "macro" or "samples", a panel each), `value` (mean over the seeds), `sd` (over the seeds), `low` and `high`
+            (95% interval of one seed; it need not hold the mean), `published` (the paper's, NaN if none).
+
+    Returns:
+        matplotlib Figure of a page's width. Networks stand in the order of `scores`; one without a number of ours or of
+        the paper is left out.
+    """
+    known = scores[scores["value"].notna() | scores["published"].notna()]
+    models = [name for name in known["model"].unique() if name not in BASELINES]
+    places = np.arange(len(models))
+    size = (PAGE_WIDTH, 0.95 + 0.23 * len(models))
+    figure, axes = plt.subplots(1, len(PANELS), sharey=True, figsize=size, layout="constrained")
+    for ax, metric in zip(axes, PANELS, strict=True):
+        cells = known[known["metric"] == metric].set_index("model")
+        lines = [name for name in BASELINES if name in cells.index]
+        for name, linestyle in zip(lines, LINE_STYLES, strict=False):
+            ax.axvline(100 * cells.at[name, "value"], color=GREY, linestyle=linestyle, linewidth=0.9, label=title(name))
+        ours = 100 * cells.reindex(models)[["value", "sd", "low", "high", "published"]].astype(float)
+        ax.hlines(places, ours["low"], ours["high"], color=SKY, linewidth=4.5, label="95% interval of one seed")
+        sd = {"fmt": "o", "color": BLUE, "markersize": 3.5, "elinewidth": 1}
+        name = "Ours, mean ± standard deviation of seeds" if ours["sd"].notna().any() else "Ours"
+        ax.errorbar(ours["value"], places, xerr=ours["sd"].fillna(0), label=name, **sd)
+        if known["published"].notna().any():
+            look = {"color": ORANGE, "markersize": 4, "markerfacecolor": "white", "linestyle": "none"}
+            ax.plot(ours["published"], places, marker="D", label="Paper", **look)
+        ax.xaxis.set_major_locator(plt.MaxNLocator(5, steps=[1, 2, 5, 10]))
+        ax.margins(x=0.07)
+        ax.set(title=metric.capitalize(), ylim=(len(models) - 0.5, -0.5))
+        ax.set_yticks(places, [title(name) for name in models])
+        ax.tick_params(axis="y", length=0)
+        ax.grid(axis="x")
+    figure.supxlabel("Average precision (%)", fontsize=7)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
+    return figure
+
+
+@paper_style()
+def genre_average_precision_bars(frame):
+    """Draws each genre's average precision, a bar a network, means over the seeds (LeBaron, section 5).
+
+    Args:
+        frame: DataFrame from `modality_tables.genre_average_precision`, of one `set_name`: one row a network, seed and
+            genre.
+
+    Returns:
+        matplotlib Axes. Genres stand in the order of `frame`, below each the number of test movies that have it. A
+        dashed line across its bars is the label prior.
+
+    Raises:
+        ValueError: If there are several values of `set_name`.
+    """
+    if frame["set_name"].nunique() > 1:
+        raise ValueError(
+            "`frame` must be of one `set_name`: choose one, as with `frame[frame['set_name'] == '']`. "
+            f"Received: set_name={sorted(frame['set_name'].unique())}"
+        )
+    genres, models = list(frame["genre"].unique()), _in_order(frame["model"].unique())
+    means = 100 * frame.groupby(["genre", "model"])["average_precision"].mean().unstack().reindex(genres)
+    of_genre = frame.groupby("genre")[["positives", "label_prior"]].first().reindex(genres)
+    places, width = np.arange(len(genres)), 0.84 / len(models)
+    size = (min(PAGE_WIDTH, 0.6 + max(5, len(genres)) * 0.485), 2.4)
+    _, ax = plt.subplots(figsize=size, layout="constrained")
+    for number, model in enumerate(models):
+        x = places + (number - (len(models) - 1) / 2) * width
+        ax.bar(x, means[model], width=0.92 * width, color=MODEL_COLORS.get(model, GREY), label=title(model))
+    # White around the line, so that it is seen on every bar.
+    prior = 100 * of_genre["label_prior"]
+    ax.hlines(prior, places - 0.47, places + 0.47, color="white", linewidth=2.2)
+    ax.hlines(
+        prior, places - 0.47, places + 0.47, color="black", linewidth=1, linestyle=(0, (2, 1)), label="Label prior"
+    )
+    labels = [f"{genre}\n({count:,})" for genre, count in of_genre["positives"].items()]
+    ax.set_xticks(places, labels, fontsize=5.8)
+    ax.set(xlim=(-0.6, len(genres) - 0.4), ylabel="Average precision (%)")
+    ax.tick_params(axis="x", length=0)
+    ax.grid(axis="y")
+    ax.set_axisbelow(True)
+    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=6, columnspacing=1.2, handlelength=1.4)
+    return ax
+
+
+@paper_style()
+def modality_gains_heatmap(gains):
+    """Draws which modality helps which genre: average precision of each alone, and what it adds to the others.
+
+    Args:
+        gains: DataFrame from `ensemble_tables.modality_gains`: `genre`, `modality`, `alone`, `gain`, `all`, `gain_sd`,
+            fractions.
+
+    Returns:
+        matplotlib Figure of a page's width, of two panels in points of average precision: each modality alone, with
+        all together as the last column; and the gain, with its standard deviation over the seeds.
+    """
+    genres, modalities = list(gains["genre"].unique()), list(gains["modality"].unique())
+    wide = (100 * gains.set_index(["genre", "modality"])).unstack().reindex(genres)
+    alone = wide["alone"][modalities].assign(all=wide["all"].mean(axis=1))
+    gain, sd = wide["gain"][modalities], wide["gain_sd"][modalities]
+    gain_texts = [
+        ["" if np.isnan(mean) else f"{mean:+.1f}" + ("" if np.isnan(std) else f" ± {std:.1f}") for mean, std in pairs]
+        for pairs in np.dstack([gain, sd])
+    ]
+    size = (PAGE_WIDTH, 0.75 + 0.17 * len(genres))
+    ratios = {"width_ratios": (0.45 * len(modalities) + 0.45, 0.6 * len(modalities))}
+    figure, axes = plt.subplots(1, 2, sharey=True, gridspec_kw=ratios, figsize=size, layout="constrained")
+    limit = max(gain.abs().max().max(), 0.1)
+    common = {"linewidths": 0.4, "linecolor": "white", "annot_kws": {"fontsize": 5.8}, "cbar_kws": {"pad": 0.02}}
+    sns.heatmap(alone, annot=True, fmt=".1f", cmap="Blues", vmin=0, ax=axes[0], **common)
+    # Orange to purple: the color-blind can tell them apart.
+    sns.heatmap(gain, annot=np.array(gain_texts), fmt="", cmap="PuOr", vmin=-limit, vmax=limit, ax=axes[1], **common)
+    axes[0].axvline(len(modalities), color="white", linewidth=3)
+    axes[0].set_title("Average precision, each alone and all (points)")
+    axes[1].set_title("Added to all the others (points)")
+    for ax, columns in zip(axes, (alone.columns, modalities), strict=True):
+        ax.set(xlabel="", ylabel="")
+        ax.set_xticklabels([title(name) for name in columns], rotation=0)
+        ax.tick_params(length=0, labelrotation=0)
+    return figure
+
+
+@paper_style()
+def modality_subsets_dots(subsets):
+    """Draws macro average precision of the ensemble when it is shown some of the modalities only.
+
+    Args:
+        subsets: DataFrame from `modality_tables.modality_subsets`; rows of single genres are not drawn.
+
+    Returns:
+        matplotlib Figure: above, mean and standard deviation over the seeds; below, a filled dot for each modality
+        that is shown. Subsets of fewer modalities come first, else they stay in order.
+    """
+    whole = subsets[subsets["genre"] == ""].sort_values("num_modalities", kind="stable")
+    scores = 100 * whole.groupby("modalities", sort=False)["average_precision"].agg(["mean", "std"])
+    sets = [name.split("+") for name in scores.index]
+    modalities = _in_order({name for names in sets for name in names})
+    x = np.arange(len(sets))
+    figure, (ax, matrix) = plt.subplots(
+        2,
+        1,
+        sharex=True,
+        figsize=(min(PAGE_WIDTH, max(COLUMN_WIDTH, 0.9 + 0.36 * len(sets))), 1.7 + 0.17 * len(modalities)),
+        height_ratios=(1.6, 0.17 * len(modalities)),
+        layout="constrained",
+    )
+    ax.errorbar(x, scores["mean"], scores["std"].fillna(0), fmt="o", color=BLUE, markersize=4, elinewidth=1)
+    tops = scores["mean"] + scores["std"].fillna(0)
+    for place, top, mean in zip(x, tops, scores["mean"], strict=True):
+        ax.annotate(f"{mean:.1f}", (place, top), (0, 3), textcoords="offset points", ha="center", fontsize=5.8)
+    ax.set(ylabel="Macro average precision (%)", xlim=(-0.6, len(sets) - 0.4))
+    ax.margins(y=0.12)
+    ax.grid(axis="y")
+    for place, names in zip(x, sets, strict=True):
+        rows = [modalities.index(name) for name in names]
+        matrix.plot([place] * len(modalities), range(len(modalities)), "o", color=LIGHT_GREY, markersize=5)
+        matrix.plot([place, place], [min(rows), max(rows)], color=BLUE, linewidth=1.1)
+        matrix.plot([place] * len(rows), rows, "o", color=BLUE, markersize=5)
+    matrix.set_yticks(range(len(modalities)), [title(name) for name in modalities])
+    matrix.set(ylim=(len(modalities) - 0.5, -0.5))
+    for part in (ax, matrix):
+        for place in np.flatnonzero(np.diff([len(names) for names in sets])):
+            part.axvline(place + 0.5, color=LIGHT_GREY, linewidth=0.8, zorder=0)
+        part.spines["bottom"].set_visible(False)
+        part.tick_params(axis="x", length=0, labelbottom=False)
+    matrix.spines["left"].set_visible(False)
+    matrix.tick_params(axis="y", length=0)
+    return figure
+
+
+def _in_order(models):
+    """Networks in the order of `MODEL_COLORS`, then what it does not have."""
+    return [name for name in MODEL_COLORS if name in models] + [name for name in models if name not in MODEL_COLORS]
+
+
+def _units(number):
+    return f"{number:,}" if isinstance(number, int) else str(number)
+
+
+def _arrow(ax, start, end):
+    ax.annotate(
+        "",
+        end,
+        start,
+        arrowprops={
+            "arrowstyle": "-|>",
+            "color": GREY,
+            "linewidth": 0.8,
+            "shrinkA": 0,
+            "shrinkB": 0,
+            "mutation_scale": 6,
+        },
+    )

@@ -1,0 +1,271 @@
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.colors import to_rgba
+
+from poster_cnn import figures
+from poster_cnn.figures.modalities import MODEL_COLORS
+from poster_cnn.figures.style import BLUE, SKY
+
+NAN = float("nan")
+WIDTHS = {"poster": (4096, 1000, 13), "trailer": ("200×4096", 4096, 1000, 13), "plot": (300, 50, 13)}
+MODALITIES = ("poster", "trailer", "metadata", "plot")
+
+
+def texts(artists):
+    return [text.get_text() for text in artists]
+
+
+def legend(owner):
+    return texts(owner.get_legend().get_texts() if hasattr(owner, "get_legend") else owner.legends[0].get_texts())
+
+
+def subsets_of(modalities, seeds=(0, 1)):
+    rows = []
+    for number in reversed(range(1, 2 ** len(modalities))):  # all first: the figure sorts
+        names = [name for bit, name in enumerate(modalities) if number >> bit & 1]
+        row = {"modalities": "+".join(names), "num_modalities": len(names)}
+        for seed in seeds:
+            rows.append(row | {"seed": seed, "genre": "", "average_precision": 0.1 * len(names) + 0.02 * seed})
+            rows.append(row | {"seed": seed, "genre": "Drama", "average_precision": 0.9})
+    return pd.DataFrame(rows)
+
+
+@pytest.fixture
+def scores():
+    columns = ["model", "metric", "value", "sd", "low", "high", "runs", "published"]
+    rows = []
+    for metric in ("micro", "macro", "samples"):
+        rows += [
+            ("poster", metric, 0.4, 0.02, 0.3, 0.35, 5, 0.52),
+            ("trailer", metric, NAN, NAN, NAN, NAN, 0, 0.59),
+            ("audio", metric, NAN, NAN, NAN, NAN, 0, NAN),
+            ("ensemble", metric, 0.6, 0.01, 0.58, 0.62, 5, NAN),
+            ("label_prior", metric, 0.2, NAN, NAN, NAN, 0, NAN),
+        ]
+    return pd.DataFrame(rows, columns=columns)
+
+
+@pytest.fixture
+def by_genre():
+    rows = []
+    for seed, score in ((0, 0.3), (1, 0.5)):
+        for model, more in (("ensemble", 0.2), ("poster", 0)):
+            rows.append(("", model, seed, "Sci-Fi", 1084, score + more, 0.12))
+            rows.append(("", model, seed, "Animation", 0, NAN, 0.0))
+    columns = ["set_name", "model", "seed", "genre", "positives", "average_precision", "label_prior"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+@pytest.fixture
+def gains():
+    rows = [("Sci-Fi", "poster", 0.3, -0.02, 0.6, 0.011), ("Sci-Fi", "plot", 0.5, 0.04, 0.6, NAN)]
+    rows += [("Drama", "poster", 0.4, NAN, 0.7, NAN), ("Drama", "plot", NAN, 0.01, 0.7, 0.0)]
+    return pd.DataFrame(rows, columns=["genre", "modality", "alone", "gain", "all", "gain_sd"])
+
+
+@pytest.fixture
+def movie():
+    frame = pd.DataFrame({"genre": ["Action", "Drama", "Horror"], "true": [0, 1, 0], "poster": [0.1, 0.2, 0.9]})
+    return frame.assign(
+        imdb_id=7, title="Gravity for $5 or $6", metadata=0.4, plot=[0.3, 0.6, 0.1], ensemble=[0.3, 0.8, 0.2]
+    )
+
+
+def test_every_branch_leads_to_the_fusion():
+    ax = figures.fusion_diagram(WIDTHS)
+    found = texts(ax.texts)
+    for text in ("Trailer", "4,096 → 1,000 → 13", "200×4096 → 4,096 → 1,000 → 13", "39 → 13", "13\ngenres"):
+        assert text in found
+    assert sum(text.arrow_patch is not None for text in ax.texts if hasattr(text, "arrow_patch")) == len(WIDTHS) + 1
+
+
+@pytest.mark.parametrize("widths", [{}, WIDTHS | {"metadata": (11113, 4)}])
+def test_branches_that_cannot_be_fused_are_an_error(widths):
+    with pytest.raises(ValueError, match="Received: widths="):
+        figures.fusion_diagram(widths)
+
+
+def test_the_interval_of_one_seed_is_drawn_apart_from_the_mean(scores):
+    figure = figures.average_precision_dots(scores)
+    assert [ax.get_title() for ax in figure.axes] == ["Micro", "Macro", "Samples"]
+    assert texts(figure.axes[0].get_yticklabels()) == ["Poster", "Trailer", "Ensemble"]
+    for ax in figure.axes:
+        lines = {line.get_label(): line.get_xdata() for line in ax.lines}
+        assert list(lines["Label prior"]) == [20, 20]
+        np.testing.assert_allclose(lines["Paper"], [52, 59, NAN])
+        means, _, (deviations,) = ax.containers[0]
+        np.testing.assert_allclose(means.get_xdata().astype(float), [40, NAN, 60])
+        np.testing.assert_allclose(deviations.get_segments()[0][:, 0], [38, 42])
+        interval = next(part for part in ax.collections if part.get_label().startswith("95%"))
+        np.testing.assert_allclose(interval.get_segments()[0][:, 0], [30, 35])
+    assert sorted(legend(figure)) == [
+        "95% interval of one seed", "Label prior", "Ours, mean ± standard deviation of seeds", "Paper"
+    ]  # fmt: skip
+
+
+def test_one_seed_has_no_deviation_and_no_paper_no_mark(scores):
+    figure = figures.average_precision_dots(scores.assign(sd=NAN, published=NAN))
+    assert "Ours" in legend(figure) and "Paper" not in legend(figure)
+    assert texts(figure.axes[0].get_yticklabels()) == ["Poster", "Ensemble"]
+
+
+def test_a_genres_bars_are_means_over_seeds_in_the_order_of_the_modalities(by_genre):
+    ax = figures.genre_average_precision_bars(by_genre)
+    assert texts(ax.get_xticklabels()) == ["Sci-Fi\n(1,084)", "Animation\n(0)"]
+    heights = {bars.get_label(): [bar.get_height() for bar in bars] for bars in ax.containers}
+    assert list(heights) == ["Poster", "Ensemble"]
+    np.testing.assert_allclose(heights["Poster"], [40, NAN])
+    np.testing.assert_allclose(heights["Ensemble"], [60, NAN])
+    assert ax.containers[1][0].get_facecolor() == to_rgba(MODEL_COLORS["ensemble"])
+    prior = next(part for part in ax.collections if part.get_label() == "Label prior").get_segments()
+    np.testing.assert_allclose([line[:, 1] for line in prior], [[12, 12], [0, 0]])
+
+
+def test_the_bars_of_five_networks_do_not_touch_the_next_genres(by_genre):
+    poster = by_genre[by_genre["model"] == "poster"]
+    ax = figures.genre_average_precision_bars(pd.concat(poster.assign(model=name) for name in MODEL_COLORS))
+    bars = sorted((bar.get_x(), bar.get_x() + bar.get_width()) for part in ax.containers for bar in part)
+    assert len(bars) == 10 and all(left[1] < right[0] for left, right in zip(bars, bars[1:], strict=False))
+
+
+def test_bars_of_several_sets_are_an_error(by_genre):
+    with pytest.raises(ValueError, match="set_name=\\['', 'dropout'\\]"):
+        figures.genre_average_precision_bars(pd.concat([by_genre, by_genre.assign(set_name="dropout")]))
+
+
+def test_gains_stand_beside_what_each_modality_is_worth_alone(gains):
+    alone, gain = figures.modality_gains_heatmap(gains).axes[:2]
+    assert texts(alone.get_yticklabels()) == ["Sci-Fi", "Drama"]
+    assert texts(alone.get_xticklabels()) == ["Poster", "Plot", "All"]
+    assert texts(gain.get_xticklabels()) == ["Poster", "Plot"]
+    assert texts(alone.texts) == ["30.0", "50.0", "60.0", "40.0", "70.0"]  # what is missing has no cell
+    assert [text for text in texts(gain.texts) if text] == ["-2.0 ± 1.1", "+4.0", "+1.0 ± 0.0"]
+    assert gain.collections[0].get_clim() == (-4, 4)
+
+
+@pytest.mark.parametrize("count", [1, 3, 4])
+def test_every_subset_has_a_score_and_a_column_of_dots(count):
+    figure = figures.modality_subsets_dots(subsets_of(MODALITIES[:count]))
+    ax, matrix = figure.axes
+    means = ax.containers[0][0].get_ydata()
+    assert len(means) == 2**count - 1 and (np.diff(means) >= -1e-9).all()
+    assert means[[0, -1]] == pytest.approx([11, 10 * count + 1])  # without the genre's rows
+    filled = [line for line in matrix.lines if line.get_marker() == "o" and line.get_color() == BLUE]
+    assert [len(line.get_ydata()) for line in filled] == sorted(len(line.get_ydata()) for line in filled)
+    assert len(filled) == 2**count - 1 and list(filled[-1].get_ydata()) == list(range(count))
+    assert texts(matrix.get_yticklabels()) == [name.capitalize() for name in MODALITIES[:count]]
+    assert figure.get_size_inches()[0] <= figures.PAGE_WIDTH
+
+
+def test_a_single_seed_has_a_dot_without_a_bar():
+    ax = figures.modality_subsets_dots(subsets_of(("poster", "plot"), seeds=(0,))).axes[0]
+    ends = ax.containers[0][2][0].get_segments()
+    assert texts(ax.texts) == ["10.0", "10.0", "20.0"] and all(np.ptp(end[:, 1]) == 0 for end in ends)
+
+
+@pytest.mark.parametrize(
+    "val_loss, patience, expected",
+    [
+        ([1.0, 0.5, 0.5, 0.7], 2, ["Kept: epoch 2, loss 0.5", "Stopped early: epoch 4"]),
+        ([1.0, 0.5, 0.5, 0.7], 3, ["Kept: epoch 2, loss 0.5", "Last: epoch 4"]),
+        ([1.0, 0.5, 0.5, 0.7], None, ["Kept: epoch 2, loss 0.5", "Last: epoch 4"]),
+        ([1.0, 0.5, 0.4, 0.3], 2, ["Kept: epoch 4, loss 0.3"]),
+    ],
+)
+def test_the_kept_epoch_is_the_first_of_the_least_loss(val_loss, patience, expected):
+    history = pd.DataFrame({"epoch": range(4), "loss": 0.4, "val_loss": val_loss}, index=[3, 5, 7, 9])
+    ax = figures.early_stopping_curve(history, patience=patience)
+    assert legend(ax) == ["Train", "Validation", *expected]
+    for line in ax.lines:
+        if line.get_label() in expected:
+            assert f"epoch {line.get_xdata()[0]:.0f}" in line.get_label()
+
+
+@pytest.mark.parametrize("history", [{"epoch": [0, 0], "val_loss": [1, 2]}, {"epoch": [0, 1]}])
+def test_a_history_without_one_kept_epoch_is_an_error(history):
+    with pytest.raises(ValueError, match="of one run with `val_loss`"):
+        figures.early_stopping_curve(pd.DataFrame(history).assign(loss=1.0))
+
+
+def test_a_movie_card_says_what_is_known():
+    details = {"Director": "A. Tarkovsky", "Language": NAN, "Rating": None}
+    plot = "A guide leads two men for $5 and $6. " * 40
+    picture, text = figures.movie_card(np.zeros((268, 182, 3)), "Stalker", ["Drama", "Sci-Fi"], details, plot).axes
+    lines = texts(text.texts)
+    assert lines[:4] == ["Stalker", "Drama, Sci-Fi", "Director", "A. Tarkovsky"] and "Language" not in lines
+    assert len(lines) == 4 + 8 and lines[-1].endswith(" …")
+    assert not any(line.get_parse_math() for line in text.texts)
+    assert picture.images[0].get_array().shape == (268, 182, 3)
+
+
+def test_a_movie_card_without_poster_and_plot_says_so():
+    figure = figures.movie_card(None, "Stalker", [], {}, NAN)
+    assert "poster\nnot shown" in texts(figure.axes[0].texts) and "no plot" in texts(figure.axes[1].texts)
+
+
+def test_no_line_of_a_movie_card_leaves_it():
+    figure = figures.movie_card(
+        None,
+        "The Mammoth Commandments " * 3,
+        ["Drama"] * 9,
+        {"Actors": "Anna Maria Monroe, " * 5},
+        "A guide who loves men. " * 30,
+    )
+    figure.canvas.draw()
+    page = figure.bbox
+    for text in figure.axes[1].texts:
+        extent = text.get_window_extent()
+        assert extent.x1 <= page.x1 and extent.y0 >= page.y0, text.get_text()
+
+
+def test_a_corrected_movie_is_ranked_by_the_ensemble(movie):
+    picture, poster, ensemble = figures.corrected_movie_card(None, movie).axes
+    assert texts(poster.get_yticklabels()) == ["✓ Drama", "Action", "Horror"]
+    assert [text.get_fontweight() for text in poster.get_yticklabels()] == ["bold", "normal", "normal"]
+    for ax, percentages, bold in ((poster, ["20%", "10%", "90%"], 2), (ensemble, ["80%", "30%", "20%"], 0)):
+        assert texts(ax.texts) == percentages
+        assert [text.get_fontweight() == "bold" for text in ax.texts] == [place == bold for place in range(3)]
+        assert [bar.get_facecolor() for bar in ax.patches] == [to_rgba(color) for color in (BLUE, SKY, SKY)]
+    assert {line.get_label(): list(line.get_xdata()) for line in ensemble.lines} == {
+        "Metadata": [40, 40, 40],
+        "Plot": [60, 30, 10],
+    }
+
+
+def test_a_corrected_movie_without_other_branches_has_no_legend(movie):
+    figure = figures.corrected_movie_card(None, movie.drop(columns=["metadata", "plot"]))
+    assert not figure.legends and not figure.axes[2].lines
+
+
+def test_rows_of_several_movies_are_an_error(movie):
+    with pytest.raises(ValueError, match="imdb_id=\\[7, 8\\]"):
+        figures.corrected_movie_card(None, pd.concat([movie, movie.assign(imdb_id=8)]))
+
+
+def test_equal_layers_in_a_row_are_drawn_once_and_counted():
+    rows = [
+        ("InputLayer", (8, 8, 3), 0),
+        ("Conv2D", (8, 8, 4), 10),
+        ("Conv2D", (8, 8, 4), 20),
+        ("Conv2D", (8, 8, 5), 7),
+    ]
+    rows += [("Dense", (1000,), 100_000_000), ("Dense", (1000,), 102_764_544), ("Dense", (4,), 16_781_312)]
+    layers = pd.DataFrame(rows, columns=["type", "output_shape", "num_params"])
+    ax = figures.network_diagram(layers, merge_repeated=True)
+    found = texts(ax.texts)
+    for text in ("2 Conv", "30", "Conv", "7", "2 Dense", "202,764,544", "Dense"):
+        assert found.count(text) == 1
+    assert ax.get_title("right") == "219,545,893 parameters"
+    ax.figure.canvas.draw()
+    first, second = (ax.texts[found.index(text)].get_window_extent() for text in ("202,764,544", "16,781,312"))
+    assert first.x1 < second.x0
+    assert "2 Conv" not in texts(figures.network_diagram(layers).texts)
+
+
+def test_charts_are_drawn_on_the_axes_given():
+    _, axes = plt.subplots(2)
+    history = pd.DataFrame({"epoch": [0, 1], "loss": [2, 1], "val_loss": [2, 1]})
+    assert figures.early_stopping_curve(history, ax=axes[0]) is axes[0]
+    assert figures.fusion_diagram(WIDTHS, ax=axes[1]) is axes[1]
