@@ -30,6 +30,7 @@ _MODULES = (
     "ensemble_config",
     "ensemble_data",
     "ensemble_fitting",
+    "ensemble_predict",
     "ensemble_training",
     "errata",
     "evaluation",

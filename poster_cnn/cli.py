@@ -6,7 +6,7 @@ import os
 import sys
 
 import poster_cnn
-from poster_cnn import data_commands, search_commands
+from poster_cnn import data_commands, predict_commands, search_commands
 from poster_cnn.config import PRECISIONS
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's greetings would hide our own lines
@@ -36,7 +36,7 @@ def _parser():
     parser = argparse.ArgumentParser(prog="poster-cnn", description="Predict movie genres from posters.")
     parser.add_argument("--version", action="version", version=f"poster-cnn {poster_cnn.__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (_add_reproduce, _add_train, search_commands.add_to, _add_evaluate, _add_predict):
+    for add in (_add_reproduce, _add_train, search_commands.add_to, _add_evaluate, predict_commands.add_to):
         add(commands)
     data_commands.add_to(commands)
     return parser
@@ -140,32 +140,6 @@ def _evaluate(options):
 
     evaluation = evaluate(options.run_dir, options.data)
     print(json.dumps(evaluation.to_dict(), indent=2, ensure_ascii=False) if options.json else evaluation)
-
-
-def _add_predict(commands):
-    about = "Rank the genres of pictures. A network trained with --head sigmoid also marks those that it predicts."
-    command = commands.add_parser("predict", help="rank the genres of pictures", description=about)
-    command.add_argument("model", metavar="MODEL", help=".keras file, or the run folder that holds it")
-    command.add_argument("images", metavar="IMAGE", nargs="+", help="picture files of any kind and size")
-    command.add_argument("--card", metavar="FILE", help="also draw the pictures with their genres as a PNG")
-    command.add_argument("--json", action="store_true", help="print JSON instead of bars")
-    command.set_defaults(run=_predict)
-
-
-def _predict(options):
-    from poster_cnn.predict import draw_cards, predict
-
-    predictions, broken = predict(options.model, options.images)
-    if options.json:
-        print(json.dumps([prediction.to_dict() for prediction in predictions], indent=2, ensure_ascii=False))
-    else:
-        for prediction in predictions:
-            print(prediction)
-    if options.card and predictions:
-        draw_cards(predictions, options.card)
-    for path, reason in broken.items():
-        print(f"poster-cnn: {path}: {reason}", file=sys.stderr)
-    return 1 if broken else 0
 
 
 if __name__ == "__main__":

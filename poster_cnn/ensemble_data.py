@@ -147,7 +147,7 @@ def load_ensemble_data(config, data_folder, *, progress=True):
     inputs, encoder, vectors, extractor = {}, None, None, None
     for modality in config.modalities:
         if modality == "poster":
-            network = _backbone_network(config, posters.weights)
+            network = backbone_network(config, posters.weights)
             extractor = models.feature_extractor_and_head(network)[0]
             inputs[modality] = _poster_inputs(network, extractor, posters, has_poster.to_numpy(), progress)
         elif modality == "trailer":
@@ -202,7 +202,8 @@ def _split_movies(config, table, manifest, folder):
     )
 
 
-def _backbone_network(config, weights):
+def backbone_network(config, weights):
+    """The network whose backbone looks at posters and at frames, from the weights that a data folder brings, if any."""
     # Random weights, where they are asked for, are the same for every `config.seed`.
     keras.utils.set_random_seed(config.split_seed)
     return build_network(backbone_config(config), "float32", weights)
@@ -221,7 +222,7 @@ def _trailer_inputs(config, table, folder, weights, notes, progress):
     paths = _trailer_paths(table, folder, notes)
     extractor = None
     if any(trailers.is_video(path) for path in paths.values()):
-        extractor = models.feature_extractor_and_head(_backbone_network(config, weights))[0]
+        extractor = models.feature_extractor_and_head(backbone_network(config, weights))[0]
     features, report = trailers.trailer_features(paths, extractor, progress=progress)
     if not features.means:
         raise FileNotFoundError(f"No usable trailer of the movies was found in {str(folder.root)!r}.")

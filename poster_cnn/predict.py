@@ -14,20 +14,22 @@ from poster_cnn.saved_models import load_model
 
 @dataclasses.dataclass(frozen=True)
 class Prediction:
-    """What a model says of one picture.
+    """What a model says of one picture, or an ensemble of one movie.
 
     Attributes:
-        path: The picture's file.
+        path: The picture's file; `None` where an ensemble was shown no picture.
         class_names: Genres, most probable first.
         probabilities: Their probabilities, 0..1, in the same order.
         thresholds: The probabilities from which they count as predicted, 0..1, in the same order. Defaults to `None`:
             the model has none, and the genres are only ranked.
+        modalities: What of a movie an ensemble used, such as `("poster", "plot")`. Defaults to `None`: no ensemble.
     """
 
-    path: str
+    path: str | None
     class_names: tuple
     probabilities: tuple
     thresholds: tuple | None = None
+    modalities: tuple | None = None
 
     @property
     def predicted(self):
@@ -37,8 +39,16 @@ class Prediction:
         genres = zip(self.class_names, self.probabilities, self.thresholds, strict=True)
         return tuple(name for name, probability, threshold in genres if probability >= threshold)
 
+    @property
+    def title(self):
+        """The picture's file, and what an ensemble used: "poster.jpg (poster, plot)"."""
+        if self.modalities is None:
+            return str(self.path)
+        used = ", ".join(self.modalities)
+        return used if self.path is None else f"{self.path} ({used})"
+
     def __str__(self):
-        lines = [str(self.path)]
+        lines = [self.title]
         width = max(map(len, self.class_names))
         for number, (name, probability) in enumerate(zip(self.class_names, self.probabilities, strict=True)):
             mark, threshold = "  ", ""
@@ -53,9 +63,12 @@ class Prediction:
     def to_dict(self):
         """For JSON: the path, and the genres with their probabilities, most probable first.
 
-        With thresholds also the genres predicted, and each genre's threshold.
+        With thresholds also the genres predicted, and each genre's threshold; of an ensemble the modalities used.
         """
-        content = {"path": str(self.path), "genres": dict(zip(self.class_names, self.probabilities, strict=True))}
+        content = {"path": None if self.path is None else str(self.path)}
+        if self.modalities is not None:
+            content["modalities"] = list(self.modalities)
+        content["genres"] = dict(zip(self.class_names, self.probabilities, strict=True))
         if self.thresholds is not None:
             content["predicted"] = list(self.predicted)
             content["thresholds"] = dict(zip(self.class_names, self.thresholds, strict=True))
@@ -85,7 +98,11 @@ def predict(model_path, image_paths, *, batch_size=32):
     >>> print(predictions[0])
     """
     model, about = load_model(model_path)
-    class_names, thresholds = tuple(about["class_names"]), about["thresholds"]
+    if isinstance(model.input, dict) or len(model.input.shape) != 4:
+        raise ValueError(
+            "The model takes something else than pictures alone. Give the folder of a whole ensemble to "
+            f"`ensemble_predict.predict_movies`. Received: model_path={str(model_path)!r}, model {model.name}"
+        )
     how = {"interpolation": about["interpolation"], "crop_size": about["crop_size"]}
     predictions, broken = [], {}
     for start in range(0, len(image_paths), batch_size):
@@ -95,14 +112,26 @@ def predict(model_path, image_paths, *, batch_size=32):
                 images.append(read_image(path, model.input_shape[1:3], **how))
                 good.append(path)
             except (OSError, pictures.RefusedPicture) as error:
-                broken[str(path)] = _reason(error)
+                broken[str(path)] = reason_of(error)
         if good:
-            for path, row in zip(good, model.predict_on_batch(np.stack(images)), strict=True):
-                order = np.argsort(-row, kind="stable")
-                ranked = tuple(class_names[i] for i in order)
-                reach = None if thresholds is None else tuple(thresholds[name] for name in ranked)
-                predictions.append(Prediction(str(path), ranked, tuple(float(row[i]) for i in order), reach))
+            rows = model.predict_on_batch(np.stack(images))
+            predictions += [ranked_prediction(str(path), row, about) for path, row in zip(good, rows, strict=True)]
     return predictions, broken
+
+
+def ranked_prediction(path, probabilities, about, modalities=None):
+    """What a model's output says of one picture or movie, as a `Prediction`.
+
+    Args:
+        path: The picture's file, or `None`.
+        probabilities: float32 array `(num_classes,)`, 0..1, in label order.
+        about: dict of `saved_models.load_model`.
+        modalities: As in `Prediction`. Defaults to `None`.
+    """
+    order = np.argsort(-probabilities, kind="stable")
+    ranked = tuple(about["class_names"][i] for i in order)
+    thresholds = None if about["thresholds"] is None else tuple(about["thresholds"][name] for name in ranked)
+    return Prediction(path, ranked, tuple(float(probabilities[i]) for i in order), thresholds, modalities)
 
 
 def read_image(path, image_size, interpolation="bilinear", crop_size=None):
@@ -137,7 +166,7 @@ def open_picture(path):
 def as_table(predictions, class_names):
     """Predictions as a DataFrame, a row a picture: `picture` (the file's name), then a column for each genre."""
     rows = [
-        dict(zip(p.class_names, p.probabilities, strict=True)) | {"picture": pathlib.Path(p.path).name}
+        dict(zip(p.class_names, p.probabilities, strict=True)) | {"picture": pathlib.Path(p.path or "").name}
         for p in predictions
     ]
     return pd.DataFrame(rows, columns=["picture", *class_names])
@@ -159,15 +188,16 @@ def draw_cards(predictions, path):
     if first.thresholds is not None:
         thresholds = [first.thresholds[first.class_names.index(name)] for name in class_names]
     figure = figures.prediction_cards(
-        [open_picture(prediction.path) for prediction in predictions],
+        [None if prediction.path is None else open_picture(prediction.path) for prediction in predictions],
         table[class_names].to_numpy(),
         class_names,
-        titles=list(table["picture"]),
+        titles=[name or prediction.title for name, prediction in zip(table["picture"], predictions, strict=True)],
         thresholds=thresholds,
     )
     with write_atomically(path) as temporary:
         figure.savefig(temporary, format="png", bbox_inches="tight", dpi=200)
 
 
-def _reason(error):
+def reason_of(error):
+    """Why a file cannot be used, of an error of `read_image`."""
     return error.strerror if isinstance(error, OSError) and error.strerror else str(error)

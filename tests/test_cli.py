@@ -52,6 +52,7 @@ def test_sweep_writes_tidy_results(data_folder, tmp_path, capsys):
         (["reproduce", "--data", "no/such/folder"], "no/such/folder"),
         (["sweep", "absent.py", "--out", "x"], "absent.py"),
         (["predict", "absent.keras", "x.jpg"], "absent.keras"),
+        (["predict", "absent", "--plot", "Day.", "--trailer", "x"], "the run of an ensemble for --plot, --trailer"),
         (["train", "--data", "absent", "--out", "x", "--genres", "Horror,Romance"], "absent"),
         (["train", "--data", "DATA", "--out", "OUT", "--genres", "Horror,Western"], "Western"),
     ],
@@ -62,6 +63,25 @@ def test_errors_are_one_line(arguments, message, data_folder, tmp_path, capsys, 
     assert main([places.get(argument, argument) for argument in arguments]) == 1
     error = capsys.readouterr().err
     assert message in error and error.startswith("poster-cnn: ") and error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "there is nothing to predict from"),
+        (["--json"], "there is nothing to predict from"),
+        (["a.jpg", "--plot", "Day.", "--trailer", "x.mp4"], None),
+        (["a.jpg", "b.jpg", "--plot", "Day."], "give one IMAGE at most with --plot"),
+        (["--metadata", "language=English", "a.jpg", "b.jpg"], "give one IMAGE at most with --metadata"),
+    ],
+)
+def test_pictures_and_a_movie_are_not_mixed(arguments, message, capsys):
+    if message is None:  # the next thing to look at is the run
+        assert main(["predict", "absent", *arguments]) == 1
+    else:
+        with pytest.raises(SystemExit, match="2"):
+            main(["predict", "absent", *arguments])
+        assert message in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("size", ["128", "128x", "128x128x3", "ten x ten"])

@@ -1,0 +1,239 @@
+"""An ensemble's run folder + whatever is known of a movie -> ranked genres (paper 5)."""
+
+import collections.abc
+import dataclasses
+import functools
+import pathlib
+
+import keras
+import numpy as np
+import pandas as pd
+
+from poster_cnn import models, pictures, run_folders, trailers
+from poster_cnn.ensemble_config import EnsembleConfig
+from poster_cnn.ensemble_data import backbone_network
+from poster_cnn.ensemble_training import ENSEMBLE
+from poster_cnn.files import read_json
+from poster_cnn.movie_metadata import METADATA_COLUMNS
+from poster_cnn.one_hot import MetadataEncoder, load_metadata_encoder
+from poster_cnn.plots import WordVectors, load_word_vectors, plot_coverage, plot_vectors
+from poster_cnn.predict import ranked_prediction, read_image, reason_of
+from poster_cnn.saved_models import load_model
+
+_KEYS = ("poster", "trailer", "plot", *METADATA_COLUMNS)  # of a movie
+
+
+@dataclasses.dataclass(frozen=True)
+class _Ensemble:
+    """What a run folder of an ensemble holds."""
+
+    config: EnsembleConfig
+    model: keras.Model
+    about: dict
+    encoder: MetadataEncoder | None
+    vectors: WordVectors | None
+
+    def branch(self, modality):
+        """The branch of a modality, a `keras.Model`."""
+        return self.model.get_layer(f"{modality}_branch")
+
+    @functools.cached_property
+    def extractor(self):
+        """The backbone that made the features of videos; that of posters, if there are any, is the same."""
+        has_posters = "poster" in self.config.modalities
+        network = self.branch("poster") if has_posters else backbone_network(self.config, {})
+        return models.feature_extractor_and_head(network)[0]
+
+
+def find_ensemble(path):
+    """The folder with an ensemble's own model.
+
+    Args:
+        path: Run folder of `ensemble_training.train_ensemble`, its `ensemble/`, or the `model.keras` in there.
+
+    Returns:
+        `pathlib.Path`, or `None` where the path is something else, such as the run of one network.
+    """
+    path = pathlib.Path(path)
+    inside = path.parent if path.name == "model.keras" else path
+    for folder in (inside, inside / ENSEMBLE):
+        if (folder / "config.json").is_file():
+            return folder if read_json(folder / "config.json")["config"].get("model") == ENSEMBLE else None
+    return None
+
+
+def predict_movies(run_dir, movies, *, batch_size=32):
+    """Predicts the genres of movies from any of poster, trailer, metadata and plot (paper 5).
+
+    A movie is predicted from what is given of it and can be used; the rest is reported.
+
+    Args:
+        run_dir: As in `find_ensemble`.
+        movies: List of dicts, or DataFrame with a row a movie; any of these for each, "" and NaN being nothing:
+            `poster`: path of a picture; `trailer`: path of a video, or of features as `trailers.read_trailer_features`
+            reads them; `plot`: text; the columns `movie_metadata.METADATA_COLUMNS`: text. A DataFrame may have others.
+        batch_size: Movies at a time. Defaults to 32.
+
+    Returns:
+        `(predictions, problems)`: two dicts, whose keys are positions in the list, or the DataFrame's index.
+        `predictions` holds a `predict.Prediction` for each movie with something that can be used; its `modalities` say
+        what was. `problems` holds, for movies that have any, a dict of modality -> what of it could not be used: a
+        modality named there is set aside, unless it is one of the prediction's.
+
+    Raises:
+        FileNotFoundError: If there is no finished ensemble, or a file of it is missing.
+        ValueError: If the ensemble does not have a modality that is given, or a movie is described by something else.
+        ImportError, RuntimeError: If a trailer is a video, and PyAV or the pretrained weights are not to be had.
+
+    Example:
+
+    >>> predictions, problems = predict_movies("runs/ensemble", [{"poster": "poster.jpg", "plot": "A shark returns."}])
+    >>> print(predictions[0])
+    """
+    movies = _as_dict(movies)
+    ensemble = _load_ensemble(run_dir)
+    _check_given(movies, ensemble.config)
+    labels, predictions, problems = list(movies), {}, {}
+    for start in range(0, len(labels), batch_size):
+        batch = labels[start : start + batch_size]
+        opinions, reasons = _ask_branches([movies[label] for label in batch], ensemble)
+        problems |= {label: found for label, found in zip(batch, reasons, strict=True) if found}
+        y_prob = np.asarray(ensemble.model.get_layer("late_fusion")(opinions, training=False))
+        for label, row, present in zip(batch, y_prob, opinions["present"], strict=True):
+            if present.any():
+                used = tuple(name for name, here in zip(ensemble.config.modalities, present, strict=True) if here)
+                poster = movies[label]["poster"] if "poster" in used else None
+                predictions[label] = ranked_prediction(poster, row, ensemble.about, used)
+    return predictions, problems
+
+
+def _load_ensemble(run_dir):
+    folder = find_ensemble(run_dir)
+    if folder is None:
+        raise FileNotFoundError(
+            "No ensemble found. Expected the run folder of a finished ensemble, with ensemble/config.json. "
+            f"Received: run_dir={str(run_dir)!r}"
+        )
+    config = run_folders.recorded_config(folder, EnsembleConfig)
+    model, about = load_model(folder)
+    encoder = load_metadata_encoder(folder / "metadata_encoder.json") if "metadata" in config.modalities else None
+    vectors = load_word_vectors(folder / "word_vectors.npz") if "plot" in config.modalities else None
+    return _Ensemble(config, model, about, encoder, vectors)
+
+
+def _as_dict(movies):
+    """dict of label -> dict of what is given of the movie, as text."""
+    if isinstance(movies, pd.DataFrame):
+        if not movies.index.is_unique:
+            raise ValueError("Each row of `movies` must have an index of its own. Try movies.reset_index(drop=True).")
+        movies = dict(
+            zip(movies.index, movies[[key for key in _KEYS if key in movies]].to_dict("records"), strict=True)
+        )
+    else:
+        movies = dict(enumerate(movies))
+    for label, movie in movies.items():
+        if not isinstance(movie, collections.abc.Mapping):
+            raise ValueError(f"Each movie must be a dict, such as {{'plot': '...'}}. Received: {movie!r}")
+        if unknown := [str(key) for key in movie if key not in _KEYS]:
+            raise ValueError(f"A movie has {', '.join(_KEYS)}. Received: {', '.join(unknown)} of movie {label!r}")
+    texts = {
+        label: {key: str(value).strip() for key, value in movie.items() if not pd.isna(value)}
+        for label, movie in movies.items()
+    }
+    return {label: {key: text for key, text in movie.items() if text} for label, movie in texts.items()}
+
+
+def _given(movie):
+    """Names of the modalities of which something is given."""
+    return {"metadata" if key in METADATA_COLUMNS else key for key in movie}
+
+
+def _check_given(movies, config):
+    for label, movie in movies.items():
+        if unknown := sorted(_given(movie) - set(config.modalities)):
+            raise ValueError(
+                f"The ensemble knows {', '.join(config.modalities)}, and nothing else of a movie. "
+                f"Received: {', '.join(unknown)} of movie {label!r}"
+            )
+
+
+def _ask_branches(movies, ensemble):
+    """The fusion's inputs, and for each movie a dict of modality -> what could not be used of it."""
+    names = ensemble.config.modalities
+    opinions = np.zeros((len(movies), len(names), len(ensemble.config.class_names)), dtype="float32")
+    present = np.zeros((len(movies), len(names)), dtype=bool)
+    reasons = [{} if movie else dict.fromkeys(names, "not given") for movie in movies]
+    for number, name in enumerate(names):
+        rows = [row for row, movie in enumerate(movies) if name in _given(movie)]
+        usable, arrays = [], []
+        for row, (array, reason) in zip(rows, _READERS[name]([movies[row] for row in rows], ensemble), strict=True):
+            if array is not None:
+                usable.append(row)
+                arrays.append(array)
+            if reason:
+                reasons[row][name] = reason
+        if usable:
+            opinions[usable, number] = ensemble.branch(name)(np.stack(arrays), training=False)
+            present[usable, number] = True
+    return {"probabilities": opinions, "present": present}, reasons
+
+
+# Each gives for each movie an array, or `None`, and what could not be used, or `None`.
+
+
+def _read_posters(movies, ensemble):
+    image_size, found = ensemble.branch("poster").input_shape[1:3], []
+    for movie in movies:
+        try:
+            found.append((read_image(movie["poster"], image_size, ensemble.about["interpolation"]), None))
+        except (OSError, pictures.RefusedPicture) as error:
+            found.append((None, reason_of(error)))
+    return found
+
+
+def _read_trailers(movies, ensemble):
+    return [_read_trailer(pathlib.Path(movie["trailer"]), ensemble) for movie in movies]
+
+
+def _read_trailer(path, ensemble):
+    expected, extractor = ensemble.branch("trailer").input_shape[-1], None
+    wrong = f"expected {expected} features a frame, as the run's trailers have"
+    if trailers.is_video(path):
+        extractor = ensemble.extractor
+        if extractor.output.shape[-1] != expected:
+            backbone = f"{ensemble.config.backbone}, which makes {extractor.output.shape[-1]} of a video's"
+            return None, f"{wrong}; give a file of features, as the run's backbone is {backbone}"
+    features, report = trailers.trailer_features({0: path}, extractor, progress=False)
+    if not features:
+        return None, report["reason"][0]
+    mean = features.means[0]
+    if len(mean) != expected:
+        return None, f"{wrong}; received {len(mean)}"
+    return mean[None], None  # as one frame: the branch takes the mean first
+
+
+def _read_metadata(movies, ensemble):
+    table = pd.DataFrame(movies, columns=list(METADATA_COLUMNS)).fillna("")
+    found, seen = [], {column: set(values) for column, values in ensemble.encoder.categories.items()}
+    for row, movie in zip(ensemble.encoder.encode(table).toarray(), movies, strict=True):
+        unseen = [f"{key}={text!r}" for key, text in movie.items() if key in seen and text not in seen[key]]
+        reason = f"not seen in training: {', '.join(unseen)}" if unseen else None
+        found.append((row if row.any() else None, reason))
+    return found
+
+
+def _read_plots(movies, ensemble):
+    options, found = {"max_words": ensemble.config.max_words}, []
+    for plot in [movie["plot"] for movie in movies]:
+        vector = plot_vectors([plot], ensemble.vectors, **options)[0]
+        coverage, reason = plot_coverage([plot], ensemble.vectors, **options), None
+        if coverage.empty:
+            reason = "it has no words"
+        elif not vector.any() or coverage.known_words < coverage.words:
+            unknown = coverage.words - coverage.known_words
+            reason = f"the run has no vector for {unknown} of its {coverage.words} words"
+        found.append((vector if vector.any() else None, reason))
+    return found
+
+
+_READERS = {"poster": _read_posters, "trailer": _read_trailers, "metadata": _read_metadata, "plot": _read_plots}

@@ -1,0 +1,303 @@
+"""An ensemble predicts a movie from any of its modalities, says what it used, and why not the rest."""
+
+import functools
+import itertools
+import json
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from poster_cnn import datasets, ensemble_predict, models, predict_commands
+from poster_cnn.cli import main
+from poster_cnn.config import as_json
+from poster_cnn.ensemble_config import MODALITIES, EnsembleConfig
+from poster_cnn.ensemble_predict import find_ensemble, predict_movies
+from poster_cnn.files import write_json
+from poster_cnn.movie_metadata import METADATA_COLUMNS
+from poster_cnn.predict import predict
+from poster_cnn.results import read_predictions
+from poster_cnn.saved_models import save_model
+from poster_cnn.trailers import read_trailer_features
+
+SUBSETS = [names for count in (1, 2, 3, 4) for names in itertools.combinations(MODALITIES, count)]
+KEYS = {name: (name,) for name in MODALITIES} | {"metadata": METADATA_COLUMNS}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _load_once():
+    """Loads each run once: it takes longer than all else here."""
+    with pytest.MonkeyPatch.context() as patch:
+        load = functools.cache(ensemble_predict._load_ensemble)
+        patch.setattr(ensemble_predict, "_load_ensemble", lambda run_dir: load(str(run_dir)))
+        yield
+
+
+def by_genre(prediction, class_names):
+    genres = dict(zip(prediction.class_names, prediction.probabilities, strict=True))
+    return [genres[name] for name in class_names]
+
+
+@pytest.fixture(scope="module")
+def test_movies(ensemble_data, movie_folder):
+    """The test movies as `predict_movies` takes them, by imdbId."""
+    table = ensemble_data.movies.part("test").set_index("imdb_id")
+    trailers = [str(movie_folder / "trailers" / f"{imdb_id}.npz") for imdb_id in table.index]
+    return table.assign(poster=table["poster_path"], trailer=trailers)
+
+
+@pytest.fixture(scope="module")
+def movie(test_movies, ensemble_data):
+    """One of which everything is known, as a dict."""
+    complete = ensemble_data.present[ensemble_data.rows("test")].all(axis=1)
+    return test_movies[complete][[key for keys in KEYS.values() for key in keys]].to_dict("records")[0]
+
+
+def part_of(movie, names):
+    return {key: movie[key] for name in names for key in KEYS[name]}
+
+
+# --- what it says ---
+
+
+def test_the_folder_says_of_test_movies_what_training_said(finished_ensemble, test_movies, ensemble_data):
+    predictions, _ = predict_movies(finished_ensemble, test_movies, batch_size=5)
+    saved = read_predictions(finished_ensemble / "ensemble").set_index("imdb_id")
+    assert list(predictions) == saved.index.tolist()
+    found = [by_genre(prediction, ensemble_data.movies.class_names) for prediction in predictions.values()]
+    assert np.allclose(found, saved.filter(like="probability_"), atol=1e-4)
+    rows = ensemble_data.present[ensemble_data.rows("test")]
+    used = [tuple(itertools.compress(MODALITIES, row)) for row in rows]
+    assert [prediction.modalities for prediction in predictions.values()] == used and len(set(used)) > 1
+
+
+def test_any_subset_says_what_the_model_says_of_these_inputs(finished_ensemble, movie, ensemble_data):
+    movies = [part_of(movie, names) for names in SUBSETS]
+    predictions, problems = predict_movies(finished_ensemble, movies, batch_size=4)
+    assert not any(set(found) - {"metadata", "plot"} for found in problems.values())
+    assert [prediction.modalities for prediction in predictions.values()] == SUBSETS
+    assert [prediction.path for prediction in predictions.values()] == [part.get("poster") for part in movies]
+    found = np.array([by_genre(prediction, ensemble_data.movies.class_names) for prediction in predictions.values()])
+    assert found.shape == (15, 4) and np.isfinite(found).all()
+
+    row = ensemble_data.movies.table.index[ensemble_data.movies.table["poster_path"] == movie["poster"]]
+    poster = next(iter(datasets.poster_dataset(ensemble_data.movies.table.loc[row], ["Drama"], image_size=(32, 32))))[0]
+    inputs = {
+        "poster": poster.numpy(),
+        "trailer": read_trailer_features(movie["trailer"])[None],
+        "metadata": ensemble_data.inputs["metadata"][row].toarray(),
+        "plot": ensemble_data.inputs["plot"][row],
+    }
+    inputs = {name: np.repeat(array, 15, axis=0) for name, array in inputs.items()}  # masked, whatever stands there
+    inputs["present"] = np.array([[name in names for name in MODALITIES] for names in SUBSETS])
+    model = ensemble_predict._load_ensemble(finished_ensemble).model
+    assert np.allclose(found, model(inputs, training=False), atol=1e-5)
+    assert len(np.unique(found.round(6), axis=0)) == 15
+
+
+def test_a_movie_is_predicted_alike_alone_and_among_others(finished_ensemble, movie):
+    alone, _ = predict_movies(finished_ensemble, [part_of(movie, ["plot"])])
+    others = [part_of(movie, names) for names in (("poster", "trailer"), ("plot",), ("metadata", "plot"))]
+    among, _ = predict_movies(finished_ensemble, others)
+    assert alone[0].class_names == among[1].class_names
+    assert alone[0].probabilities == pytest.approx(among[1].probabilities, abs=1e-6)
+
+
+# --- what cannot be used ---
+
+
+@pytest.fixture
+def odd_files(tmp_path):
+    (tmp_path / "page.jpg").write_text("<html>not found</html>")
+    np.save(tmp_path / "narrow.npy", np.ones((5, 7), "float32"))
+    np.save(tmp_path / "zeros.npy", np.zeros((5, 4096), "float32"))
+    (tmp_path / "clip.mp4").write_bytes(b"no video")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "reason"),
+    [
+        ("poster", {"poster": "page.jpg"}, "html"),
+        ("poster", {"poster": "absent.jpg"}, "No such file or directory"),
+        ("trailer", {"trailer": "absent.npy"}, "No trailer features found"),
+        ("trailer", {"trailer": "zeros.npy"}, "are all 0"),
+        (
+            "trailer",
+            {"trailer": "narrow.npy"},
+            "expected 4096 features a frame, as the run's trailers have; received 7",
+        ),
+        ("trailer", {"trailer": "clip.mp4"}, "the run's backbone is mobilenet_v2, which makes 1280 of a video's"),
+        ("metadata", {"director_name": "Nobody", "language": "None"}, "director_name='Nobody', language='None'"),
+        ("plot", {"plot": "Xqzt wvvk."}, "the run has no vector for 2 of its 2 words"),
+        ("plot", {"plot": "..."}, "it has no words"),
+    ],
+)
+def test_bad_input_is_named_and_the_rest_predicts(name, given, reason, finished_ensemble, movie, odd_files):
+    given = {key: odd_files / value if key in ("poster", "trailer") else value for key, value in given.items()}
+    others = [other for other in MODALITIES if other != name]
+    movies = [part_of(movie, others) | given, part_of(movie, others), given]
+    predictions, problems = predict_movies(finished_ensemble, movies)
+    assert list(predictions) == [0, 1]
+    assert predictions[0].modalities == tuple(others)
+    assert predictions[0].probabilities == pytest.approx(predictions[1].probabilities, abs=1e-6)
+    assert reason in problems[0][name] and problems[2] == {name: problems[0][name]}
+
+
+def test_what_is_only_partly_known_is_used_and_told(finished_ensemble, movie, ensemble_data):
+    partly = part_of(movie, ["metadata", "plot"]) | {"actor_3_name": "Nobody"}
+    partly["plot"] += " Xqzt."
+    predictions, problems = predict_movies(finished_ensemble, [partly])
+    assert predictions[0].modalities == ("metadata", "plot")
+    assert "actor_3_name='Nobody'" in problems[0]["metadata"] and "no vector for" in problems[0]["plot"]
+
+
+def test_nothing_given_is_no_prediction(finished_ensemble):
+    table = pd.DataFrame({"plot": [np.nan, "  ", "Day."], "title": "Any"}, index=["a", "b", "c"])
+    predictions, problems = predict_movies(finished_ensemble, table)
+    assert problems["a"] == problems["b"] == dict.fromkeys(MODALITIES, "not given")
+    assert set(predictions) <= {"c"}
+    assert predict_movies(finished_ensemble, []) == ({}, {})
+
+
+@pytest.mark.parametrize(
+    ("movies", "message"),
+    [
+        ([{"plots": "Day."}], "A movie has poster, .*, content_rating. Received: plots of movie 0"),
+        (["poster.jpg"], "Each movie must be a dict"),
+        (pd.DataFrame({"plot": ["Day.", "Night."]}, index=[1, 1]), "an index of its own"),
+    ],
+)
+def test_movies_described_otherwise_are_refused(movies, message, finished_ensemble):
+    with pytest.raises(ValueError, match=message):
+        predict_movies(finished_ensemble, movies)
+
+
+# --- run folders ---
+
+
+def test_an_ensemble_is_found_by_any_of_its_names(finished_ensemble, tmp_path):
+    write_json(tmp_path / "config.json", {"config": {"model": "seven_layer_cnn"}})
+    inside = finished_ensemble / "ensemble"
+    assert [find_ensemble(path) for path in (finished_ensemble, inside, inside / "model.keras")] == [inside] * 3
+    for path in (finished_ensemble / "plot", tmp_path, tmp_path / "model.keras", tmp_path / "absent"):
+        assert find_ensemble(path) is None
+    with pytest.raises(FileNotFoundError, match="No ensemble found"):
+        predict_movies(tmp_path, [])
+    with pytest.raises(ValueError, match="takes something else than pictures alone"):
+        predict(finished_ensemble / "plot", [])
+
+
+@pytest.fixture
+def make_run(tmp_path):
+    """Function: writes the run folder of an untrained ensemble of trailers and posters, or of trailers alone."""
+
+    def make(*names):
+        pixels = keras.Input((8, 6, 3))
+        x = keras.layers.GlobalAveragePooling2D(name="features")(pixels)
+        branches = {
+            "poster": keras.Model(pixels, keras.layers.Dense(2, "sigmoid")(x), name="poster_branch"),
+            "trailer": models.trailer_branch((None, 3), 2, dense_units=2),
+        }
+        fusion = models.late_fusion(2, len(names))
+        model = models.multimodal({name: branches[name] for name in names}, fusion)
+        config = EnsembleConfig(("Drama", "Horror"), modalities=names, backbone="resnet18", backbone_weights=None)
+        save_model(model, tmp_path / "run" / "model.keras", class_names=config.class_names)
+        write_json(tmp_path / "run" / "config.json", {"config": as_json(config)})
+        return tmp_path / "run", branches
+
+    return make
+
+
+@pytest.fixture
+def clip(tmp_path):
+    """A video of 9 frames, all of one red."""
+    av = pytest.importorskip("av")
+    with av.open(str(tmp_path / "clip.mp4"), "w") as container:
+        stream = container.add_stream("mpeg4", rate=25)
+        stream.height, stream.width, stream.pix_fmt = 48, 64, "yuv420p"
+        for _ in range(9):
+            frame = np.full((48, 64, 3), (200, 20, 20), dtype="uint8")
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(stream.encode())
+    return tmp_path / "clip.mp4"
+
+
+def test_a_video_is_seen_through_the_backbone_in_the_run(make_run, clip):
+    run_dir, branches = make_run("poster", "trailer")
+    predictions, problems = predict_movies(run_dir, [{"trailer": clip}])
+    assert not problems and predictions[0].modalities == ("trailer",)
+    red = branches["trailer"](np.full((1, 1, 3), (200, 20, 20), "float32"))[0].numpy()
+    assert by_genre(predictions[0], ("Drama", "Horror")) == pytest.approx(red, abs=0.01)
+
+
+def test_without_posters_the_backbone_is_built_or_missed(make_run, clip, monkeypatch):
+    run_dir, _ = make_run("trailer")
+
+    def fail(config, weights):
+        raise RuntimeError(f"The ImageNet weights of {config.backbone} could not be downloaded")
+
+    monkeypatch.setattr(ensemble_predict, "backbone_network", fail)
+    with pytest.raises(RuntimeError, match="weights of resnet18 could not be downloaded"):
+        predict_movies(run_dir, [{"trailer": clip}])
+    with pytest.raises(ValueError, match="The ensemble knows trailer, and nothing else of a movie. Received: poster"):
+        predict_movies(run_dir, [{"poster": "poster.jpg"}])
+    pixels = keras.Input((8, 6, 3))
+    network = keras.Model(pixels, keras.layers.GlobalAveragePooling2D(name="features")(pixels))
+    monkeypatch.setattr(ensemble_predict, "backbone_network", lambda config, weights: network)
+    assert predict_movies(run_dir, [{"trailer": clip}])[0][0].modalities == ("trailer",)
+
+
+# --- the terminal ---
+
+
+def test_a_movie_is_predicted_from_what_is_said_of_it(finished_ensemble, movie, tmp_path, capsys):
+    (tmp_path / "plot.txt").write_text(movie["plot"] + " Xqzt.", encoding="utf-8")
+    write_json(tmp_path / "movie.json", part_of(movie, ["metadata"]))
+    run, card = str(finished_ensemble), tmp_path / "card.png"
+    arguments = ["--metadata", f"@{tmp_path / 'movie.json'}", "--trailer", movie["trailer"], "--json"]
+    assert main(["predict", run, "--plot", f"@{tmp_path / 'plot.txt'}", movie["poster"], *arguments]) == 0
+    printed = capsys.readouterr()
+    (found,) = json.loads(printed.out)
+    assert found["path"] == movie["poster"] and found["modalities"] == list(MODALITIES)
+    assert "plot: the run has no vector for" in printed.err
+
+    director = f"director_name={movie['director_name']}"
+    arguments = ["--metadata", director, "--metadata", f"language={movie['language']}", "--card", str(card)]
+    assert main(["predict", run, *arguments]) == 0
+    assert capsys.readouterr().out.startswith("metadata\n") and card.stat().st_size
+
+
+def test_what_is_not_used_gives_status_1(finished_ensemble, movie, odd_files, capsys):
+    broken = str(odd_files / "page.jpg")
+    assert main(["predict", str(finished_ensemble), broken, "--plot", movie["plot"]]) == 1
+    printed = capsys.readouterr()
+    assert printed.out.startswith("plot\n") and f"{broken}: poster not used: html" in printed.err
+    assert main(["predict", str(finished_ensemble), broken, movie["poster"]]) == 1
+    assert capsys.readouterr().out.startswith(f"{movie['poster']} (poster)\n")
+
+
+@pytest.mark.parametrize(
+    ("metadata", "found"),
+    [
+        (["language=English", "director_name=A=B"], {"language": "English", "director_name": "A=B"}),
+        (["@good.json", "language=Urdu"], {"language": "Urdu", "actor_1_name": "C"}),
+        (["director=C"], "Received: director=C"),
+        (["language"], "Received: language"),
+        (["@text.json"], "Received: @text.json"),
+        (["@list.json"], "Received: @list.json"),
+        (["@number.json"], "a JSON object of texts"),
+    ],
+)
+def test_metadata_are_columns_and_values(metadata, found, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "text.json").write_text("language: Urdu")
+    write_json(tmp_path / "good.json", {"language": "English", "actor_1_name": "C"})
+    write_json(tmp_path / "list.json", ["language"])
+    write_json(tmp_path / "number.json", {"language": 1})
+    if isinstance(found, dict):
+        assert predict_commands._metadata(metadata) == found
+    else:
+        with pytest.raises(ValueError, match=found):
+            predict_commands._metadata(metadata)
