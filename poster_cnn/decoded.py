@@ -20,6 +20,7 @@ from poster_cnn.files import cache_dir, write_atomically
 
 _CHUNK = 256  # posters between two writes
 _MAPPED = 512  # posters read before a file is mapped anew
+_ALIGNMENT = 64  # bytes: what TensorFlow may want of the address of a tensor
 _in_memory = weakref.WeakValueDictionary()  # key -> array, while anything uses it
 
 
@@ -99,8 +100,15 @@ def _reader(images):
     """Function of a tensor of positions that gives these images as a tensor."""
     if isinstance(images, ImageFile):
         return lambda positions: tf.numpy_function(images.__getitem__, [positions], "uint8", stateful=False)
-    tensor = tf.experimental.dlpack.from_dlpack(images.__dlpack__())  # the same memory; `tf.constant` would copy it
+    tensor = _tensor(images)
     return lambda positions: tf.gather(tensor, positions)
+
+
+def _tensor(images):
+    """The images as a tensor: in the same memory, where it starts as TensorFlow wants it."""
+    if images.ctypes.data % _ALIGNMENT or not images.flags.c_contiguous:  # TensorFlow would end the process
+        return tf.constant(images)
+    return tf.experimental.dlpack.from_dlpack(images.__dlpack__())
 
 
 def with_options(dataset):
@@ -187,9 +195,9 @@ def _fits(shape):
 
 
 def _aligned(shape):
-    """An array of uint8 that starts where TensorFlow wants its tensors to start."""
-    memory = np.empty(math.prod(shape) + 64, "uint8")
-    start = -memory.ctypes.data % 64
+    """An array of uint8 that `_tensor` need not copy."""
+    memory = np.empty(math.prod(shape) + _ALIGNMENT, "uint8")
+    start = -memory.ctypes.data % _ALIGNMENT
     return memory[start : start + math.prod(shape)].reshape(shape)
 
 

@@ -100,6 +100,17 @@ def test_the_budget_is_that_of_all_posters_in_use_together(cache, monkeypatch):
     assert isinstance(decode_once(posters(), SHAPE, "third"), np.ndarray)
 
 
+@pytest.mark.parametrize("shift", [0, 1])
+def test_what_is_in_memory_is_not_copied_unless_tensorflow_must(shift, cache, monkeypatch):
+    monkeypatch.setenv("POSTER_CNN_MEMORY", "1MB")
+    memory = decode_once(posters(), SHAPE, KEY)
+    images = memory if shift == 0 else memory.reshape(-1)[shift : shift - 144].reshape(-1, 8, 6, 3)
+    batches = decoded.DecodedPosters(images, np.arange(len(images)), np.zeros(len(images))).batch(64)
+    memory[:] = 255 - memory
+    first = next(batches.as_numpy_iterator())[0]
+    assert (first == (images[:64] if shift == 0 else 255 - images[:64])).all()
+
+
 def test_a_poster_of_several_rows_is_kept_once(table):
     rows = table.iloc[[3, 5, 3, 3]]
     found = datasets.decoded_posters(rows, NAMES, image_size=(20, 15))
