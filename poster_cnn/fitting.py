@@ -1,5 +1,6 @@
 """Config -> fitted model, epoch by epoch; after each epoch, all that a restart needs is on disk."""
 
+import functools
 import logging
 import math
 
@@ -9,10 +10,11 @@ import pandas as pd
 import tensorflow as tf
 from tqdm.auto import tqdm
 
-from poster_cnn import datasets, models
+from poster_cnn import datasets, distribution, models
 from poster_cnn.features import poster_features
 from poster_cnn.files import write_atomically
 from poster_cnn.networks import build_model, compile_network, seed_dropout
+from poster_cnn.replicas import epoch_function
 
 # Every network is traced once; TensorFlow counts all networks of a process together, and warns of "retracing".
 logging.getLogger("tensorflow").addFilter(lambda record: "retracing" not in record.getMessage())
@@ -20,7 +22,7 @@ logging.getLogger("tensorflow").addFilter(lambda record: "retracing" not in reco
 _CHECKPOINTS = ("checkpoint.weights.h5", "fine_tuning.weights.h5")  # one a phase: frozen or from scratch, then unfrozen
 
 
-def fit(config, data, run_dir, *, progress=True):
+def fit(config, data, run_dir, *, strategy=None, progress=True):
     """Builds the network of a config and fits it; goes on where an interrupted fit in the same folder stopped.
 
     A frozen backbone looks at each poster once (`features.poster_features`), and only the head is trained, unless
@@ -30,6 +32,8 @@ def fit(config, data, run_dir, *, progress=True):
         config: `TrainingConfig`.
         data: `TrainingData`.
         run_dir: Folder of `history.csv` and checkpoints.
+        strategy: `tf.distribute.Strategy`; see `distribution.choose_strategy`. With several hosts each calls this, with
+            a folder of its own. Defaults to `None`: one device.
         progress: Whether to show a progress bar. Defaults to `True`.
 
     Returns:
@@ -38,7 +42,9 @@ def fit(config, data, run_dir, *, progress=True):
     Raises:
         FloatingPointError: If a loss becomes NaN or infinite.
     """
-    model = build_model(config, data.weights)
+    strategy = strategy or tf.distribute.get_strategy()
+    with strategy.scope():
+        model = build_model(config, data.weights)
     if config.fine_tune_epochs:
         models.feature_extractor_and_head(model)  # a network without backbone is an error now, not after the epochs
     batches, network = _poster_batches(config, data), model
@@ -46,15 +52,18 @@ def fit(config, data, run_dir, *, progress=True):
         about = {"precision": config.precision}
         features = poster_features(model, data, about=about, progress=progress)
         batches, network = _feature_batches(config, data, features), models.feature_extractor_and_head(model)[1]
-        compile_network(network, config, config.learning_rate)
+        with strategy.scope():
+            compile_network(network, config, config.learning_rate)
     total = config.epochs + config.fine_tune_epochs
     with tqdm(total=total, desc=run_dir.name, leave=False, unit="epoch", disable=not progress) as bar:
-        if not (run_dir / _CHECKPOINTS[1]).is_file():
-            _fit_phase(network, model, range(config.epochs), batches, config, run_dir / _CHECKPOINTS[0], bar)
+        first, second = (run_dir / name for name in _CHECKPOINTS)
+        if not distribution.chief_says(strategy, second.is_file()):
+            _fit_phase(network, model, range(config.epochs), batches, config, first, strategy, bar)
         if config.fine_tune_epochs:
-            compile_network(models.unfreeze(model), config, config.fine_tune_learning_rate)
+            with strategy.scope():
+                compile_network(models.unfreeze(model), config, config.fine_tune_learning_rate)
             epochs, batches = range(config.epochs, total), _poster_batches(config, data)
-            _fit_phase(model, model, epochs, batches, config, run_dir / _CHECKPOINTS[1], bar)
+            _fit_phase(model, model, epochs, batches, config, second, strategy, bar)
     return model
 
 
@@ -105,23 +114,17 @@ def _with_labels(batches, config):
     return datasets.with_options(batches.map(lambda inputs, labels: (inputs, tf.argmax(labels, axis=-1))))
 
 
-def _fit_phase(network, model, epochs, batches, config, checkpoint, bar):
+def _fit_phase(network, model, epochs, batches, config, checkpoint, strategy, bar):
     """Fits the epochs of one phase that are not done yet. `network` is `model`, or the head of it."""
     train, validation, steps = batches
     first_epoch, history = _restore(network, checkpoint, epochs.start, steps)
+    first_epoch = _follow_chief(network, strategy, first_epoch)
+    one_device = strategy.num_replicas_in_sync == 1
+    run_epoch = functools.partial(_run_epoch, network) if one_device else epoch_function(network, strategy, config)
     bar.update(first_epoch - bar.n)
     for epoch in range(first_epoch, epochs.stop):
         seed_dropout(model, config.seed, epoch)
-        logs = network.fit(
-            train(epoch),
-            validation_data=validation,
-            initial_epoch=epoch,
-            epochs=epoch + 1,
-            shuffle=False,  # the dataset is shuffled already
-            callbacks=[keras.callbacks.TerminateOnNaN()],
-            verbose=0,
-        ).history
-        row = {"epoch": epoch} | {name: values[-1] for name, values in logs.items()}
+        row = {"epoch": epoch} | run_epoch(train(epoch), validation)
         if config.fine_tune_epochs:
             row["trainable_backbone"] = epoch >= config.epochs
         _require_finite(row, checkpoint.parent, network.optimizer.learning_rate)
@@ -129,6 +132,31 @@ def _fit_phase(network, model, epochs, batches, config, checkpoint, bar):
         _save_epoch(network, history, checkpoint)
         bar.update()
         bar.set_postfix(loss=f"{row['loss']:.3f}", val_accuracy=f"{row['val_accuracy']:.3f}")
+
+
+def _run_epoch(network, train, validation):
+    """Trains and validates for an epoch on one device."""
+    history = network.fit(
+        train,
+        validation_data=validation,
+        shuffle=False,  # the dataset is shuffled already
+        callbacks=[keras.callbacks.TerminateOnNaN()],
+        verbose=0,
+    ).history
+    return {name: values[-1] for name, values in history.items()}
+
+
+def _follow_chief(network, strategy, epoch):
+    """Takes the chief's epoch and, if this worker's is another one, as after a kill, the chief's weights, too."""
+    if not distribution.has_several_hosts(strategy):
+        return epoch
+    chief = distribution.chief_says(strategy, epoch)
+    if distribution.anyone_says(strategy, epoch != chief):
+        network.optimizer.build(network.trainable_variables)
+        variables = [*network.variables, *network.optimizer.variables]
+        for variable, value in zip(variables, distribution.from_chief(strategy, variables), strict=True):
+            variable.assign(value)
+    return chief
 
 
 def _require_finite(row, run_dir, learning_rate):

@@ -81,7 +81,7 @@ def about_weights(config, weights):
     return {"weights_file": path.name, "weights_sha256": sha256(path)}
 
 
-def write_record(run_dir, config, about, data, extra=None):
+def write_record(run_dir, config, about, data, extra=None, strategy=None):
     """Writes what a run is made of: `split.csv`, `leak.json` and, last, `config.json`.
 
     Args:
@@ -90,6 +90,7 @@ def write_record(run_dir, config, about, data, extra=None):
         about: dict about the data, as in `check_record`.
         data: `TrainingData`.
         extra: DataFrame over the table's index: further columns of `split.csv`. Defaults to `None`.
+        strategy: dict of `distribution.about_strategy`. Defaults to `None`: one device.
     """
     movies = pd.DataFrame({"imdb_id": data.table["imdb_id"], "part": data.split})
     labels = pd.DataFrame(data.all_labels.astype(int), columns=data.class_names, index=movies.index)
@@ -102,6 +103,7 @@ def write_record(run_dir, config, about, data, extra=None):
         "data": {"fingerprint": about["fingerprint"]} | counts | about,
         "versions": _versions(),
         "device": _device(),
+        "strategy": strategy or {"name": "one", "num_replicas": 1, "num_workers": 1},
         "date": datetime.date.today().isoformat(),
     }
     write_json(run_dir / "config.json", content)

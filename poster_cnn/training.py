@@ -1,13 +1,14 @@
 """Config -> compiled, fitted model -> run folder; killed at any moment, it goes on at the epoch."""
 
 import pathlib
+import shutil
 import time
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from poster_cnn import baselines, datasets, metrics, models, resampled
+from poster_cnn import baselines, datasets, distribution, metrics, models, resampled
 from poster_cnn.config import TrainingConfig
 from poster_cnn.features import poster_features
 from poster_cnn.files import locked, read_json, remove_leftovers, write_json
@@ -37,7 +38,7 @@ _CONSTANT = {
 __all__ = ["TrainingConfig", "build_model", "check_run", "is_finished", "locked", "recorded_config", "train"]
 
 
-def train(config, data, run_dir, *, training_data=None, progress=True):
+def train(config, data, run_dir, *, training_data=None, strategy="auto", progress=True):
     """Trains one network and leaves a run folder; continues an interrupted run, and never repeats a finished one.
 
     The folder holds `config.json` (all inputs, versions, data fingerprint), `split.csv` (which movie trained,
@@ -47,17 +48,25 @@ def train(config, data, run_dir, *, training_data=None, progress=True):
     sigmoid network get thresholds, chosen on the validation movies, in `model.keras` and `metrics.json`.
     Weights, shuffling and dropout depend on the config alone, so a resumed run ends as an uninterrupted one.
 
+    On several hosts, each runs the same call. The chief alone writes the run folder; worker 1 keeps what it needs to go
+    on in `worker1` there, on its own disk or a shared one, and removes it at the end. If one is lost, all fail; started
+    again, they go on at the epoch.
+
     Args:
         config: `TrainingConfig`.
         data: Path of a data folder with `MovieGenre.csv` and `posters/`.
         run_dir: Folder to write; made if needed.
         training_data: `TrainingData` already loaded for this config, shared between runs. Defaults to `None`.
+        strategy: `"auto"`, `"one"`, `"mirrored"` or `"multiworker"`; see `distribution.choose_strategy`. On any number
+            of devices, each step sees `config.batch_size` posters in all, and without dropout the numbers are the same
+            but for rounding. Defaults to `"auto"`: several hosts if `TF_CONFIG` names them, else all visible GPUs.
         progress: Whether to show a progress bar. Defaults to `True`.
 
     Returns:
-        dict: the content of `metrics.json`.
+        dict: the content of `metrics.json`; an empty one on a worker that is not the chief.
 
     Raises:
+        RuntimeError: If another host does not answer, or is lost.
         ValueError: If the folder holds the run of another config or other data, or the config names what there is not.
         FloatingPointError: If the loss becomes NaN or infinite.
 
@@ -68,19 +77,36 @@ def train(config, data, run_dir, *, training_data=None, progress=True):
     """
     metrics.check_names(config.metrics)  # now, not after the epochs
     run_dir = pathlib.Path(run_dir)
-    with locked(run_dir):
+    strategy = distribution.choose_strategy(strategy)
+    if number := distribution.worker_number(strategy):
+        folder = run_dir / f"worker{number}"
+        _train(config, data, folder, training_data, strategy, progress)
+        shutil.rmtree(folder, ignore_errors=True)
+        return {}
+    return _train(config, data, run_dir, training_data, strategy, progress)
+
+
+def _train(config, data, run_dir, training_data, strategy, progress):
+    """Trains in a folder, which is that of the run, or of a worker that is not the chief."""
+    is_chief = distribution.worker_number(strategy) == 0
+    with locked(run_dir), distribution.explained_losses(strategy):
         training_data = training_data or load_training_data(config, data)
-        _claim(run_dir, config, training_data)
+        if is_chief:
+            _claim(run_dir, config, training_data, strategy)
+        distribution.require_same(strategy, f"{config} {_about(config, training_data)}")
         remove_leftovers(run_dir)
-        if is_finished(run_dir):
-            remove_checkpoints(run_dir)  # a kill can come before they are gone
-            return read_json(run_dir / "metrics.json")
-        started = time.monotonic()
-        keras.utils.set_random_seed(config.seed)
-        tf.config.experimental.enable_op_determinism()
-        model = fit(config, training_data, run_dir, progress=progress)
-        result = _finish(model, config, training_data, run_dir, time.monotonic() - started)
-        remove_checkpoints(run_dir)
+        result = None
+        if distribution.chief_says(strategy, is_finished(run_dir)):
+            result = read_json(run_dir / "metrics.json") if is_chief else {}
+        if result is None:
+            started = time.monotonic()
+            keras.utils.set_random_seed(config.seed)
+            tf.config.experimental.enable_op_determinism()
+            model = fit(config, training_data, run_dir, strategy=strategy, progress=progress)
+            if is_chief:
+                result = _finish(model, config, training_data, run_dir, time.monotonic() - started)
+            distribution.chief_says(strategy, True)  # the others wait for that
+        remove_checkpoints(run_dir)  # a kill can come before they are gone
     return result
 
 
@@ -182,11 +208,11 @@ def check_run(run_dir, config, data):
     check_record(run_dir, config, _about(config, data))
 
 
-def _claim(run_dir, config, data):
+def _claim(run_dir, config, data, strategy):
     """Writes config.json, or makes sure that the one already there is of the same config and data."""
     if (run_dir / "config.json").is_file() and (run_dir / "history.csv").is_file():
         return check_run(run_dir, config, data)  # before its first epoch, a run holds nothing to lose
-    write_record(run_dir, config, _about(config, data), data)
+    write_record(run_dir, config, _about(config, data), data, strategy=distribution.about_strategy(strategy))
 
 
 def _about(config, data):
