@@ -145,6 +145,13 @@ def test_gains_stand_beside_what_each_modality_is_worth_alone(gains):
     assert gain.collections[0].get_clim() == (-4, 4)
 
 
+def test_a_single_modality_adds_to_nothing(gains):
+    single = gains[gains["modality"] == "poster"].assign(gain=NAN, gain_sd=NAN)
+    alone, gain = figures.modality_gains_heatmap(single).axes[:2]
+    assert len(alone.texts) == 4 and not any(texts(gain.texts))
+    assert np.isfinite(gain.collections[0].get_clim()).all()
+
+
 @pytest.mark.parametrize("count", [1, 3, 4])
 def test_every_subset_has_a_score_and_a_column_of_dots(count):
     figure = figures.modality_subsets_dots(subsets_of(MODALITIES[:count]))

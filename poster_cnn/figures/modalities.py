@@ -179,7 +179,7 @@ def modality_gains_heatmap(gains):
     size = (PAGE_WIDTH, 0.75 + 0.17 * len(genres))
     ratios = {"width_ratios": (0.45 * len(modalities) + 0.45, 0.6 * len(modalities))}
     figure, axes = plt.subplots(1, 2, sharey=True, gridspec_kw=ratios, figsize=size, layout="constrained")
-    limit = max(gain.abs().max().max(), 0.1)
+    limit = max(0.1, gain.abs().max().max())  # in this order NaN is no maximum
     common = {"linewidths": 0.4, "linecolor": "white", "annot_kws": {"fontsize": 5.8}, "cbar_kws": {"pad": 0.02}}
     sns.heatmap(alone, annot=True, fmt=".1f", cmap="Blues", vmin=0, ax=axes[0], **common)
     # Orange to purple: the color-blind can tell them apart.
