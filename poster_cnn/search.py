@@ -8,7 +8,7 @@ import runpy
 import keras
 from tqdm.auto import tqdm
 
-from poster_cnn import ensemble_training, training
+from poster_cnn import ensemble_training, fitting, training
 from poster_cnn.config import TrainingConfig
 from poster_cnn.ensemble_config import EnsembleConfig
 from poster_cnn.ensemble_data import load_ensemble_data
@@ -180,6 +180,7 @@ def train_cell(config, data, run_dir, shared=(None, None), *, progress=True):
         shared = share_training_data(shared, config, data)
         if is_finished_cell(config, run_dir):  # with this config, but was it with these data?
             _trainer(config).check_run(run_dir, config, shared[1])
+            fitting.remove_checkpoints(run_dir)  # a kill can come before they are gone
         elif isinstance(config, EnsembleConfig):
             ensemble_training.train_ensemble(config, data, run_dir, ensemble_data=shared[1], progress=progress)
         else:
