@@ -48,7 +48,7 @@ def test_scores_stand_beside_the_papers(results, published):
     assert scores["model"].unique().tolist() == models  # no color histogram in these results
     scores = scores.set_index(["model", "metric"])
     of_poster = scores.loc[("poster", "macro")]
-    assert of_poster.tolist() == pytest.approx([0.46, 0.1 / 2**0.5, 0.49, 0.54, 2, 0.446334])
+    assert of_poster.tolist() == pytest.approx([0.46, 0.1 / 2**0.5, 0.44, 0.49, 2, 0.446334])
     assert scores.loc[("ensemble", "samples"), "published"] == pytest.approx(0.735774)
     assert scores.loc["trailer", "published"].tolist() == pytest.approx([0.589880, 0.573914, 0.696374])
     assert scores.loc["trailer", ["value", "sd", "low", "high"]].isna().all(axis=None)
@@ -59,13 +59,13 @@ def test_scores_stand_beside_the_papers(results, published):
 
 def test_scores_are_read_in_percent(results, published):
     table = ensemble_tables.average_precision_table(results, published).set_index("Model")
-    heads = ["Runs", *(head for m in ("Micro", "Macro", "Samples") for head in (f"{m} [95%, seed 0]", f"{m}, paper"))]
+    heads = ["Runs", *(head for m in ("Micro", "Macro", "Samples") for head in (f"{m} [95%]", f"{m}, paper"))]
     assert table.columns.tolist() == heads
-    assert table.loc["Ensemble", heads[3:5]].tolist() == ["76.0 ± 7.1 [79.0, 84.0]", "56.4"]
+    assert table.loc["Ensemble", heads[3:5]].tolist() == ["76.0 ± 7.1 [74.0, 79.0]", "56.4"]
     assert table.loc["Trailer"].tolist() == [0, "–", "59.0", "–", "57.4", "–", "69.6"]
     assert table.loc["Majority class"].tolist() == [0, "10.0", "–", "10.0", "–", "10.0", "–"]
     of_one = ensemble_tables.average_precision_table(results[results["seed"] == 1], published).set_index("Model")
-    assert of_one.loc["Ensemble", "Macro [95%, seed 1]"] == "71.0 [69.0, 74.0]"
+    assert of_one.loc["Ensemble", "Macro [95%]"] == "71.0 [69.0, 74.0]"
 
 
 def test_variants_come_after_the_ensemble_the_best_in_validation_first(results):

@@ -87,7 +87,7 @@ def test_branches_that_cannot_be_fused_are_an_error(widths):
         figures.fusion_diagram(widths)
 
 
-def test_the_interval_of_one_seed_is_drawn_apart_from_the_mean(scores):
+def test_the_interval_is_drawn_apart_from_the_mean(scores):
     figure = figures.average_precision_dots(scores)
     assert [ax.get_title() for ax in figure.axes] == ["Micro", "Macro", "Samples"]
     assert texts(figure.axes[0].get_yticklabels()) == ["Poster", "Trailer", "Ensemble"]
@@ -101,7 +101,7 @@ def test_the_interval_of_one_seed_is_drawn_apart_from_the_mean(scores):
         interval = next(part for part in ax.collections if part.get_label().startswith("95%"))
         np.testing.assert_allclose(interval.get_segments()[0][:, 0], [30, 35])
     assert sorted(legend(figure)) == [
-        "95% interval of one seed", "Label prior", "Ours, mean ± standard deviation of seeds", "Paper"
+        "95% interval of the test movies", "Label prior", "Ours, mean ± standard deviation of seeds", "Paper"
     ]  # fmt: skip
 
 

@@ -76,7 +76,7 @@ def average_precision_dots(scores):
         scores: DataFrame, one row a network and metric, fractions: `model` (such as "poster" or "ensemble", or a
             baseline: "color_histogram", "label_prior", "majority", which become vertical lines), `metric` ("micro",
             "macro" or "samples", a panel each), `value` (mean over the seeds), `sd` (over the seeds), `low` and `high`
-            (95% interval of one seed; it need not hold the mean), `published` (the paper's, NaN if none).
+            (95% interval over the test movies), `published` (the paper's, NaN if none).
 
     Returns:
         matplotlib Figure of a page's width. Networks stand in the order of `scores`; one without a number of ours or of
@@ -93,7 +93,7 @@ def average_precision_dots(scores):
         for name, linestyle in zip(lines, LINE_STYLES, strict=False):
             ax.axvline(100 * cells.at[name, "value"], color=GREY, linestyle=linestyle, linewidth=0.9, label=title(name))
         ours = 100 * cells.reindex(models)[["value", "sd", "low", "high", "published"]].astype(float)
-        ax.hlines(places, ours["low"], ours["high"], color=SKY, linewidth=4.5, label="95% interval of one seed")
+        ax.hlines(places, ours["low"], ours["high"], color=SKY, linewidth=4.5, label="95% interval of the test movies")
         sd = {"fmt": "o", "color": BLUE, "markersize": 3.5, "elinewidth": 1}
         name = "Ours, mean ± standard deviation of seeds" if ours["sd"].notna().any() else "Ours"
         ax.errorbar(ours["value"], places, xerr=ours["sd"].fillna(0), label=name, **sd)
