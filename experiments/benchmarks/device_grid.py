@@ -1,0 +1,172 @@
+"""Paper 1's 25 networks on another device and Keras backend: seconds a cell, its share of the device's peak, accuracy.
+
+    python experiments/benchmarks/device_grid.py prepare DATA POSTERS
+    KERAS_BACKEND=jax python experiments/benchmarks/device_grid.py run POSTERS RESULTS.csv
+
+`prepare` copies the posters of `experiments/dave/table_2.py` that are used, as `split.csv` and JPEG files (47 MB of the
+3,488 posters), and needs TensorFlow; `run` reads that folder, needs the backend alone, and skips the cells that
+RESULTS.csv already has for the same backend, device, precision and epochs. For a try: `--cells 1 --epochs 2`.
+"""
+
+import argparse
+import itertools
+import os
+import pathlib
+import runpy
+import shutil
+import statistics
+import time
+
+import keras
+import pandas as pd
+from flops import forward_flops, peak_flops
+from tqdm import tqdm
+
+from poster_cnn import metrics
+from poster_cnn.array_training import fit_arrays
+from poster_cnn.config import PRECISIONS
+from poster_cnn.files import write_atomically
+from poster_cnn.poster_arrays import poster_arrays
+from poster_cnn.results import read_results, write_results
+
+EXPERIMENT = pathlib.Path(__file__).parents[1] / "dave" / "table_2.py"
+PARTS = ("train", "validation", "test")
+CELL = ["ratio", "learning_rate", "epochs", "precision", "backend", "device"]  # what makes a finished cell the same
+
+
+class EpochClock(keras.callbacks.Callback):
+    """Seconds of each epoch with its validation, whose scores wait for the device."""
+
+    def __init__(self):
+        super().__init__()
+        self.seconds = []
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._started = time.perf_counter()
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.seconds.append(time.perf_counter() - self._started)
+
+
+def prepare(data, posters):
+    """Writes `split.csv` (a row a movie: part, genres, poster file) and the poster files, with TensorFlow."""
+    from poster_cnn.training_data import load_training_data  # TensorFlow, which `run` does without
+
+    loaded = load_training_data(runpy.run_path(str(EXPERIMENT))["config"], data)
+    movies = loaded.table[["imdb_id", "genres", "poster_path"]].assign(part=loaded.split)
+    movies["data_fingerprint"] = loaded.fingerprint
+    with write_atomically(posters) as folder:
+        (folder / "posters").mkdir(parents=True)
+        for path in movies["poster_path"]:
+            shutil.copy(path, folder / "posters")
+        movies["poster_path"] = [f"posters/{pathlib.Path(path).name}" for path in movies["poster_path"]]
+        movies["genres"] = movies["genres"].str.join("|")
+        movies.to_csv(folder / "split.csv", index=False)
+    print(f"{len(movies)} posters written to {posters}")
+
+
+def movies_of(posters):
+    """What `prepare` wrote of each movie."""
+    movies = pd.read_csv(posters / "split.csv", dtype={"data_fingerprint": str})
+    movies["genres"] = movies["genres"].str.split("|")
+    movies["poster_path"] = [str(posters / path) for path in movies["poster_path"]]
+    return movies
+
+
+def read_parts(posters, config):
+    """dict of a part -> `(images, labels)` at the config's size."""
+    movies = movies_of(posters)
+    return {
+        part: poster_arrays(movies[movies["part"] == part], config.class_names, image_size=config.image_size)
+        for part in PARTS
+    }
+
+
+def train_cell(config, parts, peak):
+    """Trains and scores one network: a row of the results."""
+    clock, started = EpochClock(), time.perf_counter()
+    model, _ = fit_arrays(config, *parts["train"], parts["validation"], callbacks=[clock], progress=False)
+    seconds = time.perf_counter() - started
+    images, labels = parts["test"]
+    score = metrics.score(["first_label_accuracy"], labels, model.predict(images, verbose=0))["first_label_accuracy"]
+    num_train, num_validation = len(parts["train"][0]), len(parts["validation"][0])
+    epoch_seconds = statistics.median(clock.seconds[1:] or clock.seconds)  # the first epoch compiles
+    # Backward: once more for the inputs of the layers, once for their weights.
+    flops = forward_flops(model) * (3 * num_train + num_validation)
+    return {
+        "seconds": seconds,
+        "posters_per_s": num_train / epoch_seconds,
+        "fraction_of_peak": flops / epoch_seconds / peak,
+        "peak_gflops": peak / 1e9,
+        "first_label_accuracy": score["value"],
+        "first_label_accuracy_low": score["low"],
+        "first_label_accuracy_high": score["high"],
+    }
+
+
+def device_name():
+    """The device that the backend uses, as its maker names it, or the number of CPU cores."""
+    backend = keras.backend.backend()
+    if backend == "jax":
+        import jax
+
+        name = jax.devices()[0].device_kind
+    elif backend == "torch":
+        import torch
+
+        name = torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
+    else:
+        import tensorflow as tf
+
+        gpus = tf.config.list_physical_devices("GPU")
+        name = tf.config.experimental.get_device_details(gpus[0])["device_name"] if gpus else "cpu"
+    return f"{os.cpu_count()} CPU cores" if name == "cpu" else name
+
+
+def run(posters, results_path, *, cells=None, epochs=None, precision="float32"):
+    """Trains the cells that the results lack, ratio by ratio; writes them after each."""
+    experiment = runpy.run_path(str(EXPERIMENT))
+    config = experiment["config"].replace(precision=precision, epochs=epochs or experiment["config"].epochs)
+    about = {"epochs": config.epochs, "precision": precision, "backend": keras.backend.backend()}
+    about |= {"device": device_name()}
+    versions = {"keras_version": keras.__version__, "data_fingerprint": movies_of(posters)["data_fingerprint"].iloc[0]}
+    results = read_results(results_path) if results_path.is_file() else pd.DataFrame(columns=CELL)
+    grid = list(itertools.product(*experiment["grid"].values()))
+    peak, parts, size = None, None, None
+    for values in tqdm(grid[:cells], desc="cells"):
+        cell = dict(zip(experiment["grid"], values, strict=True))
+        if (results[CELL] == [(cell | about)[name] for name in CELL]).all(axis=1).any():
+            continue
+        of_cell = config.replace(**cell)
+        if of_cell.image_size != size:
+            parts, size = read_parts(posters, of_cell), of_cell.image_size
+        peak = peak or peak_flops(precision)
+        row = cell | about | versions | train_cell(of_cell, parts, peak)
+        results = pd.DataFrame([*results.to_dict("records"), row])
+        write_results(results, results_path)
+        keras.backend.clear_session()
+    print(results.drop(columns="data_fingerprint").to_string(index=False, float_format="%.4g"))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    preparing = commands.add_parser("prepare", help="write the posters that are used")
+    preparing.add_argument("data", help="data folder")
+    preparing.add_argument("posters", type=pathlib.Path, help="folder to write")
+    running = commands.add_parser("run", help="train the networks")
+    running.add_argument("posters", type=pathlib.Path, help="folder that prepare wrote")
+    running.add_argument("results", type=pathlib.Path, help="csv to write, or to go on with")
+    running.add_argument("--cells", type=int, help="the first so many cells alone")
+    running.add_argument("--epochs", type=int, help="as in the experiment by default")
+    running.add_argument("--precision", choices=PRECISIONS, default="float32")
+    arguments = parser.parse_args()
+    if arguments.command == "prepare":
+        prepare(arguments.data, arguments.posters)
+    else:
+        options = {"cells": arguments.cells, "epochs": arguments.epochs, "precision": arguments.precision}
+        run(arguments.posters, arguments.results, **options)
+
+
+if __name__ == "__main__":
+    main()

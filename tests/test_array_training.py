@@ -1,0 +1,222 @@
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from poster_cnn import datasets, sizes
+from poster_cnn.array_training import fit_arrays
+from poster_cnn.config import TrainingConfig
+from poster_cnn.poster_arrays import poster_arrays
+from poster_cnn.table import load_movie_table
+
+SIZE = (46, 48)
+GENRES = ("Horror", "Romance", "Action", "Documentary")
+SMALL = TrainingConfig(
+    class_names=GENRES,
+    image_size=SIZE,
+    model="two_conv_cnn",
+    model_args={"filters": [4, 8], "dense_units": 16, "dropout": 0.1},
+    learning_rate=1e-2,
+    batch_size=16,
+    epochs=3,
+)
+
+
+def colored(num_movies=48, seed=0):
+    """uint8 posters whose brightest channel is their genre, the fourth having none, and labels."""
+    rng = np.random.default_rng(seed)
+    genre = np.arange(num_movies) % 4
+    images = rng.integers(0, 120, (num_movies, *SIZE, 3))
+    images += 120 * np.eye(4, dtype=int)[genre, None, None, :3]
+    return images.astype("uint8"), np.eye(4, dtype="float32")[genre]
+
+
+TRAIN, HELD_OUT = colored(), colored(16, seed=1)
+
+
+# --- fitting ---
+
+
+@pytest.mark.parametrize("loss", ["categorical_crossentropy", "sparse_categorical_crossentropy"])
+def test_a_network_learns_from_arrays(loss):
+    model, history = fit_arrays(SMALL.replace(epochs=6, loss=loss), *TRAIN, HELD_OUT, progress=False)
+    assert list(history) == ["epoch", "accuracy", "loss", "val_accuracy", "val_loss"]
+    assert history["epoch"].tolist() == list(range(6))
+    assert history["loss"].iloc[-1] < 0.7 * history["loss"].iloc[0] and history["val_accuracy"].iloc[-1] > 0.7
+    predicted = model.predict(HELD_OUT[0], verbose=0).argmax(axis=1)
+    assert np.mean(predicted == HELD_OUT[1].argmax(axis=1)) == pytest.approx(history["val_accuracy"].iloc[-1])
+
+
+def test_the_seed_decides_every_bit():
+    fits = [fit_arrays(SMALL.replace(seed=seed), *TRAIN, HELD_OUT, progress=False) for seed in (0, 0, 1)]
+    pd.testing.assert_frame_equal(fits[0][1], fits[1][1], check_exact=True)
+    for one, again, other in zip(*(model.get_weights() for model, _ in fits), strict=True):
+        assert (one == again).all() and (one != other).any()
+
+
+def test_dropout_and_order_differ_from_epoch_to_epoch():
+    seen = []
+
+    class Watch(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            seen.append(np.array(self.model.get_layer("dropout").seed_generator.state).tolist())
+
+    fit_arrays(SMALL, *TRAIN, callbacks=[Watch()], progress=False)
+    assert len(seen) == 3 and len(set(map(tuple, seen))) == 3
+
+
+def test_pixels_are_float32_in_the_batch_alone():
+    weights = [
+        fit_arrays(SMALL.replace(epochs=1), images, TRAIN[1], progress=False)[0].get_weights()
+        for images in (TRAIN[0], TRAIN[0].astype("float32"))
+    ]
+    assert all((of_bytes == of_floats).all() for of_bytes, of_floats in zip(*weights, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        ({"image_size": (46, 50)}, r"must be \(46, 50, 3\) and \(4,\) a movie.*Received: shapes \(48, 46, 48, 3\)"),
+        ({"class_names": GENRES[:2]}, r"and \(2,\) a movie.*and \(48, 4\)"),
+        ({"fine_tune_epochs": 1}, "Expected fine_tune_epochs=0. Received: 1"),
+    ],
+)
+def test_arrays_that_do_not_fit_are_named(change, error):
+    with pytest.raises(ValueError, match=error):
+        fit_arrays(SMALL.replace(**change), *TRAIN, progress=False)
+
+
+class Spoil(keras.callbacks.Callback):
+    """Makes the network's output NaN, in training or in validation alone."""
+
+    def __init__(self, when):
+        super().__init__()
+        setattr(self, when, self.spoil)
+
+    def spoil(self, logs=None):
+        self.model.get_layer("predictions").bias.assign(np.full(4, np.nan))
+
+
+@pytest.mark.parametrize(("part", "when"), [("loss", "on_train_begin"), ("val_loss", "on_test_begin")])
+def test_a_loss_that_is_no_number_ends_the_fit(part, when):
+    with pytest.raises(FloatingPointError, match=rf"The {part} became nan in epoch 0.*learning_rate=0.01"):
+        fit_arrays(SMALL, *TRAIN, HELD_OUT, callbacks=[Spoil(when)], progress=False)
+
+
+# --- reading ---
+
+
+def test_posters_are_read_as_the_dataset_reads_them(data_folder):
+    table = load_movie_table(data_folder / "MovieGenre.csv", posters_dir=data_folder / "posters").head(8)
+    size = sizes.shrunk_size(30)
+    images, labels = poster_arrays(table, GENRES, image_size=size)
+    decoded = list(datasets.decoded_posters(table, GENRES, image_size=size).as_numpy_iterator())
+    assert images.dtype == "uint8" and labels.dtype == "float32"
+    assert (images == np.stack([image for image, _ in decoded])).all()
+    assert (labels == np.stack([label for _, label in decoded])).all()
+
+
+def test_posters_that_cannot_be_read_are_named(tmp_path):
+    (tmp_path / "7.jpg").write_bytes(b"<html>no</html>")
+    for name in ("7.jpg", "8.jpg"):
+        table = pd.DataFrame({"genres": [["Horror"]], "poster_path": [str(tmp_path / name)]})
+        with pytest.raises(ValueError, match=rf"cannot be read: .*Received: poster_path=.*{name}"):
+            poster_arrays(table, GENRES, image_size=SIZE)
+    with pytest.raises(ValueError, match="Received: a table with crops"):
+        poster_arrays(table.assign(crop_top=0), GENRES, image_size=SIZE)
+
+
+# --- other backends ---
+
+NETWORKS = {
+    "seven_layer_cnn": {"model_args": {"filters": [4, 4, 4, 8], "dense_units": [8, 8], "dropout": 0}},
+    "two_conv_cnn": {"model_args": {"filters": [4, 8], "dense_units": 8, "dropout": 0}},
+    "one_hot_sigmoid_cnn": {
+        "model_args": {"dropout": [0, 0]},
+        "classifier_activation": "sigmoid",
+        "loss": "binary_crossentropy",
+        "image_size": (16, 18),
+    },
+}
+
+OTHER_BACKEND = """
+import json, pathlib, sys
+import keras, numpy
+from poster_cnn.array_training import fit_arrays
+from poster_cnn.config import TrainingConfig
+from poster_cnn.poster_arrays import poster_arrays
+from poster_cnn.table import load_movie_table
+data, folder = map(pathlib.Path, sys.argv[1:])
+histories = {}
+for path in sorted(folder.glob("*.npz")):
+    content = numpy.load(path)
+    weights = [content[name] for name in content if name.startswith("weight")]
+    start = keras.callbacks.LambdaCallback(on_train_begin=lambda logs: start.model.set_weights(weights))
+    config = TrainingConfig.from_dict(json.loads(content["config"].item()))
+    arrays = [content[name] for name in ("images", "labels")]
+    held_out = [content[name] for name in ("held_out_images", "held_out_labels")]
+    histories[path.stem] = fit_arrays(config, *arrays, held_out, callbacks=[start], progress=False)[1].to_dict("list")
+table = load_movie_table(data / "MovieGenre.csv", posters_dir=data / "posters").head(4)
+numpy.save(folder / "posters.npy", poster_arrays(table, ["Horror"], image_size=(80, 55))[0])
+(folder / "histories.json").write_text(json.dumps(histories))
+print(keras.backend.backend(), end="")
+"""
+
+
+class InitialWeights(keras.callbacks.Callback):
+    def on_train_begin(self, logs=None):
+        self.weights = self.model.get_weights()
+
+
+@pytest.fixture(scope="module")
+def of_tensorflow(tmp_path_factory):
+    """Folder with the arrays, config and initial weights of each network, and dict of its TensorFlow history."""
+    folder, histories = tmp_path_factory.mktemp("tensorflow"), {}
+    for name, options in NETWORKS.items():
+        config = SMALL.replace(model=name, learning_rate=1e-3, epochs=2, **options)
+        height, width = config.image_size
+        (images, labels), (held_out, held_out_labels) = (
+            (images[:, :height, :width], labels) for images, labels in (TRAIN, HELD_OUT)
+        )
+        watch = InitialWeights()
+        _, history = fit_arrays(config, images, labels, (held_out, held_out_labels), callbacks=[watch], progress=False)
+        np.savez(
+            folder / f"{name}.npz",
+            config=json.dumps(config.to_dict()),
+            images=images,
+            labels=labels,
+            held_out_images=held_out,
+            held_out_labels=held_out_labels,
+            **{f"weight{number:02}": weight for number, weight in enumerate(watch.weights)},
+        )
+        histories[name] = history
+    return folder, histories
+
+
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_other_backends_train_as_tensorflow_does(backend, of_tensorflow, data_folder, tmp_path):
+    if importlib.util.find_spec(backend) is None:
+        pytest.skip(f"{backend} is not installed")
+    folder, histories = of_tensorflow
+    (tmp_path / "tensorflow.py").write_text("raise ImportError('as if it were not installed')")
+    python_path = os.pathsep.join(filter(None, [str(tmp_path), os.environ.get("PYTHONPATH")]))
+    environment = os.environ | {"KERAS_BACKEND": backend, "PYTHONPATH": python_path}
+    command = [sys.executable, "-c", OTHER_BACKEND, str(data_folder), str(folder)]
+    run = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert run.stdout == backend, run.stderr
+    others = json.loads((folder / "histories.json").read_text())
+    assert set(others) == set(NETWORKS)
+    for name, history in histories.items():
+        for column in ("loss", "val_loss"):
+            np.testing.assert_allclose(others[name][column], history[column], rtol=1e-3, err_msg=f"{name} {column}")
+            assert history[column].nunique() == 2  # something was learnt
+    table = load_movie_table(data_folder / "MovieGenre.csv", posters_dir=data_folder / "posters").head(4)
+    ours, _ = poster_arrays(table, ["Horror"], image_size=(80, 55))
+    difference = np.abs(np.load(folder / "posters.npy").astype(int) - ours)
+    assert difference.max() <= 1 and difference.mean() < 1e-3
