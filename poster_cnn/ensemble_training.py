@@ -66,14 +66,12 @@ def train_ensemble(config, data_folder, run_dir, *, ensemble_data=None, progress
     with locked(run_dir):
         data = ensemble_data or load_ensemble_data(config, data_folder, progress=progress)
         tf.config.experimental.enable_op_determinism()
-        branches = {}
         alone = () if config.end_to_end else config.modalities
         for modality in tqdm((*alone, ENSEMBLE), run_dir.name, leave=False, unit="network", disable=not progress):
             of_branch = {} if modality == ENSEMBLE else _OF_BRANCHES
             own, folder = config.replace(model=modality, **of_branch), run_dir / modality
             if run_folders.is_finished(folder):
                 run_folders.check_record(folder, own, _about(own, data))
-                branches[modality] = None
                 continue
             folder.mkdir(exist_ok=True)
             remove_leftovers(folder)
@@ -81,9 +79,9 @@ def train_ensemble(config, data_folder, run_dir, *, ensemble_data=None, progress
             run_folders.write_record(folder, own, _about(own, data), data.movies, extra)
             keras.utils.set_random_seed(config.seed)
             if modality == ENSEMBLE:
-                _train_whole(own, data, run_dir, branches)
+                _train_whole(own, data, run_dir)
             else:
-                branches[modality] = _train_branch(own, data, folder)
+                _train_branch(own, data, folder)
     return read_json(run_dir / ENSEMBLE / "metrics.json")
 
 
@@ -116,10 +114,9 @@ def _train_branch(config, data, folder):
     lacks = ~data.present[:, config.modalities.index(modality)]
     y_prob[lacks] = baselines.label_prior(data.movies.labels("train"), lacks.sum())
     _finish(folder, config, data, branch, history, y_prob, seconds=time.monotonic() - started)
-    return branch
 
 
-def _train_whole(config, data, run_dir, branches):
+def _train_whole(config, data, run_dir):
     """The fusion of trained branches, or all of them at once."""
     started, folder, held_out = time.monotonic(), run_dir / ENSEMBLE, None
     fusion = build_fusion(config, data)
@@ -127,9 +124,8 @@ def _train_whole(config, data, run_dir, branches):
         branches = {modality: build_branch(modality, config, data) for modality in config.modalities}
         history, y_prob = fit_end_to_end(branches, fusion, config, data)
     else:
-        for name in config.modalities:
-            if branches[name] is None:  # trained before
-                branches[name] = load_model(run_dir / name)[0]
+        # Read back even if just trained: without optimizers, and the same as after an interruption.
+        branches = {name: load_model(run_dir / name)[0] for name in config.modalities}
         opinions = np.stack(
             [predict_rows(trainable_part(branch), data.inputs[name]) for name, branch in branches.items()], axis=1
         )

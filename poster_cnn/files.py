@@ -89,6 +89,21 @@ def _is_around(named, path):
     return named in (path, *path.parents) or any(map(_LEFTOVER.fullmatch, named.parts))
 
 
+def require_room(path, num_bytes):
+    """Makes sure that a file has room on its disk, for writers that break down in the middle when it has not.
+
+    Args:
+        path: The file.
+        num_bytes: Its size, more or less.
+
+    Raises:
+        OSError: If there is less.
+    """
+    with explained_errors(path):
+        if shutil.disk_usage(pathlib.Path(path).parent).free < num_bytes:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
 @contextlib.contextmanager
 def locked(folder, timeout=0):
     """Keeps other processes out of a folder, such as a run folder.

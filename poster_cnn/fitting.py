@@ -12,7 +12,7 @@ from tqdm.auto import tqdm
 
 from poster_cnn import datasets, distribution, models
 from poster_cnn.features import poster_features
-from poster_cnn.files import write_atomically
+from poster_cnn.files import require_room, write_atomically
 from poster_cnn.networks import build_model, compile_network, seed_dropout
 from poster_cnn.replicas import epoch_function
 
@@ -172,6 +172,8 @@ def _save_epoch(network, history, checkpoint):
     # The history goes first: after a kill between the two, it has a row too many, which `_restore` cuts off.
     with write_atomically(checkpoint.parent / "history.csv") as temporary:
         pd.DataFrame(history).to_csv(temporary, index=False)
+    variables = [*network.variables, *network.optimizer.variables]
+    require_room(checkpoint, sum(4 * math.prod(variable.shape) + 8192 for variable in variables))  # or HDF5 crashes
     with write_atomically(checkpoint) as temporary:
         network.save_weights(temporary)
 

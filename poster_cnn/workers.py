@@ -1,6 +1,7 @@
 """KerasTuner's trials by several processes or hosts: one hands them out, the others train, and each of them may die."""
 
 import contextlib
+import errno
 import os
 import pathlib
 import subprocess
@@ -11,6 +12,8 @@ from concurrent import futures
 
 import filelock
 import tensorflow as tf
+
+from poster_cnn.files import explained_errors
 
 try:
     import grpc
@@ -76,7 +79,18 @@ class Tuner(keras_tuner.Tuner):
         self.out_dir, self.what, self._pause = pathlib.Path(out_dir), what, 0
 
     def search(self):
-        """Trains all trials, or hands them out until all are ended, or trains what the chief hands out."""
+        """Trains all trials, or hands them out until all are ended, or trains what the chief hands out.
+
+        Raises:
+            OSError: If there is no room for KerasTuner's own files.
+        """
+        with explained_errors(self.out_dir / "oracle"):
+            try:
+                self._search()
+            except tf.errors.ResourceExhaustedError as error:  # not of a trial, which would have failed by itself
+                raise OSError(errno.ENOSPC, str(error)) from error
+
+    def _search(self):
         if not has_chief():
             return super().search()
         chief = f"{os.environ['KERASTUNER_ORACLE_IP']}:{os.environ['KERASTUNER_ORACLE_PORT']}"

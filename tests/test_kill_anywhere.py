@@ -185,3 +185,10 @@ def test_a_full_or_read_only_disk_is_an_error_and_nothing_is_lost(data, tmp_path
     full, *read_only = errors
     assert f"No room to write {disk}/run/" in full
     assert len(read_only) == 2 and all("cannot be written (Read-only file system)" in error for error in read_only)
+
+
+def test_what_has_no_room_is_an_error_before_it_is_written(tmp_path):
+    files.require_room(tmp_path / "small.h5", 1)
+    with pytest.raises(OSError, match="No room to write .*large.h5") as error:
+        files.require_room(tmp_path / "large.h5", 2**60)
+    assert error.value.errno == errno.ENOSPC
