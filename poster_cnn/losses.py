@@ -76,10 +76,9 @@ def weighted_binary_crossentropy(y_true, y_pred, positive_weights):
         The mean over the genres, `(batch,)`.
     """
     y_true, y_pred = ops.cast(y_true, "float32"), ops.cast(y_pred, "float32")
-    epsilon = keras.config.epsilon()
-    y_pred = ops.clip(y_pred, epsilon, 1 - epsilon)
-    weights = ops.convert_to_tensor(positive_weights, "float32")
-    return -ops.mean(weights * y_true * ops.log(y_pred) + (1 - y_true) * ops.log(1 - y_pred), axis=-1)
+    weights = ops.where(y_true > 0, ops.convert_to_tensor(positive_weights, "float32"), 1.0)
+    # Keras's own knows the logits of a sigmoid, where it can: probabilities of 1 would have no gradient.
+    return ops.mean(weights * ops.binary_crossentropy(y_true, y_pred), axis=-1)
 
 
 @keras.saving.register_keras_serializable(package="poster_cnn")

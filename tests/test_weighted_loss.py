@@ -76,3 +76,14 @@ def test_a_model_is_saved_with_its_loss(tmp_path):
 def test_weights_that_are_none_are_refused(weights):
     with pytest.raises(ValueError, match="must be a positive number a genre. Received"):
         WeightedBinaryCrossentropy(weights)
+
+
+def test_a_network_that_is_sure_and_wrong_still_learns():
+    """In float32 its probability is 1 exactly: the gradient is that of the logit."""
+    model = keras.Sequential(
+        [keras.layers.Input((1,)), keras.layers.Dense(1, activation="sigmoid", bias_initializer="ones")]
+    )
+    model.set_weights([np.zeros((1, 1)), np.array([40.0])])
+    model.compile(keras.optimizers.SGD(1.0), WeightedBinaryCrossentropy([2]))
+    model.fit(np.ones((4, 1)), np.zeros((4, 1)), batch_size=4, verbose=0)
+    assert float(model.get_weights()[1][0]) == pytest.approx(39, abs=1e-3)
