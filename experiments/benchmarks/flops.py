@@ -8,7 +8,7 @@ from keras import layers, ops
 
 _COUNTED = (layers.Conv1D, layers.Conv2D, layers.Conv3D, layers.DepthwiseConv2D, layers.Dense)
 _SIZES = (1024, 2048, 4096, 8192)
-_LONGEST = 0.5  # seconds: after a product that takes so long, no larger one is tried
+_LONGEST = 0.1  # seconds: after a product that takes so long, no larger one is tried
 _REPEATS = 5
 
 

@@ -1,0 +1,61 @@
+import pathlib
+
+import pandas as pd
+import pytest
+
+from poster_cnn import models
+
+BENCHMARKS = pathlib.Path(__file__).parents[1] / "experiments" / "benchmarks"
+
+
+@pytest.fixture
+def device_grid(monkeypatch):
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    import device_grid
+
+    monkeypatch.setattr(device_grid, "peak_flops", lambda precision: 1e12)
+    return device_grid
+
+
+def test_a_grid_goes_on_with_the_cells_that_are_missing(device_grid, data_folder, tmp_path, monkeypatch):
+    posters, results = tmp_path / "posters", tmp_path / "results.csv"
+    device_grid.prepare(data_folder, posters)
+    movies = pd.read_csv(posters / "split.csv")
+    assert set(movies["part"]) == set(device_grid.PARTS)
+    assert sorted(path.name for path in (posters / "posters").iterdir()) == sorted(
+        movies["imdb_id"].astype(str) + ".jpg"
+    )
+
+    device_grid.run(posters, results, cells=1, epochs=2)
+    first = pd.read_csv(results)
+    assert first[["ratio", "learning_rate", "epochs"]].to_numpy().tolist() == [[30, 1e-3, 2]]
+    assert 0 < first["fraction_of_peak"].item() < 1 and first["seconds"].item() > 0
+    assert first["first_label_accuracy_low"].item() <= first["first_label_accuracy"].item() <= 1
+
+    trained = []
+    monkeypatch.setattr(device_grid, "train_cell", lambda config, *_: trained.append(config) or first.iloc[0].to_dict())
+    device_grid.run(posters, results, cells=2, epochs=2)
+    assert [config.learning_rate for config in trained] == [1e-4] and len(pd.read_csv(results)) == 2
+    device_grid.run(posters, results, cells=1, epochs=3)
+    assert trained[-1].epochs == 3
+
+
+def test_operations_are_counted_in_nested_models_too(monkeypatch):
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    from flops import forward_flops
+
+    model = models.two_conv_cnn((10, 12, 3), 4, filters=(5, 7), dense_units=6)
+    expected = 8 * 10 * 27 * 5 + 2 * 3 * 45 * 7 + 7 * 6 + 6 * 4  # 4×5 maps after pooling, 1×1 after the second
+    assert forward_flops(model) == 2 * expected
+    backbone = models.mobilenet_v2((32, 32, 3), 4, weights=None)
+    assert forward_flops(backbone) > forward_flops(models.feature_extractor_and_head(backbone)[1]) > 0
+
+
+def test_the_peak_is_that_of_the_fastest_product(monkeypatch):
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    import flops
+
+    monkeypatch.setattr(flops, "_SIZES", (10, 20))
+    seconds = iter([9, 1, 2, 2, 2, 2, 9, 4, 5, 5, 5, 5])  # the first of each size does not count
+    monkeypatch.setattr(flops, "_seconds", lambda left, right: next(seconds) / 1000)
+    assert flops.peak_flops("mixed_bfloat16") == pytest.approx(2 * 20**3 / 0.004)
