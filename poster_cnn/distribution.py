@@ -89,7 +89,7 @@ def _sum(strategy, arrays, of_chief_alone=False):
     def of_replica(tensors):
         context = tf.distribute.get_replica_context()
         counts = tf.equal(context.replica_id_in_sync_group, 0) if of_chief_alone else True
-        return context.all_reduce("SUM", [tf.where(counts, tensor, tf.zeros_like(tensor)) for tensor in tensors])
+        return [context.all_reduce("SUM", tf.where(counts, tensor, tf.zeros_like(tensor))) for tensor in tensors]
 
     summed = tf.function(lambda tensors: strategy.run(of_replica, args=(tensors,)))
     values = summed([tf.convert_to_tensor(array) for array in arrays])

@@ -117,6 +117,8 @@ def _with_labels(batches, config):
 def _fit_phase(network, model, epochs, batches, config, checkpoint, strategy, bar):
     """Fits the epochs of one phase that are not done yet. `network` is `model`, or the head of it."""
     train, validation, steps = batches
+    with strategy.scope():
+        network.optimizer.build(network.trainable_variables)
     first_epoch, history = _restore(network, checkpoint, epochs.start, steps)
     first_epoch = _follow_chief(network, strategy, first_epoch)
     one_device = strategy.num_replicas_in_sync == 1
@@ -152,7 +154,6 @@ def _follow_chief(network, strategy, epoch):
         return epoch
     chief = distribution.chief_says(strategy, epoch)
     if distribution.anyone_says(strategy, epoch != chief):
-        network.optimizer.build(network.trainable_variables)
         variables = [*network.variables, *network.optimizer.variables]
         for variable, value in zip(variables, distribution.from_chief(strategy, variables), strict=True):
             variable.assign(value)
@@ -164,7 +165,7 @@ def _require_finite(row, run_dir, learning_rate):
         if not math.isfinite(row[name]):
             raise FloatingPointError(
                 f"The {name} became {row[name]} in epoch {row['epoch']} of {run_dir}. "
-                f"Try a smaller learning rate. Received: learning_rate={float(learning_rate):g}"
+                f"Try a smaller learning rate. Received: learning_rate={float(keras.ops.convert_to_numpy(learning_rate)):g}"
             )
 
 
@@ -182,9 +183,8 @@ def _restore(network, checkpoint, first_epoch, steps):
     """Loads weights and optimizer of the last finished epoch; its number is the optimizer's step count."""
     epoch, path = first_epoch, checkpoint.parent / "history.csv"
     if checkpoint.is_file():
-        network.optimizer.build(network.trainable_variables)
         network.load_weights(checkpoint)
-        epoch += int(network.optimizer.iterations) // steps
+        epoch += int(keras.ops.convert_to_numpy(network.optimizer.iterations)) // steps
     history = pd.read_csv(path, float_precision="round_trip").to_dict("records")[:epoch] if epoch else []
     for row in history:
         row["epoch"] = int(row["epoch"])

@@ -14,7 +14,7 @@ def epoch_function(network, strategy, config):
     """Makes a function that trains and validates a network for an epoch, as `keras.Model.fit` does on one device.
 
     Args:
-        network: Compiled `keras.Model`, built and compiled in the scope of `strategy`.
+        network: Compiled `keras.Model`, its optimizer built, all in the scope of `strategy`.
         strategy: `tf.distribute.Strategy` of several devices.
         config: `TrainingConfig`.
 
@@ -24,11 +24,9 @@ def epoch_function(network, strategy, config):
     """
     with strategy.scope():
         loss_mean, metrics = keras.metrics.Mean(name="loss"), epoch_metrics(config)
-        # Variables cannot be made while devices compute.
-        network.optimizer.build(network.trainable_variables)
         nothing = tf.zeros((1, network.output_shape[-1]))
         for metric in metrics:
-            if isinstance(metric, keras.metrics.F1Score):  # it makes its own when it sees the first batch
+            if isinstance(metric, keras.metrics.F1Score):  # its variables cannot be made while devices compute
                 metric.update_state(nothing, nothing)
         _synchronize_statistics(network)
 
