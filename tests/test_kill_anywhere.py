@@ -53,9 +53,7 @@ def uninterrupted(tmp_path_factory, data):
             "train",
             [
                 ("rename cache/posters/{data}/manifest.csv", True),
-                (f"rename {RUN}config.json", False),
                 (f"rename {RUN}history.csv", True),
-                (f"rename {RUN}checkpoint.weights.h5", False),
                 (f"rename {RUN}checkpoint.weights.h5", True),
                 (f"rename {RUN}model.keras", True),
                 (f"rename {RUN}metrics.json", False),
