@@ -136,10 +136,15 @@ def epoch_seed(seed, epoch):
 
 def as_batches(decoded, batch_size):
     """Batches the result of `decoded_posters`; images become float32, still 0..255."""
-    dataset = decoded.batch(batch_size).map(
-        lambda images, labels: (tf.cast(images, "float32"), labels), num_parallel_calls=2, deterministic=True
-    )
+    if isinstance(decoded, DecodedPosters):
+        dataset = decoded.batch(batch_size, "float32")
+    else:
+        dataset = decoded.batch(batch_size).map(_as_floats, num_parallel_calls=2, deterministic=True)
     return with_options(dataset.prefetch(2))
+
+
+def _as_floats(images, labels):
+    return tf.cast(images, "float32"), labels
 
 
 def cut_out(image, crop):

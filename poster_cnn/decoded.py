@@ -20,7 +20,6 @@ from poster_cnn.files import cache_dir, write_atomically
 
 _CHUNK = 256  # posters between two writes
 _MAPPED = 512  # posters read before a file is mapped anew
-_ALIGNMENT = 64  # bytes: what TensorFlow may want of the address of a tensor
 _in_memory = weakref.WeakValueDictionary()  # key -> array, while anything uses it
 
 
@@ -53,14 +52,20 @@ class DecodedPosters:
         """As `tf.data.Dataset.shuffle`, and in the same order with the same seed."""
         return dataclasses.replace(self, rows=self._rows().shuffle(buffer_size, seed=seed))
 
-    def batch(self, batch_size):
-        """As `tf.data.Dataset.batch`: uint8 images `(batch, height, width, 3)` and labels `(batch, num_classes)`."""
-        read = _reader(self.images)
+    def batch(self, batch_size, dtype="uint8"):
+        """As `tf.data.Dataset.batch`: images of a dtype `(batch, height, width, 3)`, labels `(batch, num_classes)`."""
+
+        # As a tensor, the array would be copied into the graph of each epoch; as what a Python function knows, it would
+        # never be given free. So the function knows it weakly, and the dataset holds it.
+        shape, held = self.images.shape[1:], weakref.ref(self.images)
 
         def load(positions, labels):
-            return tf.ensure_shape(read(positions), (None, *self.images.shape[1:])), labels
+            images = tf.numpy_function(lambda rows: held()[rows], [positions], "uint8", stateful=False)
+            return tf.cast(tf.ensure_shape(images, (None, *shape)), dtype), labels
 
-        return with_options(self._rows().batch(batch_size).map(load, num_parallel_calls=2, deterministic=True))
+        dataset = with_options(self._rows().batch(batch_size).map(load, num_parallel_calls=2, deterministic=True))
+        dataset.images = self.images
+        return dataset
 
     def as_numpy_iterator(self):
         """As `tf.data.Dataset.as_numpy_iterator`: one image and its labels at a time."""
@@ -96,21 +101,6 @@ class ImageFile:
         return np.array(self._mapped[rows])
 
 
-def _reader(images):
-    """Function of a tensor of positions that gives these images as a tensor."""
-    if isinstance(images, ImageFile):
-        return lambda positions: tf.numpy_function(images.__getitem__, [positions], "uint8", stateful=False)
-    tensor = _tensor(images)
-    return lambda positions: tf.gather(tensor, positions)
-
-
-def _tensor(images):
-    """The images as a tensor: in the same memory, where it starts as TensorFlow wants it."""
-    if images.ctypes.data % _ALIGNMENT or not images.flags.c_contiguous:  # TensorFlow would end the process
-        return tf.constant(images)
-    return tf.experimental.dlpack.from_dlpack(images.__dlpack__())
-
-
 def with_options(dataset):
     """Switches autotuning off: it stalls at the end of some epochs, up to seconds, and gains nothing here."""
     options = tf.data.Options()
@@ -143,7 +133,7 @@ def decode_once(posters, shape, key):
     if images is None and not _fits(shape):
         return ImageFile(_file_of(posters, shape, key))
     if images is None:
-        images = _aligned(shape)
+        images = np.empty(shape, "uint8")
         for start, chunk in _chunks(posters, len(images)):
             images[start : start + len(chunk)] = chunk
         _in_memory[key] = images
@@ -192,13 +182,6 @@ def _fits(shape):
     if sum(images.nbytes for images in _in_memory.values()) > free:
         gc.collect()  # some may be garbage already
     return sum(images.nbytes for images in _in_memory.values()) <= free
-
-
-def _aligned(shape):
-    """An array of uint8 that `_tensor` need not copy."""
-    memory = np.empty(math.prod(shape) + _ALIGNMENT, "uint8")
-    start = -memory.ctypes.data % _ALIGNMENT
-    return memory[start : start + math.prod(shape)].reshape(shape)
 
 
 def _chunks(posters, total):
