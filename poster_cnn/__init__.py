@@ -21,6 +21,7 @@ _LAZY = {
     "load_settings": "settings",
 }
 _MODULES = (
+    "array_training",
     "audit",
     "baselines",
     "class_tables",
@@ -47,6 +48,7 @@ _MODULES = (
     "one_hot",
     "overall_tables",
     "plots",
+    "poster_arrays",
     "predict",
     "random_search",
     "results",
