@@ -7,7 +7,7 @@ import sys
 
 import poster_cnn
 from poster_cnn import data_commands, predict_commands, search_commands
-from poster_cnn.config import PRECISIONS
+from poster_cnn.config import PRECISIONS, STRATEGIES
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's greetings would hide our own lines
 
@@ -83,6 +83,12 @@ def _add_train(commands):
     command.add_argument("--seed", type=int, default=0, help="default: 0")
     command.add_argument("--head", choices=("softmax", "sigmoid"), default="softmax", help="default: softmax (paper 1)")
     command.add_argument("--precision", choices=PRECISIONS, default="float32")
+    command.add_argument(
+        "--strategy",
+        choices=STRATEGIES,
+        default="auto",
+        help="one device, mirrored: all GPUs, multiworker: the hosts of TF_CONFIG (default: auto, the most there are)",
+    )
     command.set_defaults(run=_train)
 
 
@@ -118,7 +124,10 @@ def _train(options):
         precision=options.precision,
         metrics=metrics.EVERYDAY if options.head == "sigmoid" else ("first_label_accuracy", "hit_at_1"),
     )
-    result = train(config, options.data, options.out)
+    result = train(config, options.data, options.out, strategy=options.strategy)
+    if not result:
+        print(f"run folder: {options.out}, written by the chief")
+        return
     for name, score in result["test"].items():
         baselines = {key: values[name] for key, values in result["baselines"].items() if name in values}
         others = ", ".join(f"{key} {100 * value:.1f}" for key, value in baselines.items())

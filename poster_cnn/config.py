@@ -7,6 +7,7 @@ from poster_cnn.sizes import POSTER_SIZE, is_crop_size, shrunk_size
 
 _SPLITS = ("leak_free", "imdb_id", "stratified", "random")
 PRECISIONS = ("float32", "mixed_bfloat16")
+STRATEGIES = ("auto", "one", "mirrored", "multiworker")  # see `distribution`; they decide nothing but the time it takes
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,7 +11,8 @@ import time
 import numpy as np
 import tensorflow as tf
 
-STRATEGIES = ("auto", "one", "mirrored", "multiworker")
+from poster_cnn.config import STRATEGIES
+
 _MEETING_SECONDS = 600  # hosts of a cluster do not all start at the same moment
 
 
@@ -25,7 +26,7 @@ def choose_strategy(name="auto"):
             GPUs are visible, else `"one"`.
 
     Returns:
-        `tf.distribute.Strategy`. For several hosts, always the same object.
+        `tf.distribute.Strategy`. For one name, always the same object.
 
     Raises:
         ValueError: If the name is unknown, or `TF_CONFIG` does not say who the hosts are.
@@ -40,8 +41,7 @@ def choose_strategy(name="auto"):
         return tf.distribute.get_strategy()  # TensorFlow's default
     if name == "multiworker":
         return _several_hosts()
-    devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
-    return tf.distribute.MirroredStrategy([device.name for device in devices])
+    return _several_devices()
 
 
 def worker_number(strategy):
@@ -157,6 +157,12 @@ def _cluster():
             f'"task": {{"type": "worker", "index": 0}}}}; {error}. Received: TF_CONFIG={text}'
         ) from None
     return addresses, number
+
+
+@functools.cache  # a second strategy of the same devices would mix up its sums with those of the first
+def _several_devices():
+    devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+    return tf.distribute.MirroredStrategy([device.name for device in devices])
 
 
 @functools.cache

@@ -163,9 +163,10 @@ def _follow_chief(network, strategy, epoch):
 def _require_finite(row, run_dir, learning_rate):
     for name in ("loss", "val_loss"):  # the last step of an epoch may spoil the weights, which only val_loss shows
         if not math.isfinite(row[name]):
+            rate = float(keras.ops.convert_to_numpy(learning_rate))
             raise FloatingPointError(
                 f"The {name} became {row[name]} in epoch {row['epoch']} of {run_dir}. "
-                f"Try a smaller learning rate. Received: learning_rate={float(keras.ops.convert_to_numpy(learning_rate)):g}"
+                f"Try a smaller learning rate. Received: learning_rate={rate:g}"
             )
 
 

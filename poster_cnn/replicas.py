@@ -69,7 +69,8 @@ def epoch_function(network, strategy, config):
             iterator = iter(_parts(strategy, batches))
             for start in range(0, num_steps, network.steps_per_execution):
                 take[prefix](iterator, tf.constant(min(network.steps_per_execution, num_steps - start)))
-            logs |= {prefix + metric.name: float(metric.result()) for metric in (*metrics, loss_mean)}
+            results = {prefix + metric.name: float(metric.result()) for metric in (loss_mean, *metrics)}
+            logs |= dict(sorted(results.items()))  # in the order of `fit`
         return logs
 
     return run_epoch

@@ -1,0 +1,251 @@
+"""Several devices and several hosts: the numbers of one device, also after one of them was killed."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+import tensorflow as tf
+
+from poster_cnn import distribution, training
+from poster_cnn.cli import main
+from poster_cnn.saved_models import load_model
+
+# Each config on one device and on two. Of 42 train movies, batches of 41 leave one device without a movie at the end.
+ON_ONE_MACHINE = """
+import json, pathlib, sys
+import keras
+import tensorflow as tf
+def small_backbone(*, input_shape, **_):  # in place of MobileNetV2, to build and train in no time
+    inputs = keras.Input(input_shape)
+    return keras.Model(inputs, keras.layers.Conv2D(12, 3, strides=4, activation="relu")(inputs), name="small")
+keras.applications.MobileNetV2 = small_backbone
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+from poster_cnn import fitting, training
+out, data = pathlib.Path(sys.argv[1]), sys.argv[2]
+for name, config in json.loads((out / "configs.json").read_text()).items():
+    config = training.TrainingConfig.from_dict(config)
+    for strategy in ("mirrored", "one"):
+        training.train(config, data, out / strategy / name, strategy=strategy, progress=False)
+save_epoch = fitting._save_epoch
+def interrupted(*arguments):
+    save_epoch(*arguments)
+    raise KeyboardInterrupt
+fitting._save_epoch = interrupted
+try:
+    training.train(config, data, out / "interrupted", strategy="mirrored", progress=False)
+except KeyboardInterrupt:
+    fitting._save_epoch = save_epoch
+training.train(config, data, out / "interrupted", strategy="mirrored", progress=False)
+"""
+
+# One of several hosts, as TF_CONFIG says; what it returns on the last line.
+ON_A_HOST = """
+import json, pathlib, sys, time
+from poster_cnn import fitting, training
+out, data, seconds = pathlib.Path(sys.argv[1]), sys.argv[2], float(sys.argv[3])
+save_epoch = fitting._save_epoch
+def slowly(*arguments):  # so that there is time to kill it
+    save_epoch(*arguments)
+    time.sleep(seconds)
+fitting._save_epoch = slowly
+config = training.TrainingConfig.from_dict(json.loads((out / "configs.json").read_text())["softmax"])
+for run_dir in sys.argv[4:]:
+    try:
+        print(sorted(training.train(config, data, out / run_dir, progress=False)))
+    except RuntimeError as error:
+        sys.exit(str(error))
+"""
+
+
+@pytest.fixture(scope="module")
+def configs(tiny_config):
+    softmax = tiny_config.replace(
+        model_args={"filters": (4, 8), "dense_units": (16,), "dropout": 0.0},
+        learning_rate=1e-3,
+        batch_size=41,
+        epochs=3,
+    )
+    return {
+        "frozen": softmax.replace(
+            model="mobilenet_v2",
+            model_args={"weights": None},
+            image_size=(32, 32),
+            classifier_activation="sigmoid",
+            loss="binary_crossentropy",
+            metrics=("top_n_accuracy", "overall_f1"),
+            epochs=2,
+            fine_tune_epochs=1,
+        ),
+        "softmax": softmax,
+    }
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory, configs, data_folder):
+    """Folder with the runs of `ON_ONE_MACHINE`."""
+    out = tmp_path_factory.mktemp("distributed")
+    (out / "configs.json").write_text(json.dumps({name: config.to_dict() for name, config in configs.items()}))
+    subprocess.run([sys.executable, "-c", ON_ONE_MACHINE, str(out), str(data_folder)], check=True, timeout=600)
+    return out
+
+
+def assert_close(run_dir, other):
+    """That two run folders have the same losses, metrics and predictions, to 1e-4."""
+    for name in ("history.csv", "predictions.csv"):
+        pd.testing.assert_frame_equal(pd.read_csv(run_dir / name), pd.read_csv(other / name), atol=1e-4, rtol=0)
+
+
+def assert_same_bits(run_dir, other):
+    """That two run folders have the same history, predictions and weights, bit for bit."""
+    for name in ("history.csv", "predictions.csv"):
+        assert (run_dir / name).read_bytes() == (other / name).read_bytes()
+    for ours, theirs in zip(load_model(run_dir)[0].get_weights(), load_model(other)[0].get_weights(), strict=True):
+        assert (ours == theirs).all()
+
+
+@pytest.mark.parametrize("name", ["softmax", "frozen"])
+def test_two_devices_give_the_numbers_of_one(out, name):
+    assert_close(out / "mirrored" / name, out / "one" / name)
+    history = pd.read_csv(out / "one" / name / "history.csv")
+    assert history["loss"].nunique() == len(history) == 3
+    for strategy, num_replicas in (("one", 1), ("mirrored", 2)):
+        record = json.loads((out / strategy / name / "config.json").read_text())
+        assert record["strategy"] == {"name": strategy, "num_replicas": num_replicas, "num_workers": 1}
+
+
+def test_an_interrupted_run_on_two_devices_ends_as_an_uninterrupted_one(out):
+    assert_same_bits(out / "interrupted", out / "mirrored" / "softmax")
+
+
+# --- several hosts, here two processes ---
+
+
+def free_ports():
+    with socket.socket() as first, socket.socket() as second:
+        for one in (first, second):
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in (first, second)]
+
+
+def start_hosts(out, data, *run_dirs, seconds=0.0):
+    cluster = {"worker": [f"127.0.0.1:{port}" for port in free_ports()]}
+    command = [sys.executable, "-c", ON_A_HOST, str(out), str(data), str(seconds), *run_dirs]
+    hosts = []
+    for number in range(2):
+        task = {"cluster": cluster, "task": {"type": "worker", "index": number}}
+        environment = os.environ | {"TF_CONFIG": json.dumps(task)}
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        hosts.append(subprocess.Popen(command, env=environment, text=True, **pipes))
+    return hosts
+
+
+def test_two_hosts_give_the_numbers_of_one_also_after_a_kill(out, data_folder):
+    own = out / "killed" / "worker1" / "checkpoint.weights.h5"
+    chief, other = hosts = start_hosts(out, data_folder, "killed", seconds=0.5)
+    try:
+        deadline = time.monotonic() + 300
+        while not own.exists():
+            assert chief.poll() is None and other.poll() is None and time.monotonic() < deadline
+            time.sleep(0.02)
+        other.kill()
+        _, error = chief.communicate(timeout=120)
+    finally:
+        for host in hosts:
+            host.kill()
+            host.communicate()
+    assert chief.returncode == 1
+    assert "Another worker ended, failed or cannot be reached" in error and "on all hosts again" in error
+    assert not (out / "killed" / "metrics.json").exists()
+
+    own.unlink()  # a lost disk: the chief sends what it has
+    hosts = start_hosts(out, data_folder, "killed", "whole", "whole")
+    said = [host.communicate(timeout=300) for host in hosts]
+    assert [host.returncode for host in hosts] == [0, 0], said
+    assert said[1][0].splitlines() == ["[]"] * 3  # the chief alone has the scores
+    scores = str(sorted(json.loads((out / "whole" / "metrics.json").read_text())))
+    assert said[0][0].splitlines() == [scores] * 3
+    assert_same_bits(out / "killed", out / "whole")
+    assert_close(out / "whole", out / "one" / "softmax")
+    assert not (out / "killed" / "worker1").exists() and not (out / "whole" / "worker1").exists()
+    record = json.loads((out / "whole" / "config.json").read_text())
+    assert record["strategy"] == {"name": "multiworker", "num_replicas": 2, "num_workers": 2}
+
+
+def test_a_worker_that_is_not_the_chief_says_where_the_run_lies(monkeypatch, capsys):
+    monkeypatch.setattr(training, "train", lambda *_, strategy: {} if strategy == "multiworker" else None)
+    arguments = ["train", "--data", "data", "--out", "runs/first", "--genres", "Horror,Drama"]
+    assert main([*arguments, "--strategy", "multiworker"]) == 0
+    assert capsys.readouterr().out == "run folder: runs/first, written by the chief\n"
+
+
+# --- choosing ---
+
+
+def cluster(index, **jobs):
+    return json.dumps({"cluster": jobs, "task": {"type": "worker", "index": index}})
+
+
+def test_one_device_is_tensorflows_default(monkeypatch):
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [])
+    for name in ("one", "auto"):
+        assert distribution.choose_strategy(name) is tf.distribute.get_strategy()
+    for number in (1, 2):  # one host needs no other
+        monkeypatch.setenv("TF_CONFIG", cluster(0, worker=["a:1"]))
+        assert distribution.choose_strategy("auto") is tf.distribute.get_strategy(), number
+
+
+def test_auto_takes_hosts_before_gpus_before_one_device(monkeypatch):
+    monkeypatch.setattr(distribution, "_several_hosts", lambda: "hosts")
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["first", "second"])
+    monkeypatch.setenv("TF_CONFIG", cluster(1, worker=["a:1", "b:1"]))
+    assert distribution.choose_strategy() == "hosts"
+    monkeypatch.delenv("TF_CONFIG")
+    assert isinstance(distribution.choose_strategy(), tf.distribute.MirroredStrategy)
+
+
+def test_the_chief_comes_first(monkeypatch):
+    monkeypatch.setenv("TF_CONFIG", cluster(0, chief=["a:1"], worker=["b:1", "c:1"]))
+    assert distribution._cluster() == (["a:1", "b:1", "c:1"], 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "tf_config", "message"),
+    [
+        ("two", "", "`strategy` must be one of .*Received: strategy='two'"),
+        ("multiworker", "", 'needs the environment variable TF_CONFIG.*Received: strategy="multiworker"'),
+        ("multiworker", cluster(0, worker=["a:1"]), "needs the environment variable TF_CONFIG"),
+        ("auto", "{", "TF_CONFIG must be such as .*Received: TF_CONFIG={"),
+        ("auto", cluster(2, worker=["a:1", "b:1"]), "no such task: .*'index': 2"),
+        ("auto", cluster(0, worker=["a", "b:1"]), "TF_CONFIG must be such as"),
+        ("auto", '{"cluster": {"worker": ["a:1", "b:1"]}}', "TF_CONFIG must be such as"),
+    ],
+)
+def test_what_cannot_be_chosen_is_an_error(name, tf_config, message, monkeypatch):
+    monkeypatch.setenv("TF_CONFIG", tf_config)
+    with pytest.raises(ValueError, match=message):
+        distribution.choose_strategy(name)
+
+
+def test_a_host_that_does_not_answer_is_named(monkeypatch):
+    monkeypatch.setattr(distribution, "_MEETING_SECONDS", 0.1)
+    own, other = free_ports()
+    monkeypatch.setenv("TF_CONFIG", cluster(0, worker=[f"127.0.0.1:{own}", f"127.0.0.1:{other}"]))
+    with pytest.raises(RuntimeError, match=f"Worker 1 at 127.0.0.1:{other} did not answer for 0.1 s"):
+        distribution.choose_strategy("multiworker")
+
+
+def test_without_other_hosts_the_chief_is_this_process():
+    strategy = tf.distribute.get_strategy()
+    assert distribution.worker_number(strategy) == 0
+    assert distribution.chief_says(strategy, 7) == 7
+    assert distribution.anyone_says(strategy, True) and not distribution.anyone_says(strategy, False)
+    (array,) = distribution.from_chief(strategy, [np.arange(3)])
+    assert array.tolist() == [0, 1, 2]
