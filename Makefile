@@ -1,6 +1,6 @@
 # make reproduce   run every notebook on the embedded dataset: figures, tables, report
 # make test        run the tests
-# Both set up .venv first, and need only Python >= 3.10 and make.
+# Both set up .venv first, and need only Python >= 3.11 and make.
 PYTHON ?= python3
 DATA ?=
 PRESET ?=
@@ -18,7 +18,7 @@ test: .venv/.installed
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 .venv/.installed: setup.cfg pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(f"poster_cnn needs Python 3.10 or newer. Received: {sys.version.split()[0]}. Choose another with make PYTHON=python3.11 ..." if sys.version_info < (3, 10) else 0)'
+	@$(PYTHON) -c 'import sys; sys.exit(f"poster_cnn needs Python 3.11 or newer. Received: {sys.version.split()[0]}. Choose another with make PYTHON=python3.11 ..." if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --editable ".[test]"
