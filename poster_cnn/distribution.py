@@ -173,8 +173,14 @@ def _several_hosts():
             "Training on several hosts needs the environment variable TF_CONFIG, which names them and says which of "
             f'them this is. Received: strategy="multiworker", TF_CONFIG={os.environ.get("TF_CONFIG")}'
         )
-    _meet(addresses, number)
-    return tf.distribute.MultiWorkerMirroredStrategy()
+    try:
+        _meet(addresses, number)
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    except (OSError, tf.errors.OpError, RuntimeError) as error:
+        raise RuntimeError(
+            f"The hosts of TF_CONFIG could not meet: {error}. Start the same command on all of them; each must reach "
+            "the others at their ports, which must be free, and nothing of TensorFlow may be used before."
+        ) from error
 
 
 def _meet(addresses, number):
@@ -189,8 +195,6 @@ def _meet(addresses, number):
                     break
                 except OSError as error:
                     if time.monotonic() > deadline:
-                        raise RuntimeError(
-                            f"Worker {addresses.index(other)} at {other} did not answer for {_MEETING_SECONDS} s "
-                            f"({error}). Start the same command on all hosts of TF_CONFIG; each must reach the others."
-                        ) from None
+                        name = f"worker {addresses.index(other)} at {other}"
+                        raise TimeoutError(f"{name} did not answer for {_MEETING_SECONDS} s ({error})") from None
                     time.sleep(0.5)

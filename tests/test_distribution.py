@@ -1,5 +1,6 @@
 """Several devices and several hosts: the numbers of one device, also after one of them was killed."""
 
+import contextlib
 import json
 import os
 import socket
@@ -234,11 +235,20 @@ def test_what_cannot_be_chosen_is_an_error(name, tf_config, message, monkeypatch
         distribution.choose_strategy(name)
 
 
-def test_a_host_that_does_not_answer_is_named(monkeypatch):
+@pytest.mark.parametrize(
+    ("taken", "message"),
+    [
+        (False, "worker 1 at 127.0.0.1:{} did not answer for 0.1 s .*Start the same command"),
+        (True, "in use.*must be free"),
+    ],
+)
+def test_hosts_that_cannot_meet_are_an_error(taken, message, monkeypatch):
     monkeypatch.setattr(distribution, "_MEETING_SECONDS", 0.1)
     own, other = free_ports()
     monkeypatch.setenv("TF_CONFIG", cluster(0, worker=[f"127.0.0.1:{own}", f"127.0.0.1:{other}"]))
-    with pytest.raises(RuntimeError, match=f"Worker 1 at 127.0.0.1:{other} did not answer for 0.1 s"):
+    with contextlib.ExitStack() as stack, pytest.raises(RuntimeError, match=message.format(other)):
+        if taken:
+            stack.enter_context(socket.create_server(("", own)))
         distribution.choose_strategy("multiworker")
 
 
