@@ -101,7 +101,7 @@ class Fetcher:
         """Gives the bytes at `url`, or raises `FetchFailed` with a short reason that can be counted."""
         try:
             return await asyncio.wait_for(self._with_retries(url), self.options.deadline)
-        except asyncio.TimeoutError:
+        except TimeoutError:
             raise FetchFailed("took too long") from None
 
     async def _with_retries(self, url):
@@ -212,5 +212,5 @@ def _retry_after(headers):
     except (ValueError, TypeError):
         return 0.0
     if date.tzinfo is None:
-        date = date.replace(tzinfo=datetime.timezone.utc)
-    return max(0.0, (date - datetime.datetime.now(datetime.timezone.utc)).total_seconds())
+        date = date.replace(tzinfo=datetime.UTC)
+    return max(0.0, (date - datetime.datetime.now(datetime.UTC)).total_seconds())

@@ -3,7 +3,7 @@
     poster-cnn sweep experiments/wang/frozen_mobilenet.py --data DATA --out runs/wang_frozen_mobilenet
 
 Expected with the paper preset on 6,000 posters: about 2 minutes on 2 CPU cores. Without a network, put the ImageNet
-weights into the data folder as `mobilenet_v2_<anything>.h5`. The quick preset has random weights.
+weights into the data folder as `mobilenet_v2_<anything>.h5`. The quick preset has a ResNet18 with random weights.
 """
 
 import pathlib
@@ -19,6 +19,8 @@ sets = {
 }
 grid = vgg_like["grid"]
 
-quick_config = vgg_like["quick_config"] | {"model_args": _args | {"weights": None}}
+# Of the random backbones, one small and quick whose features are neither vast nor next to nothing.
+_random = {"model": "resnet18", "epochs": 20}
+quick_config = vgg_like["quick_config"] | _random | {"model_args": _args | {"weights": None}}
 quick_sets = {"plain": {}}
-quick_grid = {"learning_rate": (1e-3,)}
+quick_grid = {"learning_rate": (1e-2,)}
