@@ -44,6 +44,20 @@ def choose_strategy(name="auto"):
     return _several_devices()
 
 
+def require_one_host(what):
+    """Makes sure that `TF_CONFIG` names no other hosts, for what they cannot do together.
+
+    Args:
+        what: Who refuses, and what to do instead, as a sentence.
+
+    Raises:
+        ValueError: If it names several.
+    """
+    addresses, _ = _cluster()
+    if len(addresses) > 1:
+        raise ValueError(f"{what} Unset TF_CONFIG. Received: TF_CONFIG with the hosts {', '.join(addresses)}")
+
+
 def worker_number(strategy):
     """Number of this process among those of a strategy, from 0; 0 is the chief, which writes the run folder."""
     return _cluster()[1] if has_several_hosts(strategy) else 0

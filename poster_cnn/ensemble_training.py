@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm.auto import tqdm
 
-from poster_cnn import baselines, metrics, models, run_folders
+from poster_cnn import baselines, distribution, metrics, models, run_folders
 from poster_cnn.ensemble_data import backbone_config, load_ensemble_data
 from poster_cnn.ensemble_fitting import (
     build_branch,
@@ -61,6 +61,7 @@ def train_ensemble(config, data_folder, run_dir, *, ensemble_data=None, progress
     >>> config = EnsembleConfig(MOVIESCOPE_GENRES, backbone="mobilenet_v2")
     >>> train_ensemble(config, "data", "runs/ensemble")["test"]["average_precision"]
     """
+    distribution.require_one_host("An ensemble is trained on one host.")
     metrics.check_names(config.metrics)  # now, not after the first branch
     run_dir = pathlib.Path(run_dir)
     with locked(run_dir):

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
-from poster_cnn import search, training, workers
+from poster_cnn import distribution, search, training, workers
 from poster_cnn.config import TrainingConfig
 from poster_cnn.data_folder import find_data_folder
 from poster_cnn.workers import is_worker, keras_tuner
@@ -101,6 +101,7 @@ def random_search(plan, data, out_dir, *, progress=True):
     >>> failed = random_search(plan, "data", "runs/search")
     """
     out_dir = pathlib.Path(out_dir)
+    distribution.require_one_host("Draws go to several hosts by KERASTUNER_...; see `poster-cnn search --help`.")
     find_data_folder(data)
     if is_worker():
         return _search(plan, data, out_dir, progress)

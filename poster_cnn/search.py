@@ -8,7 +8,7 @@ import runpy
 import keras
 from tqdm.auto import tqdm
 
-from poster_cnn import ensemble_training, fitting, training
+from poster_cnn import distribution, ensemble_training, fitting, training
 from poster_cnn.config import TrainingConfig
 from poster_cnn.ensemble_config import EnsembleConfig
 from poster_cnn.ensemble_data import load_ensemble_data
@@ -139,6 +139,7 @@ def sweep(experiment, data, out_dir, *, progress=True):
     >>> experiment = Experiment(config, {"learning_rate": (1e-3, 1e-4)})
     >>> failed = sweep(experiment, "data", "runs/rates")
     """
+    distribution.require_one_host("Cells go to several hosts by KERASTUNER_...; see `poster-cnn sweep --help`.")
     out_dir = pathlib.Path(out_dir)
     cells = experiment.cells()
     done = {name for name, config in cells.items() if is_finished_cell(config, out_dir / name)}

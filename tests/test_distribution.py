@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
-from poster_cnn import distribution, training
+from poster_cnn import distribution, ensemble_training, random_search, search, training
 from poster_cnn.cli import main
 from poster_cnn.saved_models import load_model
 
@@ -259,3 +259,17 @@ def test_without_other_hosts_the_chief_is_this_process():
     assert distribution.anyone_says(strategy, True) and not distribution.anyone_says(strategy, False)
     (array,) = distribution.from_chief(strategy, [np.arange(3)])
     assert array.tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: search.sweep(search.Experiment(None, {}), "data", "runs"), "Cells go to several hosts by KERASTUNER"),
+        (lambda: random_search.random_search(None, "data", "runs"), "Draws go to several hosts by KERASTUNER"),
+        (lambda: ensemble_training.train_ensemble(None, "data", "runs"), "An ensemble is trained on one host"),
+    ],
+)
+def test_what_several_hosts_cannot_do_together_says_so(call, message, monkeypatch):
+    monkeypatch.setenv("TF_CONFIG", cluster(0, worker=["a:1", "b:1"]))
+    with pytest.raises(ValueError, match=f"{message}.* Unset TF_CONFIG"):
+        call()
