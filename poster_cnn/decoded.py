@@ -19,7 +19,6 @@ from tqdm.auto import tqdm
 from poster_cnn.files import cache_dir, write_atomically
 
 _CHUNK = 256  # posters between two writes
-_MAPPED = 512  # posters read before a file is mapped anew
 _in_memory = weakref.WeakValueDictionary()  # key -> array, while anything uses it
 
 
@@ -87,18 +86,18 @@ class ImageFile:
     """
 
     def __init__(self, path):
-        first = np.load(path, mmap_mode="r")
-        self.shape, self._offset, self._unread = first.shape, first.offset, 0
-        self._file = open(path, "rb")
+        mapped = np.load(path, mmap_mode="r")
+        self.shape, self._offset, self._file = mapped.shape, mapped.offset, open(path, "rb")
         weakref.finalize(self, self._file.close)
 
     def __getitem__(self, rows):
-        # Pages that were read count as memory of this process for as long as they are mapped.
-        if self._unread <= 0:
-            self._mapped = np.memmap(self._file, "uint8", "r", self._offset, self.shape)
-            self._unread = _MAPPED
-        self._unread -= np.size(rows)
-        return np.array(self._mapped[rows])
+        # Not from the mapped file: what was read of it, and more around it, would count as memory of this process.
+        shape, size = self.shape[1:], math.prod(self.shape[1:])
+        found = np.empty((np.size(rows), *shape), "uint8")
+        for number, row in enumerate(np.ravel(rows).tolist()):
+            content = os.pread(self._file.fileno(), size, self._offset + size * row)
+            found[number] = np.frombuffer(content, "uint8").reshape(shape)
+        return found.reshape(*np.shape(rows), *shape)
 
 
 def with_options(dataset):

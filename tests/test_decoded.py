@@ -160,14 +160,12 @@ def test_what_was_read_from_a_file_does_not_stay_in_memory(cache):
     for start in range(0, shape[0], 50):
         images[np.arange(start, start + 50)]
         most = max(most, resident("RssFile"))
-    assert most - before < 15
+    assert most - before < 5
 
 
 def test_a_file_may_be_removed_while_it_is_read(cache):
     images = decode_once(posters(), SHAPE, KEY)
     (cache / KEY / "images.npy").unlink()
-    assert whole(images)
-    images[np.zeros(1000, "int64")]  # mapped anew after these
     assert whole(images)
 
 
