@@ -5,7 +5,7 @@
 Each size is measured in a process of its own at 55×80 pixels (width×height): posters/s of decoding (checking, reading,
 shrinking, keeping), of a later epoch without a network, and of training the seven-layer network; the process's peak
 memory. 100,000 decoded posters are 1.3 GB: beyond the budget, so they are kept on disk. The sizes take turns, and
-medians of the rounds count. The folder grows to 1.7 GB, and to 3.1 GB while it measures; interrupted, it goes on drawing.
+medians of the rounds count. The folder grows to 1.7 GB, and to 3.1 GB meanwhile; interrupted, it goes on drawing.
 """
 
 import argparse
