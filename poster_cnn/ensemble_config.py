@@ -7,6 +7,7 @@ from poster_cnn.config import require
 MODALITIES = ("poster", "trailer", "metadata", "plot")  # in the order in which they are stacked
 _BACKBONES = ("vgg16", "mobilenet_v2", "resnet18", "resnet50", "resnet152", "densenet121", "densenet201")
 _SPLITS = ("leak_free", "given")
+_FUSIONS = ("logits", "probabilities")
 _FUSION_ROWS = ("train", "validation", "none")
 
 
@@ -43,6 +44,8 @@ class EnsembleConfig:
         weighted: Whether positive labels weigh negatives / positives in the loss (section 4). Defaults to `True`.
         dropout: Fraction of the hidden units of a branch dropped in training: dict of modality -> fraction. Defaults to
             none, as in the paper.
+        fusion: What the last layer sees: `"logits"`, for sensible probabilities from any subset of the branches, or
+            `"probabilities"`, as in the paper; see `models.late_fusion`. Defaults to `"logits"`.
         fusion_rows: Which movies the fusion is trained on: `"train"`, those of the branches, as in the paper;
             `"validation"`, which no branch has learned by heart; or `"none"`: untrained, the mean of the logits of the
             present branches. Defaults to `"train"`.
@@ -74,6 +77,7 @@ class EnsembleConfig:
     learning_rate: float = 1e-3
     weighted: bool = True
     dropout: dict = dataclasses.field(default_factory=dict)
+    fusion: str = "logits"
     fusion_rows: str = "train"
     hidden_share: float = 0.0
     end_to_end: bool = False
@@ -90,7 +94,12 @@ class EnsembleConfig:
         object.__setattr__(self, "modalities", tuple(name for name in MODALITIES if name in given))
         one_of = ("ensemble", *self.modalities)
         require(self.model in one_of, self, "model", f"one of {one_of}")
-        for name, allowed in (("split", _SPLITS), ("backbone", _BACKBONES), ("fusion_rows", _FUSION_ROWS)):
+        for name, allowed in (
+            ("split", _SPLITS),
+            ("backbone", _BACKBONES),
+            ("fusion", _FUSIONS),
+            ("fusion_rows", _FUSION_ROWS),
+        ):
             require(getattr(self, name) in allowed, self, name, f"one of {allowed}")
         require(len(self.fractions) == 3, self, "fractions", "shares of train, validation and test")
         positive = len(self.image_size) == 2 and min(self.image_size) >= 1
@@ -107,6 +116,10 @@ class EnsembleConfig:
         require(0 <= self.hidden_share < 1, self, "hidden_share", "a share from 0 to less than 1")
         untrained = self.fusion_rows == "none" and self.hidden_share
         require(not untrained, self, "hidden_share", "0 with fusion_rows='none', which trains no fusion")
+        random = self.fusion == "probabilities" and self.fusion_rows == "none"
+        require(
+            not random, self, "fusion_rows", "other than 'none' with fusion='probabilities', whose weights are random"
+        )
         at_once = self.end_to_end and self.fusion_rows != "train"
         require(not at_once, self, "fusion_rows", "'train' with `end_to_end`, which trains all on the same movies")
 

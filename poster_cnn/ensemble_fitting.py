@@ -66,13 +66,13 @@ def fit_branch(branch, modality, config, data):
 
 
 def build_fusion(config, data):
-    """The untrained fusion: the mean of the logits of the present branches.
+    """The untrained fusion: the mean of the logits of the present branches, or random with `fusion="probabilities"`.
 
     Its prior is what a branch that knows nothing says: with `config.weighted` 0.5 for each genre, else the genres'
     frequencies in training.
     """
     prior = None if config.weighted else data.movies.labels("train").mean(axis=0)
-    return models.late_fusion(len(config.class_names), len(config.modalities), prior=prior)
+    return models.late_fusion(len(config.class_names), len(config.modalities), on=config.fusion, prior=prior)
 
 
 def fit_fusion(fusion, opinions, config, data):
@@ -95,8 +95,8 @@ def fit_fusion(fusion, opinions, config, data):
     if config.fusion_rows == "train":
         return _fit(fusion, inputs, train, validation, config, data), None
     if config.fusion_rows == "none":
-        _compile(fusion, config, data)
-        loss = [fusion.evaluate(_batches(inputs, rows, config, data), verbose=0) for rows in (train, validation)]
+        compiled = _compiled(fusion, config, data)
+        loss = [compiled.evaluate(_batches(inputs, rows, config, data), verbose=0) for rows in (train, validation)]
         return pd.DataFrame({"epoch": [0], "loss": loss[:1], "val_loss": loss[1:]}), None
     start, weights, histories = fusion.get_weights(), [], []
     held_out = np.zeros((len(validation), len(config.class_names)), dtype="float32")
@@ -162,16 +162,18 @@ def _batches(inputs, rows, config, data, **options):
     return DenseBatches(inputs, data.movies.all_labels, batch_size=config.batch_size, rows=rows, **options)
 
 
-def _compile(network, config, data):
+def _compiled(network, config, data):
+    """A compiled network of the same layers; compiled itself, the network would be saved with its loss in the whole."""
+    compiled = keras.Model(network.input, network.output, name=network.name)
     loss = "binary_crossentropy"
     if config.weighted:
         weights = losses.positive_weights(data.movies.labels("train"), config.class_names)
         loss = losses.WeightedBinaryCrossentropy(weights)
-    network.compile(keras.optimizers.Adam(config.learning_rate), loss)
+    compiled.compile(keras.optimizers.Adam(config.learning_rate), loss)
+    return compiled
 
 
 def _fit(network, inputs, rows, held_out, config, data):
-    _compile(network, config, data)
     if config.hidden_share and isinstance(inputs, dict):
         options = {"batch_size": config.batch_size, "rows": rows}
         labels, share = data.movies.all_labels, config.hidden_share
@@ -179,14 +181,18 @@ def _fit(network, inputs, rows, held_out, config, data):
     else:
         batches = _batches(inputs, rows, config, data, seed=config.seed)
     stop = keras.callbacks.EarlyStopping("val_loss", patience=config.patience, restore_best_weights=True)
-    history = network.fit(
-        batches,
-        validation_data=_batches(inputs, held_out, config, data),
-        epochs=config.epochs,
-        shuffle=False,  # the batches are shuffled already
-        callbacks=[stop, keras.callbacks.TerminateOnNaN()],
-        verbose=0,
-    ).history
+    history = (
+        _compiled(network, config, data)
+        .fit(
+            batches,
+            validation_data=_batches(inputs, held_out, config, data),
+            epochs=config.epochs,
+            shuffle=False,  # the batches are shuffled already
+            callbacks=[stop, keras.callbacks.TerminateOnNaN()],
+            verbose=0,
+        )
+        .history
+    )
     frame = pd.DataFrame(history).rename_axis("epoch").reset_index()
     for name in ("loss", "val_loss"):
         if not all(map(math.isfinite, frame[name])):

@@ -9,7 +9,7 @@ import tensorflow as tf
 from tqdm.auto import tqdm
 
 from poster_cnn import baselines, distribution, metrics, models, run_folders
-from poster_cnn.ensemble_data import backbone_config, load_ensemble_data
+from poster_cnn.ensemble_data import load_ensemble_data
 from poster_cnn.ensemble_fitting import (
     build_branch,
     build_fusion,
@@ -20,11 +20,13 @@ from poster_cnn.ensemble_fitting import (
     trainable_part,
 )
 from poster_cnn.files import locked, read_json, remove_leftovers, write_atomically, write_json
+from poster_cnn.networks import backbone_config
 from poster_cnn.saved_models import load_model, save_model
 from poster_cnn.thresholds import best_thresholds
 
 ENSEMBLE = "ensemble"  # the folder of the whole, beside those of its branches
-_OF_BRANCHES = {"fusion_rows": "train", "hidden_share": 0.0}  # recorded for each, as branches depend on neither
+# Recorded for each branch, as none depends on the fusion.
+_OF_BRANCHES = {"fusion": "logits", "fusion_rows": "train", "hidden_share": 0.0}
 
 
 def train_ensemble(config, data_folder, run_dir, *, ensemble_data=None, progress=True):

@@ -46,6 +46,8 @@ def test_a_config_comes_back_from_json():
         ({"dropout": {"plot": 1}}, "`dropout` must be"),
         ({"fusion_rows": "test"}, "`fusion_rows` must be one of"),
         ({"hidden_share": 1}, "`hidden_share` must be a share"),
+        ({"fusion": "votes"}, "`fusion` must be one of"),
+        ({"fusion": "probabilities", "fusion_rows": "none"}, "`fusion_rows` must be other than 'none'"),
         ({"hidden_share": 0.3, "fusion_rows": "none"}, "`hidden_share` must be 0 with"),
         ({"end_to_end": True, "fusion_rows": "validation"}, "`fusion_rows` must be 'train' with"),
     ],

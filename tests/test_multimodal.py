@@ -346,3 +346,20 @@ def test_vgg16s_weights_are_those_with_the_top(small, tmp_path):
         models.vgg16(weights="nowhere.h5")
     with pytest.raises(ValueError, match=r"must be \(224, 224, 3\).* unless weights=None. Received: input_shape=\(96"):
         models.vgg16((96, 96, 3))
+
+
+def test_the_papers_own_fusion_is_a_dense_layer_on_probabilities():
+    fusion = models.late_fusion(13, 4, on="probabilities")
+    assert fusion.count_params() == 52 * 13 + 13
+    rng = np.random.default_rng(0)
+    opinions = rng.random((2, 4, 13)).astype("float32")
+    kernel, bias = fusion.get_weights()
+    stacked = opinions.reshape(2, 52).copy()
+    stacked[1, 13:26] = 0.5  # a missing branch says the prior
+    opinions[1, 1] = np.nan
+    present = np.array([[True] * 4, [True, False, True, True]])
+    expected = 1 / (1 + np.exp(-(stacked @ kernel + bias)))
+    predicted = fusion.predict({"probabilities": opinions, "present": present}, verbose=0)
+    np.testing.assert_allclose(predicted, expected, rtol=1e-4)
+    with pytest.raises(ValueError, match="`on` must be .* Received: on='votes'"):
+        models.late_fusion(on="votes")

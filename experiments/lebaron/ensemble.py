@@ -28,6 +28,7 @@ config = EnsembleConfig(
     weighted=True,  # section 4: p_c
     epochs=100,
     patience=5,  # section 5: "a few epochs in a row"
+    fusion="logits",  # ours, for any subset of modalities; section 4 stacks probabilities, see variants.py
     fusion_rows="train",
 )
 grid = {"seed": (0, 1, 2, 3, 4)}

@@ -125,7 +125,7 @@ def _branch(inputs, x, dense_units, dropout, num_classes, activation, name):
     return Model(inputs, classifier(x, num_classes, activation), name=name)
 
 
-def late_fusion(num_classes=13, num_branches=4, *, prior=None, name="late_fusion"):
+def late_fusion(num_classes=13, num_branches=4, *, on="logits", prior=None, name="late_fusion"):
     """One dense layer on what the branches say, whichever of them are present (paper 5, section 4).
 
     The paper stacks the branches' probabilities before a dense layer whose size it prints as "(13*4)x3", which does not
@@ -143,6 +143,8 @@ def late_fusion(num_classes=13, num_branches=4, *, prior=None, name="late_fusion
     Args:
         num_classes: Number of genres. Defaults to 13.
         num_branches: Number of branches. Defaults to 4.
+        on: `"logits"`, as described, or `"probabilities"`: the paper's own, a dense layer with random weights on the
+            stacked probabilities, where a missing branch says the prior. Defaults to `"logits"`.
         prior: Probability of each genre `(num_classes,)`, 0..1, where nothing is known: their frequencies in training
             if the branches were trained with plain cross-entropy. Defaults to `None`: 0.5 each, what a branch that
             knows nothing says where negatives/positives weigh the loss.
@@ -154,7 +156,7 @@ def late_fusion(num_classes=13, num_branches=4, *, prior=None, name="late_fusion
         branch, be it NaN, changes nothing.
 
     Raises:
-        ValueError: If `prior` is not one probability for each genre.
+        ValueError: If `prior` is not one probability for each genre, or `on` is unknown.
 
     Example:
 
@@ -163,12 +165,18 @@ def late_fusion(num_classes=13, num_branches=4, *, prior=None, name="late_fusion
     >>> fusion.predict({"probabilities": opinions, "present": np.array([[True, False]])})
     array([[0.9, 0.2]], dtype=float32)
     """
+    if on not in ("logits", "probabilities"):
+        raise ValueError(f"`on` must be 'logits' or 'probabilities'. Received: on={on!r}")
     prior = _prior_logits(prior, num_classes)
     inputs = {
         "probabilities": Input((num_branches, num_classes), name="probabilities"),
         "present": Input((num_branches,), dtype="bool", name="present"),
     }
     present = ops.expand_dims(inputs["present"], axis=-1)
+    if on == "probabilities":
+        stack = ops.where(present, inputs["probabilities"], (1 / (1 + np.exp(-prior))).astype("float32"))
+        x = layers.Flatten(dtype="float32", name="stack")(stack)
+        return Model(inputs, classifier(x, num_classes, "sigmoid"), name=name)
     probabilities = ops.where(present, inputs["probabilities"], 0.5)
     probabilities = ops.clip(probabilities, _SMALLEST, 1 - _SMALLEST)
     logits = ops.log(probabilities) - ops.log1p(-probabilities)
