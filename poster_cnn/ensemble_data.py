@@ -12,12 +12,11 @@ from scipy import sparse
 
 from poster_cnn import audit, baselines, ingest, models, splits, trailers
 from poster_cnn import table as tables
-from poster_cnn.config import TrainingConfig
 from poster_cnn.data_folder import DataFolder, find_data_folder
 from poster_cnn.features import poster_features
 from poster_cnn.movie_metadata import METADATA_COLUMNS, load_movie_metadata
 from poster_cnn.moviescope import read_moviescope
-from poster_cnn.networks import build_network
+from poster_cnn.networks import backbone_network
 from poster_cnn.one_hot import MetadataEncoder, fit_metadata_encoder
 from poster_cnn.plots import WordVectors, plot_coverage, plot_vectors, plot_words, read_word_vectors
 from poster_cnn.training_data import TrainingData
@@ -92,23 +91,6 @@ class EnsembleData:
         return digest.hexdigest()
 
 
-def backbone_config(config):
-    """The `TrainingConfig` of the network whose backbone looks at the posters.
-
-    Args:
-        config: `EnsembleConfig`.
-    """
-    return TrainingConfig(
-        class_names=config.class_names,
-        image_size=config.image_size,
-        interpolation=config.interpolation,
-        model=config.backbone,
-        model_args={"weights": config.backbone_weights},
-        classifier_activation="sigmoid",
-        loss="binary_crossentropy",
-    )
-
-
 def load_ensemble_data(config, data_folder, *, progress=True):
     """Loads and splits the movies of an ensemble, and computes what its branches see of them (paper 5, section 3).
 
@@ -126,8 +108,8 @@ def load_ensemble_data(config, data_folder, *, progress=True):
 
     Raises:
         FileNotFoundError: If the folder lacks what a modality needs.
-        ValueError: If a part of the split has no movies, no train or no validation movie has a modality, or a feature
-            is no finite number.
+        ValueError: If no movie has any of the genres, a part of the split has no movies, no train or no validation
+            movie has a modality, no trailer can be used, or a feature is no finite number.
 
     Example:
 
@@ -136,12 +118,20 @@ def load_ensemble_data(config, data_folder, *, progress=True):
     """
     folder, table, notes = _read_movies(config, data_folder)
     has_genre = tables.encode_genres(table, config.class_names).any(axis=1)
+    if not has_genre.any():
+        found = ", ".join(sorted({name for names in table["genres"] for name in names})) or "none"
+        raise ValueError(
+            f"None of the {len(table)} movies in {str(folder.root)!r} has any of the genres asked for. "
+            f"Received: class_names={config.class_names}; the movies' genres: {found}"
+        )
     notes.append(f"{(~has_genre).sum()} movies with none of the genres asked for left out")
     table = table[has_genre].reset_index(drop=True)
     usable, manifest = ingest.check_posters(table, progress=progress)
     notes.append(ingest.describe(manifest))
     table["poster_path"] = usable["poster_path"].reindex(table.index, fill_value="")
     movies = _split_movies(config, table, manifest, folder)
+    if not movies.certificate.clean:  # a given split is kept as it is
+        notes.append(str(movies.certificate))
     has_poster = table["poster_path"] != ""
     posters = dataclasses.replace(movies, table=table[has_poster], split=movies.split[has_poster])
     inputs, encoder, vectors, extractor = {}, None, None, None
@@ -202,13 +192,6 @@ def _split_movies(config, table, manifest, folder):
     )
 
 
-def backbone_network(config, weights):
-    """The network whose backbone looks at posters and at frames, from the weights that a data folder brings, if any."""
-    # Random weights, where they are asked for, are the same for every `config.seed`.
-    keras.utils.set_random_seed(config.split_seed)
-    return build_network(backbone_config(config), "float32", weights)
-
-
 def _poster_inputs(network, extractor, posters, has_poster, progress):
     inputs = np.zeros((len(has_poster), extractor.output.shape[-1]), dtype="float32")
     if has_poster.any():
@@ -223,12 +206,16 @@ def _trailer_inputs(config, table, folder, weights, notes, progress):
     extractor = None
     if any(trailers.is_video(path) for path in paths.values()):
         extractor = models.feature_extractor_and_head(backbone_network(config, weights))[0]
+    if not paths:
+        raise FileNotFoundError(f"No trailer was found in {str(folder.root)!r}.")
     features, report = trailers.trailer_features(paths, extractor, progress=progress)
-    if not features.means:
-        raise FileNotFoundError(f"No usable trailer of the movies was found in {str(folder.root)!r}.")
     set_aside = report[report["reason"] != ""]
+    reasons = [f"  {row.imdb_id}: {row.reason}" for row in set_aside.itertuples()]
+    if not features.means:
+        why = "\n".join(reasons[:3])
+        raise ValueError(f"None of the {len(paths)} trailers in {str(folder.root)!r} can be used, such as\n{why}")
     notes.append(f"trailers: {len(features):,} can be used, {len(set_aside):,} set aside")
-    notes += [f"  {row.imdb_id}: {row.reason}" for row in set_aside.head(5).itertuples()]
+    notes += reasons[:5]
     means = {row: features.means[imdb_id] for row, imdb_id in enumerate(table["imdb_id"]) if imdb_id in features.means}
     inputs = np.zeros((len(table), len(next(iter(means.values())))), dtype="float32")
     inputs[list(means)] = list(means.values())
@@ -246,7 +233,13 @@ def _trailer_paths(table, folder, notes):
         )
     found, report = trailers.find_trailers(folder.trailers)
     notes.append(f"trailers: {report}")
-    return {imdb_id: found[imdb_id] for imdb_id in table["imdb_id"] if imdb_id in found}
+    paths = {imdb_id: found[imdb_id] for imdb_id in table["imdb_id"] if imdb_id in found}
+    if report.rows_read and not paths:
+        raise ValueError(
+            f"None of the {report.rows_read} files in {str(folder.trailers)!r} is named by the imdbId of one of the "
+            f"{len(table)} movies. Expected names such as {table['imdb_id'].iloc[0]}.npz.\n{report}"
+        )
+    return paths
 
 
 def _encode_metadata(table, split, notes):

@@ -3,6 +3,8 @@
 import collections.abc
 import dataclasses
 import functools
+import numbers
+import os
 import pathlib
 
 import keras
@@ -11,16 +13,17 @@ import pandas as pd
 
 from poster_cnn import models, pictures, run_folders, trailers
 from poster_cnn.ensemble_config import EnsembleConfig
-from poster_cnn.ensemble_data import backbone_network
 from poster_cnn.ensemble_training import ENSEMBLE
 from poster_cnn.files import read_json
-from poster_cnn.movie_metadata import METADATA_COLUMNS
+from poster_cnn.movie_metadata import METADATA_COLUMNS, MISSING
+from poster_cnn.networks import backbone_network
 from poster_cnn.one_hot import MetadataEncoder, load_metadata_encoder
 from poster_cnn.plots import WordVectors, load_word_vectors, plot_coverage, plot_vectors
 from poster_cnn.predict import ranked_prediction, read_image, reason_of
 from poster_cnn.saved_models import load_model
 
 _KEYS = ("poster", "trailer", "plot", *METADATA_COLUMNS)  # of a movie
+_COLUMNS = {"poster_path": "poster", "trailer_path": "trailer"}  # as the library's tables call them
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,7 +42,11 @@ class _Ensemble:
 
     @functools.cached_property
     def extractor(self):
-        """The backbone that made the features of videos; that of posters, if there are any, is the same."""
+        """The backbone for the features of videos: that of posters, the same.
+
+        Without posters it is not in the run, and is built anew: pretrained ones have Keras's weights then, even if the
+        data folder brought others.
+        """
         has_posters = "poster" in self.config.modalities
         network = self.branch("poster") if has_posters else backbone_network(self.config, {})
         return models.feature_extractor_and_head(network)[0]
@@ -58,8 +65,18 @@ def find_ensemble(path):
     inside = path.parent if path.name == "model.keras" else path
     for folder in (inside, inside / ENSEMBLE):
         if (folder / "config.json").is_file():
-            return folder if read_json(folder / "config.json")["config"].get("model") == ENSEMBLE else None
+            return folder if _recorded_model(folder / "config.json") == ENSEMBLE else None
     return None
+
+
+def _recorded_model(path):
+    """The model that a run's config.json names; `None` if the file is somebody else's."""
+    try:
+        content = read_json(path)
+    except ValueError:  # no JSON
+        return None
+    config = content.get("config") if isinstance(content, dict) else None
+    return config.get("model") if isinstance(config, dict) else None
 
 
 def predict_movies(run_dir, movies, *, batch_size=32):
@@ -69,10 +86,11 @@ def predict_movies(run_dir, movies, *, batch_size=32):
 
     Args:
         run_dir: As in `find_ensemble`.
-        movies: List of dicts, or DataFrame with a row a movie; any of these for each, "" and NaN being nothing:
-            `poster`: path of a picture; `trailer`: path of a video, or of features as `trailers.read_trailer_features`
-            reads them; `plot`: text; the columns `movie_metadata.METADATA_COLUMNS`: text. A DataFrame may have others.
-        batch_size: Movies at a time. Defaults to 32.
+        movies: List of dicts, or DataFrame with a row a movie; any of these for each, "", "N/A", `None` and NaN
+            being nothing: `poster`, or `poster_path`: path of a picture; `trailer`, or `trailer_path`: path of a
+            video, or of features as `trailers.read_trailer_features` reads them; `plot`: text; the columns
+            `movie_metadata.METADATA_COLUMNS`: text. A DataFrame may have others.
+        batch_size: Movies at a time, 1 at least. Defaults to 32.
 
     Returns:
         `(predictions, problems)`: two dicts, whose keys are positions in the list, or the DataFrame's index.
@@ -82,7 +100,8 @@ def predict_movies(run_dir, movies, *, batch_size=32):
 
     Raises:
         FileNotFoundError: If there is no finished ensemble, or a file of it is missing.
-        ValueError: If the ensemble does not have a modality that is given, or a movie is described by something else.
+        ValueError: If the ensemble does not have a modality that is given, a movie is described by something else, or
+            by a value that is neither text nor path, or `batch_size` is below 1.
         ImportError, RuntimeError: If a trailer is a video, and PyAV or the pretrained weights are not to be had.
 
     Example:
@@ -90,6 +109,8 @@ def predict_movies(run_dir, movies, *, batch_size=32):
     >>> predictions, problems = predict_movies("runs/ensemble", [{"poster": "poster.jpg", "plot": "A shark returns."}])
     >>> print(predictions[0])
     """
+    if not isinstance(batch_size, numbers.Integral) or batch_size < 1:
+        raise ValueError(f"`batch_size` must be a whole number, 1 at least. Received: batch_size={batch_size!r}")
     movies = _as_dict(movies)
     ensemble = _load_ensemble(run_dir)
     _check_given(movies, ensemble.config)
@@ -126,21 +147,35 @@ def _as_dict(movies):
     if isinstance(movies, pd.DataFrame):
         if not movies.index.is_unique:
             raise ValueError("Each row of `movies` must have an index of its own. Try movies.reset_index(drop=True).")
-        movies = dict(
-            zip(movies.index, movies[[key for key in _KEYS if key in movies]].to_dict("records"), strict=True)
-        )
+        known = movies[[key for key in (*_KEYS, *_COLUMNS) if key in movies]]
+        movies = dict(zip(movies.index, known.to_dict("records"), strict=True))
+    elif isinstance(movies, (str, bytes, collections.abc.Mapping)) or not isinstance(movies, collections.abc.Iterable):
+        raise ValueError(f"`movies` must be a list of dicts, or a DataFrame. Received: a {type(movies).__name__}")
     else:
         movies = dict(enumerate(movies))
     for label, movie in movies.items():
         if not isinstance(movie, collections.abc.Mapping):
             raise ValueError(f"Each movie must be a dict, such as {{'plot': '...'}}. Received: {movie!r}")
-        if unknown := [str(key) for key in movie if key not in _KEYS]:
+        if unknown := [str(key) for key in movie if key not in _KEYS and key not in _COLUMNS]:
             raise ValueError(f"A movie has {', '.join(_KEYS)}. Received: {', '.join(unknown)} of movie {label!r}")
-    texts = {
-        label: {key: str(value).strip() for key, value in movie.items() if not pd.isna(value)}
-        for label, movie in movies.items()
-    }
-    return {label: {key: text for key, text in movie.items() if text} for label, movie in texts.items()}
+    return {label: _texts(label, movie) for label, movie in movies.items()}
+
+
+def _texts(label, movie):
+    """What is given of a movie, as text, without what is missing."""
+    texts = {}
+    for column, value in movie.items():
+        key = _COLUMNS.get(column, column)
+        if pd.api.types.is_scalar(value) and pd.isna(value):
+            continue
+        if not isinstance(value, (str, os.PathLike) if key in _COLUMNS.values() else str):
+            expected = "a path" if key in _COLUMNS.values() else "text"
+            raise ValueError(f"{column} of movie {label!r} must be {expected}. Received: a {type(value).__name__}")
+        if (text := str(value).strip()) in MISSING:
+            continue
+        if texts.setdefault(key, text) != text:
+            raise ValueError(f"Movie {label!r} has two of {key}. Received: {texts[key]!r} and {text!r}")
+    return texts
 
 
 def _given(movie):

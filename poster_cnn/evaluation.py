@@ -9,6 +9,7 @@ from sklearn import metrics as sk
 
 from poster_cnn import baselines, crops, datasets, ingest, metrics
 from poster_cnn.data_folder import find_data_folder
+from poster_cnn.ensemble_predict import find_ensemble
 from poster_cnn.files import read_json
 from poster_cnn.saved_models import load_model
 from poster_cnn.table import encode_genres, load_movie_table, merge_genres
@@ -67,12 +68,17 @@ def evaluate(run_dir, data, *, batch_size=32, num_resamples=1000):
 
     Raises:
         FileNotFoundError: If the run is not finished, or the folder lacks the table or the posters.
-        ValueError: If no movie is left to score, or a genre has no movie there.
+        ValueError: If the run is an ensemble, or a branch of one that sees no posters; if no movie is left to score, or
+            a genre has no movie there.
     """
     run_dir = pathlib.Path(run_dir)
+    if find_ensemble(run_dir):
+        _refuse_ensemble(run_dir, find_ensemble(run_dir))
     if not (run_dir / "metrics.json").is_file():
         raise FileNotFoundError(f"Expected a finished run folder, with metrics.json in it. Looked in {run_dir}.")
     config = read_json(run_dir / "config.json")["config"]
+    if "modalities" in config and config["model"] != "poster":
+        _refuse_ensemble(run_dir, run_dir)
     split = pd.read_csv(run_dir / "split.csv")
     model, about = load_model(run_dir)
     class_names = about["class_names"]
@@ -97,6 +103,13 @@ def evaluate(run_dir, data, *, batch_size=32, num_resamples=1000):
         genres=_genre_table(labels, y_prob, train_labels, class_names, about["thresholds"] or {}),
         num_movies=len(table),
         notes=notes,
+    )
+
+
+def _refuse_ensemble(run_dir, folder):
+    raise ValueError(
+        "Only networks of posters alone can be scored on a data folder, not ensembles, nor their other branches. The "
+        f"scores on its own test movies are in {folder / 'metrics.json'}. Received: run_dir={str(run_dir)!r}"
     )
 
 

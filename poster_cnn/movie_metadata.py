@@ -25,7 +25,7 @@ _HEADER = {
     "plot_summary": "plot",
 }
 _ID_IN_LINK = r"/title/((?:tt)?\d+)"
-_MISSING = ("", "N/A", "nan")
+MISSING = ("", "N/A", "nan")  # what stands in place of a text that is not known
 
 
 def load_movie_metadata(csv_path, *, duplicates="drop", row_numbers=False):
@@ -62,7 +62,7 @@ def load_movie_metadata(csv_path, *, duplicates="drop", row_numbers=False):
     raw = _read_strings(pathlib.Path(csv_path), report)
     tidy = table.tidy(raw, report)[["row", "imdb_id", "title", "year", "genres"]]
     texts = raw.loc[tidy.index, [*METADATA_COLUMNS, "plot"]].apply(lambda column: column.str.strip())
-    tidy = tidy.join(texts.mask(texts.isin(_MISSING), ""))
+    tidy = tidy.join(texts.mask(texts.isin(MISSING), ""))
 
     nothing = tidy[["title", *texts]].eq("").all(axis=1) & (tidy["genres"].map(len) == 0)
     tidy = table.apply_rule(tidy, "nothing but an imdbId", nothing, "drop", report)

@@ -93,7 +93,7 @@ def sweep_on_hosts(experiment, data, out_dir):
     """
     if not workers.is_worker():
         return _hand_out(experiment, data, out_dir, CellTuner.search)
-    find_data_folder(data)
+    _check_data(experiment.cells(), data)
     if _unfinished(experiment.cells(), pathlib.Path(out_dir)):  # else the chief may have gone home
         CellTuner(experiment.cells(), data, out_dir).search()
     return {}
@@ -102,7 +102,7 @@ def sweep_on_hosts(experiment, data, out_dir):
 def _hand_out(experiment, data, out_dir, train):
     """Checks the finished cells, has the others trained by `train(tuner)`, and says which of them failed."""
     cells, out_dir, shared, failed = experiment.cells(), pathlib.Path(out_dir), (None, None), {}
-    find_data_folder(data)
+    _check_data(cells, data)
     with training.locked(out_dir):
         left = _unfinished(cells, out_dir)
         for name in [name for name in cells if name not in left]:
@@ -111,6 +111,12 @@ def _hand_out(experiment, data, out_dir, train):
         if left:
             train(CellTuner(cells, data, out_dir))
     return failed | {name: workers.reason_for(out_dir / name) for name in _unfinished(left, out_dir)}
+
+
+def _check_data(cells, data):
+    """Makes sure that there is a data folder before anything starts; MovieScope's, with its own split, is none."""
+    if any(config.split != "given" for config in cells.values()):
+        find_data_folder(data)
 
 
 def _unfinished(cells, out_dir):

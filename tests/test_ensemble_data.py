@@ -1,16 +1,21 @@
 """What an ensemble's branches see of each movie: the right rows, zeros for what is missing, nothing of test movies."""
 
 import pickle
+import random
 import shutil
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
 from conftest import draw_poster
 
 from poster_cnn import ensemble_data as module
+from poster_cnn import networks as networks_module
 from poster_cnn.datasets import poster_dataset
 from poster_cnn.ensemble_data import load_ensemble_data
+from poster_cnn.movie_metadata import load_movie_metadata
+from poster_cnn.networks import backbone_network
 from poster_cnn.plots import plot_vectors
 from poster_cnn.trailers import read_trailer_features
 
@@ -130,6 +135,41 @@ def test_a_modality_that_no_train_movie_has_is_an_error(ensemble_config, own_fol
         load_ensemble_data(ensemble_config.replace(modalities=("plot",)), own_folder, progress=False)
 
 
+def test_movies_without_the_genres_are_an_error(text_config, own_folder):
+    table = pd.read_csv(own_folder / "movie_metadata.csv", dtype=str, keep_default_na=False)
+    table.drop(columns="genres").to_csv(own_folder / "movie_metadata.csv", index=False)
+    with pytest.raises(ValueError, match="None of the 60 movies .* any of the genres asked for.* movies' genres: none"):
+        load_ensemble_data(text_config, own_folder, progress=False)
+
+
+@pytest.mark.parametrize(
+    ("names", "error", "message"),
+    [
+        ([], FileNotFoundError, "No trailer was found"),
+        (["clip.npy", "5.npy"], ValueError, "None of the 2 files .* is named by the imdbId of one of the .* movies"),
+        (["{0}.npy", "{1}.npy"], ValueError, "None of the 2 trailers .* can be used, such as\n  .*are all 0"),
+    ],
+)
+def test_without_a_usable_trailer_the_reasons_are_told(names, error, message, ensemble_config, own_folder):
+    movies = load_movie_metadata(own_folder / "movie_metadata.csv")
+    ids = movies["imdb_id"][["Drama" in genres for genres in movies["genres"]]]
+    (own_folder / "trailers").mkdir()
+    for name in names:
+        np.save(own_folder / "trailers" / name.format(*ids), np.zeros((3, 4), "float32"))
+    with pytest.raises(error, match=message):
+        load_ensemble_data(ensemble_config.replace(modalities=("trailer",)), own_folder, progress=False)
+
+
+def test_random_backbones_are_the_same_and_leave_the_callers_seed_alone(ensemble_config, monkeypatch):
+    small = lambda *arguments: keras.Sequential([keras.Input((5,)), keras.layers.Dense(3)])  # noqa: E731
+    monkeypatch.setattr(networks_module, "build_network", small)
+    state = random.getstate(), np.random.get_state()[1].tolist()
+    networks = [backbone_network(ensemble_config.replace(seed=seed)) for seed in (0, 1)]
+    assert (random.getstate(), np.random.get_state()[1].tolist()) == state
+    for a, b in zip(*[network.get_weights() for network in networks], strict=True):
+        assert np.array_equal(a, b)
+
+
 @pytest.fixture
 def moviescope(tmp_path):
     """Nine movies as MovieScope has them, three a part; the first has no poster and the last no trailer."""
@@ -161,3 +201,11 @@ def test_moviescope_keeps_its_own_split(ensemble_config, moviescope):
     assert data.movies.all_labels.argmax(axis=1).tolist() == [0, 1] * 4 + [0]
     assert data.inputs["trailer"][:, 0].tolist() == [1, 2, 3, 4, 5, 6, 7, 8, 0]
     assert data.present.all(axis=1).tolist() == [False, *[True] * 7, False]
+    assert "Leak certificate" not in data.notes
+
+
+def test_of_moviescopes_own_split_a_leak_is_told(ensemble_config, moviescope):
+    shutil.copy(moviescope / "MatchedPosters/1.jpg", moviescope / "MatchedPosters/8.jpg")
+    config = ensemble_config.replace(split="given", class_names=("Comedy", "Drama"), modalities=("metadata",))
+    notes = load_ensemble_data(config, moviescope, progress=False).notes
+    assert "Leak certificate: some posters have a copy in another part" in notes

@@ -158,9 +158,36 @@ def test_nothing_given_is_no_prediction(finished_ensemble):
     assert predict_movies(finished_ensemble, []) == ({}, {})
 
 
+def test_the_columns_of_the_librarys_tables_are_known(finished_ensemble, test_movies, movie):
+    table = test_movies.drop(columns=["poster", "trailer"]).assign(trailer_path=test_movies["trailer"])
+    table["plot"] = table["director_name"] = "N/A"
+    predictions, _ = predict_movies(finished_ensemble, table.loc[table["poster_path"] == movie["poster"]])
+    (prediction,) = predictions.values()
+    assert prediction.modalities[:2] == ("poster", "trailer") and "plot" not in prediction.modalities
+    assert prediction.path == movie["poster"]
+
+
+@pytest.mark.parametrize("word", ["N/A", "nan", " ", None, pd.NA])
+def test_words_for_missing_are_nothing(word, finished_ensemble):
+    movies = [{"plot": word, "director_name": word, "poster": word}]
+    assert predict_movies(finished_ensemble, movies) == ({}, {0: dict.fromkeys(MODALITIES, "not given")})
+
+
+@pytest.mark.parametrize("batch_size", [0, -1, 2.5])
+def test_a_batch_has_a_movie_at_least(batch_size, finished_ensemble):
+    with pytest.raises(ValueError, match="`batch_size` must be a whole number, 1 at least"):
+        predict_movies(finished_ensemble, [], batch_size=batch_size)
+
+
 @pytest.mark.parametrize(
     ("movies", "message"),
     [
+        ([{"plot": ["Day."]}], "plot of movie 0 must be text. Received: a list"),
+        ([{}, {"poster_path": np.zeros((2, 2))}], "poster_path of movie 1 must be a path. Received: a ndarray"),
+        ([{"language": 5}], "language of movie 0 must be text. Received: a int"),
+        ([{"poster": "a.jpg", "poster_path": "b.jpg"}], "Movie 0 has two of poster. Received: 'a.jpg' and 'b.jpg'"),
+        ("Day.", "`movies` must be a list of dicts, or a DataFrame. Received: a str"),
+        ({"plot": "Day."}, "`movies` must be a list of dicts, or a DataFrame. Received: a dict"),
         ([{"plots": "Day."}], "A movie has poster, .*, content_rating. Received: plots of movie 0"),
         (["poster.jpg"], "Each movie must be a dict"),
         (pd.DataFrame({"plot": ["Day.", "Night."]}, index=[1, 1]), "an index of its own"),
@@ -180,6 +207,9 @@ def test_an_ensemble_is_found_by_any_of_its_names(finished_ensemble, tmp_path):
     assert [find_ensemble(path) for path in (finished_ensemble, inside, inside / "model.keras")] == [inside] * 3
     for path in (finished_ensemble / "plot", tmp_path, tmp_path / "model.keras", tmp_path / "absent"):
         assert find_ensemble(path) is None
+    for foreign in ("[1]", '{"config": "big"}', '{"layers": 3}', "layers: 3"):
+        (tmp_path / "config.json").write_text(foreign)
+        assert find_ensemble(tmp_path) is None
     with pytest.raises(FileNotFoundError, match="No ensemble found"):
         predict_movies(tmp_path, [])
     with pytest.raises(ValueError, match="takes something else than pictures alone"):

@@ -2,21 +2,25 @@
 
 import contextlib
 import dataclasses
+import importlib
 import itertools
 import json
 import shutil
+import sys
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
 
-from poster_cnn import ensemble_fitting, ensemble_training, metrics
+import poster_cnn
+from poster_cnn import ensemble_fitting, ensemble_training, losses, metrics
 from poster_cnn.ensemble_fitting import build_branch, build_fusion, fit_branch, fit_fusion, hide_some, trainable_part
 from poster_cnn.ensemble_training import train_ensemble
 from poster_cnn.predict import predict
 from poster_cnn.results import collect_history, collect_results, read_predictions
-from poster_cnn.saved_models import load_model
+from poster_cnn.saved_models import load_model, save_model
 from poster_cnn.search import Experiment, sweep
 
 PARTS = ("poster", "trailer", "metadata", "plot", "ensemble")
@@ -116,6 +120,33 @@ def test_the_folder_of_a_branch_alone_predicts_what_was_predicted(finished_ensem
     assert np.allclose(found, expected, atol=1e-4) and predictions[0].thresholds
 
 
+@pytest.fixture
+def nothing_registered(monkeypatch):
+    """As if poster_cnn had not been imported: Keras knows none of its classes."""
+    known = keras.saving.get_custom_objects()
+    for registered in [registered for registered in known if registered.startswith("poster_cnn>")]:
+        monkeypatch.delitem(known, registered)
+
+
+@pytest.mark.parametrize("name", ["ensemble", "plot"])
+def test_the_models_are_ordinary_keras_files(name, finished_ensemble, nothing_registered):
+    model = keras.models.load_model(finished_ensemble / name / "model.keras")
+    assert not model.compiled and not any(getattr(layer, "compiled", False) for layer in model.layers)
+
+
+def test_older_files_that_hold_the_loss_of_a_part_can_be_read(tmp_path, nothing_registered, monkeypatch):
+    inputs = keras.Input((3,))
+    part = keras.Model(inputs, keras.layers.Dense(2, "sigmoid")(inputs))
+    part.compile("adam", losses.WeightedBinaryCrossentropy([1.0, 2.0]))
+    save_model(keras.Model(inputs, part(inputs)), tmp_path / "model.keras", class_names=["Drama", "Horror"])
+    with pytest.raises(ValueError, match="cannot be loaded"):
+        load_model(tmp_path)
+    for module in ("losses", "saved_models"):
+        monkeypatch.delitem(sys.modules, f"poster_cnn.{module}")
+        monkeypatch.delattr(poster_cnn, module)
+    importlib.import_module("poster_cnn.saved_models").load_model(tmp_path)
+
+
 def test_what_is_finished_is_not_trained_again_and_the_rest_ends_the_same(
     finished_texts, text_config, text_data, tmp_path, monkeypatch
 ):
@@ -185,7 +216,8 @@ def test_training_stops_early_with_the_weights_of_the_best_epoch(ensemble_config
     best = history["val_loss"].idxmin()
     assert len(history) < 60 and len(history) - 1 - best == 3
     rows = ensemble_data.rows("validation", "plot")
-    loss = branch.evaluate(ensemble_data.inputs["plot"][rows], ensemble_data.movies.all_labels[rows], verbose=0)
+    compiled = ensemble_fitting._compiled(branch, config, ensemble_data)
+    loss = compiled.evaluate(ensemble_data.inputs["plot"][rows], ensemble_data.movies.all_labels[rows], verbose=0)
     assert loss == pytest.approx(history["val_loss"][best], abs=1e-5)
 
 
@@ -205,11 +237,11 @@ def test_positive_labels_weigh_by_their_rarity(weighted, text_config, text_data)
     nothing = {"probabilities": np.zeros((1, 2, 4)), "present": np.zeros((1, 2), bool)}
     expected = np.full(4, 0.5) if weighted else shares  # what a branch that knows nothing learns to say
     assert np.allclose(fusion.predict(nothing, verbose=0), expected, atol=1e-5)
-    ensemble_fitting._compile(fusion, config, text_data)
+    loss = ensemble_fitting._compiled(fusion, config, text_data).loss
     if weighted:
-        assert fusion.loss.positive_weights == pytest.approx((1 - shares) / shares)
+        assert loss.positive_weights == pytest.approx((1 - shares) / shares)
     else:
-        assert fusion.loss == "binary_crossentropy"
+        assert loss == "binary_crossentropy"
 
 
 @pytest.fixture

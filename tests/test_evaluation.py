@@ -45,6 +45,12 @@ def test_an_unfinished_run_is_refused(tmp_path, data_folder):
         evaluation.evaluate(tmp_path, data_folder)
 
 
+@pytest.mark.parametrize("name", [".", "ensemble", "plot"])
+def test_an_ensemble_is_refused(name, finished_ensemble, data_folder):
+    with pytest.raises(ValueError, match="networks of posters alone .* are in .*metrics.json"):
+        evaluation.evaluate(finished_ensemble / name, data_folder)
+
+
 def test_a_run_on_merged_genres_is_scored_on_them_from_its_own_thresholds(tmp_path, data_folder, tiny_config):
     config = tiny_config.replace(
         class_names=("Feature", "Documentary"),

@@ -223,6 +223,17 @@ def test_finished_cells_of_other_data_are_reported(sweep_file, data_folder, tmp_
     assert list(failed) == ["seed=2"] and "differs in: the data" in failed["seed=2"]
 
 
+def test_moviescope_is_no_data_folder_to_look_for(ensemble_config, tmp_path, monkeypatch):
+    monkeypatch.setattr(workers, "train_with_workers", lambda *arguments: None)
+    given = Experiment(ensemble_config.replace(split="given"), {"seed": (0,)})
+    monkeypatch.setattr(search, "load_experiment", lambda *arguments, **options: given)
+    assert list(sweep_with_workers("any.py", tmp_path, tmp_path / "out", num_workers=1)) == ["seed=0"]
+    own = Experiment(ensemble_config, {"seed": (0,)})
+    monkeypatch.setattr(search, "load_experiment", lambda *arguments, **options: own)
+    with pytest.raises(FileNotFoundError):
+        sweep_with_workers("any.py", tmp_path, tmp_path / "out", num_workers=1)
+
+
 def test_a_cell_whose_workers_all_died_is_reported(sweep_file, data_folder, tmp_path, monkeypatch):
     monkeypatch.setattr(workers, "train_with_workers", lambda *arguments: None)
     failed = sweep_with_workers(sweep_file, data_folder, tmp_path, num_workers=1)
