@@ -181,18 +181,15 @@ def _fit(network, inputs, rows, held_out, config, data):
     else:
         batches = _batches(inputs, rows, config, data, seed=config.seed)
     stop = keras.callbacks.EarlyStopping("val_loss", patience=config.patience, restore_best_weights=True)
-    history = (
-        _compiled(network, config, data)
-        .fit(
-            batches,
-            validation_data=_batches(inputs, held_out, config, data),
-            epochs=config.epochs,
-            shuffle=False,  # the batches are shuffled already
-            callbacks=[stop, keras.callbacks.TerminateOnNaN()],
-            verbose=0,
-        )
-        .history
-    )
+    compiled = _compiled(network, config, data)
+    history = compiled.fit(
+        batches,
+        validation_data=_batches(inputs, held_out, config, data),
+        epochs=config.epochs,
+        shuffle=False,  # the batches are shuffled already
+        callbacks=[stop, keras.callbacks.TerminateOnNaN()],
+        verbose=0,
+    ).history
     frame = pd.DataFrame(history).rename_axis("epoch").reset_index()
     for name in ("loss", "val_loss"):
         if not all(map(math.isfinite, frame[name])):
