@@ -1,0 +1,32 @@
+"""The ratios of a benchmark as a picture."""
+
+import matplotlib.pyplot as plt
+
+from poster_cnn.figures.style import BLUE, COLUMN_WIDTH, GREY, ORANGE, paper_style
+
+
+@paper_style()
+def draw_ratios(rows):
+    """How many times as fast ours is as each other side, with the range of the rounds and the goal.
+
+    Args:
+        rows: DataFrame of `speed.measure`: `task`, `side`, `ratio`, `ratio_low`, `ratio_high`, `goal`.
+
+    Returns:
+        `matplotlib.figure.Figure`
+    """
+    others = rows[~((rows["ratio_low"] == 1) & (rows["ratio_high"] == 1) | (rows["ratio"] == 1))].iloc[::-1]
+    figure, ax = plt.subplots(figsize=(1.5 * COLUMN_WIDTH, 0.9 + 0.28 * len(others)))
+    place = range(len(others))
+    ax.hlines(place, others["ratio_low"], others["ratio_high"], color=BLUE, linewidth=1.5)
+    ax.plot(others["ratio"], place, "o", color=BLUE, label="Median of the rounds, least, most")
+    ax.plot(others["goal"], place, "|", color=ORANGE, markersize=12, markeredgewidth=2, label="Goal")
+    ax.axvline(1, color=GREY, linewidth=0.8)
+    ax.set_xscale("log")
+    ticks = [1, 1.5, 2, 3, 5, 10, 20, 30]
+    ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    ax.minorticks_off()
+    ax.set_yticks(place, [f"{row.task}: {row.side}" for row in others.itertuples()])
+    ax.set_xlabel("Times as fast")
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.25 - 0.4 / len(others)), ncol=2, frameon=False)
+    return figure

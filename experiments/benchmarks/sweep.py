@@ -1,0 +1,76 @@
+"""The 25 cells of paper 1's Table 2 with `search.sweep`, and as 25 calls of `fit` on arrays."""
+
+import dataclasses
+import pathlib
+import tempfile
+import time
+
+import keras
+import numpy as np
+
+from poster_cnn import datasets, metrics, models, results, search, training_data
+
+EXPERIMENT = pathlib.Path(__file__).parents[1] / "dave" / "table_2.py"
+
+
+def rows(data, epochs=5):
+    """Cells a minute of both, and their test accuracies; the same posters, split, networks and epochs.
+
+    Both read the posters themselves and score the test posters. Ours also leaves 25 run folders, with baselines and
+    intervals, and could be killed at any moment.
+
+    Args:
+        data: Path of a data folder.
+        epochs: Of each cell. Defaults to 5.
+
+    Returns:
+        list of dict; as of `turns.take_turns`, with `accuracy`: mean first-label accuracy of the 25 networks.
+    """
+    experiment = search.load_experiment(EXPERIMENT, precision="float32")
+    experiment = dataclasses.replace(experiment, config=experiment.config.replace(epochs=epochs))
+    cells, found = experiment.cells(), []
+    for side, run in (("poster_cnn", _sweep), ("fit on NumPy arrays", _plain_fits)):
+        started = time.perf_counter()
+        accuracy = run(experiment, data)
+        per_minute = 60 * len(cells) / (time.perf_counter() - started)
+        found.append({"task": f"25 cells, {epochs} epochs", "side": side, "unit": "cells/minute", "rounds": 1})
+        found[-1] |= {"rate": per_minute, "accuracy": accuracy, "goal": 1.3 if side != "poster_cnn" else None}
+    for row in found:
+        row["ratio"] = found[0]["rate"] / row["rate"]
+    return found
+
+
+def _sweep(experiment, data):
+    with tempfile.TemporaryDirectory() as folder:
+        failed = search.sweep(experiment, data, folder)
+        if failed:
+            raise RuntimeError(f"Cells failed: {failed}")
+        return float(results.collect_results(folder)["first_label_accuracy"].mean())
+
+
+def _plain_fits(experiment, data):
+    accuracies, read = [], {}
+    for config in experiment.cells().values():
+        if config.image_size not in read:
+            read = {config.image_size: _arrays(config, data)}  # cells of one size follow each other
+        (images, labels), (test_images, test_labels), validation = read[config.image_size]
+        keras.utils.set_random_seed(config.seed)
+        model = models.seven_layer_cnn((*config.image_size, 3), len(config.class_names))
+        model.compile(keras.optimizers.Adam(config.learning_rate), "categorical_crossentropy", metrics=["accuracy"])
+        options = {"batch_size": config.batch_size, "epochs": config.epochs, "validation_data": validation}
+        model.fit(images, labels, verbose=0, **options)
+        accuracies.append(metrics.first_label_accuracy(test_labels, model.predict(test_images, verbose=0)))
+        keras.backend.clear_session()
+    return float(np.mean(accuracies))
+
+
+def _arrays(config, data):
+    """Train, test and validation posters as float32 arrays, read as a user would with Keras."""
+    loaded = training_data.load_training_data(config, data)
+    arrays = []
+    for part in ("train", "test", "validation"):
+        table = loaded.part(part)
+        dataset = datasets.poster_dataset(table, config.class_names, image_size=config.image_size, cache=False)
+        images, labels = map(np.concatenate, zip(*dataset.as_numpy_iterator(), strict=True))
+        arrays.append((images, labels))
+    return arrays

@@ -1,0 +1,94 @@
+"""Training the seven-layer network at 40%: our pipeline, arrays, PyTorch, and bfloat16."""
+
+import importlib.util
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import keras
+import numpy as np
+from flops import forward_flops, peak_flops
+from turns import rate, take_turns
+
+from poster_cnn import datasets, models
+
+CLASS_NAMES = ("Horror", "Romance", "Action", "Documentary")
+SIZE = datasets.shrunk_size(40)  # 107×73 pixels
+BATCH_SIZE = 32
+HALF = ("mixed_bfloat16",)
+
+
+def rows(table, rounds=5):
+    """Posters/s of training on decoded posters, batches of 32; the fraction of the matrix-product peak of each side.
+
+    Args:
+        table: Movie table of usable posters.
+        rounds: Rounds that count; of one epoch each. Defaults to 5.
+
+    Returns:
+        list of dict; see `turns.take_turns`. With `flops_per_s` and, where the peak of the precision is measured,
+        `fraction_of_peak`.
+    """
+    decoded = datasets.decoded_posters(table, CLASS_NAMES, image_size=SIZE)
+    images, labels = map(np.stack, zip(*decoded.as_numpy_iterator(), strict=True))
+    goals = {"fit on NumPy arrays": 1.15, "PyTorch, channels_last": 1.9, "poster_cnn, float32": 1.5}
+    with tempfile.TemporaryDirectory() as folder:
+        sides = {"poster_cnn": _ours(decoded, len(table), "float32"), "fit on NumPy arrays": _arrays(images, labels)}
+        if torch_side := _torch(images, labels, pathlib.Path(folder)):
+            sides["PyTorch, channels_last"] = torch_side
+        found = take_turns("train, float32", sides, rounds=rounds, goals=goals)
+    for precision in HALF:
+        names = (f"poster_cnn, {precision}", "poster_cnn, float32")
+        sides = {name: _ours(decoded, len(table), name.split(", ")[1]) for name in names}
+        found += take_turns(f"train, {precision}", sides, rounds=rounds, goals=goals)
+    flops = 3 * forward_flops(_model("float32"))  # backward: once more for the inputs, once for the weights
+    peaks = {precision: peak_flops(precision) for precision in ("float32", "bfloat16")}
+    for row in found:
+        half = row["side"].endswith(HALF)
+        row["flops_per_s"] = row["rate"] * flops
+        row["fraction_of_peak"] = row["flops_per_s"] / peaks["bfloat16" if half else "float32"]
+    return found
+
+
+def _model(precision):
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision)
+    try:
+        model = models.seven_layer_cnn((*SIZE, 3), len(CLASS_NAMES))
+    finally:
+        keras.config.set_dtype_policy(policy)
+    model.compile(keras.optimizers.Adam(1e-4), "categorical_crossentropy", steps_per_execution=16)
+    return model
+
+
+def _ours(decoded, count, precision):
+    model, epochs = _model(precision), iter(range(1000))
+
+    def measure():
+        batches = datasets.epoch_batches(decoded, count, BATCH_SIZE, 0, next(epochs))
+        return rate(lambda: model.fit(batches, shuffle=False, verbose=0), count)
+
+    return measure
+
+
+def _arrays(images, labels):
+    model, images = _model("float32"), images.astype("float32")
+    return lambda: rate(lambda: model.fit(images, labels, batch_size=BATCH_SIZE, verbose=0), len(images))
+
+
+def _torch(images, labels, folder):
+    """The same network in PyTorch, in a process of its own: both libraries do not bear each other in one."""
+    if importlib.util.find_spec("torch") is None:
+        return None
+    np.savez(folder / "posters.npz", images=images, labels=labels)
+    script = pathlib.Path(__file__).with_name("torch_training.py")
+    command = [sys.executable, str(script), str(folder / "posters.npz"), str(BATCH_SIZE)]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def measure():
+        process.stdin.write("epoch\n")
+        process.stdin.flush()
+        return float(process.stdout.readline())
+
+    return measure
