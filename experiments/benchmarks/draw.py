@@ -15,7 +15,7 @@ def draw_ratios(rows):
     Returns:
         `matplotlib.figure.Figure`
     """
-    others = rows[~((rows["ratio_low"] == 1) & (rows["ratio_high"] == 1) | (rows["ratio"] == 1))].iloc[::-1]
+    others = rows[rows["ratio"] != 1].iloc[::-1]  # without our own sides
     figure, ax = plt.subplots(figsize=(1.5 * COLUMN_WIDTH, 0.9 + 0.28 * len(others)))
     place = range(len(others))
     ax.hlines(place, others["ratio_low"], others["ratio_high"], color=BLUE, linewidth=1.5)
@@ -28,5 +28,6 @@ def draw_ratios(rows):
     ax.minorticks_off()
     ax.set_yticks(place, [f"{row.task}: {row.side}" for row in others.itertuples()])
     ax.set_xlabel("Times as fast")
-    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.25 - 0.4 / len(others)), ncol=2, frameon=False)
+    ax.set_ylim(-0.6, len(others) - 0.4)
+    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncol=2, frameon=False)
     return figure
