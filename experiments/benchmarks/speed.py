@@ -3,8 +3,7 @@
     python experiments/benchmarks/speed.py DATA [--tasks reading,training,sweep] [--out RESULTS.csv]
 
 Writes a row for each side of each comparison, prints them, and draws the ratios beside RESULTS.csv. A task that is run
-again replaces its rows. PyTorch takes part where it is installed. About 30 minutes on 2 CPU cores, of which the sweep
-takes 20.
+again replaces its rows. PyTorch takes part where it is installed. About 15 minutes on 2 CPU cores.
 """
 
 import argparse
