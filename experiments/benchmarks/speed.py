@@ -2,8 +2,8 @@
 
     python experiments/benchmarks/speed.py DATA [--tasks reading,training,sweep] [--out RESULTS.csv]
 
-Writes a row for each side of each comparison, prints them, and draws the ratios beside RESULTS.csv. A task that is run
-again replaces its rows. PyTorch takes part where it is installed. About 15 minutes on 2 CPU cores.
+Writes a row for each side of each comparison, prints them, and draws the ratios, in figures/ or beside RESULTS.csv. A
+task that is run again replaces its rows. PyTorch takes part where it is installed. About 20 minutes on 2 CPU cores.
 """
 
 import argparse
@@ -30,7 +30,9 @@ from poster_cnn.table import load_movie_table
 
 NUM_POSTERS = 2048
 TASKS = ("reading", "training", "sweep")
-OUT = pathlib.Path(__file__).parents[1] / "results" / "benchmark_speed.csv"
+EXPERIMENTS = pathlib.Path(__file__).parents[1]
+OUT = EXPERIMENTS / "results" / "benchmark_speed.csv"
+PICTURE = EXPERIMENTS.parent / "figures" / "benchmark_speed.png"
 
 
 def load_table(data):
@@ -77,7 +79,7 @@ def main():
         write_results(found, options.out)
     shown = found[["task", "side", "rate", "unit", "ratio", "ratio_low", "ratio_high", "goal"]]
     print(tables.to_markdown(shown, digits=2))
-    picture = options.out.with_suffix(".png")
+    picture = PICTURE if options.out == OUT else options.out.with_suffix(".png")
     with write_atomically(picture) as temporary:
         draw_ratios(found).savefig(temporary, format="png", bbox_inches="tight", dpi=200)
     print(f"written to {options.out} and {picture}")
