@@ -1,12 +1,11 @@
 """Config + NumPy arrays -> fitted model, on any Keras backend: TensorFlow, JAX or PyTorch."""
 
-import math
-
 import keras
 import numpy as np
 import pandas as pd
 from tqdm.keras import TqdmCallback
 
+from poster_cnn.losses import require_finite
 from poster_cnn.networks import build_model, seed_dropout
 from poster_cnn.one_hot import DenseBatches
 
@@ -49,7 +48,9 @@ def fit_arrays(config, images, labels, validation=None, *, callbacks=(), progres
     keras.utils.set_random_seed(config.seed)
     model = build_model(config)
     seeding = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, _: seed_dropout(model, config.seed, epoch))
-    finite = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: _require_finite(config, epoch, logs))
+    finite = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: require_finite({"epoch": epoch} | logs, config.model, config.learning_rate)
+    )
     bar = TqdmCallback(verbose=0, desc=config.model, leave=False, disable=not progress)
     history = model.fit(
         train,
@@ -74,12 +75,3 @@ def _batches(config, images, labels, seed):
     if config.loss.startswith("sparse_"):
         labels = np.argmax(labels, axis=-1)  # the number of the first genre
     return DenseBatches(images, labels, batch_size=config.batch_size, seed=seed)
-
-
-def _require_finite(config, epoch, logs):
-    for name in ("loss", "val_loss"):
-        if not math.isfinite(logs.get(name, 0)):
-            raise FloatingPointError(
-                f"The {name} became {logs[name]} in epoch {epoch}. Try a smaller learning rate. "
-                f"Received: learning_rate={config.learning_rate:g}"
-            )

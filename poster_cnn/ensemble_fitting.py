@@ -1,7 +1,5 @@
 """Ensemble config -> branches and fusion of paper 5, built and fitted with early stopping."""
 
-import math
-
 import keras
 import numpy as np
 import pandas as pd
@@ -191,10 +189,6 @@ def _fit(network, inputs, rows, held_out, config, data):
         verbose=0,
     ).history
     frame = pd.DataFrame(history).rename_axis("epoch").reset_index()
-    for name in ("loss", "val_loss"):
-        if not all(map(math.isfinite, frame[name])):
-            raise FloatingPointError(
-                f"The {name} of {network.name} became NaN or infinite in epoch {frame['epoch'].iloc[-1]}. "
-                f"Try a smaller learning rate. Received: learning_rate={config.learning_rate:g}"
-            )
+    for row in frame.to_dict("records"):
+        losses.require_finite(row, network.name, config.learning_rate)
     return frame

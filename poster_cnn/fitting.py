@@ -13,6 +13,7 @@ from tqdm.auto import tqdm
 from poster_cnn import datasets, distribution, models
 from poster_cnn.features import poster_features
 from poster_cnn.files import require_room, write_atomically
+from poster_cnn.losses import require_finite
 from poster_cnn.networks import build_model, compile_network, seed_dropout
 from poster_cnn.replicas import epoch_function
 
@@ -129,7 +130,8 @@ def _fit_phase(network, model, epochs, batches, config, checkpoint, strategy, ba
         row = {"epoch": epoch} | run_epoch(train(epoch), validation)
         if config.fine_tune_epochs:
             row["trainable_backbone"] = epoch >= config.epochs
-        _require_finite(row, checkpoint.parent, network.optimizer.learning_rate)
+        rate = float(keras.ops.convert_to_numpy(network.optimizer.learning_rate))
+        require_finite(row, checkpoint.parent, rate)
         history.append(row)
         _save_epoch(network, history, checkpoint)
         bar.update()
@@ -158,16 +160,6 @@ def _follow_chief(network, strategy, epoch):
         for variable, value in zip(variables, distribution.from_chief(strategy, variables), strict=True):
             variable.assign(value)
     return chief
-
-
-def _require_finite(row, run_dir, learning_rate):
-    for name in ("loss", "val_loss"):  # the last step of an epoch may spoil the weights, which only val_loss shows
-        if not math.isfinite(row[name]):
-            rate = float(keras.ops.convert_to_numpy(learning_rate))
-            raise FloatingPointError(
-                f"The {name} became {row[name]} in epoch {row['epoch']} of {run_dir}. "
-                f"Try a smaller learning rate. Received: learning_rate={rate:g}"
-            )
 
 
 def _save_epoch(network, history, checkpoint):
