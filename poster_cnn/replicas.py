@@ -3,6 +3,9 @@
 # Not by `fit`. It takes the mean of the devices' means, and a last, smaller batch is cut into unequal parts; and with
 # several hosts it fails (Keras 3.15, keras-team/keras#20585).
 
+import dataclasses
+import functools
+
 import keras
 import tensorflow as tf
 
@@ -23,57 +26,84 @@ def epoch_function(network, strategy, config):
         every host) that gives a dict: `loss`, the metrics of `epoch_metrics`, and the same of validation with `val_`.
     """
     with strategy.scope():
-        loss_mean, metrics = keras.metrics.Mean(name="loss"), epoch_metrics(config)
-        nothing = tf.zeros((1, network.output_shape[-1]))
-        for metric in metrics:
-            if isinstance(metric, keras.metrics.F1Score):  # its variables cannot be made while devices compute
-                metric.update_state(nothing, nothing)
-        _synchronize_statistics(network)
-
-    def mean_loss(inputs, labels, count, training):
-        outputs = network(inputs, training=training)
-        # Keras has divided it by the number of devices, to be summed.
-        loss = network.compute_loss(inputs, labels, outputs, training=training) * strategy.num_replicas_in_sync
-        loss_mean.update_state(loss, sample_weight=count)
-        for metric in metrics:
-            metric.update_state(labels, outputs, sample_weight=tf.fill(tf.shape(labels)[:1], tf.minimum(count, 1)))
-        return loss
-
-    def train_step(inputs, labels, count):
-        count = tf.identity(count)  # on this device: several hosts cannot sum what is elsewhere
-        share = count / tf.distribute.get_replica_context().all_reduce("SUM", count)  # of the whole batch
-        with tf.GradientTape() as tape:
-            loss = mean_loss(inputs, labels, count, training=True) * share
-        variables = network.trainable_variables
-        network.optimizer.apply(tape.gradient(loss, variables), variables)  # it sums those of all devices
-
-    def validation_step(inputs, labels, count):
-        mean_loss(inputs, labels, count, training=False)
-
-    def steps_of(step):
-        @tf.function
-        def take_steps(iterator, count):
-            for _ in tf.range(count):
-                strategy.run(step, args=next(iterator))
-
-        return take_steps
-
-    take = {"": steps_of(train_step), "val_": steps_of(validation_step)}
+        counters = _Counters(keras.metrics.Mean(name="loss"), epoch_metrics(config))
+        counters.build(network.output_shape[-1])
+    _synchronize_statistics(network)
+    train_steps = _steps_of(functools.partial(_train_step, network, counters), strategy)
+    validation_steps = _steps_of(functools.partial(_mean_loss, network, counters, training=False), strategy)
 
     def run_epoch(train, validation):
-        logs = {}
-        for prefix, batches in (("", train), ("val_", validation)):
-            for metric in (loss_mean, *metrics):
-                metric.reset_state()
-            num_steps = int(batches.cardinality())
-            iterator = iter(_parts(strategy, batches))
-            for start in range(0, num_steps, network.steps_per_execution):
-                take[prefix](iterator, tf.constant(min(network.steps_per_execution, num_steps - start)))
-            results = {prefix + metric.name: float(metric.result()) for metric in (loss_mean, *metrics)}
-            logs |= dict(sorted(results.items()))  # in the order of `fit`
-        return logs
+        logs = _run(train_steps, train, network.steps_per_execution, strategy, counters)
+        held_out = _run(validation_steps, validation, network.steps_per_execution, strategy, counters)
+        return logs | {f"val_{name}": value for name, value in held_out.items()}
 
     return run_epoch
+
+
+@dataclasses.dataclass(frozen=True)
+class _Counters:
+    """What is counted over an epoch: the mean loss, a `keras.metrics.Mean`, and a list of `keras.metrics.Metric`."""
+
+    loss: keras.metrics.Mean
+    metrics: list
+
+    def build(self, num_classes):
+        """Makes the variables of all metrics; those of some cannot be made while devices compute."""
+        nothing = tf.zeros((1, num_classes))
+        for metric in self.metrics:
+            if isinstance(metric, keras.metrics.F1Score):
+                metric.update_state(nothing, nothing)
+
+    def reset(self):
+        """Counts from nothing."""
+        for metric in (self.loss, *self.metrics):
+            metric.reset_state()
+
+    def results(self):
+        """dict of name -> float, in the order of `fit`."""
+        return dict(sorted((metric.name, float(metric.result())) for metric in (self.loss, *self.metrics)))
+
+
+def _mean_loss(network, counters, inputs, labels, count, *, training):
+    """Counts one device's part of a batch, of which `count` rows count (all, or none); gives its mean loss."""
+    outputs = network(inputs, training=training)
+    loss = network.compute_loss(inputs, labels, outputs, training=training)
+    # Keras has divided it by the number of devices, to be summed.
+    loss *= tf.distribute.get_replica_context().num_replicas_in_sync
+    counters.loss.update_state(loss, sample_weight=count)
+    for metric in counters.metrics:
+        metric.update_state(labels, outputs, sample_weight=tf.fill(tf.shape(labels)[:1], tf.minimum(count, 1)))
+    return loss
+
+
+def _train_step(network, counters, inputs, labels, count):
+    """One device's part of a training step: its gradients weigh as much as its share of the batch."""
+    count = tf.identity(count)  # on this device: several hosts cannot sum what is elsewhere
+    share = count / tf.distribute.get_replica_context().all_reduce("SUM", count)
+    with tf.GradientTape() as tape:
+        loss = _mean_loss(network, counters, inputs, labels, count, training=True) * share
+    variables = network.trainable_variables
+    network.optimizer.apply(tape.gradient(loss, variables), variables)  # it sums those of all devices
+
+
+def _steps_of(step, strategy):
+    """Function of an iterator of parts and a number of steps, which takes so many on all devices in one call."""
+
+    @tf.function
+    def take_steps(iterator, num_steps):
+        for _ in tf.range(num_steps):
+            strategy.run(step, args=next(iterator))
+
+    return take_steps
+
+
+def _run(take_steps, batches, steps_per_execution, strategy, counters):
+    """Goes through batches once; gives what was counted, a dict."""
+    counters.reset()
+    num_steps, iterator = int(batches.cardinality()), iter(_parts(strategy, batches))
+    for start in range(0, num_steps, steps_per_execution):
+        take_steps(iterator, tf.constant(min(steps_per_execution, num_steps - start)))
+    return counters.results()
 
 
 def _synchronize_statistics(network):
@@ -88,25 +118,31 @@ def _synchronize_statistics(network):
 def _parts(strategy, batches):
     """Each batch cut into a part for each device: inputs, labels, and how many of them count.
 
-    Of several hosts, each reads all batches and keeps its own parts. Where a batch is smaller than the number of
-    devices, those without a part see a row that does not count, as some layers cannot compute nothing.
+    Of several hosts, each reads all batches and keeps its own parts.
     """
+    return strategy.distribute_datasets_from_function(functools.partial(_parts_of_host, batches))
 
-    def of_host(context):
-        total = context.num_replicas_in_sync
-        local = total // context.num_input_pipelines
-        first = context.input_pipeline_id * local
 
-        def cut(inputs, labels):
-            count = tf.shape(labels, out_type="int64")[0]
+def _parts_of_host(batches, context):
+    """The parts of one host's devices, one after the other; `context` is a `tf.distribute.InputContext`."""
+    total = context.num_replicas_in_sync
+    local = total // context.num_input_pipelines
+    first = context.input_pipeline_id * local
+    cut = functools.partial(_cut, range(first, first + local), total)
+    return with_options(batches.flat_map(cut).prefetch(2 * local))
 
-            def part(number):
-                start, stop = number * count // total, (number + 1) * count // total
-                rows = slice(start, tf.maximum(stop, start + 1))
-                return inputs[rows], labels[rows], tf.cast(stop - start, "float32")
 
-            return tf.data.Dataset.range(first, first + local).map(part)
+def _cut(numbers, total, inputs, labels):
+    """`tf.data.Dataset` of the parts with these numbers, of `total` into which a batch is cut.
 
-        return with_options(batches.flat_map(cut).prefetch(2 * local))
+    Where a batch is smaller than the number of devices, those without a part see a row that does not count, as some
+    layers cannot compute nothing.
+    """
+    count = tf.shape(labels, out_type="int64")[0]
 
-    return strategy.distribute_datasets_from_function(of_host)
+    def part(number):
+        start, stop = number * count // total, (number + 1) * count // total
+        rows = slice(start, tf.maximum(stop, start + 1))
+        return inputs[rows], labels[rows], tf.cast(stop - start, "float32")
+
+    return tf.data.Dataset.range(numbers.start, numbers.stop).map(part)
