@@ -2,21 +2,18 @@
 
 import contextlib
 import dataclasses
-import errno
 import gc
 import math
 import os
 import pathlib
 import re
-import shutil
 import weakref
 
-import filelock
 import numpy as np
 import tensorflow as tf
 from tqdm.auto import tqdm
 
-from poster_cnn.files import cache_dir, write_atomically
+from poster_cnn.files import cache_dir, locked, remove_leftovers, require_room, write_atomically
 
 _CHUNK = 256  # posters between two writes
 _in_memory = weakref.WeakValueDictionary()  # key -> array, while anything uses it
@@ -53,18 +50,7 @@ class DecodedPosters:
 
     def batch(self, batch_size, dtype="uint8"):
         """As `tf.data.Dataset.batch`: images of a dtype `(batch, height, width, 3)`, labels `(batch, num_classes)`."""
-
-        # As a tensor, the array would be copied into the graph of each epoch; as what a Python function knows, it would
-        # never be given free. So the function knows it weakly, and the dataset holds it.
-        shape, held = self.images.shape[1:], weakref.ref(self.images)
-
-        def load(positions, labels):
-            images = tf.numpy_function(lambda rows: held()[rows], [positions], "uint8", stateful=False)
-            return tf.cast(tf.ensure_shape(images, (None, *shape)), dtype), labels
-
-        dataset = with_options(self._rows().batch(batch_size).map(load, num_parallel_calls=2, deterministic=True))
-        dataset.images = self.images
-        return dataset
+        return read_rows(self.images, self._rows().batch(batch_size), dtype)
 
     def as_numpy_iterator(self):
         """As `tf.data.Dataset.as_numpy_iterator`: one image and its labels at a time."""
@@ -83,7 +69,10 @@ class ImageFile:
 
     Attributes:
         shape: `(num_images, height, width, 3)`.
+        dtype: uint8.
     """
+
+    dtype = np.dtype("uint8")
 
     def __init__(self, path):
         mapped = np.load(path, mmap_mode="r")
@@ -98,6 +87,30 @@ class ImageFile:
             content = os.pread(self._file.fileno(), size, self._offset + size * row)
             found[number] = np.frombuffer(content, "uint8").reshape(shape)
         return found.reshape(*np.shape(rows), *shape)
+
+
+def read_rows(array, batches, dtype):
+    """Batches of rows of an array, read by their numbers.
+
+    Args:
+        array: Array `(num_rows, ...)`, in memory or mapped, or an `ImageFile`.
+        batches: `tf.data.Dataset` of row numbers `(batch,)` and labels.
+        dtype: What the rows become.
+
+    Returns:
+        `tf.data.Dataset` of rows `(batch, ...)` and labels.
+    """
+    # As a tensor, the array would be copied into the graph of each epoch; as what a Python function knows, it would
+    # never be given free. So the function knows it weakly, and the dataset holds it.
+    held, shape, stored = weakref.ref(array), array.shape[1:], array.dtype
+
+    def read(numbers, labels):
+        rows = tf.numpy_function(lambda numbers: held()[numbers], [numbers], stored, stateful=False)
+        return tf.cast(tf.ensure_shape(rows, (None, *shape)), dtype), labels
+
+    dataset = with_options(batches.map(read, num_parallel_calls=2, deterministic=True))
+    dataset.array = array
+    return dataset
 
 
 def with_options(dataset):
@@ -196,8 +209,7 @@ def _file_of(posters, shape, key):
     path = cache_dir() / "decoded" / key / "images.npy"
     if not _is_whole(path, shape):  # once whole, it needs no lock, so that its folder may be read-only
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with filelock.FileLock(path.parent / ".lock"):
+            with locked(path.parent, timeout=-1):
                 if not _is_whole(path, shape):
                     _write(posters, shape, path)
         except OSError as error:
@@ -222,8 +234,7 @@ def _is_whole(path, shape):
 
 
 def _write(posters, shape, path):
-    if shutil.disk_usage(path.parent).free < math.prod(shape):  # now, not after minutes
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    require_room(path, math.prod(shape))  # now, not after minutes
     with write_atomically(path) as temporary:
         with open(temporary, "wb") as file:
             about = {"descr": "|u1", "fortran_order": False, "shape": tuple(shape)}
@@ -236,7 +247,6 @@ def _write(posters, shape, path):
 
 def _remove_leftovers():
     """Removes what killed processes have left half-written, whatever the posters."""
-    for leftover in (cache_dir() / "decoded").glob("*/.*.tmp.*"):
-        with contextlib.suppress(OSError):  # of a process at work, or in a folder that is read-only
-            with filelock.FileLock(leftover.parent / ".lock", timeout=0):
-                leftover.unlink()
+    for folder in {leftover.parent for leftover in (cache_dir() / "decoded").glob("*/.*.tmp.*")}:
+        with contextlib.suppress(OSError), locked(folder):  # not of a process at work, or in a read-only folder
+            remove_leftovers(folder)

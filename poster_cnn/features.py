@@ -6,14 +6,14 @@ import json
 import os
 import pathlib
 
-import filelock
 import keras
 import numpy as np
 import tensorflow as tf
 from tqdm.auto import tqdm
 
 from poster_cnn import datasets, models
-from poster_cnn.files import cache_dir, explained_errors, write_json
+from poster_cnn.decoded import read_rows
+from poster_cnn.files import cache_dir, explained_errors, locked, write_json
 
 _CHUNK = 512  # posters between two writes: what a kill can cost
 
@@ -46,16 +46,10 @@ class Features:
         Returns:
             `tf.data.Dataset` of float32 features `(batch, num_features)` and labels.
         """
-        numbers = tf.data.Dataset.from_tensor_slices((np.asarray(rows, dtype="int64"), labels))
+        numbers = tf.data.Dataset.from_tensor_slices((self.positions[rows], labels))
         if seed is not None:
             numbers = numbers.shuffle(len(rows), seed=seed)
-
-        def read(batch, labels):
-            features = tf.numpy_function(self.__getitem__, [batch], "float32")
-            return tf.ensure_shape(features, (None, self.array.shape[1])), labels
-
-        dataset = numbers.batch(batch_size).map(read, num_parallel_calls=2, deterministic=True)
-        return datasets.with_options(dataset.prefetch(2))
+        return datasets.with_options(read_rows(self.array, numbers.batch(batch_size), "float32").prefetch(2))
 
 
 def poster_features(model, data, *, about=(), batch_size=32, cache=None, progress=True):
@@ -84,9 +78,7 @@ def poster_features(model, data, *, about=(), batch_size=32, cache=None, progres
     extractor, _ = models.feature_extractor_and_head(model)
     folder, about = cache_folder(extractor, data, dict(about), cache)
     num_features = extractor.output.shape[-1]
-    with explained_errors(folder / ".lock"):
-        folder.mkdir(parents=True, exist_ok=True)
-    with filelock.FileLock(folder / ".lock"):
+    with locked(folder, timeout=-1):
         if not (folder / "about.json").is_file():
             write_json(folder / "about.json", about)
         known = _read_index(folder, num_features)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from poster_cnn import datasets, decoded, training
+from poster_cnn import datasets, decoded, files, training
 from poster_cnn.decoded import ImageFile, decode_once, memory_budget
 from poster_cnn.table import load_movie_table
 
@@ -227,7 +227,7 @@ def test_a_second_process_waits_for_the_first(cache):
 def test_a_full_disk_is_named_with_what_to_do(cache, monkeypatch, when):
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     if when == "before":
-        monkeypatch.setattr(decoded.shutil, "disk_usage", lambda _: type("usage", (), {"free": 43_199}))
+        monkeypatch.setattr(files.shutil, "disk_usage", lambda _: type("usage", (), {"free": 43_199}))
     else:
         resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, limits[1]))
     try:
