@@ -47,12 +47,7 @@ def sweep_with_workers(path, data, out_dir, *, num_workers, preset="paper", prec
 
     Args:
         path: Experiment file; see `search.load_experiment`.
-        data: Path of a data folder.
-        out_dir: Folder of the run folders.
-        num_workers: Number of workers, each a process that trains.
-        preset: `"paper"` or `"quick"`. Defaults to `"paper"`.
-        precision: Overrides the config's `precision`. Defaults to `None`: as the file says.
-        max_restarts: How often each worker is started again. Defaults to 3.
+        data, out_dir, num_workers, preset, precision, max_restarts: As in `search_with_workers`.
 
     Returns:
         dict: name of each failed cell -> the reason. Empty if all went well.
