@@ -4,6 +4,7 @@ import dataclasses
 import itertools
 import pathlib
 import runpy
+import warnings
 
 import keras
 from tqdm.auto import tqdm
@@ -70,7 +71,8 @@ def load_experiment(path, *, preset="paper", precision=None):
             and `quick_grid`; where there are some, `sets` and `quick_sets`. It is run as Python, so use only files you
             trust.
         preset: `"paper"`, or `"quick"` for the laptop-sized variant. Defaults to `"paper"`.
-        precision: Overrides the config's `precision`, where it has one. Defaults to `None`: as the file says.
+        precision: Overrides the config's `precision`; of an ensemble, only says that it does not. Defaults to `None`:
+            as the file says.
 
     Returns:
         `Experiment`
@@ -115,8 +117,11 @@ def read_experiment_file(path, needed=None, *, preset="paper", precision=None):
     if preset == "quick":
         config = config.replace(**names["quick_config"])
         names |= {name.removeprefix("quick_"): value for name, value in names.items() if name.startswith("quick_")}
-    overrides = {"precision": precision} if precision and isinstance(config, TrainingConfig) else {}
-    return names | {"config": config.replace(**overrides)}
+    if precision and isinstance(config, TrainingConfig):
+        config = config.replace(precision=precision)
+    elif precision:
+        warnings.warn(f"Ensembles are trained in float32. Not used: precision={precision!r}", stacklevel=2)
+    return names | {"config": config}
 
 
 def sweep(experiment, data, out_dir, *, progress=True):

@@ -77,9 +77,16 @@ def test_cells_that_would_share_a_folder_are_an_error(tiny_config):
 @pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: f"{path.parent.name}/{path.name}")
 @pytest.mark.parametrize("preset", ["paper", "quick"])
 def test_the_experiments_of_the_repository_load(path, preset):
-    cells = load_experiment(path, preset=preset, precision="float32").cells()
+    cells = load_experiment(path, preset=preset).cells()
     names = [config.backbone if config.model == "ensemble" else config.model for config in cells.values()]
     assert cells and all(hasattr(models, name) for name in names)
+
+
+def test_another_precision_is_for_networks_not_for_ensembles():
+    networks = load_experiment(REPOSITORY / "experiments" / "dave" / "table_2.py", precision="mixed_bfloat16")
+    assert networks.config.precision == "mixed_bfloat16"
+    with pytest.warns(UserWarning, match="Ensembles are trained in float32. Not used: precision='mixed_bfloat16'"):
+        load_experiment(REPOSITORY / "experiments" / "lebaron" / "ensemble.py", precision="mixed_bfloat16")
 
 
 def test_table_2_is_the_papers_grid():
