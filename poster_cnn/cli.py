@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import pathlib
 import sys
 
 import poster_cnn
@@ -22,14 +23,19 @@ def main(arguments=None):
         print(f"poster-cnn: {error}", file=sys.stderr)
         return 1
     except ImportError as error:
-        install = (
-            "" if "pip install" in str(error) else ". Install the extras: pip install 'poster-cnn[notebooks,audit]'"
-        )
-        print(f"poster-cnn: {error}{install}", file=sys.stderr)
+        print(f"poster-cnn: {error}{_how_to_install(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\nposter-cnn: interrupted; start the same command again to go on", file=sys.stderr)
         return 130
+
+
+def _how_to_install(error):
+    if "pip install" in str(error):
+        return ""
+    if error.name in ("jax", "torch"):
+        return ". The commands run on TensorFlow: unset KERAS_BACKEND"
+    return ". Install the extras: pip install 'poster-cnn[notebooks,audit]'"
 
 
 def _parser():
@@ -102,7 +108,7 @@ def _image_size(text):
 
 
 def _train(options):
-    from poster_cnn import metrics
+    from poster_cnn import metrics, run_folders
     from poster_cnn.training import TrainingConfig, train
 
     model_args = {} if options.dropout is None else {"dropout": options.dropout}
@@ -124,6 +130,7 @@ def _train(options):
         precision=options.precision,
         metrics=metrics.EVERYDAY if options.head == "sigmoid" else ("first_label_accuracy", "hit_at_1"),
     )
+    finished_before = run_folders.is_finished(pathlib.Path(options.out))
     result = train(config, options.data, options.out, strategy=options.strategy)
     if not result:
         print(f"run folder: {options.out}, written by the chief")
@@ -133,7 +140,7 @@ def _train(options):
         others = ", ".join(f"{key} {100 * value:.1f}" for key, value in baselines.items())
         value, low, high = (100 * score[key] for key in ("value", "low", "high"))
         print(f"{name:<22} {value:5.1f}%  [{low:.1f}, {high:.1f}]  baselines: {others}")
-    print(f"run folder: {options.out}")
+    print(f"run folder: {options.out}{', finished before: nothing was trained' if finished_before else ''}")
 
 
 def _add_evaluate(commands):

@@ -5,9 +5,12 @@ import functools
 import hashlib
 import json
 import os
+import re
 import socket
+import sys
 import time
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -29,11 +32,12 @@ def choose_strategy(name="auto"):
         `tf.distribute.Strategy`. For one name, always the same object.
 
     Raises:
-        ValueError: If the name is unknown, or `TF_CONFIG` does not say who the hosts are.
+        ValueError: If the name is unknown, `TF_CONFIG` does not say who the hosts are, or Keras has another backend.
         RuntimeError: If another host does not answer for ten minutes, or TensorFlow was used before hosts could meet.
     """
     if name not in STRATEGIES:
         raise ValueError(f"`strategy` must be one of {STRATEGIES}. Received: strategy={name!r}")
+    _require_tensorflow()
     if name == "auto":
         gpus = tf.config.list_physical_devices("GPU")
         name = "multiworker" if len(_cluster()[0]) > 1 else "mirrored" if len(gpus) > 1 else "one"
@@ -51,8 +55,9 @@ def require_one_host(what):
         what: Who refuses, and what to do instead, as a sentence.
 
     Raises:
-        ValueError: If it names several.
+        ValueError: If it names several, or Keras has another backend than TensorFlow, as hosts of them all need it.
     """
+    _require_tensorflow()
     addresses, _ = _cluster()
     if len(addresses) > 1:
         raise ValueError(f"{what} Unset TF_CONFIG. Received: TF_CONFIG with the hosts {', '.join(addresses)}")
@@ -151,6 +156,15 @@ def has_several_hosts(strategy):
     return isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
 
 
+def _require_tensorflow():
+    if keras.backend.backend() != "tensorflow":
+        raise ValueError(
+            "Runs are trained with TensorFlow; on another backend of Keras, arrays can be trained: see "
+            "`array_training.fit_arrays`. Unset KERAS_BACKEND, or set it to tensorflow. "
+            f"Received: backend {keras.backend.backend()!r}"
+        )
+
+
 def _cluster():
     """Addresses of all workers, the chief's first, and the number of this one, as `TF_CONFIG` has them."""
     text = os.environ.get("TF_CONFIG") or "{}"
@@ -162,9 +176,9 @@ def _cluster():
             return [], 0
         number = int(task["index"]) + (len(cluster.get("chief", [])) if task["type"] == "worker" else 0)
         if task["type"] not in ("chief", "worker") or not 0 <= number < len(addresses):
-            raise ValueError(f"no such task: {task}")
-        for address in addresses:
-            int(address.rpartition(":")[2])
+            raise ValueError(f"it has no {task['type']} {task['index']}")
+        if wrong := [address for address in addresses if not re.fullmatch(r".+:\d+", address)]:
+            raise ValueError(f"{wrong[0]!r} has no port")
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(
             'The environment variable TF_CONFIG must be such as {"cluster": {"worker": ["host0:2222", "host1:2222"]}, '
@@ -193,7 +207,7 @@ def _several_hosts():
     except (OSError, tf.errors.OpError, RuntimeError) as error:
         raise RuntimeError(
             f"The hosts of TF_CONFIG could not meet: {error}. Start the same command on all of them; each must reach "
-            "the others at their ports, which must be free, and nothing of TensorFlow may be used before."
+            "the others at their ports, which must be free. In Python, nothing of TensorFlow may be used before."
         ) from error
 
 
@@ -202,13 +216,19 @@ def _meet(addresses, number):
     deadline = time.monotonic() + _MEETING_SECONDS
     with socket.create_server(("", int(addresses[number].rpartition(":")[2]))):
         for other in [address for address in addresses if address != addresses[number]]:
-            host, _, port = other.rpartition(":")
-            while True:
-                try:
-                    socket.create_connection((host, int(port)), timeout=5).close()
-                    break
-                except OSError as error:
-                    if time.monotonic() > deadline:
-                        name = f"worker {addresses.index(other)} at {other}"
-                        raise TimeoutError(f"{name} did not answer for {_MEETING_SECONDS} s ({error})") from None
-                    time.sleep(0.5)
+            _wait_for(f"worker {addresses.index(other)} at {other}", other, deadline)
+
+
+def _wait_for(name, address, deadline):
+    host, _, port = address.rpartition(":")
+    waiting = False
+    while True:
+        try:
+            return socket.create_connection((host, int(port)), timeout=5).close()
+        except OSError as error:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{name} did not answer for {_MEETING_SECONDS} s ({error})") from None
+            if not waiting:
+                print(f"waiting for {name}, at most {_MEETING_SECONDS // 60} minutes ({error})", file=sys.stderr)
+            waiting = True
+            time.sleep(0.5)

@@ -13,7 +13,7 @@ import uuid
 import filelock
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_FORBIDDEN = (errno.EROFS, errno.EACCES, errno.EPERM)
+_FORBIDDEN = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST)
 _LEFTOVER = re.compile(r"\.[0-9a-f]{8}\.(tmp|old)\..+")
 
 
@@ -79,7 +79,8 @@ def explained_errors(path):
             raise OSError(error.errno, text) from error
         # What the block reads elsewhere may be forbidden, too.
         if error.errno in _FORBIDDEN and _is_around(error.filename or path, path):
-            text = f"{path} cannot be written ({why}). Choose another folder, or make this one writable."
+            choose = "Set POSTER_CNN_CACHE to" if cache_dir() in path.parents else "Choose"
+            text = f"{path} cannot be written ({why}). {choose} another folder, or make this one writable."
             raise OSError(error.errno, text) from error
         raise
 

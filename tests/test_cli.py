@@ -14,6 +14,8 @@ def test_train_evaluate_predict(data_folder, tmp_path, capsys):
     train = ["train", "--data", str(data_folder), "--out", run, "--genres", "Horror,Romance", "--head", "sigmoid"]
     assert main([*train, "--ratio", "26", "--epochs", "1", "--learning-rate", "1e-3"]) == 0
     assert "average_precision" in capsys.readouterr().out
+    assert main([*train, "--ratio", "26", "--epochs", "1", "--learning-rate", "1e-3"]) == 0
+    assert "finished before: nothing was trained" in capsys.readouterr().out
     assert main(["evaluate", run, "--data", str(data_folder), "--json"]) == 0
     assert set(json.loads(capsys.readouterr().out)["genres"]) == {"Horror", "Romance"}
     poster, card = str(data_folder / "posters" / "1001.jpg"), tmp_path / "card.png"

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -224,8 +225,8 @@ def test_the_chief_comes_first(monkeypatch):
         ("multiworker", "", 'needs the environment variable TF_CONFIG.*Received: strategy="multiworker"'),
         ("multiworker", cluster(0, worker=["a:1"]), "needs the environment variable TF_CONFIG"),
         ("auto", "{", "TF_CONFIG must be such as .*Received: TF_CONFIG={"),
-        ("auto", cluster(2, worker=["a:1", "b:1"]), "no such task: .*'index': 2"),
-        ("auto", cluster(0, worker=["a", "b:1"]), "TF_CONFIG must be such as"),
+        ("auto", cluster(2, worker=["a:1", "b:1"]), "it has no worker 2"),
+        ("auto", cluster(0, worker=["a", "b:1"]), "TF_CONFIG must be such as .*'a' has no port"),
         ("auto", '{"cluster": {"worker": ["a:1", "b:1"]}}', "TF_CONFIG must be such as"),
     ],
 )
@@ -242,7 +243,7 @@ def test_what_cannot_be_chosen_is_an_error(name, tf_config, message, monkeypatch
         (True, "in use.*must be free"),
     ],
 )
-def test_hosts_that_cannot_meet_are_an_error(taken, message, monkeypatch):
+def test_hosts_that_cannot_meet_are_an_error(taken, message, monkeypatch, capsys):
     monkeypatch.setattr(distribution, "_MEETING_SECONDS", 0.1)
     own, other = free_ports()
     monkeypatch.setenv("TF_CONFIG", cluster(0, worker=[f"127.0.0.1:{own}", f"127.0.0.1:{other}"]))
@@ -250,6 +251,16 @@ def test_hosts_that_cannot_meet_are_an_error(taken, message, monkeypatch):
         if taken:
             stack.enter_context(socket.create_server(("", own)))
         distribution.choose_strategy("multiworker")
+    assert (f"waiting for worker 1 at 127.0.0.1:{other}, at most" in capsys.readouterr().err) == (not taken)
+
+
+@pytest.mark.parametrize(
+    "refused", [lambda: distribution.choose_strategy("one"), lambda: distribution.require_one_host("No.")]
+)
+def test_another_backend_of_keras_is_refused(refused, monkeypatch):
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    with pytest.raises(ValueError, match="with TensorFlow.*fit_arrays.*Unset KERAS_BACKEND.*Received: backend 'jax'"):
+        refused()
 
 
 def test_without_other_hosts_the_chief_is_this_process():

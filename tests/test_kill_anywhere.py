@@ -132,6 +132,7 @@ def test_reproductions_and_ensembles_keep_others_out_of_their_folders(ensemble_c
             "scores.csv cannot be written .Read-only file system.. Choose another folder, or make this one writ",
         ),
         (errno.EACCES, "scores.csv cannot be written .Permission denied.. Choose another folder"),
+        (errno.EEXIST, "scores.csv cannot be written .File exists.. Choose another folder"),
     ],
 )
 def test_the_terminal_says_in_one_line_what_cannot_be_written_and_what_to_do(
