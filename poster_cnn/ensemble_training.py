@@ -1,6 +1,7 @@
 """Ensemble config -> branches, each trained alone, then their fusion -> a run folder for each of them (paper 5)."""
 
 import pathlib
+import shutil
 import time
 
 import keras
@@ -9,6 +10,7 @@ import tensorflow as tf
 from tqdm.auto import tqdm
 
 from poster_cnn import baselines, distribution, metrics, models, run_folders
+from poster_cnn.config import as_json
 from poster_cnn.ensemble_data import load_ensemble_data
 from poster_cnn.ensemble_fitting import (
     build_branch,
@@ -25,11 +27,13 @@ from poster_cnn.saved_models import load_model, save_model
 from poster_cnn.thresholds import best_thresholds
 
 ENSEMBLE = "ensemble"  # the folder of the whole, beside those of its branches
+# Of a branch, beside its config.json; the last one tells that it is finished.
+_FILES = ("split.csv", "leak.json", "history.csv", "model.keras", "predictions.csv", "metrics.json")
 # Recorded for each branch, as none depends on the fusion.
 _OF_BRANCHES = {"fusion": "logits", "fusion_rows": "train", "hidden_share": 0.0}
 
 
-def train_ensemble(config, data_folder, run_dir, *, ensemble_data=None, progress=True):
+def train_ensemble(config, data_folder, run_dir, *, ensemble_data=None, finished=(), progress=True):
     """Trains a branch for each modality, then their fusion (paper 5, sections 4 and 5).
 
     Leaves a run folder for each modality, `<run_dir>/poster` and so on, and `<run_dir>/ensemble`, with what
@@ -41,14 +45,15 @@ def train_ensemble(config, data_folder, run_dir, *, ensemble_data=None, progress
     `word_vectors.npz`, and `notes.txt` says what was missing. With `config.end_to_end` there are no branches alone.
 
     Finished folders are not trained again; one that was interrupted starts anew, which costs seconds. The same config
-    gives the same numbers. Branches do not depend on how the fusion is trained: their folders can be copied to another
-    ensemble.
+    gives the same numbers. Branches do not depend on how the fusion is trained: another ensemble's can be copied.
 
     Args:
         config: `EnsembleConfig`.
         data_folder: As in `load_ensemble_data`.
         run_dir: Folder to write; made if needed.
         ensemble_data: `EnsembleData` already loaded for this config, shared between runs. Defaults to `None`.
+        finished: Run folders of other ensembles, from which branches of the same config and data are copied instead of
+            being trained again. Defaults to none.
         progress: Whether to show progress bars. Defaults to `True`.
 
     Returns:
@@ -78,6 +83,8 @@ def train_ensemble(config, data_folder, run_dir, *, ensemble_data=None, progress
                 continue
             folder.mkdir(exist_ok=True)
             remove_leftovers(folder)
+            if modality != ENSEMBLE and _copy_branch(own, data, folder, finished):
+                continue
             extra = data.present_table().astype(int)
             run_folders.write_record(folder, own, _about(own, data), data.movies, extra)
             keras.utils.set_random_seed(config.seed)
@@ -107,6 +114,21 @@ def _about(config, data):
         about[f"num_{part}_missing"] = data.movies.count(part) - int(seen)
     uses_backbone = "poster" in config.modalities and config.model in (ENSEMBLE, "poster")
     return about | (run_folders.about_weights(backbone_config(config), data.movies.weights) if uses_backbone else {})
+
+
+def _copy_branch(config, data, folder, finished):
+    """Copies a branch that another ensemble has trained, with the names of this config; gives whether there is one."""
+    for source in [run_dir / config.model for run_dir in finished if run_folders.is_finished(run_dir / config.model)]:
+        try:
+            run_folders.check_record(source, config, _about(config, data))
+        except ValueError:  # another branch
+            continue
+        write_json(folder / "config.json", read_json(source / "config.json") | {"config": as_json(config)})
+        for name in _FILES:
+            with write_atomically(folder / name) as temporary:
+                shutil.copyfile(source / name, temporary)
+        return True
+    return False
 
 
 def _train_branch(config, data, folder):

@@ -63,6 +63,19 @@ def _short(value):
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
+@dataclasses.dataclass
+class Shared:
+    """What sweeps of one data folder share if they are given the same one.
+
+    Attributes:
+        movies: Result of the last `share_training_data`. Defaults to nothing read yet.
+        finished: Run folders of finished cells, from which ensembles copy branches. Defaults to none.
+    """
+
+    movies: tuple = (None, None)
+    finished: list = dataclasses.field(default_factory=list)
+
+
 def load_experiment(path, *, preset="paper", precision=None):
     """Reads an experiment file: a Python file of plain assignments, such as `experiments/dave/table_2.py`.
 
@@ -124,16 +137,18 @@ def read_experiment_file(path, needed=None, *, preset="paper", precision=None):
     return names | {"config": config}
 
 
-def sweep(experiment, data, out_dir, *, progress=True):
+def sweep(experiment, data, out_dir, *, shared=None, progress=True):
     """Trains every cell of a grid, one run folder each; finished cells are skipped, failed ones reported at the end.
 
     Killed and started again, it loses at most the running epoch. Cells that read the same posters share one decoded
-    copy.
+    copy, and a branch that several ensembles have is trained once.
 
     Args:
         experiment: `Experiment`; see `load_experiment`.
         data: Path of a data folder.
         out_dir: Folder of the run folders.
+        shared: `Shared`, also given to other sweeps of this data folder. Defaults to `None`: the cells share among
+            themselves.
         progress: Whether to show a progress bar with the time left. Defaults to `True`.
 
     Returns:
@@ -148,23 +163,27 @@ def sweep(experiment, data, out_dir, *, progress=True):
     out_dir = pathlib.Path(out_dir)
     cells = experiment.cells()
     done = {name for name, config in cells.items() if is_finished_cell(config, out_dir / name)}
-    failed, elsewhere, shared = {}, [], (None, None)
+    failed, elsewhere, shared = {}, [], shared or Shared()
     with _cost_bar(cells, done, progress) as bar:
         for name, config in cells.items():
             bar.set_postfix_str(name)
             try:
-                shared, reason = train_cell(config, data, out_dir / name, shared, progress=progress)
+                options = {"finished": tuple(shared.finished), "progress": progress}
+                shared.movies, reason = train_cell(config, data, out_dir / name, shared.movies, **options)
                 failed |= {name: reason} if reason else {}
+                shared.finished += [] if reason else [out_dir / name]
             except BlockingIOError:
                 elsewhere.append(name)
             bar.update(0 if name in done else _cost(config))
     for name in elsewhere:
-        shared, reason = train_cell_when_free(cells[name], data, out_dir / name, shared, progress=progress)
+        shared.movies, reason = train_cell_when_free(
+            cells[name], data, out_dir / name, shared.movies, progress=progress
+        )
         failed |= {name: reason} if reason else {}
     return failed
 
 
-def train_cell(config, data, run_dir, shared=(None, None), *, progress=True):
+def train_cell(config, data, run_dir, shared=(None, None), *, finished=(), progress=True):
     """Trains one cell, or makes sure that what is finished there was trained on these data.
 
     Args:
@@ -172,6 +191,7 @@ def train_cell(config, data, run_dir, shared=(None, None), *, progress=True):
         data: Path of a data folder.
         run_dir: The cell's run folder.
         shared: What the last call returned first, so that cells share their posters. Defaults to nothing shared.
+        finished: Of an ensemble: as in `train_ensemble`. Defaults to none.
         progress: Whether to show a progress bar. Defaults to `True`.
 
     Returns:
@@ -188,7 +208,8 @@ def train_cell(config, data, run_dir, shared=(None, None), *, progress=True):
             _trainer(config).check_run(run_dir, config, shared[1])
             fitting.remove_checkpoints(run_dir)  # a kill can come before they are gone
         elif isinstance(config, EnsembleConfig):
-            ensemble_training.train_ensemble(config, data, run_dir, ensemble_data=shared[1], progress=progress)
+            options = {"ensemble_data": shared[1], "finished": finished, "progress": progress}
+            ensemble_training.train_ensemble(config, data, run_dir, **options)
         else:
             training.train(config, data, run_dir, training_data=shared[1], progress=progress)
         return shared, None

@@ -1,6 +1,7 @@
 """Where a notebook's data comes from, how much it trains, and where its figures and tables go."""
 
 import dataclasses
+import functools
 import os
 import pathlib
 
@@ -44,6 +45,13 @@ class Settings:
     def folder(self):
         """The `DataFolder` of the data; with the preset `"results"` there is none, and this returns `None`."""
         return find_data_folder(self.data) if self.data else None
+
+    def ensemble_data(self, config):
+        """The `EnsembleData` of a config; what `results` has read last is not read again."""
+        from poster_cnn import search
+
+        self._shared.movies = search.share_training_data(self._shared.movies, config, self.data)
+        return self._shared.movies[1]
 
     def computed(self, name, compute):
         """A table that `compute()` gives, kept as `<out>/results/<name>.csv`.
@@ -116,7 +124,13 @@ class Settings:
             plan = random_search.SearchPlan(names["config"], names["space"], names["max_trials"])
             return random_search.random_search(plan, self.data, out_dir)
         cells = search.Experiment(self._without_absent_trailers(names["config"]), names["grid"], names.get("sets", {}))
-        return search.sweep(cells, self.data, out_dir)
+        return search.sweep(cells, self.data, out_dir, shared=self._shared)
+
+    @functools.cached_property
+    def _shared(self):
+        from poster_cnn import search
+
+        return search.Shared()
 
     def _without_absent_trailers(self, config):
         """The embedded dataset's trailers are made when they are needed; other data may have none."""

@@ -158,12 +158,16 @@ def test_what_is_finished_is_not_trained_again_and_the_rest_ends_the_same(
     assert before == {path: path.stat().st_mtime_ns for path in before}
     assert ensemble_training.is_finished(run_dir, text_config)
 
-    ignored = shutil.ignore_patterns("ensemble", ".lock")  # another fusion of the same branches
-    copied = shutil.copytree(finished_texts, tmp_path / "copied", ignore=ignored)
+    copied = tmp_path / "copied"  # another fusion of the same branches
     with without_graphs():
-        train_ensemble(text_config.replace(fusion_rows="none"), None, copied, **options)
+        other = text_config.replace(fusion_rows="none", set_name="copied")
+        train_ensemble(other, None, copied, finished=(tmp_path, run_dir), **options)
     predictions = [read_predictions(folder / "ensemble") for folder in (run_dir, copied)]
     assert not predictions[0].equals(predictions[1])
+    assert read_predictions(copied / "plot").equals(read_predictions(run_dir / "plot"))
+    assert collect_results(copied)["set_name"].eq("copied").all()
+    with pytest.raises(NameError, match="fit_branch"):  # other branches are trained
+        train_ensemble(text_config.replace(seed=9), None, tmp_path / "other", finished=(run_dir,), **options)
 
     monkeypatch.undo()
     for name in ("plot", "ensemble"):  # as if killed before
@@ -320,12 +324,13 @@ def test_a_sweep_of_ensembles_shares_the_data_and_skips_what_is_finished(
     shutil.copytree(finished_texts, tmp_path / "seed=0")
     trained = {}
 
-    def train(config, data, run_dir, *, ensemble_data, progress):
-        trained[run_dir.name] = config.seed, ensemble_data
+    def train(config, data, run_dir, *, ensemble_data, finished, progress):
+        trained[run_dir.name] = config.seed, ensemble_data, finished
 
     monkeypatch.setattr(ensemble_training, "train_ensemble", train)
     experiment = Experiment(text_config, {"seed": (0, 1, 2)})
     assert sweep(experiment, movie_folder, tmp_path, progress=False) == {}
-    assert [seed for seed, _ in trained.values()] == [1, 2]
+    assert [seed for seed, *_ in trained.values()] == [1, 2]
     assert trained["seed=1"][1] is trained["seed=2"][1]
+    assert trained["seed=2"][2] == (tmp_path / "seed=0", tmp_path / "seed=1")
     assert trained["seed=1"][1].fingerprint == text_data.fingerprint  # loaded anew, the same

@@ -8,6 +8,7 @@ import pytest
 import poster_cnn
 from poster_cnn import data_folder as data_folders
 from poster_cnn import random_search, search
+from poster_cnn.ensemble_config import EnsembleConfig
 from poster_cnn.settings import load_settings
 
 
@@ -87,7 +88,7 @@ def test_an_experiment_file_is_run_once_and_says_by_its_names_what_it_is(
         f"quick_config = {{'epochs': 1}}\n{content}\n"
     )
     given = []
-    monkeypatch.setattr(module, trains, lambda *arguments: given.append(arguments) or {"seed=1": "too dark"})
+    monkeypatch.setattr(module, trains, lambda *arguments, **_: given.append(arguments) or {"seed=1": "too dark"})
     settings = load_settings(preset="quick", data=data_folder, out=tmp_path, precision="mixed_bfloat16")
     with pytest.raises(RuntimeError, match="1 runs of tiny failed; the others are kept.\n  seed=1: too dark"):
         dataclasses.replace(settings, repository=tmp_path).results("tiny")
@@ -121,9 +122,37 @@ def test_trailers_take_part_where_there_are_some(data, modalities, tmp_path, mon
     )
     monkeypatch.setattr(poster_cnn, "embedded_dataset", embedded_dataset)
     given = []
-    monkeypatch.setattr(search, "sweep", lambda experiment, *rest: given.append(experiment) or {"": "stop here"})
+    monkeypatch.setattr(
+        search, "sweep", lambda experiment, *rest, shared: given.append(experiment) or {"": "stop here"}
+    )
     settings = load_settings(preset="quick", data=None if data == "embedded" else tmp_path / data, out=tmp_path)
     with pytest.raises(RuntimeError, match="stop here"):
         dataclasses.replace(settings, repository=tmp_path).results("tiny")
     assert given[0].config.modalities == modalities
     assert ("so none take part" in capsys.readouterr().out) == (data == "without")
+
+
+def test_movies_that_one_experiment_has_read_are_not_read_again(data_folder, tmp_path, monkeypatch):
+    (tmp_path / "experiments").mkdir()
+    for name in ("one", "other"):
+        (tmp_path / "experiments" / f"{name}.py").write_text(
+            "from poster_cnn.ensemble_config import EnsembleConfig\n"
+            f"config = EnsembleConfig(('Horror', 'Drama'), experiment='{name}')\n"
+            "grid, quick_config, quick_grid = {}, {}, {}\n"
+        )
+    given = []
+
+    def train(config, data, run_dir, *, ensemble_data, finished, progress):
+        given.append(ensemble_data)
+        raise RuntimeError("stop here")
+
+    monkeypatch.setattr(search, "load_ensemble_data", lambda *_: object())
+    monkeypatch.setattr(search.ensemble_training, "train_ensemble", train)
+    settings = load_settings(preset="quick", data=data_folder, out=tmp_path)
+    settings = dataclasses.replace(settings, repository=tmp_path)
+    for name in ("one", "other"):
+        with pytest.raises(RuntimeError, match="stop here"):
+            settings.results(name)
+    config = EnsembleConfig(("Horror", "Drama"))
+    assert given[0] is given[1] is settings.ensemble_data(config)
+    assert settings.ensemble_data(config.replace(max_words=7)) is not given[0]

@@ -2,7 +2,7 @@
 
     poster-cnn sweep experiments/lebaron/variants.py --data DATA --out runs/lebaron_variants
 
-Expected with the paper preset: as `ensemble.py`, for each variant.
+Expected with the paper preset: as `ensemble.py`, for each variant at most: branches that several have are trained once.
 """
 
 import pathlib
