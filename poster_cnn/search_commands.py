@@ -1,7 +1,6 @@
 """The commands of `poster-cnn` that train an experiment's many runs: sweep, search."""
 
 import argparse
-import os
 import pathlib
 import sys
 
@@ -21,7 +20,8 @@ NFS 4). Three environment variables say who is who; each worker has a name of it
   KERASTUNER_TUNER_ID=worker1  KERASTUNER_ORACLE_IP=10.0.0.1 KERASTUNER_ORACLE_PORT=8000 poster-cnn {command} ...
 
 What a dead worker was training goes to the next worker that has nothing to do, and goes on there at its epoch. Workers
-can come and go at any time. If the chief died, start all again.
+can come and go at any time. A worker without a chief waits for one for at most 10 minutes and then ends with status 1.
+If the chief died, start all again.
 """
 
 
@@ -53,7 +53,7 @@ def _add(commands, name, about, what, resumes):
 
 
 def _sweep(options):
-    from poster_cnn import search
+    from poster_cnn import hosts, search
 
     experiment = search.load_experiment(options.experiment, preset=options.preset, precision=options.precision)
     needs_trailers = "trailer" in getattr(experiment.config, "modalities", ())
@@ -65,7 +65,7 @@ def _sweep(options):
         failed = search_workers.sweep_with_workers(
             options.experiment, data, options.out, num_workers=options.workers, **choices
         )
-    elif "KERASTUNER_ORACLE_IP" in os.environ:
+    elif hosts.has_chief():
         from poster_cnn import search_workers, workers
 
         workers.end_with_parent()

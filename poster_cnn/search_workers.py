@@ -2,7 +2,7 @@
 
 import pathlib
 
-from poster_cnn import search, training, workers
+from poster_cnn import hosts, search, training, workers
 from poster_cnn.data_folder import find_data_folder
 from poster_cnn.random_search import Tuner, failed_draws, load_plan
 from poster_cnn.workers import keras_tuner
@@ -84,9 +84,12 @@ def sweep_on_hosts(experiment, data, out_dir):
 
     Raises:
         BlockingIOError: If another chief hands out cells of `out_dir`, or another worker has this one's name.
-        RuntimeError: If the chief is gone.
+        OSError: If the chief cannot listen at its address.
+        RuntimeError: If the chief does not answer a worker for ten minutes.
+        ValueError: If one of the variables lacks, or the port is no number.
     """
     if not workers.is_worker():
+        hosts.check_port()
         return _hand_out(experiment, data, out_dir, CellTuner.search)
     _check_data(experiment.cells(), data)
     if _unfinished(experiment.cells(), pathlib.Path(out_dir)):  # else the chief may have gone home

@@ -13,29 +13,21 @@ from concurrent import futures
 import filelock
 import tensorflow as tf
 
+from poster_cnn import hosts
 from poster_cnn.files import explained_errors
+from poster_cnn.hosts import has_chief, is_worker
 
 try:
     import grpc
     import keras_tuner
     from keras_tuner.src import protos
-    from keras_tuner.src.distribute import utils as roles
+    from keras_tuner.src.distribute import oracle_client
     from keras_tuner.src.distribute.oracle_chief import OracleServicer
 except ModuleNotFoundError:
     raise ImportError("Random search and several workers need KerasTuner: pip install 'poster-cnn[search]'") from None
 
 MAX_DEATHS = 3  # of the workers of one trial; a trial that always takes its worker with it must not take them all
 _PARENT = "POSTER_CNN_PARENT_PID"
-
-
-def has_chief():
-    """Whether the environment makes this process KerasTuner's chief or one of its workers."""
-    return roles.has_chief_oracle()
-
-
-def is_worker():
-    """Whether the environment makes this process one of KerasTuner's workers."""
-    return roles.has_chief_oracle() and not roles.is_chief_oracle()
 
 
 class HandsOutAgain:
@@ -57,9 +49,13 @@ class HandsOutAgain:
         for worker in list(self.ongoing_trials):
             if worker == tuner_id or not _is_alive(self.out_dir, worker):
                 trial = self.ongoing_trials[worker]
-                print(f"{worker} died while it trained; trial {trial.trial_id} goes to another", file=sys.stderr)
                 trial.status = "INVALID"  # to be tried again, so and so often
-                self.end_trial(trial)
+                with contextlib.redirect_stdout(None):  # KerasTuner says it in words of its own
+                    self.end_trial(trial)
+                cell = trial.hyperparameters.values.get("cell")
+                what = f"cell {cell}" if cell else f"draw {int(trial.trial_id) + 1}"
+                then = "counts as failed" if trial.status == "FAILED" else "goes to the next worker that asks"
+                print(f"{worker} died while it trained; {what} {then}", file=sys.stderr, flush=True)
                 self.tuner_ids.discard(worker)
         trial = super().create_trial(tuner_id)
         if trial.status == "STOPPED" and self.ongoing_trials:
@@ -82,7 +78,8 @@ class Tuner(keras_tuner.Tuner):
         """Trains all trials, or hands them out until all are ended, or trains what the chief hands out.
 
         Raises:
-            OSError: If there is no room for KerasTuner's own files.
+            OSError: If there is no room for KerasTuner's own files, or a chief cannot listen at its port.
+            RuntimeError: If a worker's chief does not answer for ten minutes.
         """
         with explained_errors(self.out_dir / "oracle"):
             try:
@@ -93,25 +90,28 @@ class Tuner(keras_tuner.Tuner):
     def _search(self):
         if not has_chief():
             return super().search()
-        chief = f"{os.environ['KERASTUNER_ORACLE_IP']}:{os.environ['KERASTUNER_ORACLE_PORT']}"
-        if roles.is_chief_oracle():
-            return _hand_out(self, chief)
-        print(f"{self.tuner_id} trains {self.what} of the chief at {chief}", flush=True)
+        if not is_worker():
+            return _hand_out(self)
+        oracle_client.TIMEOUT = hosts.CHIEF_SECONDS / 2  # not an hour; who has trained asks twice
         with _alive(self.out_dir, self.tuner_id):
+            hosts.wait_for_chief()
+            print(f"{self.tuner_id} trains {self.what} of the chief at {hosts.address()}", flush=True)
             try:
                 super().search()
             except grpc.RpcError as error:
                 raise RuntimeError(
-                    f"The chief at {chief} does not answer ({error.code().name}). Start all again."
+                    f"The chief at {hosts.address()} does not answer ({error.code().name}). Start all again."
                 ) from None
 
     def save(self):
         """Saves nothing; the oracle writes its own files."""
 
     def pre_create_trial(self):
-        """Waits before it asks once more, if the chief had nothing to hand out."""
+        """Waits before it asks once more, if the chief had nothing to hand out; and for the chief, if it is gone."""
         time.sleep(self._pause)
         self._pause = 1
+        if is_worker():
+            hosts.wait_for_chief()
 
     def on_trial_begin(self, trial):
         """As KerasTuner's."""
@@ -140,11 +140,12 @@ def reason_for(folder):
     return path.read_text(encoding="utf-8").strip() if path.is_file() else f"its worker died {MAX_DEATHS} times"
 
 
-def _hand_out(tuner, address):
+def _hand_out(tuner):
     """Answers the workers until every trial has ended and every worker that lives knows it."""
     # Not by `oracle_chief.start_server`, which waits forever for a dead worker and looks but every 20 seconds.
-    with _server(tuner.oracle, address) as (servicer, _):
-        print(f"{tuner.tuner_id} hands out {tuner.what} at {address}", flush=True)
+    hosts.check_port()
+    with _server(tuner.oracle, hosts.address()) as (servicer, _):
+        print(f"{tuner.tuner_id} hands out {tuner.what} at {hosts.address()}", flush=True)
         while not servicer.stop_triggered or any(
             _is_alive(tuner.out_dir, worker) for worker in tuple(tuner.oracle.tuner_ids)
         ):
@@ -153,7 +154,8 @@ def _hand_out(tuner, address):
 
 @contextlib.contextmanager
 def _server(oracle, address):
-    server = grpc.server(futures.ThreadPoolExecutor(max_workers=1))  # one thread, as KerasTuner's chief
+    # One thread, as KerasTuner's chief; and not one port for two chiefs.
+    server = grpc.server(futures.ThreadPoolExecutor(max_workers=1), options=[("grpc.so_reuseport", 0)])
     servicer = OracleServicer(oracle)
     protos.get_service_grpc().add_OracleServicer_to_server(servicer, server)
     port = server.add_insecure_port(address)
@@ -204,11 +206,11 @@ def _is_alive(out_dir, worker):
 def check_num_workers(num_workers):
     """Raises a `ValueError` if there cannot be so many workers on this machine, or any."""
     if num_workers < 1:
-        raise ValueError(f"`num_workers` must be 1 or more. Received: num_workers={num_workers}")
-    if "KERASTUNER_ORACLE_IP" in os.environ:
+        raise ValueError(f"`num_workers` (--workers) must be 1 or more. Received: num_workers={num_workers}")
+    if hosts.variables():
         raise ValueError(
-            "Several workers on one machine need no KERASTUNER_ORACLE_IP; unset it, or leave out `num_workers`. "
-            f"Received: num_workers={num_workers}"
+            f"Several workers on one machine need no {' or '.join(hosts.variables())}; unset it, or leave out "
+            f"`num_workers` (--workers). Received: num_workers={num_workers}"
         )
 
 

@@ -13,7 +13,7 @@ import time
 import pytest
 
 import poster_cnn
-from poster_cnn import random_search, search, search_workers, training, workers
+from poster_cnn import hosts, random_search, search, search_workers, training, workers
 from poster_cnn.cli import main
 from poster_cnn.search import Experiment
 from poster_cnn.search_workers import CellTuner, sweep_on_hosts, sweep_with_workers
@@ -158,15 +158,19 @@ def test_what_a_dead_worker_had_goes_to_the_next_that_asks(oracle, alive, capsys
     again = oracle.create_trial(next_worker)
     assert (again.trial_id, again.status) == (lost.trial_id, "RUNNING")
     assert again.hyperparameters.values == lost.hyperparameters.values
-    assert "a died while it trained" in capsys.readouterr().err
+    named = again.hyperparameters.values.get("cell")
+    shown = capsys.readouterr()
+    assert f"a died while it trained; {f'cell {named}' if named else 'draw 1'} goes to the next worker" in shown.err
+    assert not shown.out  # KerasTuner would speak of trials and retries
     end(oracle, again)
     assert oracle.create_trial("b").trial_id == "1"
 
 
-def test_what_takes_every_worker_with_it_counts_as_failed_and_the_others_go_on(oracle, alive):
+def test_what_takes_every_worker_with_it_counts_as_failed_and_the_others_go_on(oracle, alive, capsys):
     assert [oracle.create_trial("a").trial_id for _ in range(workers.MAX_DEATHS)] == ["0"] * workers.MAX_DEATHS
     assert oracle.create_trial("a").trial_id == "1"
     assert oracle.trials["0"].status == "FAILED"
+    assert capsys.readouterr().err.splitlines()[-1].endswith("counts as failed")
 
 
 def test_what_failed_by_itself_is_not_tried_again(oracle, alive):
@@ -249,15 +253,6 @@ def test_a_worker_that_comes_too_late_finds_nothing_to_do(
     assert sweep_on_hosts(search.load_experiment(sweep_file), data_folder, tmp_path) == {}
 
 
-def test_a_worker_without_a_chief_says_so(sweep_file, data_folder, tmp_path, monkeypatch):
-    from keras_tuner.src.distribute import oracle_client
-
-    monkeypatch.setattr(oracle_client, "TIMEOUT", 0.1)  # not an hour
-    be(monkeypatch, "worker0")
-    with pytest.raises(RuntimeError, match="The chief at 127.0.0.1:1 does not answer"):
-        sweep_on_hosts(search.load_experiment(sweep_file), data_folder, tmp_path)
-
-
 def test_a_sweep_needs_keras_tuner_for_several_workers_alone(
     sweep_file, data_folder, tmp_path, trained, monkeypatch, capsys
 ):
@@ -281,10 +276,115 @@ def test_workers_are_refused_where_a_chief_is_set_or_there_are_none(
     file = {"sweep": sweep_file, "search": search_file}[command]
     arguments = [command, str(file), "--data", str(data_folder), "--out", str(tmp_path), "--workers"]
     assert main([*arguments, "0"]) == 1
-    assert "`num_workers` must be 1 or more. Received: num_workers=0" in capsys.readouterr().err
+    assert "`num_workers` (--workers) must be 1 or more. Received: num_workers=0" in capsys.readouterr().err
     monkeypatch.setenv("KERASTUNER_ORACLE_IP", "127.0.0.1")
     assert main([*arguments, "2"]) == 1
-    assert "unset it, or leave out" in capsys.readouterr().err
+    assert "no KERASTUNER_ORACLE_IP; unset it, or leave out" in capsys.readouterr().err
+
+
+# --- several hosts ---
+
+
+@pytest.mark.parametrize("command", ["sweep", "search"])
+@pytest.mark.parametrize(
+    ("given", "received"),
+    [
+        (("chief", None, None), "KERASTUNER_TUNER_ID='chief', no KERASTUNER_ORACLE_IP, no KERASTUNER_ORACLE_PORT"),
+        (("worker0", "127.0.0.1", None), "no KERASTUNER_ORACLE_PORT"),
+        ((None, "127.0.0.1", "8000"), "no KERASTUNER_TUNER_ID"),
+        (("worker0", "", "8000"), "KERASTUNER_ORACLE_IP=''"),
+        (("chief", "127.0.0.1", "http"), "KERASTUNER_ORACLE_PORT='http'"),
+        (("chief", "127.0.0.1", "0"), "KERASTUNER_ORACLE_PORT='0'"),
+        (("worker0", "127.0.0.1", "80000"), "KERASTUNER_ORACLE_PORT='80000'"),
+    ],
+)
+def test_wrong_variables_are_named_before_posters_are_read(
+    command, given, received, sweep_file, search_file, data_folder, tmp_path, trained, monkeypatch, capsys
+):
+    names = ("KERASTUNER_TUNER_ID", "KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT")
+    for name, value in zip(names, given, strict=True):
+        monkeypatch.setenv(name, value) if value is not None else monkeypatch.delenv(name, raising=False)
+    file = {"sweep": sweep_file, "search": search_file}[command]
+    assert main([command, str(file), "--data", str(data_folder), "--out", str(tmp_path / "out")]) == 1
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and received in error and "chief (or worker0)" in error and "1..65535" in error
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("command", ["sweep", "search"])
+def test_a_chief_whose_port_is_taken_says_so(
+    command, sweep_file, search_file, data_folder, tmp_path, trained, monkeypatch, capsys
+):
+    file = {"sweep": sweep_file, "search": search_file}[command]
+    with workers._server(None, "127.0.0.1:0") as (_, port):  # another chief's
+        be(monkeypatch, "chief", port)
+        assert main([command, str(file), "--data", str(data_folder), "--out", str(tmp_path)]) == 1
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and f"cannot listen at 127.0.0.1:{port} (Address already in use)" in error
+    assert not trained[0]
+
+
+def test_two_servers_do_not_share_a_port():
+    with workers._server(None, "127.0.0.1:0") as (_, port), pytest.raises(RuntimeError, match=str(port)):
+        with workers._server(None, f"127.0.0.1:{port}"):
+            pass
+
+
+def test_a_worker_without_a_chief_waits_and_then_says_so(
+    sweep_file, data_folder, tmp_path, trained, monkeypatch, capsys
+):
+    monkeypatch.setattr(hosts, "CHIEF_SECONDS", 0.3)  # not ten minutes
+    be(monkeypatch, "worker7")
+    assert main(["sweep", str(sweep_file), "--data", str(data_folder), "--out", str(tmp_path)]) == 1
+    shown = capsys.readouterr()
+    assert shown.out == "worker7 waits for the chief at 127.0.0.1:1 (at most 0.005 minutes)\n"
+    assert shown.err.startswith("poster-cnn: No chief at 127.0.0.1:1 for 0.005 minutes (Connection refused). Start")
+    assert shown.err.count("\n") == 1 and not trained[0]
+
+
+def test_a_worker_ends_when_the_chief_dies_while_it_waits_for_a_cell(
+    sweep_file, data_folder, tmp_path, trained, monkeypatch, capsys
+):
+    monkeypatch.setattr(hosts, "CHIEF_SECONDS", 0.3)
+    oracle = CellTuner(Experiment(search.load_experiment(sweep_file).config, {"seed": (0,)}).cells(), None, tmp_path)
+    oracle, answers, wait_for_chief = oracle.oracle, [], hosts.wait_for_chief
+    create_trial = oracle.create_trial
+
+    def answer(worker):
+        answers.append(create_trial(worker))
+        return answers[-1]
+
+    def wait():
+        if answers:
+            chief.close()
+            with contextlib.suppress(ConnectionError):
+                while True:
+                    socket.create_connection(("127.0.0.1", port)).close()
+        wait_for_chief()
+
+    with contextlib.ExitStack() as chief, workers._alive(tmp_path, "worker0"):
+        create_trial("worker0")  # the only cell
+        monkeypatch.setattr(oracle, "create_trial", answer)
+        monkeypatch.setattr(hosts, "wait_for_chief", wait)
+        _, port = chief.enter_context(workers._server(oracle, "127.0.0.1:0"))
+        be(monkeypatch, "worker7", port)
+        assert main(["sweep", str(sweep_file), "--data", str(data_folder), "--out", str(tmp_path)]) == 1
+    shown = capsys.readouterr()
+    assert [trial.status for trial in answers] == ["IDLE"] and not trained[0]
+    said = [line.split(" the chief")[0] for line in shown.out.splitlines()]
+    assert said == ["worker7 trains cells of", "worker7 waits for"]
+    assert shown.err.startswith(f"poster-cnn: No chief at 127.0.0.1:{port}") and shown.err.count("\n") == 1
+
+
+def test_a_chief_that_listens_but_does_not_answer_is_an_error(
+    sweep_file, data_folder, tmp_path, trained, monkeypatch, capsys
+):
+    monkeypatch.setattr(hosts, "CHIEF_SECONDS", 0.6)
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        be(monkeypatch, "worker7", mute.getsockname()[1])
+        assert main(["sweep", str(sweep_file), "--data", str(data_folder), "--out", str(tmp_path)]) == 1
+    error = capsys.readouterr().err
+    assert "does not answer (DEADLINE_EXCEEDED)" in error and error.count("\n") == 1
 
 
 # --- processes ---
