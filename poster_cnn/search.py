@@ -125,7 +125,10 @@ def read_experiment_file(path, needed=None, *, preset="paper", precision=None):
     twins = [f"quick_{name}" for name in needed if name != "space"] if preset == "quick" else []
     missing = [name for name in (*needed, *twins) if name not in names]
     if missing:
-        raise ValueError(f"The experiment file {path} does not assign {', '.join(missing)}.")
+        raise ValueError(
+            f"The experiment file {path} does not assign {', '.join(missing)}. `poster-cnn sweep` needs a grid, "
+            "`poster-cnn search` a space."
+        )
     config = names["config"]
     if preset == "quick":
         config = config.replace(**names["quick_config"])
@@ -289,6 +292,6 @@ def _cost_bar(cells, done, progress):
         total=total,
         initial=sum(_cost(cells[name]) for name in done),
         desc=f"{len(cells)} cells",
-        bar_format="{desc}: {percentage:3.0f}%|{bar}| {elapsed} elapsed, {remaining} left, {postfix}",
+        bar_format="{desc}: {percentage:3.0f}%|{bar}| {elapsed} elapsed, {remaining} left{postfix}",
         disable=not progress,
     )
