@@ -86,7 +86,7 @@ def sweep_on_hosts(experiment, data, out_dir):
         BlockingIOError: If another chief hands out cells of `out_dir`, or another worker has this one's name.
         OSError: If the chief cannot listen at its address.
         RuntimeError: If the chief does not answer a worker for ten minutes.
-        ValueError: If one of the variables lacks, or the port is no number.
+        ValueError: If one of the variables is missing, or the port is no number.
     """
     if not workers.is_worker():
         hosts.check_port()

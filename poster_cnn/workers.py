@@ -142,8 +142,8 @@ def reason_for(folder):
 
 def _hand_out(tuner):
     """Answers the workers until every trial has ended and every worker that lives knows it."""
-    # Not by `oracle_chief.start_server`, which waits forever for a dead worker and looks but every 20 seconds.
     hosts.check_port()
+    # Not by `oracle_chief.start_server`, which waits forever for a dead worker and looks but every 20 seconds.
     with _server(tuner.oracle, hosts.address()) as (servicer, _):
         print(f"{tuner.tuner_id} hands out {tuner.what} at {hosts.address()}", flush=True)
         while not servicer.stop_triggered or any(
