@@ -28,6 +28,16 @@ def test_all_run_on_the_embedded_dataset(tmp_path):
     assert 'src="http' not in report and "<script src" not in report
 
 
+def test_the_longest_start_first_and_all_are_reported_in_order(tmp_path, monkeypatch):
+    started, reported = [], []
+    monkeypatch.setattr(reproduce, "_two_at_a_time", lambda run, *several: list(map(run, *several)))
+    monkeypatch.setattr(reproduce, "run_notebook", lambda path, *_: started.append(path.stem) or f"{path.stem} broke")
+    monkeypatch.setattr(reproduce, "write_report", lambda paths, *_: reported.extend(path.stem for path in paths))
+    failed = reproduce.reproduce(preset="results", out=tmp_path)
+    assert list(failed.items()) == [(name, f"{name} broke") for name in NAMES] and reported == NAMES
+    assert sorted(started) == NAMES and [name[:2] for name in started] == [*reproduce._LONGEST, "01", "03", "04", "09"]
+
+
 def test_all_are_redrawn_from_the_committed_results(tmp_path):
     assert not reproduce.reproduce(preset="results", out=tmp_path)
     assert not (tmp_path / "runs").exists()
