@@ -30,7 +30,7 @@ def search_with_workers(path, data, out_dir, *, num_workers, preset="paper", pre
         BlockingIOError: If another process is searching in `out_dir`.
         RuntimeError: If all workers died too often.
     """
-    workers.check_num_workers(num_workers)
+    _check_num_workers(num_workers)
     plan, out_dir = load_plan(path, preset=preset, precision=precision), pathlib.Path(out_dir)
     find_data_folder(data)
     with training.locked(out_dir):
@@ -60,7 +60,7 @@ def sweep_with_workers(path, data, out_dir, *, num_workers, preset="paper", prec
 
     >>> failed = sweep_with_workers("experiments/dave/table_2.py", "data", "runs/table_2", num_workers=2)
     """
-    workers.check_num_workers(num_workers)
+    _check_num_workers(num_workers)
     experiment = search.load_experiment(path, preset=preset, precision=precision)
     arguments = _arguments("sweep", path, data, out_dir, preset, precision)
     return _hand_out(
@@ -95,6 +95,17 @@ def sweep_on_hosts(experiment, data, out_dir):
     if _unfinished(experiment.cells(), pathlib.Path(out_dir)):  # else the chief may have gone home
         CellTuner(experiment.cells(), data, out_dir).search()
     return {}
+
+
+def _check_num_workers(num_workers):
+    """Raises a `ValueError` if there cannot be so many workers on this machine, or any."""
+    if num_workers < 1:
+        raise ValueError(f"`num_workers` (--workers) must be 1 or more. Received: num_workers={num_workers}")
+    if hosts.variables():
+        raise ValueError(
+            f"Several workers on one machine need no {' or '.join(hosts.variables())}; unset it, or leave out "
+            f"`num_workers` (--workers). Received: num_workers={num_workers}"
+        )
 
 
 def _hand_out(experiment, data, out_dir, train):

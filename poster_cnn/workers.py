@@ -92,16 +92,16 @@ class Tuner(keras_tuner.Tuner):
             return super().search()
         if not is_worker():
             return _hand_out(self)
-        oracle_client.TIMEOUT = hosts.CHIEF_SECONDS / 2  # not an hour; who has trained asks twice
+        oracle_client.TIMEOUT = hosts.CHIEF_SECONDS  # not an hour
         with _alive(self.out_dir, self.tuner_id):
             hosts.wait_for_chief()
             print(f"{self.tuner_id} trains {self.what} of the chief at {hosts.address()}", flush=True)
-            try:
+            with _explained_silence():
                 super().search()
-            except grpc.RpcError as error:
-                raise RuntimeError(
-                    f"The chief at {hosts.address()} does not answer ({error.code().name}). Start all again."
-                ) from None
+
+    def _run_and_update_trial(self, trial):
+        with _explained_silence():
+            super()._run_and_update_trial(trial)
 
     def save(self):
         """Saves nothing; the oracle writes its own files."""
@@ -138,6 +138,15 @@ def reason_for(folder):
     """
     path = pathlib.Path(folder) / "error.txt"
     return path.read_text(encoding="utf-8").strip() if path.is_file() else f"its worker died {MAX_DEATHS} times"
+
+
+@contextlib.contextmanager
+def _explained_silence():
+    try:
+        yield
+    except grpc.RpcError as error:  # KerasTuner takes any but its own "fatal" errors for those of a trial
+        message = f"The chief at {hosts.address()} does not answer ({error.code().name}). Start all again."
+        raise keras_tuner.errors.FatalRuntimeError(message) from None
 
 
 def _hand_out(tuner):
@@ -201,17 +210,6 @@ def _is_alive(out_dir, worker):
 
 
 # --- several processes of one machine ---
-
-
-def check_num_workers(num_workers):
-    """Raises a `ValueError` if there cannot be so many workers on this machine, or any."""
-    if num_workers < 1:
-        raise ValueError(f"`num_workers` (--workers) must be 1 or more. Received: num_workers={num_workers}")
-    if hosts.variables():
-        raise ValueError(
-            f"Several workers on one machine need no {' or '.join(hosts.variables())}; unset it, or leave out "
-            f"`num_workers` (--workers). Received: num_workers={num_workers}"
-        )
 
 
 def train_with_workers(tuner, arguments, num_workers, max_restarts=3):

@@ -319,6 +319,8 @@ def test_a_chief_whose_port_is_taken_says_so(
     with workers._server(None, "127.0.0.1:0") as (_, port):  # another chief's
         be(monkeypatch, "chief", port)
         assert main([command, str(file), "--data", str(data_folder), "--out", str(tmp_path)]) == 1
+        with pytest.raises(OSError, match="cannot listen"):  # before it looks for posters
+            sweep_on_hosts(search.load_experiment(sweep_file), tmp_path / "none", tmp_path)
     error = capsys.readouterr().err
     assert error.count("\n") == 1 and f"cannot listen at 127.0.0.1:{port} (Address already in use)" in error
     assert not trained[0]
@@ -351,6 +353,7 @@ def test_a_worker_ends_when_the_chief_dies_while_it_waits_for_a_cell(
     create_trial = oracle.create_trial
 
     def answer(worker):
+        assert not answers  # it has died
         answers.append(create_trial(worker))
         return answers[-1]
 
@@ -376,15 +379,38 @@ def test_a_worker_ends_when_the_chief_dies_while_it_waits_for_a_cell(
     assert shown.err.startswith(f"poster-cnn: No chief at 127.0.0.1:{port}") and shown.err.count("\n") == 1
 
 
+def test_a_worker_ends_when_the_chief_dies_while_it_trains(
+    sweep_file, data_folder, tmp_path, trained, monkeypatch, capsys
+):
+    monkeypatch.setattr(hosts, "CHIEF_SECONDS", 0.6)
+    tuner, train = CellTuner(search.load_experiment(sweep_file).cells(), None, tmp_path), training.train
+
+    def die_and_train(*arguments, **options):
+        chief.close()
+        train(*arguments, **options)
+
+    monkeypatch.setattr(training, "train", die_and_train)
+    with contextlib.ExitStack() as chief:
+        _, port = chief.enter_context(workers._server(tuner.oracle, "127.0.0.1:0"))
+        be(monkeypatch, "worker7", port)
+        assert main(["sweep", str(sweep_file), "--data", str(data_folder), "--out", str(tmp_path)]) == 1
+    shown = capsys.readouterr()
+    assert "cell 1 of 3: seed=0 finished" in shown.out and trained[0] == ["seed=0"]
+    assert shown.err.startswith(f"poster-cnn: The chief at 127.0.0.1:{port} does not answer (")
+    assert shown.err.count("\n") == 1
+
+
 def test_a_chief_that_listens_but_does_not_answer_is_an_error(
     sweep_file, data_folder, tmp_path, trained, monkeypatch, capsys
 ):
     monkeypatch.setattr(hosts, "CHIEF_SECONDS", 0.6)
+    monkeypatch.setattr(workers.oracle_client, "TIMEOUT", 20)
     with socket.create_server(("127.0.0.1", 0)) as mute:
         be(monkeypatch, "worker7", mute.getsockname()[1])
         assert main(["sweep", str(sweep_file), "--data", str(data_folder), "--out", str(tmp_path)]) == 1
     error = capsys.readouterr().err
     assert "does not answer (DEADLINE_EXCEEDED)" in error and error.count("\n") == 1
+    assert workers.oracle_client.TIMEOUT == 0.6  # KerasTuner's is an hour
 
 
 # --- processes ---
