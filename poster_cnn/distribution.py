@@ -116,20 +116,20 @@ def _sum(strategy, arrays, of_chief_alone=False):
 
 
 def require_same(strategy, text):
-    """Makes sure that a text is the same on this worker as on the chief; all must call it.
+    """Makes sure that a text is the same on all workers; all must call it.
 
     Args:
         strategy: `tf.distribute.Strategy`.
         text: What must be the same, such as a config and the fingerprint of the data.
 
     Raises:
-        ValueError: On a worker on which it differs.
+        ValueError: On all of them, if it differs on one.
     """
     own = int(hashlib.sha256(text.encode()).hexdigest()[:12], 16)
-    if chief_says(strategy, own) != own:
+    if anyone_says(strategy, chief_says(strategy, own) != own):
         raise ValueError(
-            "This worker was started with another config or other data than the chief. "
-            "Start the same command, with the same data, on all hosts."
+            "The hosts were started with different configs, or have different data. "
+            "Start the same command, with the same data, on all of them."
         )
 
 

@@ -121,7 +121,8 @@ def _fit_phase(network, model, epochs, batches, config, checkpoint, strategy, ba
     with strategy.scope():
         network.optimizer.build(network.trainable_variables)
     first_epoch, history = _restore(network, checkpoint, epochs.start, steps)
-    first_epoch = _follow_chief(network, strategy, first_epoch)
+    if distribution.has_several_hosts(strategy):
+        first_epoch = _follow_chief(network, strategy, first_epoch)
     one_device = strategy.num_replicas_in_sync == 1
     run_epoch = functools.partial(_run_epoch, network) if one_device else epoch_function(network, strategy, config)
     bar.update(first_epoch - bar.n)
@@ -151,15 +152,11 @@ def _run_epoch(network, train, validation):
 
 
 def _follow_chief(network, strategy, epoch):
-    """Takes the chief's epoch and, if this worker's is another one, as after a kill, the chief's weights, too."""
-    if not distribution.has_several_hosts(strategy):
-        return epoch
-    chief = distribution.chief_says(strategy, epoch)
-    if distribution.anyone_says(strategy, epoch != chief):
-        variables = [*network.variables, *network.optimizer.variables]
-        for variable, value in zip(variables, distribution.from_chief(strategy, variables), strict=True):
-            variable.assign(value)
-    return chief
+    """Takes the chief's epoch and weights: this worker's may be older ones, or of another start."""
+    variables = [*network.variables, *network.optimizer.variables]
+    for variable, value in zip(variables, distribution.from_chief(strategy, variables), strict=True):
+        variable.assign(value)
+    return distribution.chief_says(strategy, epoch)
 
 
 def _save_epoch(network, history, checkpoint):

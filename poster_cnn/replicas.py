@@ -25,6 +25,7 @@ def epoch_function(network, strategy, config):
         Function of training batches, validation batches (each a `tf.data.Dataset` of known cardinality, the same on
         every host) that gives a dict: `loss`, the metrics of `epoch_metrics`, and the same of validation with `val_`.
     """
+    generators = [layer.seed_generator for layer in network.layers if getattr(layer, "seed_generator", None)]
     with strategy.scope():
         counters = _Counters(keras.metrics.Mean(name="loss"), epoch_metrics(config))
         counters.build(network.output_shape[-1])
@@ -33,6 +34,7 @@ def epoch_function(network, strategy, config):
     validation_steps = _steps_of(functools.partial(_mean_loss, network, counters, training=False), strategy)
 
     def run_epoch(train, validation):
+        strategy.run(_differ, args=(generators,))
         logs = _run(train_steps, train, network.steps_per_execution, strategy, counters)
         held_out = _run(validation_steps, validation, network.steps_per_execution, strategy, counters)
         return logs | {f"val_{name}": value for name, value in held_out.items()}
@@ -64,15 +66,24 @@ class _Counters:
         return dict(sorted((metric.name, float(metric.result())) for metric in (self.loss, *self.metrics)))
 
 
+def _differ(generators):
+    """Gives this device other random numbers than the others; without it, all would drop the same units."""
+    number = tf.distribute.get_replica_context().replica_id_in_sync_group
+    for generator in generators:
+        seed, counter = tf.unstack(tf.convert_to_tensor(generator.state))
+        generator.state.assign(tf.stack([seed + tf.cast(number, seed.dtype), counter]))
+
+
 def _mean_loss(network, counters, inputs, labels, count, *, training):
-    """Counts one device's part of a batch, of which `count` rows count (all, or none); gives its mean loss."""
+    """Counts one device's part of a batch, whose rows count as much as `count` rows; gives its mean loss."""
     outputs = network(inputs, training=training)
     loss = network.compute_loss(inputs, labels, outputs, training=training)
     # Keras has divided it by the number of devices, to be summed.
     loss *= tf.distribute.get_replica_context().num_replicas_in_sync
     counters.loss.update_state(loss, sample_weight=count)
     for metric in counters.metrics:
-        metric.update_state(labels, outputs, sample_weight=tf.fill(tf.shape(labels)[:1], tf.minimum(count, 1)))
+        weight = count / tf.cast(tf.shape(labels)[0], count.dtype)
+        metric.update_state(labels, outputs, sample_weight=tf.fill(tf.shape(labels)[:1], weight))
     return loss
 
 
@@ -135,14 +146,15 @@ def _parts_of_host(batches, context):
 def _cut(numbers, total, inputs, labels):
     """`tf.data.Dataset` of the parts with these numbers, of `total` into which a batch is cut.
 
-    Where a batch is smaller than the number of devices, those without a part see a row that does not count, as some
-    layers cannot compute nothing.
+    Where a batch is smaller than the number of devices, each sees the whole of it, and it counts for a part of itself:
+    layers cannot compute nothing, and batch normalization would see rows that are not there.
     """
     count = tf.shape(labels, out_type="int64")[0]
 
     def part(number):
+        if count < total:
+            return inputs, labels, tf.cast(count, "float32") / total
         start, stop = number * count // total, (number + 1) * count // total
-        rows = slice(start, tf.maximum(stop, start + 1))
-        return inputs[rows], labels[rows], tf.cast(stop - start, "float32")
+        return inputs[start:stop], labels[start:stop], tf.cast(stop - start, "float32")
 
     return tf.data.Dataset.range(numbers.start, numbers.stop).map(part)

@@ -91,8 +91,7 @@ def _train(config, data, run_dir, training_data, strategy, progress):
     is_chief = distribution.worker_number(strategy) == 0
     with locked(run_dir), distribution.explained_losses(strategy):
         training_data = training_data or load_training_data(config, data)
-        if is_chief:
-            _claim(run_dir, config, training_data, strategy)
+        _claim(run_dir, config, training_data, strategy)
         distribution.require_same(strategy, f"{config} {_about(config, training_data)}")
         remove_leftovers(run_dir)
         result = None
@@ -107,7 +106,17 @@ def _train(config, data, run_dir, training_data, strategy, progress):
                 result = _finish(model, config, training_data, run_dir, time.monotonic() - started)
             distribution.chief_says(strategy, True)  # the others wait for that
         remove_checkpoints(run_dir)  # a kill can come before they are gone
+        if is_chief:
+            _remove_former_workers(run_dir, distribution.about_strategy(strategy)["num_workers"])
     return result
+
+
+def _remove_former_workers(run_dir, num_workers):
+    """Removes what workers have left that took part once, and no longer."""
+    present = {f"worker{number}" for number in range(num_workers)}
+    for folder in run_dir.glob("worker*"):
+        if folder.name not in present:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _finish(model, config, data, run_dir, seconds):
