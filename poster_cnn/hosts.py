@@ -1,8 +1,12 @@
-"""Who is who among several hosts, as KerasTuner's environment variables say, and whether the chief is there."""
+"""Who is who among several hosts, as KerasTuner's environment variables say; who of them is there."""
 
+import contextlib
 import os
+import pathlib
 import socket
 import time
+
+import filelock
 
 CHIEF_SECONDS = 600  # hosts of a cluster do not all start at the same moment
 _EXAMPLES = {
@@ -91,3 +95,35 @@ def wait_for_chief():
                     "KERASTUNER_ORACLE_PORT; then start this worker again."
                 ) from None
             time.sleep(0.5)
+
+
+def _life_lock(out_dir, worker):
+    path = pathlib.Path(out_dir) / ".workers" / f"{worker}.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return filelock.FileLock(path)
+
+
+@contextlib.contextmanager
+def alive(out_dir, worker):
+    """Holds the lock by which the chief knows that a worker lives; however that ends, the system lets go of it."""
+    lock = _life_lock(out_dir, worker)
+    try:
+        lock.acquire(timeout=10)  # for moments the chief has it, to see whether it is free
+    except filelock.Timeout:
+        raise BlockingIOError(
+            f"Another process is {worker} in {out_dir}. End it, or give this one a name of its own. "
+            f"Received: KERASTUNER_TUNER_ID={worker}"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def is_alive(out_dir, worker):
+    """Whether a worker of this name lives."""
+    try:
+        with _life_lock(out_dir, worker).acquire(timeout=0):
+            return False
+    except filelock.Timeout:
+        return True

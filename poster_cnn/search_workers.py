@@ -2,7 +2,7 @@
 
 import pathlib
 
-from poster_cnn import hosts, search, training, workers
+from poster_cnn import fitting, hosts, search, training, workers
 from poster_cnn.data_folder import find_data_folder
 from poster_cnn.random_search import Tuner, failed_draws, load_plan
 from poster_cnn.workers import keras_tuner
@@ -119,7 +119,10 @@ def _hand_out(experiment, data, out_dir, train):
             failed |= {name: reason} if reason else {}
         if left:
             train(CellTuner(cells, data, out_dir))
-    return failed | {name: workers.reason_for(out_dir / name) for name in _unfinished(left, out_dir)}
+        still_left = _unfinished(left, out_dir)
+        for name in left.keys() - still_left.keys():
+            fitting.remove_checkpoints(out_dir / name)  # a worker may have died before they were gone
+    return failed | {name: workers.reason_for(out_dir / name) for name in still_left}
 
 
 def _check_data(cells, data):
@@ -163,6 +166,10 @@ class CellTuner(workers.Tuner):
         left = list(_unfinished(cells, pathlib.Path(out_dir)))
         super().__init__(_CellOracle(out_dir, left), None, out_dir, what="cells")
         self.cells, self.data, self._shared = cells, data, (None, None)
+
+    def is_finished(self):
+        """Whether nothing is left to train, as the run folders have it."""
+        return not _unfinished(self.cells, self.out_dir)
 
     def run_trial(self, trial):
         """Trains one cell."""

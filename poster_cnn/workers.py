@@ -10,7 +10,6 @@ import threading
 import time
 from concurrent import futures
 
-import filelock
 import tensorflow as tf
 
 from poster_cnn import hosts
@@ -47,7 +46,7 @@ class HandsOutAgain:
     def create_trial(self, tuner_id):
         """As KerasTuner's; a worker that asks before its trial has ended is a dead one, started again."""
         for worker in list(self.ongoing_trials):
-            if worker == tuner_id or not _is_alive(self.out_dir, worker):
+            if worker == tuner_id or not hosts.is_alive(self.out_dir, worker):
                 trial = self.ongoing_trials[worker]
                 trial.status = "INVALID"  # to be tried again, so and so often
                 with contextlib.redirect_stdout(None):  # KerasTuner says it in words of its own
@@ -93,7 +92,7 @@ class Tuner(keras_tuner.Tuner):
         if not is_worker():
             return _hand_out(self)
         oracle_client.TIMEOUT = hosts.CHIEF_SECONDS  # not an hour
-        with _alive(self.out_dir, self.tuner_id):
+        with hosts.alive(self.out_dir, self.tuner_id):
             hosts.wait_for_chief()
             print(f"{self.tuner_id} trains {self.what} of the chief at {hosts.address()}", flush=True)
             with _explained_silence():
@@ -123,6 +122,10 @@ class Tuner(keras_tuner.Tuner):
         if trial.status == "COMPLETED" and trial.message:
             trial.status = "FAILED"
         super().on_trial_end(trial)
+
+    def is_finished(self):
+        """Whether nothing is left to train, as the run folders have it."""
+        return False  # workers ask for draws even so
 
     def say(self, text):
         """Prints a line in a worker; elsewhere there are bars."""
@@ -155,8 +158,9 @@ def _hand_out(tuner):
     # Not by `oracle_chief.start_server`, which waits forever for a dead worker and looks but every 20 seconds.
     with _server(tuner.oracle, hosts.address()) as (servicer, _):
         print(f"{tuner.tuner_id} hands out {tuner.what} at {hosts.address()}", flush=True)
-        while not servicer.stop_triggered or any(
-            _is_alive(tuner.out_dir, worker) for worker in tuple(tuner.oracle.tuner_ids)
+        # A worker may die between the end of the last trial and its report, and those that come later never ask.
+        while any(hosts.is_alive(tuner.out_dir, worker) for worker in tuple(tuner.oracle.tuner_ids)) or not (
+            servicer.stop_triggered or tuner.is_finished()
         ):
             time.sleep(0.5)
 
@@ -173,40 +177,6 @@ def _server(oracle, address):
         yield servicer, port
     finally:
         server.stop(grace=None)
-
-
-# --- who is alive ---
-
-
-def _life_lock(out_dir, worker):
-    path = pathlib.Path(out_dir) / ".workers" / f"{worker}.lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return filelock.FileLock(path)
-
-
-@contextlib.contextmanager
-def _alive(out_dir, worker):
-    """Holds the lock by which the chief knows that a worker lives; however that ends, the system lets go of it."""
-    lock = _life_lock(out_dir, worker)
-    try:
-        lock.acquire(timeout=10)  # for moments the chief has it, to see whether it is free
-    except filelock.Timeout:
-        raise BlockingIOError(
-            f"Another process is {worker} in {out_dir}. End it, or give this one a name of its own. "
-            f"Received: KERASTUNER_TUNER_ID={worker}"
-        ) from None
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def _is_alive(out_dir, worker):
-    try:
-        with _life_lock(out_dir, worker).acquire(timeout=0):
-            return False
-    except filelock.Timeout:
-        return True
 
 
 # --- several processes of one machine ---

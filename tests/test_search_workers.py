@@ -118,7 +118,7 @@ def alive(tmp_path):
         def live(*names):
             stack = everybody.enter_context(contextlib.ExitStack())
             for name in names:
-                stack.enter_context(workers._alive(tmp_path, name))
+                stack.enter_context(hosts.alive(tmp_path, name))
             return stack
 
         yield live
@@ -180,8 +180,8 @@ def test_what_failed_by_itself_is_not_tried_again(oracle, alive):
 
 def test_two_workers_of_one_name_are_an_error(alive, tmp_path, monkeypatch):
     alive("worker0")
-    acquire = workers.filelock.FileLock.acquire
-    monkeypatch.setattr(workers.filelock.FileLock, "acquire", lambda lock, timeout: acquire(lock, timeout=0))
+    acquire = hosts.filelock.FileLock.acquire
+    monkeypatch.setattr(hosts.filelock.FileLock, "acquire", lambda lock, timeout: acquire(lock, timeout=0))
     with pytest.raises(BlockingIOError, match="Another process is worker0 .* Received: KERASTUNER_TUNER_ID=worker0"):
         alive("worker0")
 
@@ -332,6 +332,42 @@ def test_two_servers_do_not_share_a_port():
             pass
 
 
+def test_a_chief_stays_while_a_worker_lives_and_goes_home_when_the_last_died_before_it_said_what_is_finished(
+    sweep_file, data_folder, tmp_path, trained, monkeypatch
+):
+    trained[1].add("seed=1")
+    experiment, tuners, server = search.load_experiment(sweep_file, preset="quick"), [], workers._server
+    shared, life = (None, None), contextlib.ExitStack()
+
+    def train_two_cells():
+        nonlocal shared
+        for name, config in experiment.cells().items():
+            shared, _ = search.train_cell(config, data_folder, tmp_path / name, shared)
+        (tmp_path / "seed=1" / "checkpoint.weights.h5").touch()  # it was killed before this was gone
+
+    events = iter(
+        [
+            lambda: life.enter_context(hosts.alive(tmp_path, "worker0")),
+            lambda: tuners[0].create_trial("worker0"),
+            train_two_cells,
+            lambda: None,  # all is finished, and the worker lives
+            life.close,
+        ]
+    )
+
+    def serve(oracle, address):
+        tuners.append(oracle)
+        return server(oracle, "127.0.0.1:0")
+
+    monkeypatch.setattr(workers, "_server", serve)
+    monkeypatch.setattr(workers.hosts, "check_port", lambda: None)
+    monkeypatch.setattr(workers.time, "sleep", lambda seconds: next(events)())  # no sixth: the chief has gone home
+    be(monkeypatch, "chief")
+    assert sweep_on_hosts(experiment, data_folder, tmp_path) == {}
+    assert list(events) == []  # nor did it go before the fifth
+    assert not list(tmp_path.glob("*/checkpoint*"))
+
+
 def test_a_worker_without_a_chief_waits_and_then_says_so(
     sweep_file, data_folder, tmp_path, trained, monkeypatch, capsys
 ):
@@ -365,7 +401,7 @@ def test_a_worker_ends_when_the_chief_dies_while_it_waits_for_a_cell(
                     socket.create_connection(("127.0.0.1", port)).close()
         wait_for_chief()
 
-    with contextlib.ExitStack() as chief, workers._alive(tmp_path, "worker0"):
+    with contextlib.ExitStack() as chief, hosts.alive(tmp_path, "worker0"):
         create_trial("worker0")  # the only cell
         monkeypatch.setattr(oracle, "create_trial", answer)
         monkeypatch.setattr(hosts, "wait_for_chief", wait)
