@@ -1,4 +1,8 @@
-"""Writing files so that a kill at any moment leaves either the old content or the new, never half of it."""
+"""Writing files so that a kill or a loss of power leaves either the old content or the new, never half of it.
+
+A folder that replaces another needs two renames. A kill between them leaves no folder of that name, but both versions
+beside it under temporary names; `remove_leftovers` puts the old one back.
+"""
 
 import contextlib
 import errno
@@ -14,14 +18,16 @@ import filelock
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FORBIDDEN = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST)
-_LEFTOVER = re.compile(r"\.[0-9a-f]{8}\.(tmp|old)\..+")
+_LEFTOVER = re.compile(r"\.[0-9a-f]{8}\.(tmp|old)\.(.+)")
 
 
 @contextlib.contextmanager
 def write_atomically(path):
     """Gives a temporary path beside `path`, renamed onto `path` when the block ends well and removed when it does not.
 
-    The block may write a file or make a folder there. An existing file is replaced; so is an existing folder.
+    The block may write a file or make a folder there. An existing file is replaced; so is an existing folder (but see
+    `remove_leftovers`). The content is on the disk before the rename, and the rename, where the system can have it so,
+    before the block is left.
 
     Args:
         path: Where the finished file or folder shall be. Missing parent folders are made.
@@ -43,12 +49,26 @@ def write_atomically(path):
         with explained_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             yield temporary
+            for finished in (temporary, *temporary.rglob("*")):
+                _sync(finished)
             if temporary.is_dir() and path.is_dir():
                 _replace_folder(temporary, path)
             else:
                 os.replace(temporary, path)
+            _sync(path.parent)
     finally:
         _remove(temporary)
+
+
+def _sync(path):
+    """Waits until the disk has the content of a file, or the names in a folder."""
+    # Windows syncs no folder, some network disks neither; and no file that is open for reading only.
+    with contextlib.suppress(OSError) if path.is_dir() else contextlib.nullcontext():
+        descriptor = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _remove(path):
@@ -132,13 +152,19 @@ def locked(folder, timeout=0):
 
 
 def remove_leftovers(folder):
-    """Removes the half-written files that kills have left in a folder. Only for who alone writes there.
+    """Removes what kills have left in a folder half-written. Only for who alone writes there.
+
+    A folder that was set aside for a new version which did not come to its place is put back, not removed.
 
     Args:
         folder: Folder; those in it are not looked into.
     """
-    for path in pathlib.Path(folder).iterdir():
-        if _LEFTOVER.fullmatch(path.name):
+    leftovers = [path for path in pathlib.Path(folder).iterdir() if _LEFTOVER.fullmatch(path.name)]
+    for path in sorted(leftovers, key=lambda path: path.stat().st_ctime, reverse=True):  # of two kills, the later one's
+        kind, name = _LEFTOVER.fullmatch(path.name).groups()
+        if kind == "old" and not path.with_name(name).exists():
+            os.rename(path, path.with_name(name))
+        else:
             _remove(path)
 
 
@@ -146,8 +172,12 @@ def _replace_folder(temporary, path):
     # A rename cannot land on a folder that has content, so the old one steps aside first.
     old = path.with_name(f".{uuid.uuid4().hex[:8]}.old.{path.name}")
     os.rename(path, old)
-    os.rename(temporary, path)
-    shutil.rmtree(old)
+    try:
+        os.rename(temporary, path)
+    except BaseException:
+        os.rename(old, path)
+        raise
+    os.rename(old, temporary)  # which `write_atomically` removes; what is called "old" is whole
 
 
 def write_json(path, content):
