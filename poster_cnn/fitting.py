@@ -173,7 +173,12 @@ def _restore(network, checkpoint, first_epoch, steps):
     """Loads weights and optimizer of the last finished epoch; its number is the optimizer's step count."""
     epoch, path = first_epoch, checkpoint.parent / "history.csv"
     if checkpoint.is_file():
-        network.load_weights(checkpoint)
+        try:
+            network.load_weights(checkpoint)
+        except (OSError, KeyError, RuntimeError, ValueError) as error:  # each is one way of HDF5 to say: damaged
+            why, phase = str(error).partition("\n")[0], "fine-tuning" if first_epoch else "run"
+            text = f"{checkpoint} cannot be read ({why}). Remove it to start the {phase} from its beginning."
+            raise OSError(text) from error
         epoch += int(keras.ops.convert_to_numpy(network.optimizer.iterations)) // steps
     history = pd.read_csv(path, float_precision="round_trip").to_dict("records")[:epoch] if epoch else []
     for row in history:

@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -167,6 +168,29 @@ training.train(training.TrainingConfig.from_dict({tiny_config.to_dict()!r}), sys
     assert 1 <= done <= 10 and not training.is_finished(run_dir)
     training.train(tiny_config, data_folder, run_dir, progress=False)
     assert_same_run(finished_run, run_dir)
+
+
+@pytest.mark.filterwarnings("ignore:Skipping variable loading")
+@pytest.mark.parametrize(("first_epoch", "phase"), [(0, "run"), (7, "fine-tuning")])
+def test_a_damaged_checkpoint_is_named_and_without_it_the_run_starts_from_its_beginning(tmp_path, first_epoch, phase):
+    network = keras.Sequential([keras.Input((4,)), keras.layers.Dense(8)])
+    network.compile("adam", "mse")
+    checkpoint, history = tmp_path / "checkpoint.weights.h5", [{"epoch": epoch, "loss": 0.5} for epoch in range(7)]
+    fitting._save_epoch(network, history, checkpoint)
+    assert fitting._restore(network, checkpoint, first_epoch, 1) == (first_epoch, history[:first_epoch])
+    whole, said = checkpoint.read_bytes(), set()
+    damages = [whole[:start] + bytes(256) + whole[start + 256 :] for start in range(0, len(whole), 256)]
+    for damaged in (b"", b"garbage", whole[:-1], *damages):
+        checkpoint.write_bytes(damaged)
+        try:
+            fitting._restore(network, checkpoint, first_epoch, 1)  # well, if only numbers or nothing became zeros
+        except OSError as error:
+            said.add(type(error.__cause__))
+            start, end = f"{checkpoint} cannot be read (", f"). Remove it to start the {phase} from its beginning."
+            assert str(error).startswith(start) and str(error).endswith(end) and "\n" not in str(error)
+    assert OSError in said
+    checkpoint.unlink()
+    assert fitting._restore(network, checkpoint, first_epoch, 1) == (first_epoch, history[:first_epoch])
 
 
 def test_two_processes_cannot_train_in_one_folder(data_folder, tiny_config, tmp_path):
