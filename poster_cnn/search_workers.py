@@ -2,7 +2,7 @@
 
 import pathlib
 
-from poster_cnn import fitting, hosts, search, training, workers
+from poster_cnn import distribution, fitting, hosts, search, training, workers
 from poster_cnn.data_folder import find_data_folder
 from poster_cnn.random_search import Tuner, failed_draws, load_plan
 from poster_cnn.workers import keras_tuner
@@ -86,8 +86,9 @@ def sweep_on_hosts(experiment, data, out_dir):
         BlockingIOError: If another chief hands out cells of `out_dir`, or another worker has this one's name.
         OSError: If the chief cannot listen at its address.
         RuntimeError: If the chief does not answer a worker for ten minutes.
-        ValueError: If one of the variables is missing, or the port is no number.
+        ValueError: If one of the variables is missing, the port is no number, or `TF_CONFIG` names several hosts.
     """
+    distribution.require_one_host("Each worker of a sweep trains whole cells, on one host.")
     if not workers.is_worker():
         hosts.check_port()
         return _hand_out(experiment, data, out_dir, CellTuner.search)
@@ -99,6 +100,7 @@ def sweep_on_hosts(experiment, data, out_dir):
 
 def _check_num_workers(num_workers):
     """Raises a `ValueError` if there cannot be so many workers on this machine, or any."""
+    distribution.require_one_host("Several workers (--workers) are processes of one host, each of which trains alone.")
     if num_workers < 1:
         raise ValueError(f"`num_workers` (--workers) must be 1 or more. Received: num_workers={num_workers}")
     if hosts.variables():

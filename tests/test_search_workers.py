@@ -312,6 +312,27 @@ def test_wrong_variables_are_named_before_posters_are_read(
 
 
 @pytest.mark.parametrize("command", ["sweep", "search"])
+@pytest.mark.parametrize("who", ["--workers", "chief", "worker0"])
+def test_hosts_of_tf_config_are_refused_at_once(
+    command, who, sweep_file, search_file, data_folder, tmp_path, monkeypatch, capsys
+):
+    task = {"cluster": {"worker": ["host0:2222", "host1:2222"]}, "task": {"type": "worker", "index": 0}}
+    monkeypatch.setenv("TF_CONFIG", json.dumps(task))
+    monkeypatch.setattr(workers, "_server", lambda *arguments: pytest.fail("a chief was started"))
+    monkeypatch.setattr(hosts, "CHIEF_SECONDS", 0)
+    file = {"sweep": sweep_file, "search": search_file}[command]
+    arguments = [command, str(file), "--data", str(data_folder), "--out", str(tmp_path / "out")]
+    if who == "--workers":
+        arguments += [who, "2"]
+    else:
+        be(monkeypatch, who)
+    assert main(arguments) == 1
+    error = capsys.readouterr().err
+    assert "Unset TF_CONFIG. Received: TF_CONFIG with the hosts host0:2222, host1:2222" in error
+    assert error.count("\n") == 1 and not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("command", ["sweep", "search"])
 def test_a_chief_whose_port_is_taken_says_so(
     command, sweep_file, search_file, data_folder, tmp_path, trained, monkeypatch, capsys
 ):
