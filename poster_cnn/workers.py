@@ -13,6 +13,7 @@ from concurrent import futures
 import tensorflow as tf
 
 from poster_cnn import hosts
+from poster_cnn.decoded import memory_budget
 from poster_cnn.files import explained_errors
 from poster_cnn.hosts import has_chief, is_worker
 
@@ -187,7 +188,7 @@ def train_with_workers(tuner, arguments, num_workers, max_restarts=3):
 
     A worker that dies is started again. What it was training goes to the next worker that asks, and goes on at the
     epoch; a trial whose worker died `MAX_DEATHS` times counts as failed. Interrupted or killed, this process takes its
-    workers with it.
+    workers with it. The workers share this process's `decoded.memory_budget` in equal parts.
 
     Args:
         tuner: `Tuner`.
@@ -197,6 +198,7 @@ def train_with_workers(tuner, arguments, num_workers, max_restarts=3):
 
     Raises:
         RuntimeError: If all workers died too often.
+        ValueError: If `POSTER_CNN_MEMORY` is no amount of memory.
     """
     command = [sys.executable, "-m", "poster_cnn", *map(str, arguments)]
     with _server(tuner.oracle, "127.0.0.1:0") as (_, port):
@@ -208,9 +210,10 @@ def train_with_workers(tuner, arguments, num_workers, max_restarts=3):
 def _run_workers(command, port, num_workers, max_restarts):
     """Starts the workers, and again those that die; returns how many ended well."""
     restarts, running, finished, gpus = dict.fromkeys(range(num_workers), 0), {}, 0, _gpus()
+    memory = memory_budget() // num_workers  # of one worker
     try:
         for number in restarts:
-            running[number] = _start(command, port, number, gpus)
+            running[number] = _start(command, port, number, gpus, memory)
         while running:
             time.sleep(0.1)
             for number, process in list(running.items()):
@@ -222,7 +225,7 @@ def _run_workers(command, port, num_workers, max_restarts):
                 if status and restarts[number] < max_restarts:
                     restarts[number] += 1
                     print(f"worker{number} died (status {status}); started again", file=sys.stderr, flush=True)
-                    running[number] = _start(command, port, number, gpus)
+                    running[number] = _start(command, port, number, gpus, memory)
                 elif status:
                     print(f"worker{number} died (status {status}) once too often", file=sys.stderr, flush=True)
     finally:
@@ -240,12 +243,13 @@ def _gpus():
     return names.split(",")[:count] if names else list(map(str, range(count)))
 
 
-def _start(command, port, number, gpus):
+def _start(command, port, number, gpus, memory):
     environment = {
         "KERASTUNER_TUNER_ID": f"worker{number}",
         "KERASTUNER_ORACLE_IP": "127.0.0.1",
         "KERASTUNER_ORACLE_PORT": str(port),
         "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # or the first worker would take all of a GPU's memory
+        "POSTER_CNN_MEMORY": str(memory),
         _PARENT: str(os.getpid()),
     }
     if gpus:

@@ -550,8 +550,17 @@ def test_each_worker_has_a_gpu(monkeypatch, num_gpus, named, expected):
     if named:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", named)
     for number in range(3):
-        workers._start([], 1, number, workers._gpus())
+        workers._start([], 1, number, workers._gpus(), 1000)
     assert [environment.get("CUDA_VISIBLE_DEVICES") for environment in given] == expected
+
+
+def test_workers_share_the_memory_for_posters(monkeypatch, tmp_path):
+    monkeypatch.setenv("POSTER_CNN_MEMORY", "4GB")
+    write = "import os; open(os.environ['KERASTUNER_TUNER_ID'], 'w').write(os.environ['POSTER_CNN_MEMORY'])"
+    monkeypatch.chdir(tmp_path)
+    assert workers._run_workers([sys.executable, "-c", write], 1, 4, max_restarts=0) == 4
+    shares = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    assert shares == dict.fromkeys(["worker0", "worker1", "worker2", "worker3"], "1000000000")
 
 
 def test_an_interrupt_takes_the_workers_with_it(started, monkeypatch):
