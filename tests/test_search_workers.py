@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -216,6 +217,30 @@ def test_finished_cells_are_not_handed_out_and_failed_ones_are_reported(
     assert calls == ["seed=0", "seed=1", "seed=2", "seed=1"] and not list(tmp_path.glob("*/error.txt"))
     assert sweep_with_workers(sweep_file, data_folder, tmp_path, num_workers=2) == {}
     assert len(calls) == 4
+
+
+def test_a_cell_that_failed_is_no_completed_trial_and_is_not_tried_again(sweep_file, data_folder, tmp_path, trained):
+    tuner = CellTuner(search.load_experiment(sweep_file).cells(), data_folder, tmp_path)
+    tuner.search()
+    assert [trial.status for trial in tuner.oracle.trials.values()] == ["COMPLETED", "FAILED", "COMPLETED"]
+    assert trained[0] == ["seed=0", "seed=1", "seed=2"]
+
+
+def test_a_worker_waits_for_a_cell_that_another_process_trains(sweep_file, data_folder, tmp_path, trained, monkeypatch):
+    tuner = CellTuner(search.load_experiment(sweep_file).cells(), data_folder, tmp_path)
+    train, busy = training.train, [True]  # once
+
+    def train_unless_busy(*arguments, **options):
+        if busy:
+            busy.clear()
+            raise BlockingIOError("Another process is working")
+        train(*arguments, **options)
+
+    monkeypatch.setattr(training, "train", train_unless_busy)
+    trained[1].add("seed=1")
+    tuner.search()
+    assert [trial.status for trial in tuner.oracle.trials.values()] == ["COMPLETED"] * 3
+    assert trained[0] == ["seed=0", "seed=1", "seed=2"]
 
 
 def test_finished_cells_of_other_data_are_reported(sweep_file, data_folder, tmp_path, trained, in_this_process):
@@ -578,7 +603,11 @@ def test_a_worker_ends_when_the_process_that_started_it_is_gone(monkeypatch):
     monkeypatch.setattr(workers.os, "getppid", lambda: next(parents))
     monkeypatch.setattr(workers.os, "_exit", statuses.append)
     monkeypatch.setattr(workers.time, "sleep", lambda seconds: None)
-    workers._wait_for_end(1000)
+    monkeypatch.setenv(workers._PARENT, "1000")
+    monkeypatch.setattr(
+        workers.threading, "Thread", lambda target, args, daemon: SimpleNamespace(start=lambda: target(*args))
+    )
+    workers.end_with_parent()
     assert statuses == [1]
 
 
