@@ -228,11 +228,11 @@ def test_a_cell_that_failed_is_no_completed_trial_and_is_not_tried_again(sweep_f
 
 def test_a_worker_waits_for_a_cell_that_another_process_trains(sweep_file, data_folder, tmp_path, trained, monkeypatch):
     tuner = CellTuner(search.load_experiment(sweep_file).cells(), data_folder, tmp_path)
-    train, busy = training.train, [True]  # once
+    train, busy = training.train, [True] * workers.MAX_DEATHS  # so many deaths would fail the cell
 
     def train_unless_busy(*arguments, **options):
         if busy:
-            busy.clear()
+            busy.pop()
             raise BlockingIOError("Another process is working")
         train(*arguments, **options)
 
