@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from poster_cnn import audit, baselines, ingest, models, splits, trailers
+from poster_cnn import audit, baselines, ingest, metrics, models, splits, trailers
 from poster_cnn import table as tables
 from poster_cnn.data_folder import DataFolder, find_data_folder
 from poster_cnn.features import poster_features
@@ -50,6 +50,7 @@ class EnsembleData:
 
     def __post_init__(self):
         object.__setattr__(self, "baseline_predictions", functools.cache(self._baseline_predictions))
+        object.__setattr__(self, "baseline_scores", functools.cache(self._baseline_scores))
 
     def rows(self, part, modality=None):
         """Row numbers of one part, int array; with a modality, of the movies that have it."""
@@ -75,6 +76,12 @@ class EnsembleData:
             found["color_histogram"] = found["label_prior"].copy()
             found["color_histogram"][has_poster] = self.posters.baseline_predictions(part)["color_histogram"]
         return found
+
+    def _baseline_scores(self, names):
+        """dict: baseline -> scores of the test movies, dict of a key of `metrics.BY_NAME` -> float."""
+        y_true = self.movies.labels("test")
+        found = self.baseline_predictions("test")
+        return {name: metrics.values(names, y_true, prediction) for name, prediction in found.items()}
 
     @functools.cached_property
     def fingerprint(self):

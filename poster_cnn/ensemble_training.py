@@ -181,10 +181,7 @@ def _finish(folder, config, data, model, history, y_prob, seconds):
     y_true = movies.labels("test")
     result = {
         "test": metrics.score(config.metrics, y_true, of_part["test"]),
-        "baselines": {
-            name: metrics.values(config.metrics, y_true, prediction)
-            for name, prediction in data.baseline_predictions("test").items()
-        },
+        "baselines": data.baseline_scores(config.metrics),
         "validation": metrics.values(config.metrics, movies.labels("validation"), of_part["validation"]),
         "leak": run_folders.leaked_shares(movies),
         "seconds": round(seconds, 1),
