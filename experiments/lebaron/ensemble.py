@@ -37,7 +37,9 @@ quick_config = {
     "modalities": ("poster", "trailer", "metadata", "plot"),
     "backbone": "resnet18",  # each of the ensembles is saved and loaded whole: the one with the fewest layers
     "backbone_weights": None,
-    "image_size": (64, 44),
-    "epochs": 30,
+    "image_size": (48, 32),
+    "batch_size": 256,
+    "learning_rate": 2e-3,
+    "epochs": 20,
 }
 quick_grid = {"seed": (0,)}
