@@ -279,7 +279,7 @@ def wait_for_hits(server, number):
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_kill_in_the_middle_then_resume(tmp_path, how):
-    with MisbehavingServer(delay=0.1) as server:
+    with MisbehavingServer(delay=0.25) as server:
         process = start(server, tmp_path)
         wait_for_hits(server, 80)
         process.send_signal(how)
