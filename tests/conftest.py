@@ -130,7 +130,7 @@ def ensemble_config():
     return EnsembleConfig(
         class_names=("Action", "Comedy", "Drama", "Horror"),
         modalities=("poster", "trailer", "metadata", "plot"),
-        backbone="mobilenet_v2",
+        backbone="resnet18",
         backbone_weights=None,
         image_size=(32, 32),
         epochs=3,

@@ -106,7 +106,7 @@ def test_the_fingerprint_knows_posters_and_plots(text_config, own_folder):
 def test_features_that_are_no_numbers_name_their_movies(ensemble_config, movie_folder, monkeypatch):
     class Broken:
         def __getitem__(self, rows):
-            return np.where(rows[:, None] == 2, np.nan, np.ones((len(rows), 1280)))
+            return np.where(rows[:, None] == 2, np.nan, np.ones((len(rows), 512)))
 
     monkeypatch.setattr(module, "poster_features", lambda *args, **options: Broken())
     with pytest.raises(ValueError, match="NaN or infinity in the poster features of 1 movies, such as imdbId 9"):

@@ -126,7 +126,7 @@ def odd_files(tmp_path):
             {"trailer": "narrow.npy"},
             "expected 4096 features a frame, as the run's trailers have; received 7",
         ),
-        ("trailer", {"trailer": "clip.mp4"}, "the run's backbone is mobilenet_v2, which makes 1280 of a video's"),
+        ("trailer", {"trailer": "clip.mp4"}, "the run's backbone is resnet18, which makes 512 of a video's"),
         ("metadata", {"director_name": "Nobody", "language": "None"}, "director_name='Nobody', language='None'"),
         ("plot", {"plot": "Xqzt wvvk."}, "the run has no vector for 2 of its 2 words"),
         ("plot", {"plot": "..."}, "it has no words"),

@@ -231,7 +231,7 @@ def test_of_a_poster_branch_only_the_dense_layers_are_trained(ensemble_config, e
     fit_branch(branch, "poster", ensemble_config, ensemble_data)
     changed = [not np.array_equal(a, b) for a, b in zip(before, branch.get_weights(), strict=True)]
     assert changed == [False] * (len(before) - 4) + [True] * 4
-    assert trainable_part(branch).input_shape == (None, 1280)
+    assert trainable_part(branch).input_shape == (None, 512)
 
 
 @pytest.mark.parametrize("weighted", [True, False])
