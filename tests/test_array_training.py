@@ -206,7 +206,8 @@ def test_other_backends_train_as_tensorflow_does(backend, of_tensorflow, data_fo
     folder, histories = of_tensorflow
     (tmp_path / "tensorflow.py").write_text("raise ImportError('as if it were not installed')")
     python_path = os.pathsep.join(filter(None, [str(tmp_path), os.environ.get("PYTHONPATH")]))
-    environment = os.environ | {"KERAS_BACKEND": backend, "PYTHONPATH": python_path}
+    quickly_compiled = {"XLA_FLAGS": "--xla_backend_optimization_level=0"}  # JAX compiles for longer than it computes
+    environment = os.environ | {"KERAS_BACKEND": backend, "PYTHONPATH": python_path} | quickly_compiled
     command = [sys.executable, "-c", OTHER_BACKEND, str(data_folder), str(folder)]
     run = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert run.stdout == backend, run.stderr

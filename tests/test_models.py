@@ -251,6 +251,7 @@ assert numpy.isfinite(fused).all() and numpy.allclose(fused[2], [0.1, 0.2, 0.3, 
 print(keras.backend.backend(), probabilities.shape, end="")
 assert "tensorflow" not in sys.modules
 """
-    environment = os.environ | {"KERAS_BACKEND": backend}
+    quickly_compiled = {"XLA_FLAGS": "--xla_backend_optimization_level=0"}  # JAX compiles for longer than it computes
+    environment = os.environ | {"KERAS_BACKEND": backend} | quickly_compiled
     run = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
     assert run.stdout == f"{backend} (2, 4)", run.stderr
