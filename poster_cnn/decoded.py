@@ -241,8 +241,6 @@ def _write(posters, shape, path):
             np.lib.format.write_array_header_1_0(file, about)
             for _, images in _chunks(posters, shape[0]):
                 file.write(images)
-            file.flush()
-            os.fsync(file.fileno())
 
 
 def _remove_leftovers():

@@ -104,7 +104,14 @@ def test_the_budget_is_that_of_all_posters_in_use_together(cache, monkeypatch):
     assert isinstance(decode_once(posters(), SHAPE, "second"), ImageFile)  # the first is still being read
     assert [(images.numpy() == IMAGES[:8]).all() for images, _ in batches] == [True, False]
     del batches
-    assert isinstance(decode_once(posters(), SHAPE, "third"), np.ndarray)
+    third = decode_once(posters(), SHAPE, "third")
+    assert isinstance(third, np.ndarray)
+    circle = [third]
+    circle.append(circle)
+    del third, circle
+    assert isinstance(
+        decode_once(posters(), SHAPE, "fourth"), np.ndarray
+    )  # what nobody can reach any more is not in use
 
 
 def test_reading_an_epoch_copies_no_more_than_its_batches():
@@ -142,6 +149,13 @@ def test_a_file_is_known_by_what_its_images_depend_on(table, cache, options, sam
     assert len(files_in(cache)) == (1 if same else 2)
 
 
+def test_another_version_of_tensorflow_is_another_file(table, cache, monkeypatch):
+    datasets.decoded_posters(table, NAMES, image_size=(20, 15))
+    monkeypatch.setattr(tf, "__version__", "0.0")  # it may decode or shrink in another way
+    datasets.decoded_posters(table, NAMES, image_size=(20, 15))
+    assert len(files_in(cache)) == 2
+
+
 def test_another_crop_or_content_is_another_file(table, cache, tmp_path):
     box = dict(zip(("top", "left", "height", "width"), (0, 0, 150, 150), strict=True))
     columns = dict(zip(datasets.CROP_COLUMNS, box.values(), strict=True))
@@ -167,6 +181,23 @@ def test_a_file_may_be_removed_while_it_is_read(cache):
     images = decode_once(posters(), SHAPE, KEY)
     (cache / KEY / "images.npy").unlink()
     assert whole(images)
+
+
+def test_a_file_that_nobody_reads_any_more_is_closed(cache):
+    def is_open():
+        return any(str(cache) in os.path.realpath(link) for link in pathlib.Path("/proc/self/fd").iterdir())
+
+    images = decode_once(posters(), SHAPE, KEY)
+    assert is_open()
+    del images
+    gc.collect()
+    assert not is_open()
+
+
+def test_no_dataset_tunes_itself(table):
+    found = datasets.decoded_posters(table, NAMES, image_size=(20, 15))
+    batches = datasets.epoch_batches(found, len(found), 16, 0, 0)
+    assert batches.options().autotune.enabled is False  # it stalls at the end of some epochs
 
 
 # --- kills, tears, several processes, full disks ---
@@ -273,15 +304,24 @@ def test_a_budget_that_is_no_amount(monkeypatch, asked):
         memory_budget()
 
 
-def test_the_budget_is_a_quarter_of_the_memory_that_the_process_may_use(monkeypatch):
+@pytest.mark.parametrize(
+    ("kind", "contents"),
+    [
+        (
+            "groups of version 2",
+            {
+                "/proc/self/cgroup": "0::/batch/job_1/step_2\n",
+                "/sys/fs/cgroup/batch/job_1/step_2/memory.max": "max\n",
+                "/sys/fs/cgroup/batch/job_1/memory.max": "8000000\n",
+            },
+        ),
+        ("groups of version 1", {"/sys/fs/cgroup/memory/memory.limit_in_bytes": "8000000\n"}),
+    ],
+)
+def test_the_budget_is_a_quarter_of_the_memory_that_the_process_may_use(monkeypatch, kind, contents):
     monkeypatch.delenv("POSTER_CNN_MEMORY", raising=False)
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     assert 0 < memory_budget() <= machine // 4
-    contents = {
-        "/proc/self/cgroup": "0::/batch/job_1/step_2\n",
-        "/sys/fs/cgroup/batch/job_1/step_2/memory.max": "max\n",
-        "/sys/fs/cgroup/batch/job_1/memory.max": "8000000\n",
-    }
 
     def read_text(path):
         if str(path) not in contents:
