@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+import forked
 import h5py
 import keras
 import numpy as np
@@ -19,7 +20,7 @@ from poster_cnn import distribution, ensemble_training, random_search, search, t
 from poster_cnn.cli import main
 from poster_cnn.saved_models import load_model
 
-# Each config on one device and on four. Of 43 train movies, batches of 40 leave three at the end, fewer than devices.
+# Each config on one device and on two. Batches of 21 are no two halves, and of 43 train movies leave one at the end.
 ON_ONE_MACHINE = """
 import json, pathlib, sys
 import keras
@@ -29,7 +30,7 @@ def small_backbone(*, input_shape, **_):  # in place of MobileNetV2, to build an
     return keras.Model(inputs, keras.layers.Conv2D(12, 3, strides=4, activation="relu")(inputs), name="small")
 keras.applications.MobileNetV2 = small_backbone
 cpu = tf.config.list_physical_devices("CPU")[0]
-tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 4)
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 from poster_cnn import fitting, training
 out, data = pathlib.Path(sys.argv[1]), sys.argv[2]
 for name, config in json.loads((out / "configs.json").read_text()).items():
@@ -88,7 +89,7 @@ def configs(tiny_config):
     softmax = tiny_config.replace(
         model_args={"filters": (4, 8), "dense_units": (16,), "dropout": 0.0},
         learning_rate=1e-3,
-        batch_size=40,
+        batch_size=21,
         epochs=3,
     )
     return {
@@ -112,11 +113,11 @@ def configs(tiny_config):
 
 
 @pytest.fixture(scope="module")
-def out(tmp_path_factory, configs, data_folder):
+def out(tmp_path_factory, configs, data_folder, python_at_hand):
     """Folder with the runs of `ON_ONE_MACHINE`."""
     out = tmp_path_factory.mktemp("distributed")
     (out / "configs.json").write_text(json.dumps({name: config.to_dict() for name, config in configs.items()}))
-    subprocess.run([sys.executable, "-c", ON_ONE_MACHINE, str(out), str(data_folder)], check=True, timeout=600)
+    assert forked.Popen([sys.executable, "-c", ON_ONE_MACHINE, out, data_folder]).wait(timeout=600) == 0
     return out
 
 
@@ -135,23 +136,23 @@ def assert_same_bits(run_dir, other):
 
 
 @pytest.mark.parametrize("name", ["softmax", "frozen", "batch_norm"])
-def test_four_devices_give_the_numbers_of_one(out, name):
+def test_two_devices_give_the_numbers_of_one(out, name):
     parts = pd.read_csv(out / "one" / name / "split.csv")["part"].value_counts()
-    assert parts["train"] % 40 == 3
+    assert parts["train"] % 21 == 1
     assert_close(out / "mirrored" / name, out / "one" / name)
     history = pd.read_csv(out / "one" / name / "history.csv")
     assert history["loss"].nunique() == len(history) == 3
-    for strategy, num_replicas in (("one", 1), ("mirrored", 4)):
+    for strategy, num_replicas in (("one", 1), ("mirrored", 2)):
         record = json.loads((out / strategy / name / "config.json").read_text())
         assert record["strategy"] == {"name": strategy, "num_replicas": num_replicas, "num_workers": 1}
 
 
 def test_each_device_drops_other_units(out):
     states = json.loads((out / "states.json").read_text())
-    assert len({tuple(state) for state in states}) == len(states) == 4
+    assert len({tuple(state) for state in states}) == len(states) == 2
 
 
-def test_an_interrupted_run_on_four_devices_ends_as_an_uninterrupted_one(out):
+def test_an_interrupted_run_on_two_devices_ends_as_an_uninterrupted_one(out):
     assert_same_bits(out / "interrupted", out / "mirrored" / "softmax")
 
 
@@ -173,7 +174,8 @@ def start_hosts(out, data, *run_dirs, seconds=0.0):
         task = {"cluster": cluster, "task": {"type": "worker", "index": number}}
         environment = os.environ | {"TF_CONFIG": json.dumps(task)}
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        hosts.append(subprocess.Popen(command, env=environment, text=True, **pipes))
+        start = (forked.Popen, subprocess.Popen)[number]  # whose hash seeds, and orders of sets, differ
+        hosts.append(start(command, env=environment, text=True, **pipes))
     return hosts
 
 
