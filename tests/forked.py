@@ -1,6 +1,7 @@
 """Python processes forked from one that has imported TensorFlow already: each starts at once, not after seconds.
 
-That one runs nothing, and has imported other people's libraries alone, nothing of `poster_cnn`.
+That one runs nothing, and has imported other people's libraries alone, nothing of `poster_cnn`. Where there is no safe
+fork, as on Windows and macOS, processes start as usual.
 """
 
 import multiprocessing
@@ -9,8 +10,6 @@ import runpy
 import signal
 import subprocess
 import sys
-from multiprocessing import forkserver
-from multiprocessing.reduction import DupFd
 
 PRELOAD = [
     *("keras", "tensorflow", "h5py", "pandas", "scipy.stats", "sklearn.metrics", "sklearn.linear_model", "PIL.Image"),
@@ -18,13 +17,17 @@ PRELOAD = [
     *("imagehash", "iterstrat.ml_stratifiers", "filelock", "tqdm", "httpx", "cleanlab"),
 ]
 
-context = multiprocessing.get_context("forkserver")
+CAN_FORK = sys.platform == "linux"
+context = multiprocessing.get_context("forkserver" if CAN_FORK else None)
 
 
 def start():
     """Starts the process from which the others are forked, unless it runs already."""
-    context.set_forkserver_preload(PRELOAD)
-    forkserver.ensure_running()
+    if CAN_FORK:
+        from multiprocessing import forkserver
+
+        context.set_forkserver_preload(PRELOAD)
+        forkserver.ensure_running()
 
 
 class Popen(subprocess.Popen):
@@ -39,7 +42,8 @@ class Popen(subprocess.Popen):
         inherited = [own if own != -1 else stream for stream, own in enumerate((p2cread, c2pwrite, errwrite))]
         ready, said = context.Pipe(duplex=False)
         given = option, what, arguments, dict(os.environ if env is None else env), os.fspath(cwd or os.getcwd())
-        self._forked = context.Process(target=_run, args=(said, list(map(DupFd, inherited)), *given), daemon=True)
+        streams_of_child = [multiprocessing.reduction.DupFd(stream) for stream in inherited]
+        self._forked = context.Process(target=_run, args=(said, streams_of_child, *given), daemon=True)
         self._forked.start()
         said.close()
         self.pid, self._child_created = self._forked.pid, True
@@ -57,6 +61,10 @@ class Popen(subprocess.Popen):
         if self.poll() is None:
             raise subprocess.TimeoutExpired(self.args, timeout)
         return self.returncode
+
+
+if not CAN_FORK:
+    Popen = subprocess.Popen
 
 
 def _run(said, streams, option, what, arguments, environment, folder):
