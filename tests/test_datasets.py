@@ -93,6 +93,16 @@ def test_lanczos_is_pillows_too(table):
     assert abs(image - pixels(table["poster_path"][0], (80, 55))).max() > 2
 
 
+@pytest.mark.parametrize("interpolation", ["area", "bicubic", "bilinear", "lanczos3", "lanczos5", "nearest"])
+@pytest.mark.parametrize("size", [(40, 91), (300, 20), (268, 182)])
+def test_every_interpolation_is_tensorflows_to_the_bit(table, interpolation, size):
+    ((image, _),) = datasets.decoded_posters(
+        table[:1], NAMES, image_size=size, interpolation=interpolation, cache=False
+    ).as_numpy_iterator()
+    expected = tf.image.resize(pixels(table["poster_path"][0]), size, method=interpolation, antialias=True)
+    assert (image == np.clip(np.round(expected), 0, 255)).all()
+
+
 def test_unknown_interpolation(table):
     with pytest.raises(ValueError, match="`interpolation` must be one of .*Received: interpolation='lancsoz'"):
         datasets.poster_dataset(table, NAMES, image_size=(80, 55), interpolation="lancsoz")
