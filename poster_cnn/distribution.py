@@ -6,8 +6,10 @@ import hashlib
 import json
 import os
 import re
+import signal
 import socket
 import sys
+import threading
 import time
 
 import keras
@@ -203,12 +205,16 @@ def _several_hosts():
         )
     try:
         _meet(addresses, number)
-        return tf.distribute.MultiWorkerMirroredStrategy()
+        strategy = tf.distribute.MultiWorkerMirroredStrategy()
     except (OSError, tf.errors.OpError, RuntimeError) as error:
         raise RuntimeError(
             f"The hosts of TF_CONFIG could not meet: {error}. Start the same command on all of them; each must reach "
             "the others at their ports, which must be free. In Python, nothing of TensorFlow may be used before."
         ) from error
+    if threading.current_thread() is threading.main_thread():
+        # TensorFlow's own handler would only note that this host shall end. It can end at once: each epoch is kept.
+        signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM) or signal.SIG_DFL)
+    return strategy
 
 
 def _meet(addresses, number):

@@ -120,7 +120,9 @@ def _fit_phase(network, model, epochs, batches, config, checkpoint, strategy, ba
     train, validation, steps = batches
     with strategy.scope():
         network.optimizer.build(network.trainable_variables)
-    first_epoch, history = _restore(network, checkpoint, epochs.start, steps)
+    # Another host than the chief may be new, or have lost its disk.
+    is_new = distribution.worker_number(strategy) and not (checkpoint.parent / "history.csv").is_file()
+    first_epoch, history = (epochs.start, []) if is_new else _restore(network, checkpoint, epochs.start, steps)
     if distribution.has_several_hosts(strategy):
         first_epoch = _follow_chief(network, strategy, first_epoch)
     one_device = strategy.num_replicas_in_sync == 1

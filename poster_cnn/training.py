@@ -113,9 +113,9 @@ def _train(config, data, run_dir, training_data, strategy, progress):
 
 def _remove_former_workers(run_dir, num_workers):
     """Removes what workers have left that took part once, and no longer."""
-    present = {f"worker{number}" for number in range(num_workers)}
     for folder in run_dir.glob("worker*"):
-        if folder.name not in present:
+        number = folder.name.removeprefix("worker")
+        if number.isdecimal() and int(number) >= num_workers:
             shutil.rmtree(folder, ignore_errors=True)
 
 
