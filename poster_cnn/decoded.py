@@ -228,7 +228,8 @@ def _unwritten(size, folder, error):
 
 def _is_whole(path, shape):
     try:
-        return np.load(path, mmap_mode="r").shape == tuple(shape)
+        found = np.load(path, mmap_mode="r")
+        return (found.shape, found.dtype) == (tuple(shape), np.uint8)
     except (OSError, ValueError, EOFError):  # absent, or torn
         return False
 

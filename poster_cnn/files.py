@@ -44,13 +44,15 @@ def write_atomically(path):
     ...     temporary.write_text("{}")
     """
     path = pathlib.Path(path)
+    path = path.resolve() if path.is_symlink() else path  # a link stays one, to the new content
     temporary = path.with_name(f".{uuid.uuid4().hex[:8]}.tmp.{path.name}")
     try:
         with explained_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             yield temporary
             for finished in (temporary, *temporary.rglob("*")):
-                _sync(finished)
+                if not finished.is_symlink():
+                    _sync(finished)
             if temporary.is_dir() and path.is_dir():
                 _replace_folder(temporary, path)
             else:
@@ -72,7 +74,9 @@ def _sync(path):
 
 
 def _remove(path):
-    if path.is_dir():
+    if path.is_symlink():
+        path.unlink()
+    elif path.is_dir():
         shutil.rmtree(path)
     elif path.exists():
         os.truncate(path, 0)  # HDF5 crashes at exit if it cannot end a file for want of room
@@ -160,7 +164,9 @@ def remove_leftovers(folder):
         folder: Folder; those in it are not looked into.
     """
     leftovers = [path for path in pathlib.Path(folder).iterdir() if _LEFTOVER.fullmatch(path.name)]
-    for path in sorted(leftovers, key=lambda path: path.stat().st_ctime, reverse=True):  # of two kills, the later one's
+    for path in sorted(
+        leftovers, key=lambda path: path.lstat().st_ctime, reverse=True
+    ):  # of two kills, the later one's
         kind, name = _LEFTOVER.fullmatch(path.name).groups()
         if kind == "old" and not path.with_name(name).exists():
             os.rename(path, path.with_name(name))

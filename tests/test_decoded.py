@@ -203,14 +203,14 @@ def test_no_dataset_tunes_itself(table):
 # --- kills, tears, several processes, full disks ---
 
 
-@pytest.mark.parametrize("spoil", ["torn", "empty", "other bytes", "other shape"])
+@pytest.mark.parametrize("spoil", ["torn", "empty", "other bytes", "other shape", "other dtype"])
 def test_a_spoilt_file_is_made_anew(cache, spoil):
     decode_once(posters(), SHAPE, KEY)
     path = cache / KEY / "images.npy"
-    if spoil == "other shape":
-        np.save(path, IMAGES[:-1])
+    content = path.read_bytes()
+    if spoil in (others := {"other shape": IMAGES[:-1], "other dtype": IMAGES.astype("float32")}):
+        np.save(path, others[spoil])
     else:
-        content = path.read_bytes()
         path.write_bytes({"torn": content[:-1], "empty": b"", "other bytes": b"PK" + content[2:]}[spoil])
     assert whole(decode_once(posters(), SHAPE, KEY))
 

@@ -64,6 +64,37 @@ def test_a_failed_folder_leaves_the_old_one(tmp_path):
     assert names_in(tmp_path / "dataset") == ["old.jpg"]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
+@pytest.mark.parametrize("existing", [False, True])
+@pytest.mark.parametrize("is_folder", [False, True])
+def test_a_link_stays_one_and_its_target_is_written(tmp_path, existing, is_folder):
+    link, target = tmp_path / "data", tmp_path / "large disk" / "data"
+    target.parent.mkdir()
+    if existing:
+        target.mkdir() if is_folder else target.write_text("old")
+    link.symlink_to(target)
+    with files.write_atomically(link) as temporary:
+        if is_folder:
+            temporary.mkdir()
+            (temporary / "dangling").symlink_to(tmp_path / "nowhere")
+        else:
+            temporary.write_text("new")
+    assert link.is_symlink() and names_in(tmp_path) == ["data", "large disk"]
+    assert names_in(target.parent) == ["data"]
+    assert names_in(target) == ["dangling"] if is_folder else target.read_text() == "new"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
+def test_of_leftovers_that_are_links_only_the_links_are_removed(tmp_path):
+    (tmp_path / "mine.csv").write_text("precious")
+    (tmp_path / "mine").mkdir()
+    for number, target in enumerate(["mine.csv", "mine", "nowhere"]):
+        (tmp_path / f".0123456{number}.tmp.scores.csv").symlink_to(tmp_path / target)
+    files.remove_leftovers(tmp_path)
+    assert names_in(tmp_path) == ["mine", "mine.csv"]
+    assert (tmp_path / "mine.csv").read_text() == "precious"
+
+
 KILLED = """
 import os, pathlib, sys
 from poster_cnn import files
