@@ -72,6 +72,8 @@ def _batches(config, images, labels, seed):
             f"`images` and `labels` must be {expected[0]} and {expected[1]} a movie, as the config's image_size and "
             f"class_names are. Received: shapes {images.shape} and {labels.shape}"
         )
+    if not len(images):
+        raise ValueError(f"There must be a movie at least. Received: images of shape {images.shape}")
     if config.loss.startswith("sparse_"):
         labels = np.argmax(labels, axis=-1)  # the number of the first genre
     return DenseBatches(images, labels, batch_size=config.batch_size, seed=seed)

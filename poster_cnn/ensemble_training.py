@@ -3,6 +3,7 @@
 import pathlib
 import shutil
 import time
+import zipfile
 
 import keras
 import numpy as np
@@ -121,8 +122,10 @@ def _copy_branch(config, data, folder, finished):
     for source in [run_dir / config.model for run_dir in finished if run_folders.is_finished(run_dir / config.model)]:
         try:
             run_folders.check_record(source, config, _about(config, data))
-        except ValueError:  # another branch
+        except (OSError, ValueError, KeyError, TypeError):  # another branch, or unreadable
             continue
+        if not (all((source / name).is_file() for name in _FILES) and zipfile.is_zipfile(source / "model.keras")):
+            continue  # removed or damaged since
         write_json(folder / "config.json", read_json(source / "config.json") | {"config": as_json(config)})
         for name in _FILES:
             with write_atomically(folder / name) as temporary:

@@ -168,6 +168,14 @@ def test_what_is_finished_is_not_trained_again_and_the_rest_ends_the_same(
     assert collect_results(copied)["set_name"].eq("copied").all()
     with pytest.raises(NameError, match="fit_branch"):  # other branches are trained
         train_ensemble(text_config.replace(seed=9), None, tmp_path / "other", finished=(run_dir,), **options)
+    for spoil in (  # and those that are whole no longer
+        lambda plot: (plot / "model.keras").write_bytes(b"torn"),
+        lambda plot: (plot / "model.keras").unlink(),
+        lambda plot: (plot / "config.json").write_text('{"config": {}, "data": {}}'),
+    ):
+        spoil(shutil.copytree(run_dir, tmp_path / "spoilt", dirs_exist_ok=True) / "plot")
+        with pytest.raises(NameError, match="fit_branch"):
+            train_ensemble(text_config, None, tmp_path / "anew", finished=(tmp_path / "spoilt",), **options)
 
     monkeypatch.undo()
     for name in ("plot", "ensemble"):  # as if killed before
