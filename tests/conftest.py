@@ -2,13 +2,13 @@
 
 import os
 import random
+import subprocess
 import sys
 import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ["MPLBACKEND"] = "Agg"
 
-import forked  # noqa: E402
 import hypothesis  # noqa: E402
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
@@ -155,18 +155,12 @@ def finished_ensemble(tmp_path_factory, movie_folder, ensemble_config, ensemble_
     return run_dir
 
 
-@pytest.fixture(scope="session")
-def python_at_hand(_own_cache):
-    """Starts the process from which `forked.Popen` forks others, before a test has changed the environment."""
-    forked.start()
-
-
 @pytest.fixture
-def run_and_kill(python_at_hand):
+def run_and_kill():
     """Function: runs a Python script with arguments, and kills it (SIGKILL) a random moment after `when()` is true."""
 
     def run(script, *arguments, when, seconds=300):
-        process = forked.Popen([sys.executable, "-c", script, *map(str, arguments)])
+        process = subprocess.Popen([sys.executable, "-c", script, *map(str, arguments)])
         try:
             deadline = time.monotonic() + seconds
             while not when():

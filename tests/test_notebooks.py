@@ -1,7 +1,5 @@
 """Notebooks are tests too: committed without outputs, short cells, and all run top to bottom."""
 
-import forked
-import jupyter_client.launcher
 import nbformat
 import pytest
 
@@ -10,12 +8,6 @@ from poster_cnn.settings import find_repository
 
 NOTEBOOKS = reproduce.find_notebooks(find_repository() / "notebooks")
 NAMES = [path.stem for path in NOTEBOOKS]
-
-
-@pytest.fixture
-def kernels_at_hand(python_at_hand, monkeypatch):
-    """Kernels that need not import TensorFlow first; each is a process of its own all the same."""
-    monkeypatch.setattr(jupyter_client.launcher, "Popen", forked.Popen)
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=NAMES)
@@ -27,7 +19,7 @@ def test_committed_without_outputs_and_in_small_cells(path):
             assert not any(line.lstrip().startswith(("def ", "class ")) for line in cell.source.splitlines())
 
 
-def test_all_run_on_the_embedded_dataset(kernels_at_hand, tmp_path):
+def test_all_run_on_the_embedded_dataset(tmp_path):
     failed = reproduce.reproduce(preset="quick", data=None, out=tmp_path)
     assert not failed
     assert [path.stem for path in sorted((tmp_path / "notebooks").glob("*.ipynb"))] == NAMES
@@ -46,7 +38,7 @@ def test_the_longest_start_first_and_all_are_reported_in_order(tmp_path, monkeyp
     assert sorted(started) == NAMES and [name[:2] for name in started] == [*reproduce._LONGEST, "01", "03", "04", "09"]
 
 
-def test_all_are_redrawn_from_the_committed_results(kernels_at_hand, tmp_path):
+def test_all_are_redrawn_from_the_committed_results(tmp_path):
     assert not reproduce.reproduce(preset="results", out=tmp_path)
     assert not (tmp_path / "runs").exists()
     shown = sum(path.read_text().count('"image/png"') for path in (tmp_path / "notebooks").glob("*.ipynb"))

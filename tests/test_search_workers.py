@@ -11,7 +11,6 @@ import threading
 import time
 from types import SimpleNamespace
 
-import forked
 import pytest
 
 import poster_cnn
@@ -500,7 +499,7 @@ def test_a_chief_that_listens_but_does_not_answer_is_an_error(
 
 
 def test_two_hosts_sweep_and_one_finishes_what_the_other_was_killed_in(
-    python_at_hand, sweep_file, data_folder, tmp_path, started, tiny_config, monkeypatch, capfd
+    sweep_file, data_folder, tmp_path, started, tiny_config, monkeypatch, capfd
 ):
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -512,7 +511,7 @@ def test_two_hosts_sweep_and_one_finishes_what_the_other_was_killed_in(
     chief.start()
     for name in ("worker0", "worker1"):
         environment = os.environ | {"KERASTUNER_TUNER_ID": name}
-        started.append(forked.Popen([sys.executable, "-m", "poster_cnn", *command], env=environment))
+        workers.subprocess.Popen([sys.executable, "-m", "poster_cnn", *command], env=environment)
     lost = None
     while not (lost and (lost / "history.csv").exists()):  # an epoch is on disk
         assert chief.is_alive() and all(process.poll() is None for process in started)
