@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 
 import numpy as np
 import pandas as pd
@@ -28,7 +29,8 @@ __all__ = [
 # Interpolations offered, by the names of keras.layers.Resizing. ImageMagick, which paper 1 used, shrinks by Lanczos.
 _INTERPOLATIONS = ("area", "bicubic", "bilinear", "lanczos3", "lanczos5", "nearest")
 _WIDE = ("bicubic", "lanczos3", "lanczos5")  # those that add up many pixels
-_PARALLEL_CALLS = 4  # decoding threads: enough for 2 cores, and more gain little
+# Decoding threads: more than cores, as some always wait for the disk or for their turn.
+_NUM_THREADS = 2 * (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
 
 
 def poster_dataset(
@@ -181,7 +183,7 @@ def _decode(files, *, image_size, interpolation, antialias):
     def load(path, label, crop=None):
         return _load_poster(path, image_size, interpolation, antialias, crop), label
 
-    return with_options(files.map(load, num_parallel_calls=_PARALLEL_CALLS, deterministic=True))
+    return with_options(files.map(load, num_parallel_calls=2 * _NUM_THREADS, deterministic=True), _NUM_THREADS)
 
 
 def _contents(table, report):

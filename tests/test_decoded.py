@@ -194,10 +194,13 @@ def test_a_file_that_nobody_reads_any_more_is_closed(cache):
     assert not is_open()
 
 
-def test_no_dataset_tunes_itself(table):
+def test_no_dataset_tunes_itself_and_decoding_has_threads_of_its_own(table):
     found = datasets.decoded_posters(table, NAMES, image_size=(20, 15))
     batches = datasets.epoch_batches(found, len(found), 16, 0, 0)
     assert batches.options().autotune.enabled is False  # it stalls at the end of some epochs
+    uncached = datasets.poster_dataset(table, NAMES, image_size=(20, 15), cache=False)
+    assert uncached.options().autotune.enabled is False
+    assert uncached.options().threading.private_threadpool_size >= 2  # of its own
 
 
 # --- kills, tears, several processes, full disks ---
