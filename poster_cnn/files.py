@@ -164,9 +164,8 @@ def remove_leftovers(folder):
         folder: Folder; those in it are not looked into.
     """
     leftovers = [path for path in pathlib.Path(folder).iterdir() if _LEFTOVER.fullmatch(path.name)]
-    for path in sorted(
-        leftovers, key=lambda path: path.lstat().st_ctime, reverse=True
-    ):  # of two kills, the later one's
+    newest_first = sorted(leftovers, key=lambda path: path.lstat().st_ctime, reverse=True)
+    for path in newest_first:  # of two kills, the later one's is put back
         kind, name = _LEFTOVER.fullmatch(path.name).groups()
         if kind == "old" and not path.with_name(name).exists():
             os.rename(path, path.with_name(name))
