@@ -37,9 +37,9 @@ CLASS_NAMES = ("Horror", "Romance", "Action", "Documentary")
 OUT = pathlib.Path(__file__).parents[1] / "results" / "benchmark_growth.csv"
 RATIO = 30
 BATCH_SIZE = 32
+DECODED = 10_000  # posters, at least, by which decoding is measured: a few of them several times
 DRAINED = 30_000  # posters, at least, by which later epochs are measured
-STEPS = 304  # of training that count: a multiple of 16
-TRAINED = (STEPS + 16) * BATCH_SIZE  # more than enough for them, as epochs end with smaller batches
+STEPS = 304  # of training that count, at least; if an epoch has more, all of them: its beginning takes time, too
 COLUMNS = ["posters", "cache", "decode_per_s", "epoch_per_s", "train_per_s", "peak_mb", "budget_mb"]
 
 
@@ -94,9 +94,17 @@ def measure(folder, count):
     table = movie_table(folder, count)
     size = datasets.shrunk_size(RATIO)
     sum(1 for _ in datasets.poster_dataset(table[:64], CLASS_NAMES, image_size=size, cache=False))  # starts TensorFlow
-    started = time.perf_counter()
-    posters = datasets.decoded_posters(table, CLASS_NAMES, image_size=size)
-    decode = count / (time.perf_counter() - started)
+    posters = None
+
+    def read():
+        nonlocal posters
+        times = max(1, DECODED // count)
+        for _ in range(times):
+            posters = None  # what is in use is not decoded again
+            posters = datasets.decoded_posters(table, CLASS_NAMES, image_size=size)
+        return times * count
+
+    decode = per_second(read)
     numbers = iter(range(10**6))
 
     def epochs(least):
@@ -107,12 +115,16 @@ def measure(folder, count):
     epoch = per_second(lambda: sum(len(labels) for batches in drained for _, labels in batches))
     model = models.seven_layer_cnn((*size, 3), len(CLASS_NAMES))
     model.compile(keras.optimizers.Adam(1e-4), "categorical_crossentropy", steps_per_execution=16)
-    model.fit(epochs(1)[0].take(16), shuffle=False, verbose=0)  # builds it
-    trained = functools.reduce(lambda first, second: first.concatenate(second), epochs(TRAINED)).take(STEPS)
+    # Builds it, for the smaller batch that ends an epoch, too: each size of batch has preparations of its own.
+    first = datasets.as_batches(posters[: 16 * BATCH_SIZE + count % BATCH_SIZE], BATCH_SIZE)
+    model.fit(first, shuffle=False, verbose=0)
+    steps = max(STEPS, count // BATCH_SIZE // 16 * 16)
+    several = epochs((steps + 16) * BATCH_SIZE)  # more than enough, as epochs end with smaller batches
+    trained = functools.reduce(lambda first, second: first.concatenate(second), several).take(steps)
 
     def fit():
         model.fit(trained, shuffle=False, verbose=0)
-        return STEPS * BATCH_SIZE
+        return steps * BATCH_SIZE
 
     train = per_second(fit)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # kilobytes on Linux
