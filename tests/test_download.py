@@ -255,9 +255,10 @@ def test_failure_that_mended_itself_is_forgotten(server, tmp_path):
 
 
 SCRIPT = """
-import sys
+import signal, sys
 import pandas as pd
 from poster_cnn.download import download
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what shells start in the background would ignore it
 url, folder = sys.argv[1:]
 table = pd.DataFrame({"imdb_id": range(1, 201), "poster_url": [f"{url}/{number}" for number in range(1, 201)]})
 download(table, folder, allow_private=True, concurrency_per_host=8, progress=False)
