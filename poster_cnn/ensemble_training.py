@@ -122,7 +122,7 @@ def _copy_branch(config, data, folder, finished):
     for source in [run_dir / config.model for run_dir in finished if run_folders.is_finished(run_dir / config.model)]:
         try:
             run_folders.check_record(source, config, _about(config, data))
-        except (OSError, ValueError, KeyError, TypeError):  # another branch, or unreadable
+        except (OSError, ValueError):  # another branch, or unreadable
             continue
         if not (all((source / name).is_file() for name in _FILES) and zipfile.is_zipfile(source / "model.keras")):
             continue  # removed or damaged since

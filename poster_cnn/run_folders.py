@@ -22,8 +22,19 @@ def recorded_config(run_dir, kind=TrainingConfig):
     Args:
         run_dir: Run folder with a `config.json`.
         kind: `TrainingConfig`, or `EnsembleConfig`. Defaults to `TrainingConfig`.
+
+    Returns:
+        The config.
+
+    Raises:
+        FileNotFoundError: If there is no `config.json`.
+        ValueError: If it records no config of this kind.
     """
-    return from_json(kind, read_json(pathlib.Path(run_dir) / "config.json")["config"])
+    path = pathlib.Path(run_dir) / "config.json"
+    try:
+        return from_json(kind, read_json(path)["config"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path} records no {kind.__name__}: {error}. Choose another folder, or remove it.") from error
 
 
 def is_finished(run_dir, config=None):
@@ -41,11 +52,11 @@ def check_record(run_dir, config, about):
         about: dict about the data, with "fingerprint" and, where there is one, "weights_sha256".
 
     Raises:
-        ValueError: If it holds another run; the message says in what it differs.
+        ValueError: If it holds another run, or none that can be read; the message says in what it differs.
     """
     changed = sorted(_differences(run_dir, config))
-    recorded = read_json(pathlib.Path(run_dir) / "config.json")["data"]
-    if recorded["fingerprint"] != about["fingerprint"]:
+    recorded = read_json(pathlib.Path(run_dir) / "config.json").get("data", {})
+    if recorded.get("fingerprint") != about["fingerprint"]:
         changed.append("the data")
     if recorded.get("weights_sha256") != about.get("weights_sha256"):
         changed.append("the file of pretrained weights")

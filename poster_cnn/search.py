@@ -236,7 +236,7 @@ def is_finished_cell(config, run_dir):
     """Whether a cell's run folder holds a finished run of this config."""
     try:
         return _trainer(config).is_finished(run_dir, config)
-    except (OSError, ValueError, KeyError, TypeError):  # an unreadable record is reported when the cell's turn comes
+    except (OSError, ValueError):  # an unreadable record is reported when the cell's turn comes
         return False
 
 

@@ -109,9 +109,8 @@ def test_the_budget_is_that_of_all_posters_in_use_together(cache, monkeypatch):
     circle = [third]
     circle.append(circle)
     del third, circle
-    assert isinstance(
-        decode_once(posters(), SHAPE, "fourth"), np.ndarray
-    )  # what nobody can reach any more is not in use
+    fourth = decode_once(posters(), SHAPE, "fourth")
+    assert isinstance(fourth, np.ndarray)  # what nobody can reach any more is not in use
 
 
 def test_reading_an_epoch_copies_no_more_than_its_batches():

@@ -17,11 +17,10 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
-from poster_cnn import distribution, ensemble_training, random_search, replicas, search, training
+from poster_cnn import distribution, ensemble_training, random_search, search, training
 from poster_cnn.cli import main
 from poster_cnn.saved_models import load_model
 
-# Each config on one device and on two. Batches of 21 are no two halves, and of 43 train movies leave one at the end.
 SMALL_BACKBONE = """
 import keras
 def small_backbone(*, input_shape, **_):  # in place of MobileNetV2, to build and train in no time
@@ -30,11 +29,12 @@ def small_backbone(*, input_shape, **_):  # in place of MobileNetV2, to build an
     return keras.Model(inputs, keras.layers.Activation("relu")(x), name="small")
 keras.applications.MobileNetV2 = small_backbone
 """
+# Each config on one device and on four. Of 43 train movies, batches of 40 leave three at the end, fewer than devices.
 ON_ONE_MACHINE = """
 import json, pathlib, sys
 import tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
-tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 4)
 from poster_cnn import fitting, training
 out, data = pathlib.Path(sys.argv[1]), sys.argv[2]
 for name, config in json.loads((out / "configs.json").read_text()).items():
@@ -95,7 +95,7 @@ def configs(tiny_config):
     softmax = tiny_config.replace(
         model_args={"filters": (4, 8), "dense_units": (16,), "dropout": 0.0},
         learning_rate=5e-3,
-        batch_size=21,
+        batch_size=40,
         epochs=3,
     )
     backbone = softmax.replace(
@@ -108,7 +108,14 @@ def configs(tiny_config):
     )
     return {
         "fine_tuned": backbone.replace(epochs=2, fine_tune_epochs=2),
-        "batch_norm": backbone.replace(model_args={"weights": None, "trainable": True}, learning_rate=1e-4),
+        "batch_norm": softmax.replace(
+            model="two_conv_cnn",
+            model_args={"filters": (4, 8), "dense_units": 16, "dropout": 0.0, "batch_norm": True},
+            learning_rate=1e-4,  # a bias before batch normalization has no gradient but rounding, which Adam enlarges
+        ),
+        "batch_norm_in_the_backbone": backbone.replace(
+            model_args={"weights": None, "trainable": True}, learning_rate=1e-4
+        ),
         "softmax": softmax,
     }
 
@@ -138,31 +145,24 @@ def assert_same_bits(run_dir, other):
         assert (ours == theirs).all()
 
 
-@pytest.mark.parametrize("name", ["softmax", "fine_tuned", "batch_norm"])
-def test_two_devices_give_the_numbers_of_one(out, name):
+@pytest.mark.parametrize("name", ["softmax", "fine_tuned", "batch_norm", "batch_norm_in_the_backbone"])
+def test_four_devices_give_the_numbers_of_one(out, name):
     parts = pd.read_csv(out / "one" / name / "split.csv")["part"].value_counts()
-    assert parts["train"] % 21 == 1
+    assert parts["train"] % 40 == 3
     assert_close(out / "mirrored" / name, out / "one" / name)
     history = pd.read_csv(out / "one" / name / "history.csv")
-    assert history["loss"].nunique() == len(history) >= 3
-    for strategy, num_replicas in (("one", 1), ("mirrored", 2)):
+    assert history["loss"].nunique() == len(history) == (4 if name == "fine_tuned" else 3)
+    for strategy, num_replicas in (("one", 1), ("mirrored", 4)):
         record = json.loads((out / strategy / name / "config.json").read_text())
         assert record["strategy"] == {"name": strategy, "num_replicas": num_replicas, "num_workers": 1}
 
 
-def test_batch_normalization_looks_at_whole_batches_wherever_it_stands():
-    layers = [keras.layers.BatchNormalization() for _ in range(3)]
-    backbone = keras.Sequential([keras.Sequential([layers[0]]), layers[1]])
-    replicas._synchronize_statistics(keras.Sequential([backbone, layers[2]]))
-    assert [layer.synchronized for layer in layers] == [True] * 3
-
-
 def test_each_device_drops_other_units(out):
     states = json.loads((out / "states.json").read_text())
-    assert len({tuple(state) for state in states}) == len(states) == 2
+    assert len({tuple(state) for state in states}) == len(states) == 4
 
 
-def test_an_interrupted_run_on_two_devices_ends_as_an_uninterrupted_one(out):
+def test_an_interrupted_run_on_four_devices_ends_as_an_uninterrupted_one(out):
     assert_same_bits(out / "interrupted", out / "mirrored" / "softmax")
 
 

@@ -227,7 +227,9 @@ def test_models_run_on_the_other_keras_backends(backend):
     script = """
 import keras, numpy, sys
 from poster_cnn import models
-for name, options in {  # the others are trained in test_array_training.py
+for name, options in {
+    "seven_layer_cnn": {},
+    "two_conv_cnn": {},
     "vgg_like_cnn": {"filters": (4, 4, 4), "dense_units": (8,)},
     "six_conv_cnn": {"filters": (4, 4), "dropout": (0.1, 0.1)},
     "mobilenet_v2": {"weights": None},

@@ -94,17 +94,11 @@ def measure(folder, count):
     table = movie_table(folder, count)
     size = datasets.shrunk_size(RATIO)
     sum(1 for _ in datasets.poster_dataset(table[:64], CLASS_NAMES, image_size=size, cache=False))  # starts TensorFlow
-    posters = None
-
-    def read():
-        nonlocal posters
-        times = max(1, DECODED // count)
-        for _ in range(times):
-            posters = None  # what is in use is not decoded again
-            posters = datasets.decoded_posters(table, CLASS_NAMES, image_size=size)
-        return times * count
-
-    decode = per_second(read)
+    times, started = max(1, DECODED // count), time.perf_counter()
+    for _ in range(times):
+        posters = None  # what is in use is not decoded again
+        posters = datasets.decoded_posters(table, CLASS_NAMES, image_size=size)
+    decode = times * count / (time.perf_counter() - started)
     numbers = iter(range(10**6))
 
     def epochs(least):
