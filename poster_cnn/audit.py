@@ -34,12 +34,12 @@ def similar_pairs(manifest, *, min_similarity=MIN_SIMILARITY):
         (labels of the manifest's index, of the first poster with that picture), `similarity` (float), in falling order.
     """
     pictures = manifest[_pixel_hashes(manifest) != ""].drop_duplicates("pixel_hash")
-    frequencies = signatures.frequencies(pictures["signature"])
+    kept = signatures.frequencies(pictures["signature"])
     hashes = np.array([int(text, 16) for text in pictures["perceptual_hash"]], dtype=np.uint64)
     index = [_sort_by_part(hashes, band) for band in _BANDS]
     found = {}
     whole = None
-    for lowest in signatures.cropped_versions(frequencies):
+    for lowest in signatures.cropped_versions(kept):
         cropped = signatures.directions(lowest)
         whole = cropped if whole is None else whole
         cropped_hashes = signatures.hash_bits(lowest)

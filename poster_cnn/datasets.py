@@ -14,18 +14,6 @@ from poster_cnn.decoded import DecodedPosters, decode_once, with_options
 from poster_cnn.sizes import POSTER_SIZE, shrunk_size
 from poster_cnn.table import encode_genres
 
-__all__ = [
-    "POSTER_SIZE",
-    "as_batches",
-    "cut_out",
-    "decoded_posters",
-    "epoch_batches",
-    "epoch_seed",
-    "poster_dataset",
-    "shrunk_size",
-    "with_options",
-]
-
 # Interpolations offered, by the names of keras.layers.Resizing. ImageMagick, which paper 1 used, shrinks by Lanczos.
 _INTERPOLATIONS = ("area", "bicubic", "bilinear", "lanczos3", "lanczos5", "nearest")
 _WIDE = ("bicubic", "lanczos3", "lanczos5")  # those that add up many pixels

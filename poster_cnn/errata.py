@@ -53,7 +53,7 @@ def scores_by_mistake(
     constant = [] if train_labels is None else _worth_naming(frequent_genres(train_labels, y_true, **luck))
     rows = []
     for threshold in thresholds:
-        whole = _scored(y_true, y_prob, [slice(None)], threshold)
+        whole = _scored_in_batches(y_true, y_prob, [slice(None)], threshold)
         low, high = bootstrap_interval(_f1, y_true, (y_prob >= threshold).astype(float), **luck)
         whole |= {"low": 100 * low, "high": 100 * high}
         last, mean = (_with_range(y_true, y_prob, chosen, threshold, **luck) for chosen in (batches[-1:], batches))
@@ -86,7 +86,7 @@ def frequent_genres(train_labels, y_true, *, num_resamples=1000, seed=0):
         predicted = np.tile(named, (len(y_true), 1))
         low, high = bootstrap_interval(_f1, y_true, predicted, num_resamples=num_resamples, seed=seed)
         name = "most frequent genre" if count == 1 else f"{count} most frequent genres"
-        rows.append({"predictions": name, "genres": count} | _scored(y_true, predicted, [slice(None)], 0.5))
+        rows.append({"predictions": name, "genres": count} | _scored_in_batches(y_true, predicted, [slice(None)], 0.5))
         rows[-1] |= {"low": 100 * low, "high": 100 * high}
     table = pd.DataFrame(rows)
     return table.assign(best=table["genres"] == best)
@@ -142,10 +142,10 @@ def _with_range(y_true, y_prob, batches, threshold, *, num_resamples, seed):
         order = rng.permutation(len(y_true))
         f1.append(np.mean([_f1(y_true[order[batch]], predicted[order[batch]]) for batch in batches]))
     low, high = 100 * np.quantile(f1, [0.025, 0.975])
-    return _scored(y_true, y_prob, batches, threshold) | {"low": low, "high": high}
+    return _scored_in_batches(y_true, y_prob, batches, threshold) | {"low": low, "high": high}
 
 
-def _scored(y_true, y_prob, batches, threshold):
+def _scored_in_batches(y_true, y_prob, batches, threshold):
     """The means of the batches' scores in percent, and the number of posters in them."""
     scores = [overall_precision_recall_f1(y_true[batch], y_prob[batch], threshold) for batch in batches]
     posters = sum(len(y_true[batch]) for batch in batches)

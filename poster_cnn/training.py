@@ -35,8 +35,6 @@ _CONSTANT = {
     "frequent_genres": (*_OVERALL, *(f"{name}_at_622" for name in _OVERALL)),
 }
 
-__all__ = ["TrainingConfig", "build_model", "check_run", "is_finished", "locked", "recorded_config", "train"]
-
 
 def train(config, data, run_dir, *, training_data=None, strategy="auto", progress=True):
     """Trains one network and leaves a run folder; continues an interrupted run, and never repeats a finished one.
