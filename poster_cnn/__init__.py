@@ -21,9 +21,9 @@ _LAZY = {
     "load_settings": "settings",
 }
 _MODULES = (
+    "metrics",
     "array_training",
     "audit",
-    "baselines",
     "class_tables",
     "crop_tables",
     "datasets",
@@ -41,7 +41,6 @@ _MODULES = (
     "ingest",
     "label_audit",
     "losses",
-    "metrics",
     "models",
     "movie_metadata",
     "moviescope",
@@ -63,7 +62,6 @@ _MODULES = (
     "synthetic",
     "table",
     "tables",
-    "thresholds",
     "trailers",
     "training",
     "training_data",

@@ -108,8 +108,10 @@ def _image_size(text):
 
 
 def _train(options):
-    from poster_cnn import metrics, run_folders
-    from poster_cnn.training import TrainingConfig, train
+    from poster_cnn import run_folders
+    from poster_cnn.config import TrainingConfig
+    from poster_cnn.metrics import scores as metrics
+    from poster_cnn.training import train
 
     model_args = {} if options.dropout is None else {"dropout": options.dropout}
     if options.weights is not None:

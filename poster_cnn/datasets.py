@@ -11,7 +11,7 @@ import tensorflow as tf
 from poster_cnn import ingest
 from poster_cnn.crops import CROP_COLUMNS
 from poster_cnn.decoded import DecodedPosters, decode_once, with_options
-from poster_cnn.sizes import POSTER_SIZE, shrunk_size
+from poster_cnn.sizes import POSTER_SIZE
 from poster_cnn.table import encode_genres
 
 # Interpolations offered, by the names of keras.layers.Resizing. ImageMagick, which paper 1 used, shrinks by Lanczos.

@@ -10,15 +10,17 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from poster_cnn import audit, baselines, ingest, metrics, models, splits, trailers
+from poster_cnn import audit, ingest, metrics, models, splits, trailers
 from poster_cnn import table as tables
 from poster_cnn.data_folder import DataFolder, find_data_folder
 from poster_cnn.features import poster_features
+from poster_cnn.metrics import baselines
 from poster_cnn.movie_metadata import METADATA_COLUMNS, load_movie_metadata
 from poster_cnn.moviescope import read_moviescope
 from poster_cnn.networks import backbone_network
 from poster_cnn.one_hot import MetadataEncoder, fit_metadata_encoder
 from poster_cnn.plots import WordVectors, plot_coverage, plot_vectors, plot_words, read_word_vectors
+from poster_cnn.table import encode_genres
 from poster_cnn.training_data import TrainingData
 
 
@@ -124,7 +126,7 @@ def load_ensemble_data(config, data_folder, *, progress=True):
     >>> print(load_ensemble_data(config, "data").notes)
     """
     folder, table, notes = _read_movies(config, data_folder)
-    has_genre = tables.encode_genres(table, config.class_names).any(axis=1)
+    has_genre = encode_genres(table, config.class_names).any(axis=1)
     if not has_genre.any():
         found = ", ".join(sorted({name for names in table["genres"] for name in names})) or "none"
         raise ValueError(

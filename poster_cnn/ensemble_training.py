@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm.auto import tqdm
 
-from poster_cnn import baselines, distribution, metrics, models, run_folders
+from poster_cnn import distribution, metrics, models, run_folders
 from poster_cnn.config import as_json
 from poster_cnn.ensemble_data import load_ensemble_data
 from poster_cnn.ensemble_fitting import (
@@ -23,9 +23,10 @@ from poster_cnn.ensemble_fitting import (
     trainable_part,
 )
 from poster_cnn.files import locked, read_json, remove_leftovers, write_atomically, write_json
+from poster_cnn.metrics import baselines
+from poster_cnn.metrics.thresholds import best_thresholds
 from poster_cnn.networks import backbone_config
 from poster_cnn.saved_models import load_model, save_model
-from poster_cnn.thresholds import best_thresholds
 
 ENSEMBLE = "ensemble"  # the folder of the whole, beside those of its branches
 # Of a branch, beside its config.json; the last one tells that it is finished.

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from poster_cnn.metrics import LOGIT_HALF
+from poster_cnn.metrics.scores import LOGIT_HALF
 
 
 def epoch_metrics(config):

@@ -3,8 +3,9 @@
 import numpy as np
 import pandas as pd
 
-from poster_cnn import baselines, resampled
-from poster_cnn.metrics import LOGIT_HALF, bootstrap_interval, overall_precision_recall_f1
+from poster_cnn.metrics import baselines, intervals
+from poster_cnn.metrics.intervals import bootstrap_interval
+from poster_cnn.metrics.scores import LOGIT_HALF, overall_precision_recall_f1
 
 LAST_BATCH, MEAN_OF_BATCHES, WHOLE_TEST_SET = "last batch", "mean of batches", "whole test set"
 SCORES = ["overall_precision", "overall_recall", "overall_f1"]
@@ -153,4 +154,4 @@ def _scored_in_batches(y_true, y_prob, batches, threshold):
 
 
 def _f1(y_true, predicted):
-    return resampled.overall_precision_recall_f1(y_true, predicted)[2]
+    return intervals.overall_precision_recall_f1(y_true, predicted)[2]

@@ -12,7 +12,7 @@ import tensorflow as tf
 from tqdm.auto import tqdm
 
 from poster_cnn import datasets, models
-from poster_cnn.decoded import read_rows
+from poster_cnn.decoded import read_rows, with_options
 from poster_cnn.files import cache_dir, explained_errors, locked, write_json
 
 _CHUNK = 512  # posters between two writes: what a kill can cost
@@ -49,7 +49,7 @@ class Features:
         numbers = tf.data.Dataset.from_tensor_slices((self.positions[rows], labels))
         if seed is not None:
             numbers = numbers.shuffle(len(rows), seed=seed)
-        return datasets.with_options(read_rows(self.array, numbers.batch(batch_size), "float32").prefetch(2))
+        return with_options(read_rows(self.array, numbers.batch(batch_size), "float32").prefetch(2))
 
 
 def poster_features(model, data, *, about=(), batch_size=32, cache=None, progress=True):

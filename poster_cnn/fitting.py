@@ -11,6 +11,7 @@ import tensorflow as tf
 from tqdm.auto import tqdm
 
 from poster_cnn import datasets, distribution, models
+from poster_cnn.decoded import with_options
 from poster_cnn.features import poster_features
 from poster_cnn.files import require_room, write_atomically
 from poster_cnn.losses import require_finite
@@ -112,7 +113,7 @@ def _with_labels(batches, config):
     """Labels as the loss wants them: the number of the first genre for a sparse one."""
     if not _sparse(config):
         return batches
-    return datasets.with_options(batches.map(lambda inputs, labels: (inputs, tf.argmax(labels, axis=-1))))
+    return with_options(batches.map(lambda inputs, labels: (inputs, tf.argmax(labels, axis=-1))))
 
 
 def _fit_phase(network, model, epochs, batches, config, checkpoint, strategy, bar):

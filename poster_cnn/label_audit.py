@@ -3,7 +3,9 @@
 import numpy as np
 import pandas as pd
 
-from poster_cnn import baselines, datasets, splits
+from poster_cnn import datasets, splits
+from poster_cnn.metrics import baselines
+from poster_cnn.sizes import shrunk_size
 from poster_cnn.table import encode_genres
 
 
@@ -27,7 +29,7 @@ def held_out_probabilities(table, class_names, *, n_splits=5, groups=None, seed=
     Returns:
         float32 array `(num_movies, num_classes)`.
     """
-    size = datasets.shrunk_size(ratio)
+    size = shrunk_size(ratio)
     decoded = datasets.decoded_posters(table, class_names, image_size=size, cache=False)
     batches = decoded.batch(256).as_numpy_iterator()
     histograms = np.concatenate([baselines.color_histograms(images) for images, _ in batches])

@@ -5,6 +5,7 @@ import pathlib
 import pandas as pd
 
 from poster_cnn import readers, table
+from poster_cnn.table import TableReport, apply_rule
 
 # What paper 5 one-hot encodes, in its order (section 3, "For the meta data").
 METADATA_COLUMNS = (
@@ -58,17 +59,17 @@ def load_movie_metadata(csv_path, *, duplicates="drop", row_numbers=False):
     """
     if duplicates not in ("keep", "drop"):
         raise ValueError(f"`duplicates` must be 'keep' or 'drop'. Received: duplicates={duplicates!r}")
-    report = table.TableReport()
+    report = TableReport()
     raw = _read_strings(pathlib.Path(csv_path), report)
     tidy = table.tidy(raw, report)[["row", "imdb_id", "title", "year", "genres"]]
     texts = raw.loc[tidy.index, [*METADATA_COLUMNS, "plot"]].apply(lambda column: column.str.strip())
     tidy = tidy.join(texts.mask(texts.isin(MISSING), ""))
 
     nothing = tidy[["title", *texts]].eq("").all(axis=1) & (tidy["genres"].map(len) == 0)
-    tidy = table.apply_rule(tidy, "nothing but an imdbId", nothing, "drop", report)
-    tidy = table.apply_rule(tidy, "imdbId seen before", tidy["imdb_id"].duplicated(), duplicates, report)
+    tidy = apply_rule(tidy, "nothing but an imdbId", nothing, "drop", report)
+    tidy = apply_rule(tidy, "imdbId seen before", tidy["imdb_id"].duplicated(), duplicates, report)
     for column in texts:
-        tidy = table.apply_rule(tidy, f"no {column}", tidy[column] == "", "keep", report)
+        tidy = apply_rule(tidy, f"no {column}", tidy[column] == "", "keep", report)
     if tidy.empty:
         raise ValueError(f"No movie is left of {str(csv_path)!r}; this is what happened to its rows:\n{report}")
     report.rows_kept = len(tidy)

@@ -13,7 +13,10 @@ from tqdm.auto import tqdm
 from poster_cnn import distribution, search, training, workers
 from poster_cnn.config import TrainingConfig
 from poster_cnn.data_folder import find_data_folder
-from poster_cnn.workers import is_worker, keras_tuner
+from poster_cnn.files import locked
+from poster_cnn.hosts import has_chief, is_worker
+from poster_cnn.run_folders import is_finished
+from poster_cnn.workers import keras_tuner
 
 # What NumPy says when KerasTuner looks at a failed trial's score, which is NaN.
 warnings.filterwarnings("ignore", "All-NaN axis encountered", RuntimeWarning, "keras_tuner")
@@ -105,7 +108,7 @@ def random_search(plan, data, out_dir, *, progress=True):
     find_data_folder(data)
     if is_worker():
         return _search(plan, data, out_dir, progress)
-    with training.locked(out_dir):
+    with locked(out_dir):
         return _search(plan, data, out_dir, progress)
 
 
@@ -178,7 +181,7 @@ class Tuner(workers.Tuner):
         )
         super().__init__(oracle, plan.space, out_dir, what="draws")
         self.plan, self.data = plan, data
-        self.progress = progress and not workers.has_chief()  # bars of several processes would mix
+        self.progress = progress and not has_chief()  # bars of several processes would mix
         self.failed, self._folds, self._latest = {}, {}, (None, None)
         self.bar = tqdm(
             total=plan.max_trials * plan.config.num_folds,
@@ -207,9 +210,9 @@ class Tuner(workers.Tuner):
     def _score(self, config, draw):
         """Accuracy of one fold on what it held out."""
         run_dir = self.out_dir / draw / f"fold={config.fold}"
-        finished = training.is_finished(run_dir, config)
+        finished = is_finished(run_dir, config)
         data = self._training_data(config)
-        with training.locked(run_dir, timeout=-1):
+        with locked(run_dir, timeout=-1):
             pass  # a worker of an earlier search may still be in it
         result = training.train(config, self.data, run_dir, training_data=data, progress=self.progress)
         if not finished:

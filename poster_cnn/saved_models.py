@@ -7,7 +7,6 @@ import zipfile
 
 import keras
 
-from poster_cnn import losses  # noqa: F401  Keras knows by it the losses that are saved in some files
 from poster_cnn.files import write_atomically
 from poster_cnn.sizes import POSTER_SIZE, is_crop_size
 

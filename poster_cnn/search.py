@@ -13,7 +13,7 @@ from poster_cnn import distribution, ensemble_training, fitting, training
 from poster_cnn.config import TrainingConfig
 from poster_cnn.ensemble_config import EnsembleConfig
 from poster_cnn.ensemble_data import load_ensemble_data
-from poster_cnn.files import write_atomically
+from poster_cnn.files import locked, write_atomically
 from poster_cnn.training_data import load_training_data
 
 # What decides which movies are read: cells that agree in these share them, and those of one ratio the decoded posters.
@@ -247,7 +247,7 @@ def _trainer(config):
 def train_cell_when_free(config, data, run_dir, shared=(None, None), *, progress=True):
     """As `train_cell`; waits where another process is training it, until that one has finished the cell, or died."""
     while True:
-        with training.locked(run_dir, timeout=-1):
+        with locked(run_dir, timeout=-1):
             pass
         try:
             return train_cell(config, data, run_dir, shared, progress=progress)

@@ -2,8 +2,10 @@
 
 import pathlib
 
-from poster_cnn import distribution, fitting, hosts, search, training, workers
+from poster_cnn import distribution, fitting, hosts, search, workers
 from poster_cnn.data_folder import find_data_folder
+from poster_cnn.files import locked
+from poster_cnn.hosts import is_worker
 from poster_cnn.random_search import Tuner, failed_draws, load_plan
 from poster_cnn.workers import keras_tuner
 
@@ -33,7 +35,7 @@ def search_with_workers(path, data, out_dir, *, num_workers, preset="paper", pre
     _check_num_workers(num_workers)
     plan, out_dir = load_plan(path, preset=preset, precision=precision), pathlib.Path(out_dir)
     find_data_folder(data)
-    with training.locked(out_dir):
+    with locked(out_dir):
         tuner = Tuner(plan, data, out_dir)
         arguments = _arguments("search", path, data, out_dir, preset, precision)
         workers.train_with_workers(tuner, arguments, num_workers, max_restarts)
@@ -89,7 +91,7 @@ def sweep_on_hosts(experiment, data, out_dir):
         ValueError: If one of the variables is missing, the port is no number, or `TF_CONFIG` names several hosts.
     """
     distribution.require_one_host("Each worker of a sweep trains whole cells, on one host.")
-    if not workers.is_worker():
+    if not is_worker():
         hosts.check_port()
         return _hand_out(experiment, data, out_dir, CellTuner.search)
     _check_data(experiment.cells(), data)
@@ -114,7 +116,7 @@ def _hand_out(experiment, data, out_dir, train):
     """Checks the finished cells, has the others trained by `train(tuner)`, and says which of them failed."""
     cells, out_dir, shared, failed = experiment.cells(), pathlib.Path(out_dir), (None, None), {}
     _check_data(cells, data)
-    with training.locked(out_dir):
+    with locked(out_dir):
         left = _unfinished(cells, out_dir)
         for name in [name for name in cells if name not in left]:
             shared, reason = search.train_cell(cells[name], data, out_dir / name, shared, progress=False)

@@ -13,6 +13,7 @@ from tqdm.auto import tqdm
 from poster_cnn import features as features_module
 from poster_cnn import moviescope, table
 from poster_cnn.files import cache_dir, sha256, write_atomically, write_json
+from poster_cnn.table import TableReport
 from poster_cnn.videos import even_positions, pyav, sample_frames
 
 NUM_FRAMES = 200  # of a trailer (paper 5, section 3)
@@ -93,7 +94,7 @@ def find_trailers(folder):
         if problem:
             findings[problem].append(f"{path.parent.name}/{name}" if in_hdf5 else path.name)
     rows = [(what, len(names), done, names) for (what, done), names in findings.items()]
-    return dict(sorted(trailers.items())), table.TableReport(len(paths), len(trailers), rows)
+    return dict(sorted(trailers.items())), TableReport(len(paths), len(trailers), rows)
 
 
 def _is_hdf5(path):

@@ -8,23 +8,22 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from poster_cnn import baselines, datasets, distribution, metrics, models, resampled
-from poster_cnn.config import TrainingConfig
+from poster_cnn import datasets, distribution, metrics, models
 from poster_cnn.features import poster_features
 from poster_cnn.files import locked, read_json, remove_leftovers, write_json
 from poster_cnn.fitting import fit, remove_checkpoints
-from poster_cnn.networks import build_model, build_network
+from poster_cnn.metrics import baselines, intervals
+from poster_cnn.metrics.thresholds import best_thresholds
+from poster_cnn.networks import build_network
 from poster_cnn.run_folders import (
     about_weights,
     check_record,
     is_finished,
     leaked_shares,
-    recorded_config,
     write_predictions,
     write_record,
 )
 from poster_cnn.saved_models import save_model
-from poster_cnn.thresholds import best_thresholds
 from poster_cnn.training_data import load_training_data
 
 _PREDICT_BATCH = 32  # whatever the batches of the training: some papers have 2
@@ -194,7 +193,7 @@ def _tuned_f1(y_true, y_prob, thresholds, movies):
     """OF1 with a threshold for each genre, and its 95% interval; the thresholds stay what the validation chose."""
 
     def quick_f1(y_true, y_prob):
-        return resampled.overall_precision_recall_f1(y_true, y_prob, thresholds)[2]
+        return intervals.overall_precision_recall_f1(y_true, y_prob, thresholds)[2]
 
     low, high = metrics.bootstrap_interval(quick_f1, y_true, y_prob, groups=movies)
     value = metrics.overall_precision_recall_f1(y_true, y_prob, thresholds)[2]

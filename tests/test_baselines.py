@@ -8,7 +8,8 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 
-from poster_cnn import baselines, metrics
+from poster_cnn import metrics
+from poster_cnn.metrics import baselines
 
 #              Horror Romance Action
 LABELS = np.array([[1, 1, 0], [1, 0, 0], [0, 1, 0], [0, 1, 1], [0, 0, 1]], dtype="float32")

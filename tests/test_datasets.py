@@ -11,6 +11,7 @@ from PIL import Image
 from poster_cnn import datasets, ingest, training_data
 from poster_cnn.data_folder import find_data_folder
 from poster_cnn.decoded import DecodedPosters
+from poster_cnn.sizes import shrunk_size
 from poster_cnn.table import encode_genres, load_movie_table
 
 NAMES = ("Horror", "Romance", "Action", "Documentary")
@@ -48,13 +49,13 @@ def collected(dataset):
     [(30, (80, 55)), (40, (107, 73)), (50, (134, 91)), (60, (161, 109)), (70, (188, 127)), (100, (268, 182))],
 )
 def test_shrunk_size_is_that_of_table_1(ratio, size):
-    assert datasets.shrunk_size(ratio) == size
+    assert shrunk_size(ratio) == size
 
 
 @pytest.mark.parametrize("ratio", [0, -30, 101])
 def test_shrunk_size_wants_a_percentage(ratio):
     with pytest.raises(ValueError, match=f"Received: ratio={ratio}"):
-        datasets.shrunk_size(ratio)
+        shrunk_size(ratio)
 
 
 def test_batches_of_floats_from_0_to_255_in_table_order(table):
@@ -76,7 +77,7 @@ def test_full_size_posters_are_pillows_to_the_bit(table):
 
 @pytest.mark.parametrize("ratio", [30, 40, 50, 60, 70])
 def test_shrunk_posters_are_within_one_level_of_pillows(table, ratio):
-    size = datasets.shrunk_size(ratio)
+    size = shrunk_size(ratio)
     images, _ = collected(datasets.poster_dataset(table[:12], NAMES, image_size=size))
     for image, path in zip(images, table["poster_path"][:12], strict=True):
         assert abs(image - pixels(path, size)).max() <= 1

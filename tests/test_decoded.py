@@ -14,6 +14,7 @@ import pytest
 import tensorflow as tf
 
 from poster_cnn import datasets, decoded, files, training
+from poster_cnn.crops import CROP_COLUMNS
 from poster_cnn.decoded import ImageFile, decode_once, memory_budget
 from poster_cnn.table import load_movie_table
 
@@ -157,7 +158,7 @@ def test_another_version_of_tensorflow_is_another_file(table, cache, monkeypatch
 
 def test_another_crop_or_content_is_another_file(table, cache, tmp_path):
     box = dict(zip(("top", "left", "height", "width"), (0, 0, 150, 150), strict=True))
-    columns = dict(zip(datasets.CROP_COLUMNS, box.values(), strict=True))
+    columns = dict(zip(CROP_COLUMNS, box.values(), strict=True))
     moved = tmp_path / "moved.jpg"
     moved.write_bytes(pathlib.Path(table["poster_path"][0]).read_bytes())
     for row in (table[:1], table[:1].assign(poster_path=str(moved)), table[1:2], table[:1].assign(**columns)):

@@ -16,6 +16,7 @@ from misbehaving_server import MisbehavingServer
 from PIL import Image
 
 from poster_cnn import fetching, ingest
+from poster_cnn.download import download
 from poster_cnn.pictures import PictureLimits
 
 QUICK = {"backoff": 0.01, "read_timeout": 10, "deadline": 30, "retries": 2, "progress": False}
@@ -93,7 +94,7 @@ def test_every_misbehavior_has_its_outcome(server, tmp_path, monkeypatch):
     )
     server.hits.clear()
     table = table_of([server.url(path) for path in CASES])
-    report = ingest.download(table, tmp_path, concurrency_per_host=40, concurrency=40, **QUICK)
+    report = download(table, tmp_path, concurrency_per_host=40, concurrency=40, **QUICK)
     found = dict(zip(CASES, zip(report["outcome"], report["reason"], strict=True), strict=True))
     assert found == {path: (outcome, reason) for path, (outcome, reason, *_) in CASES.items()}
     assert {path: server.hits[path] for path in CASES} == {path: hits for path, (_, _, hits, _) in CASES.items()}
@@ -124,7 +125,7 @@ def test_every_misbehavior_has_its_outcome(server, tmp_path, monkeypatch):
 def test_slow_servers_are_left(server, tmp_path, path, options, reason, hits):
     server.hits.clear()
     started = time.monotonic()
-    report = ingest.download(table_of([server.url(path)]), tmp_path, allow_private=True, **QUICK | options)
+    report = download(table_of([server.url(path)]), tmp_path, allow_private=True, **QUICK | options)
     assert time.monotonic() - started < 8
     assert (report["outcome"].item(), report["reason"].item()) == ("failed", reason)
     assert server.hits[path] == hits
@@ -133,7 +134,7 @@ def test_slow_servers_are_left(server, tmp_path, path, options, reason, hits):
 
 @pytest.mark.parametrize(("path", "least"), [("/busy?b", 1.0), ("/busy-until?b", 0.9)])
 def test_retry_after_is_honored(server, tmp_path, path, least):
-    ingest.download(table_of([server.url(path)]), tmp_path, allow_private=True, **QUICK)
+    download(table_of([server.url(path)]), tmp_path, allow_private=True, **QUICK)
     first, second = server.times[path]
     assert second - first >= least  # the pause that QUICK makes by itself is a hundredth of a second
 
@@ -162,7 +163,7 @@ def test_bad_urls_fail_by_name(tmp_path, monkeypatch, loopback_is_public, url, r
         return resolve(host, *rest, **more)
 
     monkeypatch.setattr(socket, "getaddrinfo", no_network)
-    report = ingest.download(table_of([url]), tmp_path, **QUICK)
+    report = download(table_of([url]), tmp_path, **QUICK)
     assert (report["outcome"].item(), report["reason"].item()) == ("failed", reason)
     assert visible(tmp_path) == []
 
@@ -170,9 +171,9 @@ def test_bad_urls_fail_by_name(tmp_path, monkeypatch, loopback_is_public, url, r
 def test_private_addresses_are_asked_only_if_allowed(server, tmp_path):
     table = table_of([server.url("/good/private")])
     server.hits.clear()
-    assert ingest.download(table, tmp_path, **QUICK)["reason"].item() == "private address"
+    assert download(table, tmp_path, **QUICK)["reason"].item() == "private address"
     assert not server.hits
-    assert ingest.download(table, tmp_path, allow_private=True, **QUICK)["outcome"].item() == "downloaded"
+    assert download(table, tmp_path, allow_private=True, **QUICK)["outcome"].item() == "downloaded"
 
 
 def test_name_that_changes_its_address_is_seen_through(server, tmp_path, monkeypatch):
@@ -185,7 +186,7 @@ def test_name_that_changes_its_address_is_seen_through(server, tmp_path, monkeyp
         return resolve("8.8.8.8" if len(asked) == 1 else "127.0.0.1", *rest, **more)
 
     monkeypatch.setattr(socket, "getaddrinfo", rebinding)
-    report = ingest.download(table_of([server.url("/good/rebinding", "rebinding.example")]), tmp_path, **QUICK)
+    report = download(table_of([server.url("/good/rebinding", "rebinding.example")]), tmp_path, **QUICK)
     assert len(asked) == 2
     assert report["reason"].item() == "private address"
     assert visible(tmp_path) == []
@@ -219,11 +220,11 @@ def test_public_addresses(address, public):
 
 def test_second_run_fetches_only_what_is_missing(server, tmp_path):
     table = table_of([server.url(path) for path in ("/good/r1", "/good/r2", "/missing?r", "/always-fails?r")])
-    ingest.download(table, tmp_path, allow_private=True, **QUICK)
+    download(table, tmp_path, allow_private=True, **QUICK)
     (tmp_path / "2.jpg").write_bytes(b"")
     (tmp_path / ".0123abcd.tmp.7.jpg").write_bytes(b"left over from a kill")
     server.hits.clear()
-    report = ingest.download(table, tmp_path, allow_private=True, **QUICK)
+    report = download(table, tmp_path, allow_private=True, **QUICK)
     assert report["outcome"].tolist() == ["already there", "downloaded", "failed before", "failed"]
     assert report["reason"].tolist() == ["", "", "http 404", "http 503"]
     assert server.hits == {"/good/r2": 1, "/always-fails?r": 3}
@@ -234,11 +235,11 @@ def test_second_run_fetches_only_what_is_missing(server, tmp_path):
 
 def test_remembered_failures_are_tried_again_when_asked_or_under_another_url(server, tmp_path):
     options = {"allow_private": True, **QUICK}
-    ingest.download(table_of([server.url("/missing?a"), server.url("/missing?b")]), tmp_path, **options)
+    download(table_of([server.url("/missing?a"), server.url("/missing?b")]), tmp_path, **options)
     server.hits.clear()
-    again = ingest.download(table_of([server.url("/good/f"), server.url("/missing?b")]), tmp_path, **options)
+    again = download(table_of([server.url("/good/f"), server.url("/missing?b")]), tmp_path, **options)
     assert again["outcome"].tolist() == ["downloaded", "failed before"]
-    again = ingest.download(table_of(["", server.url("/missing?b")]), tmp_path, retry_failed=True, **options)
+    again = download(table_of(["", server.url("/missing?b")]), tmp_path, retry_failed=True, **options)
     assert again["outcome"].tolist() == ["already there", "failed"]
     assert server.hits["/missing?b"] == 1
 
@@ -248,10 +249,10 @@ def test_failure_that_mended_itself_is_forgotten(server, tmp_path):
     record = {"imdb_id": 1, "url": server.url("/good/mended"), "reason": "http 404"}
     (tmp_path / ".download_failures.jsonl").write_text(json.dumps(record) + '\n{"imdb_id": 5, "ur')
     options = {"allow_private": True, **QUICK}
-    assert ingest.download(table, tmp_path, **options)["outcome"].item() == "failed before"
-    assert ingest.download(table, tmp_path, retry_failed=True, **options)["outcome"].item() == "downloaded"
+    assert download(table, tmp_path, **options)["outcome"].item() == "failed before"
+    assert download(table, tmp_path, retry_failed=True, **options)["outcome"].item() == "downloaded"
     (tmp_path / "1.jpg").unlink()
-    assert ingest.download(table, tmp_path, **options)["outcome"].item() == "downloaded"
+    assert download(table, tmp_path, **options)["outcome"].item() == "downloaded"
 
 
 SCRIPT = """
@@ -306,7 +307,7 @@ def test_kill_in_the_middle_then_resume(tmp_path, how):
 def test_requests_to_one_host_are_limited(tmp_path):
     with MisbehavingServer(delay=0.05) as server:
         table = table_of([server.url(f"/good/{number}") for number in range(30)])
-        ingest.download(table, tmp_path, allow_private=True, concurrency_per_host=3, **QUICK)
+        download(table, tmp_path, allow_private=True, concurrency_per_host=3, **QUICK)
         assert server.most_at_once == 3
 
 
@@ -315,7 +316,7 @@ def test_host_that_never_answers_is_given_up(tmp_path, loopback_is_public):
         taken.bind(("127.0.0.1", 0))  # bound, but nobody listens
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
         table = table_of([f"{url}/{number}" for number in range(200)])
-        reasons = ingest.download(table, tmp_path, **QUICK)["reason"].value_counts()
+        reasons = download(table, tmp_path, **QUICK)["reason"].value_counts()
     assert set(reasons.index) == {"connection broken", "host does not answer"}
     assert reasons["connection broken"] < 40
 
@@ -324,7 +325,7 @@ def test_names_come_from_the_id_only(server, tmp_path):
     url = server.url("/good/..%2f..%2fevil.exe?name=/etc/x")
     ids = ["tt0000012", 13.0, "../../evil", "-5", None, 12]
     table = pd.DataFrame({"imdb_id": pd.Series(ids, dtype=object), "poster_url": url})
-    report = ingest.download(table, tmp_path / "posters", allow_private=True, **QUICK)
+    report = download(table, tmp_path / "posters", allow_private=True, **QUICK)
     assert visible(tmp_path / "posters") == ["12.jpg", "13.jpg"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["posters"]
     assert report["reason"].tolist() == ["", "", "bad id", "bad id", "bad id", ""]
@@ -332,7 +333,7 @@ def test_names_come_from_the_id_only(server, tmp_path):
 
 def test_works_where_an_event_loop_is_running_already(server, tmp_path):
     async def notebook_cell():
-        return ingest.download(table_of([server.url("/good/n")]), tmp_path, allow_private=True, **QUICK)
+        return download(table_of([server.url("/good/n")]), tmp_path, allow_private=True, **QUICK)
 
     assert asyncio.run(notebook_cell())["outcome"].item() == "downloaded"
 
@@ -343,13 +344,13 @@ def test_full_disk_ends_the_run(server, tmp_path, monkeypatch):
 
     monkeypatch.setattr(pathlib.Path, "write_bytes", full)
     with pytest.raises(OSError, match="No space left"):
-        ingest.download(table_of([server.url(f"/good/{n}") for n in range(20)]), tmp_path, allow_private=True, **QUICK)
+        download(table_of([server.url(f"/good/{n}") for n in range(20)]), tmp_path, allow_private=True, **QUICK)
     assert visible(tmp_path) == []
 
 
 def test_limits_are_the_users(server, tmp_path):
     table = table_of([server.url("/good/limits")])
-    report = ingest.download(table, tmp_path, allow_private=True, limits=PictureLimits(max_bytes=500), **QUICK)
+    report = download(table, tmp_path, allow_private=True, limits=PictureLimits(max_bytes=500), **QUICK)
     assert report["reason"].item() == "too many bytes"
 
 
@@ -357,10 +358,10 @@ def test_reads_a_kaggle_csv(server, tmp_path):
     lines = ["imdbId,Imdb Link,Title,IMDB Score,Genre,Poster"]
     lines += [f"{number},x,Am\xe9lie (2001),8.3,Comedy,{server.url(f'/good/k{number}')}" for number in (7, 8)]
     (tmp_path / "MovieGenre.csv").write_text("\n".join(lines), encoding="latin-1")
-    report = ingest.download(tmp_path / "MovieGenre.csv", tmp_path / "posters", allow_private=True, **QUICK)
+    report = download(tmp_path / "MovieGenre.csv", tmp_path / "posters", allow_private=True, **QUICK)
     assert report["outcome"].tolist() == ["downloaded"] * 2
     with pytest.raises(ValueError, match="poster_url"):
-        ingest.download(pd.DataFrame({"imdb_id": [1]}), tmp_path)
+        download(pd.DataFrame({"imdb_id": [1]}), tmp_path)
 
 
 # --- paper 2's sample ---

@@ -4,7 +4,8 @@ import pandas as pd
 import pytest
 from conftest import write_data_folder
 
-from poster_cnn import evaluation, metrics, predict, results, training
+from poster_cnn import evaluation, metrics, results, training
+from poster_cnn.predict import predict
 
 
 def test_own_folder_scores_the_test_movies_alone(finished_run, data_folder):
@@ -90,6 +91,6 @@ def test_a_run_tested_on_centers_is_evaluated_and_predicts_on_them(tmp_path, dat
     assert outcome.scores.loc["average_precision", "model"] == pytest.approx(expected, abs=1e-6)
     assert outcome.scores.loc["hit_at_1", "model"] == tested["hit_at_1"]["value"]
     paths = [data_folder / "posters" / f"{imdb_id}.jpg" for imdb_id in saved["imdb_id"]]
-    for prediction, (_, row) in zip(predict.predict(tmp_path, paths)[0], saved.iterrows(), strict=True):
+    for prediction, (_, row) in zip(predict(tmp_path, paths)[0], saved.iterrows(), strict=True):
         for name, probability in prediction.to_dict()["genres"].items():
             assert probability == pytest.approx(row[f"probability_{name}"], abs=1e-5)

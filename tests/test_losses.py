@@ -4,7 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from poster_cnn import losses, models, networks
+from poster_cnn import losses, networks
+from poster_cnn.models import blocks
 
 Y_TRUE = np.array([[1, 0, 0], [1, 1, 0]], dtype="float32")
 Y_PROB = np.array([[0.9, 0.2, 0.5], [0.0, 1.0, 1.0]], dtype="float32")
@@ -64,7 +65,7 @@ def small_network(logits_dropout=0):
     """A genre for each channel, with probabilities far from where one sigmoid and two would give the same loss."""
     inputs = keras.Input((16, 16, 3))
     x = keras.layers.GlobalMaxPooling2D()(keras.layers.Rescaling(1 / 255)(inputs))
-    outputs = models.blocks.classifier(x, 3, "sigmoid", logits_dropout=logits_dropout)
+    outputs = blocks.classifier(x, 3, "sigmoid", logits_dropout=logits_dropout)
     model = keras.Model(inputs, outputs)
     model.layers[3].set_weights([np.diag([1.0, -1, 2]), np.array([1.0, -2, 0])])
     return model

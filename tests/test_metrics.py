@@ -9,6 +9,7 @@ import pytest
 from sklearn.metrics import precision_recall_fscore_support
 
 from poster_cnn import metrics
+from poster_cnn.metrics import intervals
 
 #                 Horror Romance Action
 Y_TRUE = np.array([[1, 0, 0], [1, 1, 0], [0, 1, 1], [0, 0, 1]])
@@ -87,13 +88,13 @@ def test_average_precision_leaves_out_what_has_no_positive(average, expected):
     assert metrics.average_precision(y_true, y_prob, average=average) == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("name", metrics._RESAMPLED)
+@pytest.mark.parametrize("name", intervals._RESAMPLED)
 @pytest.mark.parametrize("digits", [1, 8])
 def test_what_stands_for_a_score_in_intervals_equals_it(name, digits):
     rng = np.random.default_rng(0)
     y_true, y_prob = rng.integers(0, 2, (40, 5)), rng.random((40, 5)).round(digits)  # with one digit, many are equal
     y_true[3], y_true[:, 2] = 0, 0  # a movie without a genre, a genre without a movie
-    assert metrics._RESAMPLED[name](y_true, y_prob) == pytest.approx(metrics.BY_NAME[name](y_true, y_prob), abs=1e-12)
+    assert intervals._RESAMPLED[name](y_true, y_prob) == pytest.approx(metrics.BY_NAME[name](y_true, y_prob), abs=1e-12)
 
 
 def test_top_n_accuracy_by_genre_by_hand():

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from poster_cnn import figures, predict
+from poster_cnn import figures
+from poster_cnn.predict import Prediction, draw_cards, predict, read_image
 from poster_cnn.saved_models import load_model, save_model
 
 
@@ -28,14 +29,14 @@ def picture(folder, name, mode="RGB", size=(182, 268), **save_options):
     ],
 )
 def test_every_kind_of_picture_is_predicted(finished_run, tmp_path, name, mode, size):
-    predictions, broken = predict.predict(finished_run, [picture(tmp_path, name, mode, size)])
+    predictions, broken = predict(finished_run, [picture(tmp_path, name, mode, size)])
     assert not broken
     assert sum(predictions[0].probabilities) == pytest.approx(1, abs=1e-5)
     assert list(predictions[0].probabilities) == sorted(predictions[0].probabilities, reverse=True)
 
 
 def test_a_blue_poster_is_an_action_movie(finished_run, tmp_path):
-    predictions, _ = predict.predict(finished_run / "model.keras", [picture(tmp_path, "blue.png")])
+    predictions, _ = predict(finished_run / "model.keras", [picture(tmp_path, "blue.png")])
     assert predictions[0].class_names[0] == "Action"
     assert str(predictions[0]).splitlines()[1].split()[0] == "Action"
 
@@ -46,7 +47,7 @@ def test_a_rotated_photo_is_turned_upright(tmp_path):
     halves = np.zeros((100, 200, 3), dtype="uint8")
     halves[:, 100:] = 255
     Image.fromarray(halves).save(tmp_path / "rotated.jpg", exif=exif, quality=95)
-    image = predict.read_image(tmp_path / "rotated.jpg", (20, 10))
+    image = read_image(tmp_path / "rotated.jpg", (20, 10))
     assert image[:8].max() < 50 and image[-8:].min() > 200
 
 
@@ -57,10 +58,10 @@ def test_the_middle_is_cut_out_of_a_picture_of_any_size(tmp_path, size):
     # Of 268 rows 67 are above and below the middle half, of 182 columns 46 and 45 beside a middle of 91.
     framed[height // 4 : height - height // 4, width // 4 : width - width // 4] = 255
     Image.fromarray(framed).save(tmp_path / "framed.png")
-    middle = predict.read_image(tmp_path / "framed.png", (20, 10), crop_size=(130, 88))
+    middle = read_image(tmp_path / "framed.png", (20, 10), crop_size=(130, 88))
     assert middle.shape == (20, 10, 3) and middle.min() > 250
-    assert predict.read_image(tmp_path / "framed.png", (20, 10)).min() == 0
-    assert predict.read_image(tmp_path / "framed.png", (20, 10), crop_size=(1, 1)).min() > 250  # a pixel at least
+    assert read_image(tmp_path / "framed.png", (20, 10)).min() == 0
+    assert read_image(tmp_path / "framed.png", (20, 10), crop_size=(1, 1)).min() > 250  # a pixel at least
 
 
 def test_predictions_read_a_poster_as_training_does(finished_run, data_folder):
@@ -68,7 +69,7 @@ def test_predictions_read_a_poster_as_training_does(finished_run, data_folder):
 
     saved = pd.read_csv(finished_run / "predictions.csv")
     path = data_folder / "posters" / f"{saved['imdb_id'][0]}.jpg"
-    predictions, _ = predict.predict(finished_run, [path])
+    predictions, _ = predict(finished_run, [path])
     for name, probability in predictions[0].to_dict()["genres"].items():
         assert probability == pytest.approx(saved[f"probability_{name}"][0], abs=1e-5)
 
@@ -78,14 +79,14 @@ def test_a_broken_picture_is_named_and_the_others_are_predicted(finished_run, tm
     (tmp_path / "page.jpg").write_text("<html>not found</html>")
     (tmp_path / "half.jpg").write_bytes(picture(tmp_path, "whole.jpg").read_bytes()[:400])
     paths = [tmp_path / "page.jpg", good, tmp_path / "half.jpg", tmp_path / "absent.jpg"]
-    predictions, broken = predict.predict(finished_run, paths)
+    predictions, broken = predict(finished_run, paths)
     assert [prediction.path for prediction in predictions] == [str(good)]
     assert set(broken) == {str(path) for path in paths if path != good}
 
 
 def test_cards_are_drawn_for_any_number_of_pictures(finished_run, tmp_path):
-    predictions, _ = predict.predict(finished_run, [picture(tmp_path, f"{n}.png") for n in range(3)])
-    predict.draw_cards(predictions, tmp_path / "cards.png")
+    predictions, _ = predict(finished_run, [picture(tmp_path, f"{n}.png") for n in range(3)])
+    draw_cards(predictions, tmp_path / "cards.png")
     assert Image.open(tmp_path / "cards.png").width > 600
 
 
@@ -93,7 +94,7 @@ def test_cards_are_drawn_for_any_number_of_pictures(finished_run, tmp_path):
 
 
 def prediction(thresholds=None, path="a.jpg"):
-    return predict.Prediction(path, ("Horror", "War", "Drama"), (0.5, 0.3, 0.1), thresholds)
+    return Prediction(path, ("Horror", "War", "Drama"), (0.5, 0.3, 0.1), thresholds)
 
 
 @pytest.mark.parametrize(
@@ -138,7 +139,7 @@ def test_the_thresholds_in_the_file_decide(finished_run, tmp_path):
     model, about = load_model(finished_run)
     thresholds = {"Horror": 0.0, "Romance": 1.0, "Action": 0.01, "Documentary": 1.0}
     save_model(model, tmp_path / "model.keras", **about | {"thresholds": thresholds})
-    (found,), _ = predict.predict(tmp_path, [picture(tmp_path, "blue.png")])
+    (found,), _ = predict(tmp_path, [picture(tmp_path, "blue.png")])
     assert set(found.predicted) == {"Horror", "Action"}
     assert dict(zip(found.class_names, found.thresholds, strict=True)) == thresholds
 
@@ -151,7 +152,7 @@ def test_cards_show_the_thresholds_and_the_predicted_genres_in_bold(tmp_path, mo
         return drawn[0]
 
     monkeypatch.setattr(figures, "prediction_cards", keep)
-    predict.draw_cards([prediction((0.6, 0.3, 0.05), picture(tmp_path, "a.png"))], tmp_path / "cards.png")
+    draw_cards([prediction((0.6, 0.3, 0.05), picture(tmp_path, "a.png"))], tmp_path / "cards.png")
     bars = drawn[0].axes[1]
     weights = {tick.get_text(): tick.get_fontweight() for tick in bars.get_yticklabels()}
     assert weights == {"Horror": "normal", "War": "bold", "Drama": "bold"}

@@ -12,7 +12,9 @@ from scipy import stats
 
 from poster_cnn import random_search, search, search_workers, training, workers
 from poster_cnn.cli import main
+from poster_cnn.files import locked, read_json, write_json
 from poster_cnn.random_search import SearchPlan, best_draw, load_plan, rank_draws
+from poster_cnn.run_folders import is_finished
 from poster_cnn.settings import Settings
 from poster_cnn.training_data import load_training_data
 
@@ -52,13 +54,13 @@ def loaded(experiment, data_folder):
 def write_run(config, data, run_dir, *, training_data, progress=False):
     """Instead of training: writes what a finished run leaves."""
     assert config.fold is not None and (training_data.split == "validation").any()
-    if not training.is_finished(run_dir, config):
+    if not is_finished(run_dir, config):
         about = {"config": config.to_dict(), "data": {"fingerprint": training_data.fingerprint}}
-        training.write_json(run_dir / "config.json", about)
+        write_json(run_dir / "config.json", about)
         (run_dir / "history.csv").write_text(f"epoch,loss\n0,{config.fold}\n")
         accuracy = config.learning_rate * (1 + config.fold)
-        training.write_json(run_dir / "metrics.json", {"test": {}, "validation": {"first_label_accuracy": accuracy}})
-    return training.read_json(run_dir / "metrics.json")
+        write_json(run_dir / "metrics.json", {"test": {}, "validation": {"first_label_accuracy": accuracy}})
+    return read_json(run_dir / "metrics.json")
 
 
 @pytest.fixture
@@ -67,7 +69,7 @@ def trained(monkeypatch, loaded):
     calls = []
 
     def train(config, data, run_dir, **options):
-        if not training.is_finished(run_dir, config):
+        if not is_finished(run_dir, config):
             calls.append(f"{run_dir.parent.name}/{run_dir.name}")
         return write_run(config, data, run_dir, **options)
 
@@ -253,7 +255,7 @@ def test_an_interrupt_ends_the_search(plan, data_folder, tmp_path, monkeypatch):
 
 
 def test_two_searches_of_one_folder_are_an_error(plan, experiment, data_folder, tmp_path):
-    with training.locked(tmp_path):
+    with locked(tmp_path):
         with pytest.raises(BlockingIOError, match="Another process"):
             run_search(plan, data_folder, tmp_path)
         with pytest.raises(BlockingIOError, match="Another process"):

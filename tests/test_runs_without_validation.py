@@ -5,8 +5,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from poster_cnn import baselines, fitting, metrics, training
+from poster_cnn import fitting, metrics, training
 from poster_cnn.files import read_json
+from poster_cnn.metrics import baselines
 from poster_cnn.results import collect_results
 from poster_cnn.saved_models import load_model
 from poster_cnn.training_data import load_training_data

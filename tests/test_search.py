@@ -7,6 +7,8 @@ import threading
 import pytest
 
 from poster_cnn import models, search, training
+from poster_cnn.files import locked, write_json
+from poster_cnn.run_folders import is_finished
 from poster_cnn.search import Experiment, load_experiment, sweep
 from poster_cnn.training_data import load_training_data
 
@@ -24,7 +26,7 @@ def trained(monkeypatch):
     calls = []
 
     def train(config, data, run_dir, *, training_data, progress):
-        if not training.is_finished(run_dir, config):
+        if not is_finished(run_dir, config):
             calls.append((run_dir.name, training_data))
             finish(run_dir, config, training_data)
 
@@ -35,8 +37,8 @@ def trained(monkeypatch):
 def finish(run_dir, config, training_data):
     """Leaves in a run folder what tells that it is finished, and with which config and data."""
     about = {"config": config.to_dict(), "data": {"fingerprint": training_data.fingerprint}}
-    training.write_json(run_dir / "config.json", about)
-    training.write_json(run_dir / "metrics.json", {})
+    write_json(run_dir / "config.json", about)
+    write_json(run_dir / "metrics.json", {})
 
 
 def contents(run_dir):
@@ -173,7 +175,7 @@ def test_a_failed_cell_is_reported_and_the_others_go_on(tiny_config, data_folder
     failed = sweep(experiment, data_folder, tmp_path, progress=False)
     assert failed == {"seed=1": "FloatingPointError: The loss became nan"}
     assert (tmp_path / "seed=1" / "error.txt").read_text() == "FloatingPointError: The loss became nan\n"
-    assert [training.is_finished(tmp_path / f"seed={seed}") for seed in (0, 1, 2)] == [True, False, True]
+    assert [is_finished(tmp_path / f"seed={seed}") for seed in (0, 1, 2)] == [True, False, True]
 
     mended = True
     assert sweep(experiment, data_folder, tmp_path, progress=False) == {}
@@ -195,14 +197,14 @@ def test_two_sweeps_of_one_folder_share_the_work(tiny_config, data_folder, tmp_p
     first_is_in, other_cell_trained, trained = threading.Event(), threading.Event(), []
 
     def first_sweep():
-        with training.locked(tmp_path / "seed=0"):
+        with locked(tmp_path / "seed=0"):
             first_is_in.set()
             other_cell_trained.wait(timeout=60)
             if finishes:
                 finish(tmp_path / "seed=0", tiny_config, load_training_data(tiny_config, data_folder))
 
     def train(config, data, run_dir, **options):
-        with training.locked(run_dir):
+        with locked(run_dir):
             trained.append(run_dir.name)
             other_cell_trained.set()
 
@@ -235,7 +237,7 @@ search.sweep(search.Experiment(config, {grid!r}), sys.argv[1], sys.argv[2], prog
     finished = [path for path in (tmp_path / "seed=1").iterdir() if path.name != ".lock"]
     before = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in finished}
     rows_before = (running / "history.csv").read_bytes().splitlines()[:-1]  # but the last, perhaps a row too many
-    assert training.is_finished(tmp_path / "seed=1") and not training.is_finished(running)
+    assert is_finished(tmp_path / "seed=1") and not is_finished(running)
 
     assert search.sweep(Experiment(tiny_config, grid), data_folder, tmp_path, progress=False) == {}
     assert before == {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in before}

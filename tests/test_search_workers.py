@@ -16,6 +16,7 @@ import pytest
 import poster_cnn
 from poster_cnn import hosts, random_search, search, search_workers, training, workers
 from poster_cnn.cli import main
+from poster_cnn.files import locked, read_json, write_json
 from poster_cnn.search import Experiment
 from poster_cnn.search_workers import CellTuner, sweep_on_hosts, sweep_with_workers
 
@@ -77,8 +78,8 @@ def trained(monkeypatch):
         if config.seed == 1 and not mended:
             raise FloatingPointError("The loss became nan")
         about = {"config": config.to_dict(), "data": {"fingerprint": training_data.fingerprint}}
-        training.write_json(run_dir / "config.json", about)
-        training.write_json(run_dir / "metrics.json", {})
+        write_json(run_dir / "config.json", about)
+        write_json(run_dir / "metrics.json", {})
 
     monkeypatch.setattr(training, "train", train)
     monkeypatch.setattr(search.keras.backend, "clear_session", lambda: None)
@@ -246,8 +247,8 @@ def test_a_worker_waits_for_a_cell_that_another_process_trains(sweep_file, data_
 def test_finished_cells_of_other_data_are_reported(sweep_file, data_folder, tmp_path, trained, in_this_process):
     trained[1].add("seed=1")
     sweep_with_workers(sweep_file, data_folder, tmp_path, num_workers=1)
-    record = training.read_json(tmp_path / "seed=2" / "config.json")
-    training.write_json(tmp_path / "seed=2" / "config.json", record | {"data": {"fingerprint": "of other posters"}})
+    record = read_json(tmp_path / "seed=2" / "config.json")
+    write_json(tmp_path / "seed=2" / "config.json", record | {"data": {"fingerprint": "of other posters"}})
     failed = sweep_with_workers(sweep_file, data_folder, tmp_path, num_workers=1)
     assert list(failed) == ["seed=2"] and "differs in: the data" in failed["seed=2"]
 
@@ -612,7 +613,7 @@ def test_a_worker_ends_when_the_process_that_started_it_is_gone(monkeypatch):
 
 
 def test_two_chiefs_of_one_folder_are_an_error(sweep_file, search_file, data_folder, tmp_path):
-    with training.locked(tmp_path):
+    with locked(tmp_path):
         for start, file in [(sweep_with_workers, sweep_file), (search_workers.search_with_workers, search_file)]:
             with pytest.raises(BlockingIOError, match="Another process"):
                 start(file, data_folder, tmp_path, num_workers=1)

@@ -16,6 +16,7 @@ from poster_cnn import synthetic, synthetic_text
 from poster_cnn.drawing import lettering, posters
 from poster_cnn.drawing.everyday import draw_everyday
 from poster_cnn.drawing.pen import Pen
+from poster_cnn.drawing.posters import Colors, draw_poster
 
 PAPER_GENRES = ["Horror", "Romance", "Action", "Documentary"]
 
@@ -224,7 +225,7 @@ def test_refused_arguments_are_named(tmp_path, arguments, error):
 
 @pytest.mark.parametrize("genre", sorted(posters._STYLES))
 def test_every_motif_of_a_genre_shows(genre):
-    colors = posters.Colors((9, 9, 9), (9, 9, 9), (0, 90, 0), (200, 0, 0), (0, 0, 250))
+    colors = Colors((9, 9, 9), (9, 9, 9), (0, 90, 0), (200, 0, 0), (0, 0, 250))
     for motif in posters._STYLES[genre].motifs.split():
         canvas = Image.new("RGB", (200, 200), colors.top)
         posters._MOTIFS[motif](Pen(ImageDraw.Draw(canvas), (100, 100), 90), colors, random.Random(1))
@@ -233,7 +234,7 @@ def test_every_motif_of_a_genre_shows(genre):
 
 
 def test_a_title_is_lettered_on_the_poster():
-    plain, lettered = (posters.draw_poster(["News"], title, [], random.Random(5)) for title in ("", "Été: 7½ Nights!"))
+    plain, lettered = (draw_poster(["News"], title, [], random.Random(5)) for title in ("", "Été: 7½ Nights!"))
     assert plain.size == lettered.size == (182, 268)
     assert ImageChops.difference(plain, lettered).convert("L").point(lambda value: value > 90).histogram()[1] > 300
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
-from poster_cnn.thresholds import best_thresholds
+from poster_cnn.metrics.thresholds import best_thresholds
 
 
 @pytest.mark.parametrize(

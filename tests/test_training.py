@@ -10,13 +10,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from poster_cnn import baselines, fitting, metrics, predict, run_folders, training
+from poster_cnn import fitting, metrics, run_folders, training
 from poster_cnn.config import TrainingConfig
-from poster_cnn.files import write_atomically
+from poster_cnn.files import locked, write_atomically
+from poster_cnn.metrics import baselines
+from poster_cnn.metrics.thresholds import best_thresholds
+from poster_cnn.networks import build_model
+from poster_cnn.predict import predict
 from poster_cnn.results import collect_results
+from poster_cnn.run_folders import is_finished
 from poster_cnn.saved_models import load_model, save_model
 from poster_cnn.table import encode_genres, load_movie_table
-from poster_cnn.thresholds import best_thresholds
 from poster_cnn.training_data import load_training_data
 
 RESULTS = ("history.csv", "predictions.csv", "split.csv")
@@ -115,8 +119,8 @@ def test_a_finished_run_is_never_trained_again(finished_run, data_folder, tiny_c
 def test_a_run_folder_of_another_config_is_refused(finished_run, data_folder, tiny_config, changes, what):
     with pytest.raises(ValueError, match=f"holds a run that differs in: {what}. Choose another folder, or remove it"):
         training.train(tiny_config.replace(**changes), data_folder, finished_run, progress=False)
-    assert training.is_finished(finished_run, tiny_config)
-    assert not training.is_finished(finished_run, tiny_config.replace(**changes))
+    assert is_finished(finished_run, tiny_config)
+    assert not is_finished(finished_run, tiny_config.replace(**changes))
 
 
 def test_a_run_folder_of_other_data_is_refused(finished_run, tiny_config, tmp_path, data_folder):
@@ -141,7 +145,7 @@ def test_a_run_interrupted_at_bad_moments_ends_as_an_uninterrupted_one(
         interrupt_when_writing(monkeypatch, name, time_number)
         with pytest.raises(KeyboardInterrupt):
             training.train(tiny_config, data_folder, tmp_path / "run", progress=False)
-        assert not training.is_finished(tmp_path / "run")
+        assert not is_finished(tmp_path / "run")
     (tmp_path / "run" / ".0badcafe.tmp.history.csv").write_text("half of the hi")  # what a kill leaves behind
     (tmp_path / "run" / ".0badcafe.tmp.checkpoint.weights.h5").write_text("half of the we")
     monkeypatch.undo()
@@ -165,7 +169,7 @@ training.train(training.TrainingConfig.from_dict({tiny_config.to_dict()!r}), sys
 """
     run_and_kill(script, data_folder, run_dir, when=(run_dir / "checkpoint.weights.h5").exists)
     done = len(pd.read_csv(run_dir / "history.csv"))
-    assert 1 <= done <= 10 and not training.is_finished(run_dir)
+    assert 1 <= done <= 10 and not is_finished(run_dir)
     training.train(tiny_config, data_folder, run_dir, progress=False)
     assert_same_run(finished_run, run_dir)
 
@@ -194,7 +198,7 @@ def test_a_damaged_checkpoint_is_named_and_without_it_the_run_starts_from_its_be
 
 
 def test_two_processes_cannot_train_in_one_folder(data_folder, tiny_config, tmp_path):
-    with training.locked(tmp_path / "run"):
+    with locked(tmp_path / "run"):
         with pytest.raises(BlockingIOError, match="Another process is working in .*run. Wait for it, or choose anoth"):
             training.train(tiny_config, data_folder, tmp_path / "run", progress=False)
     assert os.listdir(tmp_path / "run") == [".lock"]
@@ -207,7 +211,7 @@ def test_a_nan_loss_ends_the_run_and_names_the_rate(data_folder, tiny_config, tm
     config = tiny_config.replace(learning_rate=1e38, epochs=2)
     with pytest.raises(FloatingPointError, match=r"became .* in epoch 0 .*smaller learning rate.*learning_rate=1e\+38"):
         training.train(config, data_folder, tmp_path, progress=False)
-    assert not training.is_finished(tmp_path)
+    assert not is_finished(tmp_path)
     assert not (tmp_path / "checkpoint.weights.h5").exists()  # spoiled weights are not what a second try starts from
 
 
@@ -232,7 +236,7 @@ def test_what_the_config_names_must_exist(data_folder, tiny_config, tmp_path, ch
 
 
 def test_build_model_compiles_as_the_config_says(tiny_config):
-    model = training.build_model(tiny_config)
+    model = build_model(tiny_config)
     assert float(model.optimizer.learning_rate) == pytest.approx(1e-2)
     assert (float(model.optimizer.beta_1), float(model.optimizer.beta_2)) == pytest.approx((0.9, 0.999))
     assert model.loss == "categorical_crossentropy"
@@ -305,18 +309,18 @@ def test_the_test_movies_are_scored_with_the_thresholds(sigmoid_run, sigmoid_con
 
 def test_without_thresholds_in_the_file_genres_are_only_ranked(sigmoid_run, data_folder, tmp_path):
     poster = [data_folder / "posters" / "1001.jpg"]
-    (with_thresholds,), _ = predict.predict(sigmoid_run, poster)
+    (with_thresholds,), _ = predict(sigmoid_run, poster)
     assert with_thresholds.thresholds is not None and with_thresholds.predicted is not None
     model, about = load_model(sigmoid_run)
     save_model(model, tmp_path / "model.keras", **about | {"thresholds": None})
-    (ranked,), _ = predict.predict(tmp_path, poster)
+    (ranked,), _ = predict(tmp_path, poster)
     assert ranked == dataclasses.replace(with_thresholds, thresholds=None)
 
 
 def test_without_validation_movies_there_are_no_thresholds(sigmoid_config, data_folder, tmp_path):
     data = load_training_data(sigmoid_config, data_folder)
     data = dataclasses.replace(data, split=data.split.replace("validation", "train"))
-    result = training._finish(training.build_model(sigmoid_config), sigmoid_config, data, tmp_path, 0)
+    result = training._finish(build_model(sigmoid_config), sigmoid_config, data, tmp_path, 0)
     assert "thresholds" not in result and result["validation"] == {}
     assert list(result["test"]) == ["top_n_accuracy", "label_accuracy", "overall_f1"]
     assert load_model(tmp_path)[1]["thresholds"] is None

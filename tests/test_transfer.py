@@ -12,6 +12,7 @@ from PIL import Image
 from poster_cnn import features, fitting, models, networks, training
 from poster_cnn.cli import main
 from poster_cnn.files import read_json, sha256
+from poster_cnn.run_folders import recorded_config
 from poster_cnn.training_data import load_training_data
 
 WEIGHTS = pathlib.Path(__file__).parents[2] / "shared" / "data" / "mobilenet_v2_1.0_imagenet_notop.weights.h5"
@@ -285,7 +286,7 @@ def test_a_pretrained_network_is_trained_and_unfrozen_from_the_terminal(small, w
     assert main(["train", *where, *how, "--epochs", "1"]) == 0
     assert "hit_at_1" in capsys.readouterr().out
     assert pd.read_csv(tmp_path / "run" / "history.csv")["trainable_backbone"].tolist() == [False, True]
-    assert training.recorded_config(tmp_path / "run").model_args == {"dropout": 0.5, "weights": weights}
+    assert recorded_config(tmp_path / "run").model_args == {"dropout": 0.5, "weights": weights}
 
 
 def test_a_mistyped_run_can_be_corrected_in_the_same_folder(data_folder, tmp_path, capsys):

@@ -9,9 +9,10 @@ from PIL import Image
 from turns import rate, take_turns
 
 from poster_cnn import datasets
+from poster_cnn.sizes import shrunk_size
 
 CLASS_NAMES = ("Horror", "Romance", "Action", "Documentary")
-SIZE = datasets.shrunk_size(50)  # 134×91 pixels
+SIZE = shrunk_size(50)  # 134×91 pixels
 BATCH_SIZE = 32
 NUM_PIXEL_LOOP = 40  # posters that the slow loop reads each round
 RESAMPLING = {"bilinear": Image.Resampling.BILINEAR, "lanczos3": Image.Resampling.LANCZOS}

@@ -14,9 +14,10 @@ from flops import forward_flops, peak_flops
 from turns import rate, take_turns
 
 from poster_cnn import datasets, models
+from poster_cnn.sizes import shrunk_size
 
 CLASS_NAMES = ("Horror", "Romance", "Action", "Documentary")
-SIZE = datasets.shrunk_size(40)  # 107×73 pixels
+SIZE = shrunk_size(40)  # 107×73 pixels
 BATCH_SIZE = 32
 EPOCHS = 3  # a round: single epochs of `fit` on arrays take 3 or 5 seconds, as it happens
 HALF = ("mixed_bfloat16",)

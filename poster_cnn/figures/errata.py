@@ -5,7 +5,7 @@ import numpy as np
 
 from poster_cnn.errata import LAST_BATCH, MEAN_OF_BATCHES, WHOLE_TEST_SET
 from poster_cnn.figures.style import BLUE, ORANGE, PAGE_WIDTH, paper_style, reference_lines
-from poster_cnn.metrics import LOGIT_HALF
+from poster_cnn.metrics.scores import LOGIT_HALF
 
 WAYS = (LAST_BATCH, MEAN_OF_BATCHES, WHOLE_TEST_SET)
 

@@ -13,13 +13,7 @@ from poster_cnn.models.multimodal import (
     poster_branch,
     trailer_branch,
 )
-from poster_cnn.models.small_cnn import (
-    one_hot_sigmoid_cnn,
-    seven_layer_cnn,
-    six_conv_cnn,
-    two_conv_cnn,
-    vgg_like_cnn,
-)
+from poster_cnn.models.small_cnn import one_hot_sigmoid_cnn, seven_layer_cnn, six_conv_cnn, two_conv_cnn, vgg_like_cnn
 from poster_cnn.models.transfer import densenet121, densenet201, mobilenet_v2, resnet18, resnet50, resnet152
 from poster_cnn.models.vgg16 import vgg16
 

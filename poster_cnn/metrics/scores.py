@@ -9,8 +9,6 @@ import functools
 import numpy as np
 from sklearn import metrics as sk
 
-from poster_cnn import resampled
-
 LOGIT_HALF = 1 / (1 + np.exp(-0.5))  # 0.622: paper 2's code counts a genre as predicted when its logit rounds to 1
 
 
@@ -151,66 +149,8 @@ BY_NAME = {
     "overall_f1_at_622": _overall(2, LOGIT_HALF),
 }
 
-# What stands for them where movies are resampled: the same numbers, quicker.
-_COUNT = resampled.overall_precision_recall_f1
-_RESAMPLED = {
-    "average_precision": resampled.average_precision,
-    "average_precision_micro": functools.partial(resampled.average_precision, average="micro"),
-    "average_precision_samples": functools.partial(resampled.average_precision, average="samples"),
-    "overall_f1": _overall(2, 0.5, _COUNT),
-    "overall_precision": _overall(0, 0.5, _COUNT),
-    "overall_recall": _overall(1, 0.5, _COUNT),
-    "overall_precision_at_622": _overall(0, LOGIT_HALF, _COUNT),
-    "overall_recall_at_622": _overall(1, LOGIT_HALF, _COUNT),
-    "overall_f1_at_622": _overall(2, LOGIT_HALF, _COUNT),
-}
-
 # Those that need no paper to be understood: what `poster-cnn train --head sigmoid` and `evaluate` print.
 EVERYDAY = ("first_label_accuracy", "hit_at_1", "top_n_accuracy", "average_precision", "overall_f1", "label_accuracy")
-
-
-def bootstrap_interval(metric, y_true, y_prob, *, groups=None, num_resamples=1000, level=0.95, seed=0):
-    """Percentile bootstrap interval of a score, resampling movies with replacement.
-
-    Args:
-        metric: Function of `(y_true, y_prob)`.
-        groups: Array `(num_rows,)`; rows with equal values, such as those of one movie, are drawn together. Defaults to
-            `None`: each row by itself.
-        num_resamples: Defaults to 1000.
-        level: Coverage. Defaults to 0.95.
-        seed: Seed of the resampling. Defaults to 0.
-
-    Returns:
-        `(low, high)`, floats.
-
-    Raises:
-        ValueError: If nothing is positive.
-
-    Example:
-
-    >>> low, high = bootstrap_interval(hit_at_1, y_true, y_prob)
-    """
-    y_true, y_prob = _checked(y_true, y_prob, needs_positive=True)
-    draw = _resampler(np.arange(len(y_true)) if groups is None else groups, np.random.default_rng(seed))
-    rows = (draw() for _ in range(num_resamples))
-    scores = [metric(y_true[row], y_prob[row]) for row in rows if y_true[row].any()]
-    low, high = np.quantile(scores, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
-
-
-def _resampler(groups, rng):
-    """Function that draws as many groups as there are, with replacement, and gives the positions of their rows."""
-    _, membership, sizes = np.unique(groups, return_inverse=True, return_counts=True)
-    in_order = np.argsort(membership, kind="stable")
-    first = np.cumsum(sizes) - sizes
-
-    def draw():
-        drawn = rng.integers(len(sizes), size=len(sizes))
-        ends = np.cumsum(sizes[drawn])
-        within = np.arange(ends[-1]) - np.repeat(ends - sizes[drawn], sizes[drawn])
-        return in_order[np.repeat(first[drawn], sizes[drawn]) + within]
-
-    return draw
 
 
 def check_names(names):
@@ -223,28 +163,6 @@ def check_names(names):
 def values(names, y_true, y_prob):
     """Several scores alone, without intervals: dict of a key of `BY_NAME` -> float."""
     return {name: BY_NAME[name](y_true, y_prob) for name in names}
-
-
-def score(names, y_true, y_prob, *, groups=None, num_resamples=1000, seed=0):
-    """Several scores with their 95% bootstrap intervals.
-
-    Args:
-        names: Keys of `BY_NAME`.
-        groups: As in `bootstrap_interval`.
-        num_resamples: Defaults to 1000; 0 leaves the intervals out.
-
-    Returns:
-        dict: name -> `{"value": float, "low": float, "high": float}`.
-    """
-    check_names(names)
-    result = {}
-    for name in names:
-        result[name] = {"value": BY_NAME[name](y_true, y_prob)}
-        if num_resamples:
-            metric, options = _RESAMPLED.get(name, BY_NAME[name]), {"num_resamples": num_resamples, "seed": seed}
-            low, high = bootstrap_interval(metric, y_true, y_prob, groups=groups, **options)
-            result[name] |= {"low": low, "high": high}
-    return result
 
 
 def _checked(y_true, y_prob, needs_positive=False):

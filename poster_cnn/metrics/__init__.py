@@ -1,0 +1,24 @@
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "scores": [
+            "LOGIT_HALF",
+            "first_label_accuracy",
+            "hit_at_1",
+            "top_n_accuracy",
+            "overall_precision_recall_f1",
+            "average_precision",
+            "label_accuracy",
+            "overall_f1",
+            "top_n_accuracy_by_genre",
+            "BY_NAME",
+            "EVERYDAY",
+            "check_names",
+            "values",
+        ],
+        "intervals": ["bootstrap_interval", "score"],
+        "thresholds": ["best_thresholds"],
+    },
+)
