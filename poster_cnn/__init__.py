@@ -40,7 +40,6 @@ _MODULES = (
     "figures",
     "ingest",
     "label_audit",
-    "losses",
     "models",
     "movie_metadata",
     "moviescope",

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 from tqdm.keras import TqdmCallback
 
-from poster_cnn.losses import require_finite
+from poster_cnn.models.losses import require_finite
 from poster_cnn.networks import build_model, seed_dropout
 from poster_cnn.one_hot import DenseBatches
 

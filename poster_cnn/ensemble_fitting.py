@@ -5,7 +5,8 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import KFold
 
-from poster_cnn import losses, models
+from poster_cnn import models
+from poster_cnn.models import losses
 from poster_cnn.models.backbones import FEATURES
 from poster_cnn.one_hot import DenseBatches
 

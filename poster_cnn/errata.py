@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from poster_cnn.metrics import baselines, intervals
+from poster_cnn import metrics
+from poster_cnn.metrics import baselines
 from poster_cnn.metrics.intervals import bootstrap_interval
 from poster_cnn.metrics.scores import LOGIT_HALF, overall_precision_recall_f1
 
@@ -154,4 +155,4 @@ def _scored_in_batches(y_true, y_prob, batches, threshold):
 
 
 def _f1(y_true, predicted):
-    return intervals.overall_precision_recall_f1(y_true, predicted)[2]
+    return metrics.overall_precision_recall_f1(y_true, predicted)[2]

@@ -14,7 +14,7 @@ from poster_cnn import datasets, distribution, models
 from poster_cnn.decoded import with_options
 from poster_cnn.features import poster_features
 from poster_cnn.files import require_room, write_atomically
-from poster_cnn.losses import require_finite
+from poster_cnn.models.losses import require_finite
 from poster_cnn.networks import build_model, compile_network, seed_dropout
 from poster_cnn.replicas import epoch_function
 

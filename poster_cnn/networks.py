@@ -6,9 +6,10 @@ import random
 import keras
 import numpy as np
 
-from poster_cnn import losses, models
+from poster_cnn import models
 from poster_cnn.config import TrainingConfig
 from poster_cnn.epoch_metrics import epoch_metrics
+from poster_cnn.models import losses
 
 # Batches a call of the compiled step: a fifth more posters/s on CPUs. PyTorch's steps are not compiled, and take one.
 _STEPS_PER_EXECUTION = 1 if keras.backend.backend() == "torch" else 16

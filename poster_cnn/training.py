@@ -12,7 +12,7 @@ from poster_cnn import datasets, distribution, metrics, models
 from poster_cnn.features import poster_features
 from poster_cnn.files import locked, read_json, remove_leftovers, write_json
 from poster_cnn.fitting import fit, remove_checkpoints
-from poster_cnn.metrics import baselines, intervals
+from poster_cnn.metrics import baselines
 from poster_cnn.metrics.thresholds import best_thresholds
 from poster_cnn.networks import build_network
 from poster_cnn.run_folders import (
@@ -193,7 +193,7 @@ def _tuned_f1(y_true, y_prob, thresholds, movies):
     """OF1 with a threshold for each genre, and its 95% interval; the thresholds stay what the validation chose."""
 
     def quick_f1(y_true, y_prob):
-        return intervals.overall_precision_recall_f1(y_true, y_prob, thresholds)[2]
+        return metrics.overall_precision_recall_f1(y_true, y_prob, thresholds)[2]
 
     low, high = metrics.bootstrap_interval(quick_f1, y_true, y_prob, groups=movies)
     value = metrics.overall_precision_recall_f1(y_true, y_prob, thresholds)[2]

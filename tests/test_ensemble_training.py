@@ -15,9 +15,10 @@ import pytest
 import tensorflow as tf
 
 import poster_cnn
-from poster_cnn import ensemble_fitting, ensemble_training, losses, metrics
+from poster_cnn import ensemble_fitting, ensemble_training, metrics
 from poster_cnn.ensemble_fitting import build_branch, build_fusion, fit_branch, fit_fusion, hide_some, trainable_part
 from poster_cnn.ensemble_training import train_ensemble
+from poster_cnn.models import losses
 from poster_cnn.predict import predict
 from poster_cnn.results import collect_history, collect_results, read_predictions
 from poster_cnn.saved_models import load_model, save_model

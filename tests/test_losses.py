@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from poster_cnn import losses, networks
-from poster_cnn.models import blocks
+from poster_cnn import networks
+from poster_cnn.models import blocks, losses
 
 Y_TRUE = np.array([[1, 0, 0], [1, 1, 0]], dtype="float32")
 Y_PROB = np.array([[0.9, 0.2, 0.5], [0.0, 1.0, 1.0]], dtype="float32")

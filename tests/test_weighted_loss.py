@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from poster_cnn.losses import WeightedBinaryCrossentropy, positive_weights, weighted_binary_crossentropy
+from poster_cnn.models.losses import WeightedBinaryCrossentropy, positive_weights, weighted_binary_crossentropy
 
 
 def test_weights_are_negatives_over_positives():

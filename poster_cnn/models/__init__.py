@@ -4,6 +4,13 @@ Those of paper 5's branches take features instead.
 """
 
 from poster_cnn.models.backbones import feature_extractor_and_head, has_frozen_backbone, unfreeze
+from poster_cnn.models.from_scratch import (
+    one_hot_sigmoid_cnn,
+    seven_layer_cnn,
+    six_conv_cnn,
+    two_conv_cnn,
+    vgg_like_cnn,
+)
 from poster_cnn.models.layer_table import layer_table
 from poster_cnn.models.multimodal import (
     late_fusion,
@@ -13,9 +20,7 @@ from poster_cnn.models.multimodal import (
     poster_branch,
     trailer_branch,
 )
-from poster_cnn.models.small_cnn import one_hot_sigmoid_cnn, seven_layer_cnn, six_conv_cnn, two_conv_cnn, vgg_like_cnn
-from poster_cnn.models.transfer import densenet121, densenet201, mobilenet_v2, resnet18, resnet50, resnet152
-from poster_cnn.models.vgg16 import vgg16
+from poster_cnn.models.pretrained import densenet121, densenet201, mobilenet_v2, resnet18, resnet50, resnet152, vgg16
 
 __all__ = [
     "densenet121",
