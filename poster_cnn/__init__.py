@@ -9,10 +9,10 @@ __version__ = "0.1.0"
 
 # Public name -> module that defines it; looked up on first use.
 _LAZY = {
-    "load_movie_table": "table",
-    "encode_genres": "table",
-    "genre_counts": "table",
-    "genre_cooccurrence": "table",
+    "load_movie_table": "movies.table",
+    "encode_genres": "movies.genres",
+    "genre_counts": "movies.genres",
+    "genre_cooccurrence": "movies.genres",
     "embedded_dataset": "synthetic",
     "TrainingConfig": "config",
     "train": "training",
@@ -21,6 +21,7 @@ _LAZY = {
     "load_settings": "settings",
 }
 _MODULES = (
+    "movies",
     "metrics",
     "array_training",
     "audit",
@@ -41,8 +42,6 @@ _MODULES = (
     "ingest",
     "label_audit",
     "models",
-    "movie_metadata",
-    "moviescope",
     "one_hot",
     "overall_tables",
     "plots",
@@ -50,16 +49,13 @@ _MODULES = (
     "predict",
     "random_search",
     "results",
-    "rows",
     "run_folders",
     "saved_models",
     "search",
     "search_tables",
     "search_workers",
     "settings",
-    "splits",
     "synthetic",
-    "table",
     "tables",
     "trailers",
     "training",

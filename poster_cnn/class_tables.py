@@ -2,9 +2,8 @@
 
 import pandas as pd
 
-from poster_cnn.rows import best_accuracy, integer_labels
-from poster_cnn.splits import PARTS
-from poster_cnn.table import encode_genres
+from poster_cnn.movies.genres import best_accuracy, encode_genres, integer_labels
+from poster_cnn.movies.splits import PARTS
 from poster_cnn.tables import BASELINES_OF_ONE_GENRE, in_percent
 
 

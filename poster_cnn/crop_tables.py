@@ -6,7 +6,7 @@ import pandas as pd
 from poster_cnn.examples import genres_of
 from poster_cnn.metrics import baselines
 from poster_cnn.metrics.scores import top_n_accuracy_by_genre
-from poster_cnn.table import encode_genres
+from poster_cnn.movies.genres import encode_genres
 from poster_cnn.tables import in_percent
 
 ALL = "All"  # the row of totals, where an image of several genres counts once

@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
+from poster_cnn.movies.genres import encode_genres
 from poster_cnn.sizes import POSTER_SIZE, is_crop_size
-from poster_cnn.table import encode_genres
 
 CROP_COLUMNS = ("crop_top", "crop_left", "crop_height", "crop_width")
 

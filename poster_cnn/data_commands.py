@@ -39,7 +39,7 @@ def _verify(options):
 def _download(options):
     from poster_cnn import ingest
     from poster_cnn.download import download
-    from poster_cnn.table import load_movie_table
+    from poster_cnn.movies.table import load_movie_table
 
     choices = {
         "retry_failed": options.retry_failed,

@@ -11,8 +11,8 @@ import tensorflow as tf
 from poster_cnn import ingest
 from poster_cnn.crops import CROP_COLUMNS
 from poster_cnn.decoded import DecodedPosters, decode_once, with_options
+from poster_cnn.movies.genres import encode_genres
 from poster_cnn.sizes import POSTER_SIZE
-from poster_cnn.table import encode_genres
 
 # Interpolations offered, by the names of keras.layers.Resizing. ImageMagick, which paper 1 used, shrinks by Lanczos.
 _INTERPOLATIONS = ("area", "bicubic", "bilinear", "lanczos3", "lanczos5", "nearest")

@@ -14,7 +14,7 @@ from tqdm.auto import tqdm
 import poster_cnn
 from poster_cnn import files, pictures
 from poster_cnn.fetching import Fetcher, FetchFailed, FetchOptions
-from poster_cnn.table import load_movie_table
+from poster_cnn.movies.table import load_movie_table
 
 _FAILURES = ".download_failures.jsonl"  # in the posters folder; hidden, so that nothing takes it for a poster
 _LEFTOVER = re.compile(r"\.[0-9a-f]{8}\.tmp\.[0-9]+\.jpg")  # what `files.write_atomically` leaves after a kill

@@ -10,17 +10,18 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from poster_cnn import audit, ingest, metrics, models, splits, trailers
-from poster_cnn import table as tables
-from poster_cnn.data_folder import DataFolder, find_data_folder
+from poster_cnn import audit, ingest, metrics, models, trailers
 from poster_cnn.features import poster_features
 from poster_cnn.metrics import baselines
-from poster_cnn.movie_metadata import METADATA_COLUMNS, load_movie_metadata
-from poster_cnn.moviescope import read_moviescope
+from poster_cnn.movies import splits
+from poster_cnn.movies import table as tables
+from poster_cnn.movies.data_folder import DataFolder, find_data_folder
+from poster_cnn.movies.genres import encode_genres
+from poster_cnn.movies.metadata import METADATA_COLUMNS, load_movie_metadata
+from poster_cnn.movies.moviescope import read_moviescope
 from poster_cnn.networks import backbone_network
 from poster_cnn.one_hot import MetadataEncoder, fit_metadata_encoder
 from poster_cnn.plots import WordVectors, plot_coverage, plot_vectors, plot_words, read_word_vectors
-from poster_cnn.table import encode_genres
 from poster_cnn.training_data import TrainingData
 
 

@@ -15,7 +15,7 @@ from poster_cnn import models, pictures, run_folders, trailers
 from poster_cnn.ensemble_config import EnsembleConfig
 from poster_cnn.ensemble_training import ENSEMBLE
 from poster_cnn.files import read_json
-from poster_cnn.movie_metadata import METADATA_COLUMNS, MISSING
+from poster_cnn.movies.metadata import METADATA_COLUMNS, MISSING
 from poster_cnn.networks import backbone_network
 from poster_cnn.one_hot import MetadataEncoder, load_metadata_encoder
 from poster_cnn.plots import WordVectors, load_word_vectors, plot_coverage, plot_vectors

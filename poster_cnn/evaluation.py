@@ -8,12 +8,13 @@ import pandas as pd
 from sklearn import metrics as sk
 
 from poster_cnn import crops, datasets, ingest, metrics
-from poster_cnn.data_folder import find_data_folder
 from poster_cnn.ensemble_predict import find_ensemble
 from poster_cnn.files import read_json
 from poster_cnn.metrics import baselines
+from poster_cnn.movies.data_folder import find_data_folder
+from poster_cnn.movies.genres import encode_genres, merge_genres
+from poster_cnn.movies.table import load_movie_table
 from poster_cnn.saved_models import load_model
-from poster_cnn.table import encode_genres, load_movie_table, merge_genres
 
 
 @dataclasses.dataclass(frozen=True)

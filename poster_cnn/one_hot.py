@@ -10,7 +10,7 @@ from scipy import sparse
 from sklearn.preprocessing import OneHotEncoder
 
 from poster_cnn.files import read_json, write_json
-from poster_cnn.movie_metadata import METADATA_COLUMNS
+from poster_cnn.movies.metadata import METADATA_COLUMNS
 
 
 @dataclasses.dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from poster_cnn.splits import PARTS
+from poster_cnn.movies.splits import PARTS
 from poster_cnn.tables import BASELINES, in_percent, label
 
 # Builder -> the row that the paper prints; its code trains ResNet152 where it prints ResNet18, so both stand beside it.

@@ -8,7 +8,7 @@ import re
 import numpy as np
 
 from poster_cnn.files import write_atomically
-from poster_cnn.table import TableReport
+from poster_cnn.movies.table import TableReport
 
 MAX_WORDS = 3000  # of a plot; what comes after is cut (paper 5, section 3)
 

@@ -7,7 +7,7 @@ from keras import ops
 
 from poster_cnn import pictures
 from poster_cnn.crops import CROP_COLUMNS
-from poster_cnn.table import encode_genres
+from poster_cnn.movies.genres import encode_genres
 
 
 def poster_arrays(table, class_names, *, image_size, interpolation="bilinear"):

@@ -90,7 +90,7 @@ def _predict_movies(options):
 
 def _text(plot):
     """The plot itself, or what is in the file that it names."""
-    from poster_cnn.readers import decode
+    from poster_cnn.movies.csv_files import decode
 
     return decode(pathlib.Path(plot[1:]).read_bytes())[0] if plot and plot.startswith("@") else plot
 
@@ -98,7 +98,7 @@ def _text(plot):
 def _metadata(entries):
     """`COLUMN=VALUE` and `@FILE` -> dict."""
     from poster_cnn.files import read_json
-    from poster_cnn.movie_metadata import METADATA_COLUMNS
+    from poster_cnn.movies.metadata import METADATA_COLUMNS
 
     found = {}
     for entry in entries:

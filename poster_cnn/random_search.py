@@ -12,9 +12,9 @@ from tqdm.auto import tqdm
 
 from poster_cnn import distribution, search, training, workers
 from poster_cnn.config import TrainingConfig
-from poster_cnn.data_folder import find_data_folder
 from poster_cnn.files import locked
 from poster_cnn.hosts import has_chief, is_worker
+from poster_cnn.movies.data_folder import find_data_folder
 from poster_cnn.run_folders import is_finished
 from poster_cnn.workers import keras_tuner
 

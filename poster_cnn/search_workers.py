@@ -3,9 +3,9 @@
 import pathlib
 
 from poster_cnn import distribution, fitting, hosts, search, workers
-from poster_cnn.data_folder import find_data_folder
 from poster_cnn.files import locked
 from poster_cnn.hosts import is_worker
+from poster_cnn.movies.data_folder import find_data_folder
 from poster_cnn.random_search import Tuner, failed_draws, load_plan
 from poster_cnn.workers import keras_tuner
 

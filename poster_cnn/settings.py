@@ -9,8 +9,8 @@ import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
 import poster_cnn
-from poster_cnn.data_folder import find_data_folder
 from poster_cnn.files import write_atomically
+from poster_cnn.movies.data_folder import find_data_folder
 
 PRESETS = {
     "quick": "small networks, few epochs: minutes on a laptop",

@@ -9,12 +9,13 @@ import pathlib
 import numpy as np
 import pandas as pd
 
-from poster_cnn import audit, datasets, splits
+from poster_cnn import audit, datasets
 from poster_cnn.crops import CROP_COLUMNS
-from poster_cnn.data_folder import find_data_folder
 from poster_cnn.metrics import baselines
+from poster_cnn.movies import splits
+from poster_cnn.movies.data_folder import find_data_folder
+from poster_cnn.movies.genres import encode_genres
 from poster_cnn.sizes import POSTER_SIZE
-from poster_cnn.table import encode_genres
 from poster_cnn.training_rows import crop_train, load_rows, manifest_of
 
 

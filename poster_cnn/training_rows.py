@@ -3,8 +3,9 @@
 import numpy as np
 import pandas as pd
 
-from poster_cnn import crops, ingest, rows
-from poster_cnn.table import encode_genres, load_movie_table, merge_genres
+from poster_cnn import crops, ingest
+from poster_cnn.movies.genres import encode_genres, explode_genres, limit_per_genre, merge_genres
+from poster_cnn.movies.table import load_movie_table
 
 
 def load_rows(config, folder):
@@ -36,10 +37,10 @@ def load_rows(config, folder):
     report += f"{notes}\n{ingest.describe(manifest)}"
     if config.one_row_per_genre:
         movies = len(table)
-        table = rows.explode_genres(table, config.class_names)
+        table = explode_genres(table, config.class_names)
         report += f"\n{len(table)} rows, one a movie and genre, of {movies} movies"
         if config.max_per_genre:
-            table = rows.limit_per_genre(table, config.class_names, config.max_per_genre, seed=config.split_seed)
+            table = limit_per_genre(table, config.class_names, config.max_per_genre, seed=config.split_seed)
             report += f"\n{len(table)} rows with at most {config.max_per_genre} a genre"
     if config.crops_per_genre and config.crop_before_split:
         table = _with_crops(config, table)

@@ -12,8 +12,8 @@ import pytest
 from poster_cnn import datasets, sizes
 from poster_cnn.array_training import fit_arrays
 from poster_cnn.config import TrainingConfig
+from poster_cnn.movies.table import load_movie_table
 from poster_cnn.poster_arrays import poster_arrays
-from poster_cnn.table import load_movie_table
 
 SIZE = (46, 48)
 GENRES = ("Horror", "Romance", "Action", "Documentary")
@@ -159,7 +159,7 @@ import keras, numpy
 from poster_cnn.array_training import fit_arrays
 from poster_cnn.config import TrainingConfig
 from poster_cnn.poster_arrays import poster_arrays
-from poster_cnn.table import load_movie_table
+from poster_cnn.movies.table import load_movie_table
 data, folder = map(pathlib.Path, sys.argv[1:])
 histories = {}
 for path in sorted(folder.glob("*.npz")):

@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from poster_cnn import crops, datasets
-from poster_cnn.table import encode_genres, load_movie_table
+from poster_cnn.movies.genres import encode_genres
+from poster_cnn.movies.table import load_movie_table
 
 NAMES = ("Horror", "Romance", "Action", "Documentary")
 COLUMNS = list(crops.CROP_COLUMNS)

@@ -9,10 +9,11 @@ import tensorflow as tf
 from PIL import Image
 
 from poster_cnn import datasets, ingest, training_data
-from poster_cnn.data_folder import find_data_folder
 from poster_cnn.decoded import DecodedPosters
+from poster_cnn.movies.data_folder import find_data_folder
+from poster_cnn.movies.genres import encode_genres
+from poster_cnn.movies.table import load_movie_table
 from poster_cnn.sizes import shrunk_size
-from poster_cnn.table import encode_genres, load_movie_table
 
 NAMES = ("Horror", "Romance", "Action", "Documentary")
 

@@ -16,7 +16,7 @@ import tensorflow as tf
 from poster_cnn import datasets, decoded, files, training
 from poster_cnn.crops import CROP_COLUMNS
 from poster_cnn.decoded import ImageFile, decode_once, memory_budget
-from poster_cnn.table import load_movie_table
+from poster_cnn.movies.table import load_movie_table
 
 NAMES = ("Horror", "Romance", "Action", "Documentary")
 SHAPE = (300, 8, 6, 3)  # two chunks

@@ -15,7 +15,7 @@ from poster_cnn.config import as_json
 from poster_cnn.ensemble_config import MODALITIES, EnsembleConfig
 from poster_cnn.ensemble_predict import find_ensemble, predict_movies
 from poster_cnn.files import write_json
-from poster_cnn.movie_metadata import METADATA_COLUMNS
+from poster_cnn.movies.metadata import METADATA_COLUMNS
 from poster_cnn.predict import predict
 from poster_cnn.results import read_predictions
 from poster_cnn.saved_models import save_model

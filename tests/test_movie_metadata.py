@@ -7,9 +7,9 @@ import time
 import numpy as np
 import pytest
 
-from poster_cnn import splits
-from poster_cnn.movie_metadata import METADATA_COLUMNS, load_movie_metadata
-from poster_cnn.moviescope import MOVIESCOPE_GENRES, read_features, read_moviescope
+from poster_cnn.movies import splits
+from poster_cnn.movies.metadata import METADATA_COLUMNS, load_movie_metadata
+from poster_cnn.movies.moviescope import MOVIESCOPE_GENRES, read_features, read_moviescope
 
 HEADER = (
     "imdbId,movie_title,title_year,director_name,actor_1_name,actor_2_name,actor_3_name,language,country,"

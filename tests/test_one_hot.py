@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from poster_cnn import splits
-from poster_cnn.movie_metadata import METADATA_COLUMNS, load_movie_metadata
+from poster_cnn.movies import splits
+from poster_cnn.movies.metadata import METADATA_COLUMNS, load_movie_metadata
 from poster_cnn.one_hot import DenseBatches, fit_metadata_encoder, load_metadata_encoder
 
 REAL_DATA = pathlib.Path(__file__).parents[2] / "shared" / "data"

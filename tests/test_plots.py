@@ -7,7 +7,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from poster_cnn.movie_metadata import load_movie_metadata
+from poster_cnn.movies.metadata import load_movie_metadata
 from poster_cnn.plots import load_word_vectors, plot_coverage, plot_vectors, plot_words, read_word_vectors, tokenize
 from poster_cnn.synthetic_text import word_vectors
 

@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 
 import poster_cnn
-from poster_cnn import data_folder as data_folders
 from poster_cnn import random_search, search
 from poster_cnn.ensemble_config import EnsembleConfig
+from poster_cnn.movies import data_folder as data_folders
 from poster_cnn.settings import load_settings
 
 

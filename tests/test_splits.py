@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from poster_cnn import splits
-from poster_cnn.table import encode_genres, load_movie_table
+from poster_cnn.movies import splits
+from poster_cnn.movies.genres import encode_genres
+from poster_cnn.movies.table import load_movie_table
 
 NAMES = ["Horror", "Romance", "Action", "Documentary", "Drama"]
 REAL_DATA = pathlib.Path(__file__).parents[2] / "shared" / "data"

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from poster_cnn.table import encode_genres, genre_cooccurrence, genre_counts, load_movie_table
+from poster_cnn.movies.genres import encode_genres, genre_cooccurrence, genre_counts
+from poster_cnn.movies.table import load_movie_table
 
 HEADER = "imdbId,Imdb Link,Title,IMDB Score,Genre,Poster"
 REAL_DATA = pathlib.Path(__file__).parents[2] / "shared" / "data"

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from poster_cnn import models, trailers, videos
-from poster_cnn.data_folder import find_data_folder
+from poster_cnn.movies.data_folder import find_data_folder
 from poster_cnn.trailers import find_trailers, read_trailer_features, trailer_features
 from poster_cnn.videos import sample_frames
 

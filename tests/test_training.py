@@ -15,12 +15,13 @@ from poster_cnn.config import TrainingConfig
 from poster_cnn.files import locked, write_atomically
 from poster_cnn.metrics import baselines
 from poster_cnn.metrics.thresholds import best_thresholds
+from poster_cnn.movies.genres import encode_genres
+from poster_cnn.movies.table import load_movie_table
 from poster_cnn.networks import build_model
 from poster_cnn.predict import predict
 from poster_cnn.results import collect_results
 from poster_cnn.run_folders import is_finished
 from poster_cnn.saved_models import load_model, save_model
-from poster_cnn.table import encode_genres, load_movie_table
 from poster_cnn.training_data import load_training_data
 
 RESULTS = ("history.csv", "predictions.csv", "split.csv")

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from poster_cnn.table import encode_genres, merge_genres
+from poster_cnn.movies.genres import encode_genres, merge_genres
 from poster_cnn.training_data import load_training_data
 
 BOX = ["crop_top", "crop_left", "crop_height", "crop_width"]

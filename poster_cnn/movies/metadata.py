@@ -4,8 +4,8 @@ import pathlib
 
 import pandas as pd
 
-from poster_cnn import readers, table
-from poster_cnn.table import TableReport, apply_rule
+from poster_cnn.movies import csv_files, table
+from poster_cnn.movies.table import TableReport, apply_rule
 
 # What paper 5 one-hot encodes, in its order (section 3, "For the meta data").
 METADATA_COLUMNS = (
@@ -83,15 +83,15 @@ def _read_strings(path, report):
     """A DataFrame of strings with the columns that `table.tidy` expects, and the metadata."""
     if not path.is_file():
         raise FileNotFoundError(f"No movie metadata found. Expected a CSV file. Received: csv_path={str(path)!r}")
-    text, notes = readers.decode(path.read_bytes())
+    text, notes = csv_files.decode(path.read_bytes())
     report.findings.extend(notes)
     delimiter = max(",;\t", key=text.split("\n", 1)[0].count)
-    records = readers.read_records(text, delimiter)
+    records = csv_files.read_records(text, delimiter)
     received = records[0] if records else []
     header = [_HEADER.get(name.strip().lower(), name.strip().lower()) for name in received]
     id_column = "imdb_id" if "imdb_id" in header else "link"
     _check_header(path, header, id_column, received)
-    readers.check_quotes(records, header.index(id_column), delimiter)
+    csv_files.check_quotes(records, header.index(id_column), delimiter)
     report.rows_read = len(records) - 1
 
     width = len(header)
@@ -105,7 +105,7 @@ def _read_strings(path, report):
     for column in ("title", "year", "genres", "plot"):
         if column not in header:
             report.findings.append((f"no column for {column}", 1, "left empty", []))
-    columns = [*readers.COLUMNS, *METADATA_COLUMNS, "plot"]
+    columns = [*csv_files.COLUMNS, *METADATA_COLUMNS, "plot"]
     raw = raw.reindex(columns=columns, fill_value="")
     raw.insert(0, "row", list(fitting))
     return raw

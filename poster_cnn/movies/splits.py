@@ -9,7 +9,7 @@ from iterstrat.ml_stratifiers import MultilabelStratifiedKFold, MultilabelStrati
 from sklearn.model_selection import StratifiedKFold, train_test_split
 
 from poster_cnn.files import write_atomically
-from poster_cnn.table import encode_genres
+from poster_cnn.movies.genres import encode_genres
 
 PARTS = ("train", "validation", "test")
 

@@ -1,22 +1,14 @@
 """CSV -> one tidy DataFrame, a row a movie, with a report of what was dropped and why; genres -> multi-hot."""
 
 import dataclasses
-import itertools
 import pathlib
 import re
 
-import numpy as np
 import pandas as pd
 
-from poster_cnn import readers
+from poster_cnn.movies import csv_files
+from poster_cnn.movies.genres import _canonical_genres
 
-_GENRES = (
-    "Action Adult Adventure Animation Biography Comedy Crime Documentary Drama Family Fantasy Film-Noir Game-Show "
-    "History Horror Music Musical Mystery News Reality-TV Romance Sci-Fi Short Sport Talk-Show Thriller War Western"
-).split()
-# Spelling without case, hyphen and space -> IMDb's own spelling.
-_SPELLING = {re.sub(r"\W", "", name).lower(): name for name in _GENRES} | {"sciencefiction": "Sci-Fi"}
-_NO_GENRE = {"", "na", "nogenreslisted", "none", "nan"}
 _IMDB_ID = re.compile(r"(?:tt)?0*(\d{1,10})(?:\.0+)?", re.IGNORECASE)
 # "(1994)" at the end, also "(2010– )" and "(2010–2012)"; \x96 is the dash of Windows files read as ISO-8859-1.
 _YEAR_IN_TITLE = re.compile(r"\(\s*(\d{4})\s*[-\u2013\u2014\x96]?\s*(?:\d{4})?\s*\)\s*$")
@@ -100,9 +92,9 @@ def load_movie_table(
         if locals()[name] not in ("keep", "drop"):
             raise ValueError(f"`{name}` must be 'keep' or 'drop'. Received: {name}={locals()[name]!r}")
     if pathlib.Path(csv_path).is_dir():
-        raw, notes = readers.read_omdb_folder(csv_path)
+        raw, notes = csv_files.read_omdb_folder(csv_path)
     else:
-        raw, notes = readers.read_kaggle_csv(csv_path)
+        raw, notes = csv_files.read_kaggle_csv(csv_path)
     report = TableReport(rows_read=len(raw) + sum(n for what, n, _, _ in notes if what == "too many fields in a row"))
     report.findings.extend(notes)
     table = tidy(raw, report)
@@ -174,12 +166,6 @@ def apply_rule(table, what, hit, action, report):
     return table[~hit] if action == "drop" else table
 
 
-def _canonical_genres(names):
-    """Genre names in IMDb's spelling, without blanks and repetitions, in the order given."""
-    keys = {re.sub(r"\W", "", name).lower(): name.strip() for name in names}
-    return list(dict.fromkeys(_SPELLING.get(key, name) for key, name in keys.items() if key not in _NO_GENRE))
-
-
 def _poster_paths(imdb_ids, posters_dir):
     if posters_dir is None:
         return ""
@@ -188,71 +174,3 @@ def _poster_paths(imdb_ids, posters_dir):
         raise FileNotFoundError(f"Expected a folder of posters. Received: posters_dir={str(posters_dir)!r}")
     names = {path.name for path in folder.iterdir()}
     return [str(folder / f"{imdb_id}.jpg") if f"{imdb_id}.jpg" in names else "" for imdb_id in imdb_ids]
-
-
-def encode_genres(table, class_names):
-    """Genres as a multi-hot matrix.
-
-    Args:
-        table: Movie table.
-        class_names: Genres, in label order.
-
-    Returns:
-        float32 array `(num_movies, num_classes)` of zeros and ones. Genres outside `class_names` are ignored.
-
-    Raises:
-        ValueError: If a name is neither one of IMDb's genres nor in the table: most likely a misspelling.
-    """
-    class_names = list(class_names)
-    rows = [[name in genres for name in class_names] for genres in table["genres"]]
-    labels = np.array(rows, dtype="float32").reshape(len(table), len(class_names))
-    absent = [name for name, count in zip(class_names, labels.sum(axis=0), strict=True) if not count]
-    if unknown := [name for name in absent if name not in _GENRES]:
-        known = ", ".join(genre_counts(table).index)
-        raise ValueError(f"No movie has the genre(s) {', '.join(unknown)}. Expected some of: {known}.")
-    return labels
-
-
-def merge_genres(table, genre_groups):
-    """Counts several genres as one (paper 4, section "Data": seven rare genres are "Other").
-
-    Args:
-        table: Movie table.
-        genre_groups: dict of a name -> the genres that count as it; the name may be a genre, too.
-
-    Returns:
-        Movie table whose `genres` have the names instead; of several genres of a group, one stays.
-
-    Raises:
-        ValueError: If a genre of a group is neither one of IMDb's nor in the table: most likely a misspelling.
-
-    Example:
-
-    >>> merge_genres(table, {"Music": ("Musical",), "Other": ("News", "Western")})
-    """
-    name_of = {genre: name for name, genres in genre_groups.items() for genre in genres}
-    known = {*_GENRES, *itertools.chain.from_iterable(table["genres"])}
-    if unknown := [genre for genre in name_of if genre not in known]:
-        raise ValueError(
-            f"`genre_groups` must be a dict of a name -> list of genres. Expected some of: {', '.join(sorted(known))}. "
-            f"Received: {', '.join(unknown)}"
-        )
-    merged = [list(dict.fromkeys(name_of.get(genre, genre) for genre in genres)) for genres in table["genres"]]
-    return table.assign(genres=pd.Series(merged, index=table.index, dtype=object))
-
-
-def genre_counts(table):
-    """Number of movies per genre (paper 1, Fig. 3; paper 3, Fig. 1), as an int Series in descending order."""
-    counts = table["genres"].explode().dropna().value_counts()
-    return counts.sort_index().sort_values(ascending=False, kind="stable").rename("movies").rename_axis("genre")
-
-
-def genre_cooccurrence(table):
-    """Number of movies per pair of genres (paper 1, Fig. 4).
-
-    Returns:
-        Square int DataFrame, genres in descending order of their counts; the diagonal holds the counts themselves.
-    """
-    names = list(genre_counts(table).index)
-    labels = encode_genres(table, names).astype("int64")
-    return pd.DataFrame(labels.T @ labels, index=names, columns=names)

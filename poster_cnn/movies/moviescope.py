@@ -10,7 +10,7 @@ import pickle
 import numpy as np
 import pandas as pd
 
-from poster_cnn.movie_metadata import load_movie_metadata
+from poster_cnn.movies.metadata import load_movie_metadata
 
 # The genres in the order of the labels' digits.
 MOVIESCOPE_GENRES = tuple(
