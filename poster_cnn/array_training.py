@@ -5,9 +5,9 @@ import numpy as np
 import pandas as pd
 from tqdm.keras import TqdmCallback
 
+from poster_cnn.datasets.arrays import DenseBatches
 from poster_cnn.models.losses import require_finite
 from poster_cnn.networks import build_model, seed_dropout
-from poster_cnn.one_hot import DenseBatches
 
 
 def fit_arrays(config, images, labels, validation=None, *, callbacks=(), progress=True):

@@ -3,7 +3,7 @@
 import dataclasses
 import json
 
-from poster_cnn.sizes import POSTER_SIZE, is_crop_size, shrunk_size
+from poster_cnn.datasets.crops import POSTER_SIZE, is_crop_size, shrunk_size
 
 _SPLITS = ("leak_free", "imdb_id", "stratified", "random")
 PRECISIONS = ("float32", "mixed_bfloat16")

@@ -29,7 +29,7 @@ def add_to(commands):
 
 
 def _verify(options):
-    from poster_cnn import ingest
+    from poster_cnn.datasets import verify as ingest
 
     manifest = ingest.verify(options.posters_dir, manifest_path=options.manifest, repaired_dir=options.repaired)
     print(ingest.describe(manifest))
@@ -37,8 +37,8 @@ def _verify(options):
 
 
 def _download(options):
-    from poster_cnn import ingest
-    from poster_cnn.download import download
+    from poster_cnn.datasets import verify as ingest
+    from poster_cnn.datasets.download import download
     from poster_cnn.movies.table import load_movie_table
 
     choices = {
@@ -60,7 +60,8 @@ def _download(options):
 def _audit(options):
     import pandas as pd
 
-    from poster_cnn import audit, ingest
+    from poster_cnn.datasets import duplicates as audit
+    from poster_cnn.datasets import verify as ingest
     from poster_cnn.files import write_atomically
 
     manifest = ingest.verify(options.posters_dir)

@@ -10,7 +10,9 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from poster_cnn import audit, ingest, metrics, models, trailers
+from poster_cnn import metrics, models, trailers
+from poster_cnn.datasets import duplicates
+from poster_cnn.datasets.verify import check_posters, describe
 from poster_cnn.features import poster_features
 from poster_cnn.metrics import baselines
 from poster_cnn.movies import splits
@@ -136,8 +138,8 @@ def load_ensemble_data(config, data_folder, *, progress=True):
         )
     notes.append(f"{(~has_genre).sum()} movies with none of the genres asked for left out")
     table = table[has_genre].reset_index(drop=True)
-    usable, manifest = ingest.check_posters(table, progress=progress)
-    notes.append(ingest.describe(manifest))
+    usable, manifest = check_posters(table, progress=progress)
+    notes.append(describe(manifest))
     table["poster_path"] = usable["poster_path"].reindex(table.index, fill_value="")
     movies = _split_movies(config, table, manifest, folder)
     if not movies.certificate.clean:  # a given split is kept as it is
@@ -181,11 +183,11 @@ def _read_movies(config, data_folder):
 
 
 def _split_movies(config, table, manifest, folder):
-    pairs = audit.similar_pairs(manifest)
+    pairs = duplicates.similar_pairs(manifest)
     if config.split == "given":
         split = table["part"]
     else:
-        groups = audit.duplicate_groups(manifest, pairs=pairs)
+        groups = duplicates.duplicate_groups(manifest, pairs=pairs)
         options = {"fractions": config.fractions, "seed": config.split_seed}
         split = splits.leak_free(table, config.class_names, groups=groups, **options)
     if empty := [part for part in splits.PARTS if not (split == part).any()]:
@@ -197,7 +199,7 @@ def _split_movies(config, table, manifest, folder):
         image_size=config.image_size,
         interpolation=config.interpolation,
         report="",
-        certify=functools.partial(audit.leak_certificate, manifest=manifest, pairs=pairs),
+        certify=functools.partial(duplicates.leak_certificate, manifest=manifest, pairs=pairs),
         weights=folder.weights,
     )
 

@@ -6,9 +6,9 @@ import pandas as pd
 from sklearn.model_selection import KFold
 
 from poster_cnn import models
+from poster_cnn.datasets.arrays import DenseBatches
 from poster_cnn.models import losses
 from poster_cnn.models.backbones import FEATURES
-from poster_cnn.one_hot import DenseBatches
 
 _NUM_FOLDS = 5  # of the validation movies, where the fusion is trained on them
 

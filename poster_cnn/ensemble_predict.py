@@ -11,7 +11,8 @@ import keras
 import numpy as np
 import pandas as pd
 
-from poster_cnn import models, pictures, run_folders, trailers
+from poster_cnn import models, run_folders, trailers
+from poster_cnn.datasets import image_files
 from poster_cnn.ensemble_config import EnsembleConfig
 from poster_cnn.ensemble_training import ENSEMBLE
 from poster_cnn.files import read_json
@@ -221,7 +222,7 @@ def _read_posters(movies, ensemble):
     for movie in movies:
         try:
             found.append((read_image(movie["poster"], image_size, ensemble.about["interpolation"]), None))
-        except (OSError, pictures.RefusedPicture) as error:
+        except (OSError, image_files.RefusedPicture) as error:
             found.append((None, reason_of(error)))
     return found
 

@@ -7,7 +7,9 @@ import numpy as np
 import pandas as pd
 from sklearn import metrics as sk
 
-from poster_cnn import crops, datasets, ingest, metrics
+from poster_cnn import datasets, metrics
+from poster_cnn.datasets import crops
+from poster_cnn.datasets.verify import check_posters, describe
 from poster_cnn.ensemble_predict import find_ensemble
 from poster_cnn.files import read_json
 from poster_cnn.metrics import baselines
@@ -123,8 +125,8 @@ def _unseen_movies(data, class_names, split, genre_groups):
     has_genre = encode_genres(table, class_names).any(axis=1)
     notes += f"\n{(~has_genre).sum()} movies with none of the network's genres left out"
     table = table[has_genre]
-    table, report = ingest.check_posters(table, progress=False)
-    notes += "\n" + ingest.describe(report)
+    table, report = check_posters(table, progress=False)
+    notes += "\n" + describe(report)
     seen = table["imdb_id"].isin(split.loc[split["part"] != "test", "imdb_id"])
     if seen.any():
         notes += f"\n{int(seen.sum())} movies left out: the network was trained or validated on them"

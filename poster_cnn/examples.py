@@ -5,7 +5,8 @@ import pathlib
 import pandas as pd
 from PIL import Image
 
-from poster_cnn import ingest, pictures
+from poster_cnn.datasets import image_files
+from poster_cnn.datasets.verify import check_posters
 
 
 def best_run(history, metric="val_accuracy"):
@@ -73,10 +74,10 @@ def poster_images(imdb_ids, table):
     Returns:
         list of RGB `PIL.Image.Image`, `None` where there is no readable poster.
     """
-    usable, _ = ingest.check_posters(table[table["imdb_id"].isin(set(imdb_ids))], progress=False)
+    usable, _ = check_posters(table[table["imdb_id"].isin(set(imdb_ids))], progress=False)
     paths = usable.drop_duplicates("imdb_id").set_index("imdb_id")["poster_path"]
     return [
-        pictures.read_rgb(pathlib.Path(paths[imdb_id]).read_bytes()) if imdb_id in paths else None
+        image_files.read_rgb(pathlib.Path(paths[imdb_id]).read_bytes()) if imdb_id in paths else None
         for imdb_id in imdb_ids
     ]
 

@@ -12,7 +12,7 @@ import tensorflow as tf
 from tqdm.auto import tqdm
 
 from poster_cnn import datasets, models
-from poster_cnn.decoded import read_rows, with_options
+from poster_cnn.datasets.poster_cache import read_rows, with_options
 from poster_cnn.files import cache_dir, explained_errors, locked, write_json
 
 _CHUNK = 512  # posters between two writes: what a kill can cost

@@ -11,7 +11,7 @@ import tensorflow as tf
 from tqdm.auto import tqdm
 
 from poster_cnn import datasets, distribution, models
-from poster_cnn.decoded import with_options
+from poster_cnn.datasets.poster_cache import with_options
 from poster_cnn.features import poster_features
 from poster_cnn.files import require_room, write_atomically
 from poster_cnn.models.losses import require_finite

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 
 from poster_cnn import datasets
+from poster_cnn.datasets.crops import shrunk_size
 from poster_cnn.metrics import baselines
 from poster_cnn.movies import splits
 from poster_cnn.movies.genres import encode_genres
-from poster_cnn.sizes import shrunk_size
 
 
 def find_suspicious(table, class_names, *, num_movies=20):

@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 
-import keras
 import numpy as np
 import pandas as pd
 from scipy import sparse
@@ -125,63 +124,3 @@ def _values(table, columns):
     if missing := [column for column in columns if column not in table.columns]:
         raise ValueError(f"The table lacks the column(s) {', '.join(missing)}. Received: columns={list(table.columns)}")
     return table[list(columns)].fillna("").astype(str)
-
-
-class DenseBatches(keras.utils.PyDataset):
-    """Batches of NumPy arrays and SciPy sparse matrices, for any Keras backend.
-
-    Sparse matrices are made dense, float32, one batch at a time; arrays may be memory-mapped. Call `fit` with
-    `shuffle=False`: the rows are shuffled here, anew before each epoch.
-
-    Args:
-        inputs: Array or sparse matrix `(num_movies, ...)`, or a dict of them for a model with several inputs.
-        labels: Array `(num_movies, num_classes)`. Defaults to `None`: batches for `predict`.
-        batch_size: Movies a batch; the last one may be smaller. Defaults to 64 (paper 5, section 5).
-        seed: Seed of the shuffling. Defaults to `None`: in the order given.
-        rows: int array: which rows, such as those of one part. Defaults to `None`: all.
-
-    Raises:
-        ValueError: If the arrays differ in length.
-
-    Example:
-
-    >>> model.fit(DenseBatches(encoder.encode(train), labels, seed=0), shuffle=False)
-    """
-
-    def __init__(self, inputs, labels=None, *, batch_size=64, seed=None, rows=None):
-        super().__init__()
-        arrays = keras.tree.flatten(inputs) + ([] if labels is None else [labels])
-        lengths = sorted({array.shape[0] for array in arrays})
-        if len(lengths) != 1:
-            raise ValueError(f"`inputs` and `labels` must have a row for each movie. Received: {lengths} rows")
-        self._inputs = keras.tree.map_structure(_sliceable, inputs)
-        self._labels, self._batch_size, self._seed, self._epoch = labels, batch_size, seed, 0
-        self._rows = np.arange(lengths[0]) if rows is None else np.asarray(rows)
-        self._shuffle()
-
-    def __len__(self):
-        return -(-len(self._rows) // self._batch_size)
-
-    def __getitem__(self, index):
-        rows = self._order[index * self._batch_size : (index + 1) * self._batch_size]
-        inputs = keras.tree.map_structure(lambda array: _dense(array[rows]), self._inputs)
-        return (inputs,) if self._labels is None else (inputs, np.asarray(self._labels[rows], dtype="float32"))
-
-    def on_epoch_end(self):
-        self._epoch += 1
-        self._shuffle()
-
-    def _shuffle(self):
-        if self._seed is None:
-            self._order = self._rows
-        else:
-            self._order = np.random.default_rng([self._seed, self._epoch]).permutation(self._rows)
-
-
-def _sliceable(array):
-    # Other sparse formats have no rows to slice.
-    return sparse.csr_matrix(array, dtype="float32") if sparse.issparse(array) else array
-
-
-def _dense(batch):
-    return batch.toarray() if sparse.issparse(batch) else np.asarray(batch)

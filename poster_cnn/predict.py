@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from poster_cnn import crops, datasets, pictures
+from poster_cnn import datasets
+from poster_cnn.datasets import crops, image_files
 from poster_cnn.files import write_atomically
 from poster_cnn.saved_models import load_model
 
@@ -111,7 +112,7 @@ def predict(model_path, image_paths, *, batch_size=32):
             try:
                 images.append(read_image(path, model.input_shape[1:3], **how))
                 good.append(path)
-            except (OSError, pictures.RefusedPicture) as error:
+            except (OSError, image_files.RefusedPicture) as error:
                 broken[str(path)] = reason_of(error)
         if good:
             rows = model.predict_on_batch(np.stack(images))
@@ -160,7 +161,7 @@ def read_image(path, image_size, interpolation="bilinear", crop_size=None):
 
 def open_picture(path):
     """Any picture file as an upright RGB `PIL.Image.Image`; raises as `read_image`."""
-    return pictures.read_rgb(pathlib.Path(path).read_bytes())
+    return image_files.read_rgb(pathlib.Path(path).read_bytes())
 
 
 def as_table(predictions, class_names):

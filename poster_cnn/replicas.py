@@ -9,7 +9,7 @@ import functools
 import keras
 import tensorflow as tf
 
-from poster_cnn.decoded import with_options
+from poster_cnn.datasets.poster_cache import with_options
 from poster_cnn.epoch_metrics import epoch_metrics
 
 

@@ -7,8 +7,8 @@ import zipfile
 
 import keras
 
+from poster_cnn.datasets.crops import POSTER_SIZE, is_crop_size
 from poster_cnn.files import write_atomically
-from poster_cnn.sizes import POSTER_SIZE, is_crop_size
 
 _ENTRY = "poster_cnn.json"
 

@@ -9,13 +9,13 @@ import pathlib
 import numpy as np
 import pandas as pd
 
-from poster_cnn import audit, datasets
-from poster_cnn.crops import CROP_COLUMNS
+from poster_cnn import datasets
+from poster_cnn.datasets import duplicates
+from poster_cnn.datasets.crops import CROP_COLUMNS, POSTER_SIZE
 from poster_cnn.metrics import baselines
 from poster_cnn.movies import splits
 from poster_cnn.movies.data_folder import find_data_folder
 from poster_cnn.movies.genres import encode_genres
-from poster_cnn.sizes import POSTER_SIZE
 from poster_cnn.training_rows import crop_train, load_rows, manifest_of
 
 
@@ -183,8 +183,8 @@ def load_training_data(config, data):
     """
     folder = find_data_folder(data)
     table, manifest, report = load_rows(config, folder)
-    pairs = audit.similar_pairs(manifest)
-    groups = audit.duplicate_groups(manifest, pairs=pairs).loc[table.index]
+    pairs = duplicates.similar_pairs(manifest)
+    groups = duplicates.duplicate_groups(manifest, pairs=pairs).loc[table.index]
     split = _split(config, table, groups)
     folds = None
     if config.num_folds:
@@ -194,7 +194,7 @@ def load_training_data(config, data):
         table, split = crop_train(config, table, split)
         report += f"\n{(split == 'train').sum()} train images with crops"
         manifest = manifest_of(table, manifest)
-        pairs = audit.similar_pairs(manifest)
+        pairs = duplicates.similar_pairs(manifest)
     expected = splits.PARTS if len(config.fractions) == 3 or config.split == "imdb_id" else ("train", "test")
     empty = [part for part in expected if not (split == part).any()]
     if empty:
@@ -206,7 +206,7 @@ def load_training_data(config, data):
         image_size=config.image_size,
         interpolation=config.interpolation,
         report=report,
-        certify=functools.partial(audit.leak_certificate, manifest=manifest, pairs=pairs),
+        certify=functools.partial(duplicates.leak_certificate, manifest=manifest, pairs=pairs),
         folds=folds,
         weights=folder.weights,
     )

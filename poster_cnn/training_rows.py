@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from poster_cnn import crops, ingest
+from poster_cnn.datasets import crops
+from poster_cnn.datasets.verify import check_posters, describe
 from poster_cnn.movies.genres import encode_genres, explode_genres, limit_per_genre, merge_genres
 from poster_cnn.movies.table import load_movie_table
 
@@ -32,9 +33,9 @@ def load_rows(config, folder):
     )
     report = str(table.attrs["report"])
     table, notes = _choose_movies(config, table)
-    table, manifest = ingest.check_posters(table)
+    table, manifest = check_posters(table)
     _require_every_genre(table, config.class_names)
-    report += f"{notes}\n{ingest.describe(manifest)}"
+    report += f"{notes}\n{describe(manifest)}"
     if config.one_row_per_genre:
         movies = len(table)
         table = explode_genres(table, config.class_names)

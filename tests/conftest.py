@@ -117,7 +117,7 @@ def finished_run(tmp_path_factory, data_folder, tiny_config):
 @pytest.fixture(scope="session")
 def movie_folder(tmp_path_factory):
     """Path of a data folder with 60 invented movies: posters, trailers, metadata and plots, some of them missing."""
-    from poster_cnn.synthetic import make_dataset
+    from poster_cnn.datasets.embedded.dataset import make_dataset
 
     return make_dataset(tmp_path_factory.mktemp("movies") / "sixty", num_movies=60, trailers=True)
 

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from PIL import Image
 from poster_zoo import draw_poster, encode
 
-from poster_cnn import audit, ingest, signatures
-from poster_cnn.inspection import pixel_hash
+from poster_cnn.datasets import duplicates
+from poster_cnn.datasets.inspection import pixel_hash
+from poster_cnn.datasets.verify import verify
 
 
 def cropped(image, left, top, right, bottom):
@@ -52,7 +53,7 @@ def manifest_of(images, imdb_ids=None):
             "sha256": pixel_hash(image),
             "pixel_hash": pixel_hash(image),
             "perceptual_hash": str(imagehash.phash(image)),
-            "signature": signatures.signature(image),
+            "signature": duplicates.signature(image),
         }
         for number, image in enumerate(images)
     ]
@@ -68,7 +69,7 @@ def posters():
 def test_planted_copies_are_found_and_nothing_else(posters, kind):
     copies = [COPIES[kind](poster) for poster in posters[:30]]
     manifest = manifest_of(posters + copies)
-    groups = audit.duplicate_groups(manifest)
+    groups = duplicates.duplicate_groups(manifest)
     expected = [1000 + number for number in (*range(200), *range(30))]
     assert groups.tolist() == expected
 
@@ -87,9 +88,9 @@ def test_planted_copies_are_found_in_files(posters, tmp_path, monkeypatch):
     }
     for name, content in contents.items():
         (tmp_path / "posters" / name).write_bytes(content)
-    manifest = ingest.verify(tmp_path / "posters", progress=False)
-    assert audit.duplicate_groups(manifest).tolist() == [1, 1, 1, 1, 5, 5, 7]
-    text = audit.describe_duplicates(manifest)
+    manifest = verify(tmp_path / "posters", progress=False)
+    assert duplicates.duplicate_groups(manifest).tolist() == [1, 1, 1, 1, 5, 5, 7]
+    text = duplicates.describe_duplicates(manifest)
     assert "0 groups with the same bytes" in text and "1 groups with the same pixels, 2 posters" in text
     assert "1.jpg  2.jpg" in text
 
@@ -97,7 +98,7 @@ def test_planted_copies_are_found_in_files(posters, tmp_path, monkeypatch):
 def test_different_posters_of_one_palette_are_not_merged():
     palette = [(20, 20, 24), (200, 30, 30), (240, 220, 180)]
     manifest = manifest_of([draw_poster(seed, palette=palette) for seed in range(150)])
-    assert audit.duplicate_groups(manifest).is_unique
+    assert duplicates.duplicate_groups(manifest).is_unique
 
 
 def test_flat_and_mirrored_and_turned_pictures_are_not_merged(posters):
@@ -105,23 +106,23 @@ def test_flat_and_mirrored_and_turned_pictures_are_not_merged(posters):
     mirrored = posters[0].transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     turned = posters[0].transpose(Image.Transpose.ROTATE_180)
     manifest = manifest_of([*flat, posters[0], mirrored, turned])
-    assert audit.duplicate_groups(manifest).is_unique
+    assert duplicates.duplicate_groups(manifest).is_unique
 
 
 def test_hash_of_the_whole_picture_is_imagehash_s(posters):
     manifest = manifest_of(posters)
-    whole = next(signatures.cropped_versions(signatures.frequencies(manifest["signature"])))
+    whole = next(duplicates.cropped_versions(duplicates.frequencies(manifest["signature"])))
     theirs = np.array([int(text, 16) for text in manifest["perceptual_hash"]], dtype=np.uint64)
-    different = np.bitwise_count(signatures.hash_bits(whole) ^ theirs)
+    different = np.bitwise_count(duplicates.hash_bits(whole) ^ theirs)
     assert np.median(different) == 0 and different.max() <= 4
 
 
 def test_frequencies_of_a_cropped_version_are_those_of_the_crop(posters):
-    originals = signatures.frequencies(signatures.signature(poster) for poster in posters[:20])
-    crops = signatures.frequencies(signatures.signature(COPIES["5% off each side"](poster)) for poster in posters[:20])
-    wanted = signatures.directions(next(signatures.cropped_versions(crops)))
+    originals = duplicates.frequencies(duplicates.signature(poster) for poster in posters[:20])
+    crops = duplicates.frequencies(duplicates.signature(COPIES["5% off each side"](poster)) for poster in posters[:20])
+    wanted = duplicates.directions(next(duplicates.cropped_versions(crops)))
     similarity = [
-        (signatures.directions(lowest) * wanted).sum(axis=1) for lowest in signatures.cropped_versions(originals)
+        (duplicates.directions(lowest) * wanted).sum(axis=1) for lowest in duplicates.cropped_versions(originals)
     ]
     assert len(similarity) == 25
     assert np.argmax(np.median(similarity, axis=1)) == 18  # both cuts on both axes: row 3, column 3 of 5 × 5
@@ -133,18 +134,18 @@ def test_time_grows_far_less_than_the_number_of_pairs():
 
     def seconds(count):
         frequencies = rng.normal(size=(count, 12, 12)).astype("<f2") * 20
-        texts = [signatures.base64.b64encode(one.tobytes()).decode() for one in frequencies]
-        lowest = next(signatures.cropped_versions(frequencies.astype(np.float32)))
+        texts = [duplicates.base64.b64encode(one.tobytes()).decode() for one in frequencies]
+        lowest = next(duplicates.cropped_versions(frequencies.astype(np.float32)))
         manifest = pd.DataFrame(
             {
                 "verdict": "ok",
                 "pixel_hash": [str(number) for number in range(count)],
                 "signature": texts,
-                "perceptual_hash": [f"{bits:016x}" for bits in signatures.hash_bits(lowest)],
+                "perceptual_hash": [f"{bits:016x}" for bits in duplicates.hash_bits(lowest)],
             }
         )
         started = time.process_time()
-        assert len(audit.similar_pairs(manifest)) < count / 100
+        assert len(duplicates.similar_pairs(manifest)) < count / 100
         return time.process_time() - started
 
     seconds(500)
@@ -154,8 +155,8 @@ def test_time_grows_far_less_than_the_number_of_pairs():
 @pytest.mark.parametrize("count", [0, 1])
 def test_few_posters(posters, count):
     manifest = manifest_of(posters[:2]).head(count)
-    assert len(audit.similar_pairs(manifest)) == 0
-    assert len(audit.duplicate_groups(manifest)) == count
+    assert len(duplicates.similar_pairs(manifest)) == 0
+    assert len(duplicates.duplicate_groups(manifest)) == count
 
 
 # --- groups ---
@@ -166,15 +167,15 @@ def test_groups_join_movies_pixels_and_looks_through_chains(posters):
     images = [posters[0], posters[1], half(posters[0]), half(posters[1]), posters[2], half(posters[2])]
     manifest = manifest_of(images, imdb_ids=[9, 8, 7, 7, 6, pd.NA])
     manifest.index = list("abcdef")
-    groups = audit.duplicate_groups(manifest)
+    groups = duplicates.duplicate_groups(manifest)
     assert groups.to_dict() == {"a": 7, "b": 7, "c": 7, "d": 7, "e": -6, "f": -6}
 
 
 def test_quarantined_posters_join_nothing_but_their_movie(posters):
     manifest = manifest_of([posters[0]] * 4, imdb_ids=[1, 2, 3, 3])
     manifest.loc[:2, "verdict"] = "quarantined"
-    assert audit.duplicate_groups(manifest).tolist() == [1, 2, 3, 3]
-    assert len(audit.similar_pairs(manifest)) == 0
+    assert duplicates.duplicate_groups(manifest).tolist() == [1, 2, 3, 3]
+    assert len(duplicates.similar_pairs(manifest)) == 0
 
 
 @settings(max_examples=15, deadline=None)
@@ -182,13 +183,13 @@ def test_quarantined_posters_join_nothing_but_their_movie(posters):
 def test_groups_hold_whatever_the_order(rows, shuffler):
     flat = [Image.new("RGB", (20, 20), (number, 0, 0)) for number in range(6)]
     manifest = manifest_of([flat[picture] for picture, _ in rows], imdb_ids=[movie for _, movie in rows])
-    groups = audit.duplicate_groups(manifest)
+    groups = duplicates.duplicate_groups(manifest)
     for column in ("imdb_id", "pixel_hash"):
         assert (groups.groupby(manifest[column]).nunique() == 1).all()
     assert set(groups) <= set(manifest["imdb_id"])
     order = list(manifest.index)
     shuffler.shuffle(order)
-    assert audit.duplicate_groups(manifest.loc[order]).sort_index().equals(groups)
+    assert duplicates.duplicate_groups(manifest.loc[order]).sort_index().equals(groups)
 
 
 # --- the leak certificate ---
@@ -213,7 +214,7 @@ def leaky(posters):
 
 
 def test_certificate_counts_each_kind_of_copy(leaky):
-    certificate = audit.leak_certificate(*leaky)
+    certificate = duplicates.leak_certificate(*leaky)
     by_parts = {(row["part"], row["copies_in"]): row for row in certificate.rows}
     row = by_parts["test", "train"]
     assert [row[name] for name in ("posters", "same_movie", "same_pixels", "similar", "leaked")] == [4, 1, 1, 1, 3]
@@ -228,35 +229,35 @@ def test_certificate_counts_each_kind_of_copy(leaky):
 
 def test_certificate_of_a_split_by_groups_is_clean(leaky):
     _, manifest = leaky
-    groups = audit.duplicate_groups(manifest)
+    groups = duplicates.duplicate_groups(manifest)
     split = groups.map({1: "train", 2: "test", 3: "validation", 4: "test"})
-    certificate = audit.leak_certificate(split, manifest)
+    certificate = duplicates.leak_certificate(split, manifest)
     assert len(certificate.rows) == 3
     assert certificate.clean and "no copy is torn apart" in str(certificate)
 
 
 def test_certificate_of_one_part_says_so(leaky):
     _, manifest = leaky
-    certificate = audit.leak_certificate(pd.Series("train", index=manifest.index), manifest)
+    certificate = duplicates.leak_certificate(pd.Series("train", index=manifest.index), manifest)
     assert certificate.clean and str(certificate).endswith("no two parts to compare")
 
 
 def test_unused_posters_do_not_leak_and_parts_may_be_missing(leaky):
     split, manifest = leaky
-    certificate = audit.leak_certificate(split.replace("train", "unused"), manifest)
+    certificate = duplicates.leak_certificate(split.replace("train", "unused"), manifest)
     assert [(row["part"], row["copies_in"]) for row in certificate.rows] == [("test", "validation")]
 
 
 def test_certificate_needs_every_poster_once(leaky):
     split, manifest = leaky
     with pytest.raises(ValueError, match="without \\[7\\]"):
-        audit.leak_certificate(split, manifest.head(7))
+        duplicates.leak_certificate(split, manifest.head(7))
     with pytest.raises(ValueError, match="unique index"):
-        audit.leak_certificate(split, pd.concat([manifest, manifest]))
+        duplicates.leak_certificate(split, pd.concat([manifest, manifest]))
 
 
 def test_several_copies_of_one_poster_count_once(posters):
     manifest = manifest_of([posters[0]] * 4, imdb_ids=[1, 2, 3, 4])
-    row = audit.leak_certificate(pd.Series(["train", "train", "train", "test"]), manifest).rows[0]
+    row = duplicates.leak_certificate(pd.Series(["train", "train", "train", "test"]), manifest).rows[0]
     assert row["leaked"] == row["same_pixels"] == 1
     assert len(row["examples"]) == 3

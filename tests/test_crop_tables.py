@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from poster_cnn import crop_tables, figures
-from poster_cnn.crops import balance_by_crops
+from poster_cnn.datasets.crops import balance_by_crops
 from poster_cnn.metrics.scores import top_n_accuracy_by_genre
 from poster_cnn.results import read_published
 

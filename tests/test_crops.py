@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from poster_cnn import crops, datasets
+from poster_cnn import datasets
+from poster_cnn.datasets import crops
 from poster_cnn.movies.genres import encode_genres
 from poster_cnn.movies.table import load_movie_table
 

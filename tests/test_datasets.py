@@ -8,12 +8,13 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from poster_cnn import datasets, ingest, training_data
-from poster_cnn.decoded import DecodedPosters
+from poster_cnn import datasets, training_data
+from poster_cnn.datasets.crops import shrunk_size
+from poster_cnn.datasets.poster_cache import DecodedPosters
+from poster_cnn.datasets.verify import check_posters
 from poster_cnn.movies.data_folder import find_data_folder
 from poster_cnn.movies.genres import encode_genres
 from poster_cnn.movies.table import load_movie_table
-from poster_cnn.sizes import shrunk_size
 
 NAMES = ("Horror", "Romance", "Action", "Documentary")
 
@@ -200,7 +201,7 @@ def test_a_broken_poster_is_named_before_training(own_folder, spoil):
         Image.open(path).save(path, format="WebP")
     with pytest.raises(ValueError, match="(?s)cannot be read as they are.*check_posters.*1007.jpg"):
         datasets.poster_dataset(table, NAMES, image_size=(80, 55))
-    table, _ = ingest.check_posters(table)
+    table, _ = check_posters(table)
     images, _ = collected(datasets.poster_dataset(table, NAMES, image_size=(80, 55)))
     assert len(images) == (60 if spoil == "WebP" else 59)
 

@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from poster_cnn import datasets, decoded, files, training
-from poster_cnn.crops import CROP_COLUMNS
-from poster_cnn.decoded import ImageFile, decode_once, memory_budget
+from poster_cnn import datasets, files, training
+from poster_cnn.datasets import poster_cache
+from poster_cnn.datasets.crops import CROP_COLUMNS
+from poster_cnn.datasets.poster_cache import ImageFile, decode_once, memory_budget
 from poster_cnn.movies.table import load_movie_table
 
 NAMES = ("Horror", "Romance", "Action", "Documentary")
@@ -27,7 +28,7 @@ KEY = "0badcafe"
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
     """Path of an own cache folder; nothing is in memory from before, and nothing fits."""
-    monkeypatch.setattr(decoded, "_in_memory", weakref.WeakValueDictionary())
+    monkeypatch.setattr(poster_cache, "_in_memory", weakref.WeakValueDictionary())
     monkeypatch.setenv("POSTER_CNN_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("POSTER_CNN_MEMORY", "0")
     return tmp_path / "cache" / "decoded"
@@ -99,7 +100,7 @@ def test_posters_are_decoded_once_in_a_process_and_once_in_a_cache_folder(cache,
 def test_the_budget_is_that_of_all_posters_in_use_together(cache, monkeypatch):
     monkeypatch.setenv("POSTER_CNN_MEMORY", f"{1.5 * IMAGES.nbytes:.0f}")
     first = decode_once(posters(), SHAPE, "first")
-    batches = iter(datasets.as_batches(decoded.DecodedPosters(first, np.arange(300), np.zeros(300)), 8).take(2))
+    batches = iter(datasets.as_batches(poster_cache.DecodedPosters(first, np.arange(300), np.zeros(300)), 8).take(2))
     del first
     gc.collect()
     assert isinstance(decode_once(posters(), SHAPE, "second"), ImageFile)  # the first is still being read
@@ -116,7 +117,7 @@ def test_the_budget_is_that_of_all_posters_in_use_together(cache, monkeypatch):
 
 def test_reading_an_epoch_copies_no_more_than_its_batches():
     images = np.ones((2000, 100, 100, 3), "uint8")  # 60 MB
-    found = decoded.DecodedPosters(images, np.arange(2000), np.zeros(2000))
+    found = poster_cache.DecodedPosters(images, np.arange(2000), np.zeros(2000))
     before = resident("RssAnon")
     for _ in datasets.epoch_batches(found, 2000, 8, 0, 0):
         pass

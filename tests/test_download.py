@@ -15,9 +15,11 @@ import pytest
 from misbehaving_server import MisbehavingServer
 from PIL import Image
 
-from poster_cnn import fetching, ingest
-from poster_cnn.download import download
-from poster_cnn.pictures import PictureLimits
+from poster_cnn.datasets import fetching
+from poster_cnn.datasets import verify as ingest
+from poster_cnn.datasets.download import download, sample_posters
+from poster_cnn.datasets.image_files import PictureLimits
+from poster_cnn.datasets.verify import describe, verify
 
 QUICK = {"backoff": 0.01, "read_timeout": 10, "deadline": 30, "retries": 2, "progress": False}
 
@@ -101,7 +103,7 @@ def test_every_misbehavior_has_its_outcome(server, tmp_path, monkeypatch):
 
     good = report[report["outcome"] == "downloaded"]
     assert visible(tmp_path) == sorted(f"{number}.jpg" for number in good["imdb_id"])
-    assert (ingest.verify(tmp_path, placeholder_ids=99, progress=False)["verdict"] != "quarantined").all()
+    assert (verify(tmp_path, placeholder_ids=99, progress=False)["verdict"] != "quarantined").all()
     assert report["poster_path"].tolist() == [
         str(tmp_path / f"{number}.jpg") if outcome == "downloaded" else ""
         for number, outcome in zip(report["imdb_id"], report["outcome"], strict=True)
@@ -229,7 +231,7 @@ def test_second_run_fetches_only_what_is_missing(server, tmp_path):
     assert report["reason"].tolist() == ["", "", "http 404", "http 503"]
     assert server.hits == {"/good/r2": 1, "/always-fails?r": 3}
     assert visible(tmp_path) == ["1.jpg", "2.jpg"]
-    text = ingest.describe(report)
+    text = describe(report)
     assert "1 downloaded, 1 already there, 1 failed" in text and "http 404" in text
 
 
@@ -258,7 +260,7 @@ def test_failure_that_mended_itself_is_forgotten(server, tmp_path):
 SCRIPT = """
 import signal, sys
 import pandas as pd
-from poster_cnn.download import download
+from poster_cnn.datasets.download import download
 signal.signal(signal.SIGINT, signal.default_int_handler)  # what shells start in the background would ignore it
 url, folder = sys.argv[1:]
 table = pd.DataFrame({"imdb_id": range(1, 201), "poster_url": [f"{url}/{number}" for number in range(1, 201)]})
@@ -371,14 +373,14 @@ def test_sample_draws_downloads_and_skips_the_broken(server, tmp_path):
     paths = [f"/good/s{number}" if number % 4 else f"/missing?s{number}" for number in range(40)]
     table = table_of([server.url(path) for path in paths])
     options = {"allow_private": True, **QUICK}
-    usable, report = ingest.sample_posters(table, tmp_path / "a", 20, seed=3, **options)
+    usable, report = sample_posters(table, tmp_path / "a", 20, seed=3, **options)
     assert len(report) == 20
     assert set(report["reason"]) == {"", "http 404"}
     assert usable.index.tolist() == report.index[report["verdict"] == "ok"].tolist() == sorted(usable.index)
     assert all(os.path.exists(path) for path in usable["poster_path"])
-    again, _ = ingest.sample_posters(table, tmp_path / "a", 20, seed=3, **options)
-    other, _ = ingest.sample_posters(table, tmp_path / "a", 20, seed=4, **options)
+    again, _ = sample_posters(table, tmp_path / "a", 20, seed=3, **options)
+    other, _ = sample_posters(table, tmp_path / "a", 20, seed=4, **options)
     assert again.equals(usable) and not other.index.equals(usable.index)
     for bad in (table, pd.concat([table, table])):
         with pytest.raises(ValueError, match="num_movies"):
-            ingest.sample_posters(bad, tmp_path, 41)
+            sample_posters(bad, tmp_path, 41)

@@ -12,8 +12,10 @@ import pytest
 from PIL import Image, ImageFile
 from poster_zoo import draw_poster, encode, rotated
 
-from poster_cnn import ingest, inspection
-from poster_cnn.pictures import PictureLimits, RefusedPicture, read_rgb
+from poster_cnn.datasets import inspection
+from poster_cnn.datasets import verify as ingest
+from poster_cnn.datasets.image_files import PictureLimits, RefusedPicture, read_rgb
+from poster_cnn.datasets.verify import cache_folder, check_posters, describe, verify
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +31,7 @@ def zoo(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("POSTER_CNN_CACHE", str(folder.parent / "cache"))
         contents = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
-        manifest = ingest.verify(folder, progress=False)
+        manifest = verify(folder, progress=False)
         unchanged = contents == {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
     return folder, expected, manifest.set_index("file"), unchanged
 
@@ -135,7 +137,7 @@ def test_unreadable_file_is_quarantined(posters, monkeypatch):
             return read(path)
 
         monkeypatch.setattr(pathlib.Path, "read_bytes", refuse)
-    manifest = ingest.verify(posters, progress=False).set_index("file")
+    manifest = verify(posters, progress=False).set_index("file")
     assert manifest.loc["3.jpg", ["verdict", "reason"]].tolist() == ["quarantined", "unreadable: Permission denied"]
     assert (manifest["verdict"] == "ok").sum() == 7
 
@@ -147,7 +149,7 @@ def test_unreadable_file_is_quarantined(posters, monkeypatch):
 def test_rotated_poster_comes_out_upright(posters, orientation):
     upright = draw_poster(50)
     (posters / "50.jpg").write_bytes(rotated(upright, orientation))
-    row = ingest.verify(posters, progress=False).set_index("file").loc["50.jpg"]
+    row = verify(posters, progress=False).set_index("file").loc["50.jpg"]
     difference = np.abs(np.asarray(Image.open(row["repaired_path"]), int) - np.asarray(upright, int))
     assert difference.mean() < 4
 
@@ -166,7 +168,7 @@ def test_transparent_parts_become_white():
 def test_repaired_posters_have_the_size_and_place_asked_for(posters, tmp_path):
     (posters / "20.png").write_bytes(encode(draw_poster(20), "PNG"))
     (posters / "20.jpg").write_bytes(encode(draw_poster(21), "PNG"))
-    manifest = ingest.verify(posters, repaired_dir=tmp_path / "new", image_size=(100, 60), progress=False)
+    manifest = verify(posters, repaired_dir=tmp_path / "new", image_size=(100, 60), progress=False)
     repaired = manifest.set_index("file")["repaired_path"]
     assert repaired["20.png"] == str(tmp_path / "new" / "20.png.jpg")
     assert repaired["20.jpg"] == str(tmp_path / "new" / "20.jpg")
@@ -175,13 +177,13 @@ def test_repaired_posters_have_the_size_and_place_asked_for(posters, tmp_path):
 
 def test_repaired_folder_must_not_be_the_posters_own(posters):
     with pytest.raises(ValueError, match="`repaired_dir` must differ"):
-        ingest.verify(posters, repaired_dir=posters / ".." / "posters")
+        verify(posters, repaired_dir=posters / ".." / "posters")
 
 
 def test_truncated_stays_truncated_when_the_program_has_made_pillow_lenient(posters, monkeypatch):
     monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
     (posters / "1.jpg").write_bytes(encode(draw_poster(1))[:-500])
-    manifest = ingest.verify(posters, progress=False).set_index("file")
+    manifest = verify(posters, progress=False).set_index("file")
     assert manifest.loc["1.jpg", "reason"] == "truncated"
     assert ImageFile.LOAD_TRUNCATED_IMAGES is True
 
@@ -207,25 +209,25 @@ def test_placeholder_is_a_picture_under_many_ids(posters, copies, verdict):
     for number in range(copies):
         (posters / f"{100 + number}.jpg").write_bytes(encode(Image.new("RGB", (182, 268), "grey")))
     for _ in range(2):  # fresh, then remembered
-        manifest = ingest.verify(posters, progress=False)
+        manifest = verify(posters, progress=False)
         assert (manifest["verdict"] == verdict).sum() == (8 + copies if verdict == "ok" else copies)
     (posters / "100.jpg").unlink()
-    assert (ingest.verify(posters, progress=False)["verdict"] == "ok").all()
+    assert (verify(posters, progress=False)["verdict"] == "ok").all()
 
 
 # --- the remembered manifest ---
 
 
 def test_second_run_decodes_only_what_changed(posters, decoded):
-    first = ingest.verify(posters, progress=False)
+    first = verify(posters, progress=False)
     assert len(decoded) == 8
-    pd.testing.assert_frame_equal(ingest.verify(posters, progress=False), first)
+    pd.testing.assert_frame_equal(verify(posters, progress=False), first)
     assert len(decoded) == 8
     old = (posters / "2.jpg").stat()
     (posters / "2.jpg").write_bytes(bytes(old.st_size))  # same size and time, other content
     os.utime(posters / "2.jpg", ns=(old.st_atime_ns, old.st_mtime_ns))
     (posters / "3.jpg").rename(posters / "33.jpg")
-    second = ingest.verify(posters, progress=False).set_index("file")
+    second = verify(posters, progress=False).set_index("file")
     assert second.loc["2.jpg", "verdict"] == "quarantined"
     assert second.loc["33.jpg", "imdb_id"] == 33
     assert "3.jpg" not in second.index
@@ -233,24 +235,24 @@ def test_second_run_decodes_only_what_changed(posters, decoded):
 
 
 def test_other_limits_or_sizes_are_judged_anew(posters, decoded):
-    ingest.verify(posters, progress=False)
-    strict = ingest.verify(posters, limits=PictureLimits(min_image_size=(300, 300)), progress=False)
+    verify(posters, progress=False)
+    strict = verify(posters, limits=PictureLimits(min_image_size=(300, 300)), progress=False)
     assert (strict["reason"] == "too small").all()
-    assert (ingest.verify(posters, image_size=(50, 50), progress=False)["verdict"] == "ok").all()
+    assert (verify(posters, image_size=(50, 50), progress=False)["verdict"] == "ok").all()
     assert len(decoded) == 16
 
 
 @pytest.mark.parametrize("harm", [os.unlink, lambda path: pathlib.Path(path).write_bytes(b"other")])
 def test_lost_or_altered_repaired_poster_is_made_again(posters, harm):
     (posters / "1.jpg").write_bytes(encode(draw_poster(1), "PNG"))
-    path = ingest.verify(posters, progress=False)["repaired_path"][0]
+    path = verify(posters, progress=False)["repaired_path"][0]
     harm(path)
-    assert ingest.verify(posters, progress=False)["repaired_path"][0] == path
+    assert verify(posters, progress=False)["repaired_path"][0] == path
     assert Image.open(path).size == (182, 268)
 
 
 def test_manifest_is_a_csv_that_can_be_put_anywhere(posters, tmp_path):
-    manifest = ingest.verify(posters, manifest_path=tmp_path / "a" / "manifest.csv", progress=False)
+    manifest = verify(posters, manifest_path=tmp_path / "a" / "manifest.csv", progress=False)
     saved = pd.read_csv(tmp_path / "a" / "manifest.csv", keep_default_na=False)
     assert saved["file"].tolist() == manifest["file"].tolist()
     assert saved["perceptual_hash"].tolist() == manifest["perceptual_hash"].tolist()
@@ -260,16 +262,16 @@ def test_manifest_is_a_csv_that_can_be_put_anywhere(posters, tmp_path):
 def test_other_csv_is_never_overwritten(posters, tmp_path, content):
     (tmp_path / "MovieGenre.csv").write_text(content)
     with pytest.raises(ValueError, match="must be a manifest written by `verify`"):
-        ingest.verify(posters, manifest_path=tmp_path / "MovieGenre.csv")
+        verify(posters, manifest_path=tmp_path / "MovieGenre.csv")
     assert (tmp_path / "MovieGenre.csv").read_text() == content
 
 
 def test_manifest_of_an_older_version_is_made_anew(posters):
-    first = ingest.verify(posters, progress=False)
-    path = ingest.cache_folder(posters) / "manifest.csv"
+    first = verify(posters, progress=False)
+    path = cache_folder(posters) / "manifest.csv"
     lines = path.read_text().splitlines()
     path.write_text("\n".join(line.rpartition(",")[0] for line in lines))
-    pd.testing.assert_frame_equal(ingest.verify(posters, progress=False), first)
+    pd.testing.assert_frame_equal(verify(posters, progress=False), first)
     assert path.read_text().splitlines() == lines
 
 
@@ -284,18 +286,18 @@ def test_interrupted_run_keeps_what_it_has_done(posters, monkeypatch, decoded):
     with monkeypatch.context() as patch:
         patch.setattr(inspection.Inspector, "_judge", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            ingest.verify(posters, workers=1, progress=False)
+            verify(posters, workers=1, progress=False)
     decoded.clear()
-    assert len(ingest.verify(posters, progress=False)) == 8
+    assert len(verify(posters, progress=False)) == 8
     assert len(decoded) == 4  # 5.jpg to 8.jpg
 
 
 def test_missing_or_empty_folder_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="nowhere"):
-        ingest.verify(tmp_path / "nowhere")
+        verify(tmp_path / "nowhere")
     (tmp_path / "outer" / "SampleMoviePosters").mkdir(parents=True)
     with pytest.raises(FileNotFoundError, match="holds SampleMoviePosters"):
-        ingest.verify(tmp_path / "outer")
+        verify(tmp_path / "outer")
 
 
 # --- the table that training may read ---
@@ -305,7 +307,7 @@ def test_check_posters_repairs_and_leaves_out_by_name(posters):
     (posters / "2.jpg").write_bytes(encode(draw_poster(2), "WEBP"))
     (posters / "3.jpg").write_bytes(encode(draw_poster(3))[:-100])
     table = table_of(posters, ["1.jpg", "2.jpg", "3.jpg", "", "nowhere.jpg", "4.jpg"])
-    usable, report = ingest.check_posters(table, progress=False)
+    usable, report = check_posters(table, progress=False)
     assert usable["imdb_id"].tolist() == [1, 2, 6]
     assert usable.index.tolist() == [100, 101, 105]
     assert usable["poster_path"].tolist()[::2] == [str(posters / "1.jpg"), str(posters / "4.jpg")]
@@ -313,17 +315,17 @@ def test_check_posters_repairs_and_leaves_out_by_name(posters):
     assert report.index.equals(table.index) and report["poster_path"].equals(table["poster_path"])
     assert report["reason"].tolist() == ["", "webp", "truncated", "no poster", "missing", ""]
     assert table["poster_path"][101].endswith("2.jpg")  # the caller's table is as it was
-    text = ingest.describe(report)
+    text = describe(report)
     assert text.startswith("6 posters: 2 ok, 1 repaired, 3 quarantined")
     for said in ("3.jpg", "nowhere.jpg", "truncated"):
         assert said in text
 
 
 def test_check_posters_looks_only_at_the_tables_files(posters, decoded):
-    ingest.check_posters(table_of(posters, ["1.jpg", "2.jpg"]), progress=False)
+    check_posters(table_of(posters, ["1.jpg", "2.jpg"]), progress=False)
     assert len(decoded) == 2
-    ingest.check_posters(table_of(posters, ["3.jpg"]), progress=False)
-    ingest.check_posters(table_of(posters, ["1.jpg", "2.jpg", "3.jpg"]), progress=False)
+    check_posters(table_of(posters, ["3.jpg"]), progress=False)
+    check_posters(table_of(posters, ["1.jpg", "2.jpg", "3.jpg"]), progress=False)
     assert len(decoded) == 3
 
 
@@ -332,21 +334,21 @@ def test_check_posters_over_several_folders(posters, tmp_path):
     for folder in (posters, tmp_path / "more"):
         (folder / "1.jpg").write_bytes(encode(draw_poster(len(folder.name)), "BMP"))
     table = pd.concat([table_of(posters, ["1.jpg", "2.jpg"]), table_of(tmp_path / "more", ["1.jpg"])])
-    usable, _ = ingest.check_posters(table, progress=False)
+    usable, _ = check_posters(table, progress=False)
     first, _, other = (np.asarray(Image.open(path), int) for path in usable["poster_path"])
     assert np.abs(first - np.asarray(draw_poster(7), int)).mean() < 4
     assert np.abs(other - np.asarray(draw_poster(4), int)).mean() < 4
     with pytest.raises(ValueError, match="one folder only"):
-        ingest.check_posters(table, repaired_dir=tmp_path / "new")
+        check_posters(table, repaired_dir=tmp_path / "new")
 
 
 def test_check_posters_needs_its_columns(posters):
     with pytest.raises(ValueError, match="poster_path"):
-        ingest.check_posters(pd.DataFrame({"imdb_id": [1]}))
+        check_posters(pd.DataFrame({"imdb_id": [1]}))
 
 
 def test_check_posters_of_an_empty_table():
-    usable, report = ingest.check_posters(pd.DataFrame({"imdb_id": [], "poster_path": []}))
+    usable, report = check_posters(pd.DataFrame({"imdb_id": [], "poster_path": []}))
     assert len(usable) == len(report) == 0
 
 

@@ -13,9 +13,10 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
+from poster_cnn.datasets.arrays import DenseBatches
 from poster_cnn.movies import splits
 from poster_cnn.movies.metadata import METADATA_COLUMNS, load_movie_metadata
-from poster_cnn.one_hot import DenseBatches, fit_metadata_encoder, load_metadata_encoder
+from poster_cnn.one_hot import fit_metadata_encoder, load_metadata_encoder
 
 REAL_DATA = pathlib.Path(__file__).parents[2] / "shared" / "data"
 
@@ -139,7 +140,7 @@ def test_batches_work_on_other_backends(backend):
     script = """
 import keras, sys
 from scipy import sparse
-from poster_cnn.one_hot import DenseBatches
+from poster_cnn.datasets.arrays import DenseBatches
 model = keras.Sequential([keras.layers.Input((3,)), keras.layers.Dense(2, activation="sigmoid")])
 model.compile("adam", "binary_crossentropy")
 model.fit(DenseBatches(sparse.eye(6, 3), sparse.eye(6, 2).toarray(), batch_size=4), shuffle=False, verbose=0)

@@ -6,9 +6,8 @@ import pandas as pd
 import pytest
 
 import poster_cnn
-from poster_cnn import random_search, search
+from poster_cnn import movies, random_search, search
 from poster_cnn.ensemble_config import EnsembleConfig
-from poster_cnn.movies import data_folder as data_folders
 from poster_cnn.settings import load_settings
 
 
@@ -42,7 +41,7 @@ def test_a_data_folder_may_hold_kaggles_folder_name_and_extras(tmp_path):
         (tmp_path / name).mkdir()
     for name in ("MovieGenre.csv", "movie_metadata.csv", "glove.25d.txt", "net.weights.h5"):
         (tmp_path / name).touch()
-    folder = data_folders.find_data_folder(tmp_path)
+    folder = movies.find_data_folder(tmp_path)
     assert folder.posters.name == "SampleMoviePosters" and folder.glove.name == "glove.25d.txt"
     assert folder.metadata and folder.everyday and folder.trailers and list(folder.weights) == ["net.weights.h5"]
 

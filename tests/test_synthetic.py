@@ -12,11 +12,14 @@ import pytest
 from PIL import Image, ImageChops, ImageDraw
 from sklearn.linear_model import LogisticRegression
 
-from poster_cnn import synthetic, synthetic_text
-from poster_cnn.drawing import lettering, posters
-from poster_cnn.drawing.everyday import draw_everyday
-from poster_cnn.drawing.pen import Pen
-from poster_cnn.drawing.posters import Colors, draw_poster
+from poster_cnn.datasets.embedded import dataset as synthetic
+from poster_cnn.datasets.embedded import lettering, posters
+from poster_cnn.datasets.embedded import text as synthetic_text
+from poster_cnn.datasets.embedded.dataset import embedded_dataset, make_dataset
+from poster_cnn.datasets.embedded.everyday import draw_everyday
+from poster_cnn.datasets.embedded.pen import Pen
+from poster_cnn.datasets.embedded.posters import Colors, draw_poster
+from poster_cnn.datasets.embedded.text import WORDS, tokens
 
 PAPER_GENRES = ["Horror", "Romance", "Action", "Documentary"]
 
@@ -28,12 +31,12 @@ def digests(folder):
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
-    return synthetic.make_dataset(tmp_path_factory.mktemp("data") / "small", num_movies=60, seed=3, trailers=True)
+    return make_dataset(tmp_path_factory.mktemp("data") / "small", num_movies=60, seed=3, trailers=True)
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    return synthetic.make_dataset(tmp_path_factory.mktemp("data") / "whole")
+    return make_dataset(tmp_path_factory.mktemp("data") / "whole")
 
 
 def kaggle(folder):
@@ -49,12 +52,12 @@ def multi_hot(genres, class_names):
 
 
 def test_the_same_seed_gives_the_same_bytes(small, tmp_path):
-    again = synthetic.make_dataset(tmp_path / "again", num_movies=60, seed=3, trailers=True)
+    again = make_dataset(tmp_path / "again", num_movies=60, seed=3, trailers=True)
     assert digests(small) == digests(again)
 
 
 def test_another_seed_gives_another_folder(small, tmp_path):
-    other = synthetic.make_dataset(tmp_path / "other", num_movies=60, seed=4)
+    other = make_dataset(tmp_path / "other", num_movies=60, seed=4)
     same = set(digests(small).items()) & set(digests(other).items())
     assert {name.split("/")[0] for name, _ in same} == {"everyday"}
 
@@ -124,7 +127,7 @@ def test_genres_are_distributed_as_in_a_film_collection(whole):
     assert len(counts) >= 20
     assert set(genres.str.len()) == {1, 2, 3}
     assert all(list(row) == sorted(row) for row in genres)
-    assert set(counts.index) == set(synthetic_text.WORDS) == set(posters._STYLES)
+    assert set(counts.index) == set(WORDS) == set(posters._STYLES)
 
 
 def test_the_four_genre_subset_of_dave_has_a_fair_size(whole):
@@ -165,7 +168,7 @@ def word_means(folder, texts):
     lines = (folder / "glove.synthetic.25d.txt").read_text(encoding="utf-8").splitlines()
     vectors = {word: np.array(values, float) for word, *values in (line.split(" ") for line in lines)}
     assert {len(vector) for vector in vectors.values()} == {25}
-    words = [synthetic_text.tokens(text) for text in texts]
+    words = [tokens(text) for text in texts]
     assert 0.8 < np.mean([word in vectors for text in words for word in text]) < 0.98
     return np.array([np.mean([vectors[word] for word in text if word in vectors], axis=0) for text in words])
 
@@ -219,7 +222,7 @@ def test_everyday_pictures_are_no_posters(small):
 def test_refused_arguments_are_named(tmp_path, arguments, error):
     (tmp_path / "mine.txt").write_text("keep me")
     with pytest.raises(error, match="Received: (num_movies=39|directory=)"):
-        synthetic.make_dataset(tmp_path, **arguments)
+        make_dataset(tmp_path, **arguments)
     assert (tmp_path / "mine.txt").read_text() == "keep me"
 
 
@@ -262,10 +265,10 @@ def test_embedded_dataset_is_made_once_by_many_processes(tmp_path):
 def test_embedded_dataset_adds_trailers_when_asked(tmp_path, monkeypatch):
     monkeypatch.setenv("POSTER_CNN_CACHE", str(tmp_path))
     monkeypatch.setattr(synthetic, "NUM_MOVIES", 40)
-    folder = synthetic.embedded_dataset()
+    folder = embedded_dataset()
     before = digests(folder)
     assert not (folder / "trailers").exists()
-    assert synthetic.embedded_dataset(trailers=True) == folder
+    assert embedded_dataset(trailers=True) == folder
     assert len(list((folder / "trailers").iterdir())) == 40
     assert before.items() < digests(folder).items()
 
@@ -286,8 +289,8 @@ def test_embedded_dataset_killed_half_way_is_made_anew(tmp_path):
 def test_changed_code_makes_a_new_embedded_dataset(tmp_path, monkeypatch):
     monkeypatch.setenv("POSTER_CNN_CACHE", str(tmp_path))
     monkeypatch.setattr(synthetic, "NUM_MOVIES", 40)
-    folder = synthetic.embedded_dataset()
+    folder = embedded_dataset()
     changed = tmp_path / "synthetic_text.py"
     changed.write_bytes(open(synthetic_text.__file__, "rb").read() + b"# changed\n")
     monkeypatch.setattr(synthetic_text, "__file__", str(changed))
-    assert synthetic.embedded_dataset() != folder
+    assert embedded_dataset() != folder

@@ -25,8 +25,8 @@ from tqdm import tqdm
 from poster_cnn import metrics
 from poster_cnn.array_training import fit_arrays
 from poster_cnn.config import PRECISIONS
+from poster_cnn.datasets.arrays import poster_arrays
 from poster_cnn.files import write_atomically
-from poster_cnn.poster_arrays import poster_arrays
 from poster_cnn.results import read_results, write_results
 
 EXPERIMENT = pathlib.Path(__file__).parents[1] / "dave" / "table_2.py"

@@ -78,7 +78,7 @@ def movie_table(folder, count):
 
 def check(folder, count):
     """Decodes each poster once with Pillow, so that the verdicts are remembered, as before any training."""
-    from poster_cnn.ingest import check_posters
+    from poster_cnn.datasets.verify import check_posters
 
     usable, _ = check_posters(movie_table(folder, count))
     if len(usable) < count:
@@ -89,7 +89,9 @@ def measure(folder, count):
     """One row, measured in this process."""
     import keras
 
-    from poster_cnn import datasets, decoded, models
+    from poster_cnn import models
+    from poster_cnn.datasets import pipeline as datasets
+    from poster_cnn.datasets import poster_cache as decoded
 
     table = movie_table(folder, count)
     size = datasets.shrunk_size(RATIO)

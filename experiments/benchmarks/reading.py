@@ -9,7 +9,7 @@ from PIL import Image
 from turns import rate, take_turns
 
 from poster_cnn import datasets
-from poster_cnn.sizes import shrunk_size
+from poster_cnn.datasets.crops import shrunk_size
 
 CLASS_NAMES = ("Horror", "Romance", "Action", "Documentary")
 SIZE = shrunk_size(50)  # 134×91 pixels

@@ -22,8 +22,8 @@ import training
 from draw import draw_ratios
 
 from poster_cnn import tables
+from poster_cnn.datasets.verify import check_posters
 from poster_cnn.files import write_atomically
-from poster_cnn.ingest import check_posters
 from poster_cnn.movies.data_folder import find_data_folder
 from poster_cnn.movies.table import load_movie_table
 from poster_cnn.results import write_results

@@ -14,7 +14,7 @@ from flops import forward_flops, peak_flops
 from turns import rate, take_turns
 
 from poster_cnn import datasets, models
-from poster_cnn.sizes import shrunk_size
+from poster_cnn.datasets.crops import shrunk_size
 
 CLASS_NAMES = ("Horror", "Romance", "Action", "Documentary")
 SIZE = shrunk_size(40)  # 107×73 pixels

@@ -101,7 +101,8 @@ def ensemble(root, data):
 
 def posters(root, data):
     """A data folder drawn, and the posters of another verified, some of them repaired."""
-    from poster_cnn import ingest, synthetic
+    from poster_cnn.datasets import verify as ingest
+    from poster_cnn.datasets.embedded import dataset as synthetic
 
     drawn, cache = root / "out" / "drawn", root / "cache"
     if not drawn.exists():
@@ -134,7 +135,7 @@ def make_data(folder, *, trailers=True):
     """Draws the data folder that all pieces work on, the ensemble with trailers; some of its posters need repair."""
     from PIL import Image
 
-    from poster_cnn import synthetic
+    from poster_cnn.datasets.embedded import dataset as synthetic
 
     synthetic.make_dataset(folder, num_movies=60, trailers=trailers)
     for number in (1, 2):

@@ -1,6 +1,6 @@
 """Motifs that are one thing: `motif(pen, colors, rng)` draws it in the box of `pen`, with chance taken from `rng`."""
 
-from poster_cnn.drawing.pen import person, spoke
+from poster_cnn.datasets.embedded.pen import person, spoke
 
 
 def claws(pen, colors, rng):

@@ -1,6 +1,6 @@
 """Motifs with a horizon: `motif(pen, colors, rng)` draws one in the box of `pen`, with chance taken from `rng`."""
 
-from poster_cnn.drawing.pen import person
+from poster_cnn.datasets.embedded.pen import person
 
 
 def _bat(pen, color, x, y, percent):

@@ -2,7 +2,7 @@
 
 from PIL import Image, ImageDraw
 
-from poster_cnn.drawing.pen import Pen
+from poster_cnn.datasets.embedded.pen import Pen
 
 _SIZE = (512, 384)
 

@@ -5,15 +5,13 @@ import csv
 import hashlib
 import os
 import pathlib
-import random
 
 import pandas as pd
 from tqdm.auto import tqdm
 
 from poster_cnn import files as files_module
-from poster_cnn.download import download
-from poster_cnn.inspection import COLUMNS, Inspector
-from poster_cnn.pictures import PictureLimits, strict_decoding
+from poster_cnn.datasets.image_files import PictureLimits, strict_decoding
+from poster_cnn.datasets.inspection import COLUMNS, Inspector
 
 _NUMBERS = ["imdb_id", "width", "height", "bytes"]
 
@@ -134,38 +132,6 @@ def check_posters(table, **verify_options):
     usable = report["verdict"] != "quarantined"
     readable = report["repaired_path"].where(report["repaired_path"] != "", report["poster_path"])
     return table.assign(poster_path=readable)[usable], report
-
-
-def sample_posters(table, posters_dir, num_movies=6000, *, seed=0, **download_options):
-    """Draws movies at random, downloads their posters and skips the broken ones (paper 2, section IV-A).
-
-    Args:
-        table: Movie table with columns `imdb_id` and `poster_url`, without repeated ids.
-        posters_dir: Folder to download to. Posters that are there already are not fetched.
-        num_movies: Number of movies to draw. Defaults to 6000, as in the paper.
-        seed: Integer; the same seed draws the same movies. Defaults to 0.
-        **download_options: Options of `download`, such as `retry_failed` or `progress`.
-
-    Returns:
-        (DataFrame, DataFrame): the drawn movies that have a usable poster, in the table's order, with `poster_path`;
-        and the report, a row per drawn movie, as from `check_posters`, with the reason why a download failed.
-
-    Raises:
-        ValueError: The table has fewer movies than that, or repeated ids.
-    """
-    if table["imdb_id"].duplicated().any() or not 0 < num_movies <= len(table):
-        raise ValueError(
-            f"`table` must have at least `num_movies` movies, each once. Received: num_movies={num_movies}, "
-            f"{len(table)} movies, {table['imdb_id'].duplicated().sum()} of them repeated"
-        )
-    drawn = table.iloc[sorted(random.Random(seed).sample(range(len(table)), num_movies))]
-    fetched = download(drawn, posters_dir, **download_options)
-    usable, report = check_posters(
-        drawn.assign(poster_path=fetched["poster_path"]), progress=download_options.get("progress", True)
-    )
-    failed = report["reason"] == "no poster"
-    report["reason"] = report["reason"].where(~failed, fetched["reason"])
-    return usable, report
 
 
 def count_verdicts(manifest):

@@ -11,7 +11,7 @@ import urllib.request
 
 import httpx
 
-from poster_cnn.pictures import PictureLimits
+from poster_cnn.datasets.image_files import PictureLimits
 
 _GIVE_UP_AFTER = 50  # attempts in a row without any answer, after which a host is not asked again in this run
 _LONGEST_PAUSE = 30  # seconds between two attempts, unless the server asks for more

@@ -6,14 +6,17 @@ import dataclasses
 import json
 import os
 import pathlib
+import random
 import re
 
 import pandas as pd
 from tqdm.auto import tqdm
 
 import poster_cnn
-from poster_cnn import files, pictures
-from poster_cnn.fetching import Fetcher, FetchFailed, FetchOptions
+from poster_cnn import files
+from poster_cnn.datasets import image_files
+from poster_cnn.datasets.fetching import Fetcher, FetchFailed, FetchOptions
+from poster_cnn.datasets.verify import check_posters
 from poster_cnn.movies.table import load_movie_table
 
 _FAILURES = ".download_failures.jsonl"  # in the posters folder; hidden, so that nothing takes it for a poster
@@ -123,12 +126,12 @@ class _Session:
                 self._settle(imdb_id, url, "downloaded", "")
             except FetchFailed as failure:
                 self._settle(imdb_id, url, "failed", failure.reason, permanent=failure.permanent)
-            except pictures.RefusedPicture as refused:
+            except image_files.RefusedPicture as refused:
                 self._settle(imdb_id, url, "failed", refused.reason, permanent=True)
             bar.update()
 
     def _keep(self, imdb_id, content):
-        pictures.decode(pictures.open_header(content, self.options.limits))
+        image_files.decode(image_files.open_header(content, self.options.limits))
         with files.write_atomically(self.path(imdb_id)) as temporary:
             temporary.write_bytes(content)
 
@@ -166,7 +169,7 @@ def _run(session, progress):
             loop.run_until_complete(loop.shutdown_default_executor())
             loop.close()
 
-    with bar, pictures.strict_decoding(), concurrent.futures.ThreadPoolExecutor(max_workers=1) as pool:
+    with bar, image_files.strict_decoding(), concurrent.futures.ThreadPoolExecutor(max_workers=1) as pool:
         done = pool.submit(work)
         try:
             done.result()
@@ -199,3 +202,35 @@ def _report(session, table, ids, urls):
         },
         index=table.index,
     )
+
+
+def sample_posters(table, posters_dir, num_movies=6000, *, seed=0, **download_options):
+    """Draws movies at random, downloads their posters and skips the broken ones (paper 2, section IV-A).
+
+    Args:
+        table: Movie table with columns `imdb_id` and `poster_url`, without repeated ids.
+        posters_dir: Folder to download to. Posters that are there already are not fetched.
+        num_movies: Number of movies to draw. Defaults to 6000, as in the paper.
+        seed: Integer; the same seed draws the same movies. Defaults to 0.
+        **download_options: Options of `download`, such as `retry_failed` or `progress`.
+
+    Returns:
+        (DataFrame, DataFrame): the drawn movies that have a usable poster, in the table's order, with `poster_path`;
+        and the report, a row per drawn movie, as from `check_posters`, with the reason why a download failed.
+
+    Raises:
+        ValueError: The table has fewer movies than that, or repeated ids.
+    """
+    if table["imdb_id"].duplicated().any() or not 0 < num_movies <= len(table):
+        raise ValueError(
+            f"`table` must have at least `num_movies` movies, each once. Received: num_movies={num_movies}, "
+            f"{len(table)} movies, {table['imdb_id'].duplicated().sum()} of them repeated"
+        )
+    drawn = table.iloc[sorted(random.Random(seed).sample(range(len(table)), num_movies))]
+    fetched = download(drawn, posters_dir, **download_options)
+    usable, report = check_posters(
+        drawn.assign(poster_path=fetched["poster_path"]), progress=download_options.get("progress", True)
+    )
+    failed = report["reason"] == "no poster"
+    report["reason"] = report["reason"].where(~failed, fetched["reason"])
+    return usable, report

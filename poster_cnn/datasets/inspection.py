@@ -15,8 +15,9 @@ import imagehash
 import PIL
 from PIL import Image
 
-from poster_cnn import files, pictures, signatures
-from poster_cnn.pictures import PictureLimits, RefusedPicture
+from poster_cnn import files
+from poster_cnn.datasets import duplicates, image_files
+from poster_cnn.datasets.image_files import PictureLimits, RefusedPicture
 
 COLUMNS = [
     *("file", "imdb_id", "verdict", "reason", "width", "height", "mode", "bytes", "sha256"),
@@ -100,7 +101,7 @@ class Inspector:
         return not pathlib.Path(os.path.realpath(path)).is_relative_to(self.posters_dir)
 
     def _judge(self, name, data):
-        header = pictures.open_header(data, self.limits)
+        header = image_files.open_header(data, self.limits)
         size = {"width": str(header.width), "height": str(header.height)}
         try:
             if header.width * header.height <= _LARGE:
@@ -110,7 +111,7 @@ class Inspector:
             header.close()  # Its pixels must be gone before the next large picture begins.
 
     def _decode(self, name, header):
-        rgb, changes = pictures.decode(header)
+        rgb, changes = image_files.decode(header)
         grey = rgb.convert("L")
         row = {
             "mode": header.mode,
@@ -118,7 +119,7 @@ class Inspector:
             "reason": ", ".join(changes),
             "perceptual_hash": str(imagehash.phash(grey)),
             "pixel_hash": pixel_hash(rgb),
-            "signature": signatures.signature(grey),
+            "signature": duplicates.signature(grey),
         }
         return row | (self._repair(name, rgb) if changes else {})
 

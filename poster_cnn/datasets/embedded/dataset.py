@@ -17,9 +17,20 @@ import uuid
 import numpy as np
 from tqdm import tqdm
 
-from poster_cnn import drawing, files, synthetic_text
-from poster_cnn.drawing.everyday import draw_everyday
-from poster_cnn.drawing.posters import draw_poster
+from poster_cnn import files
+from poster_cnn.datasets import embedded
+from poster_cnn.datasets.embedded import text as synthetic_text
+from poster_cnn.datasets.embedded.everyday import draw_everyday
+from poster_cnn.datasets.embedded.posters import draw_poster
+from poster_cnn.datasets.embedded.text import (
+    WORDS,
+    heard,
+    make_metadata,
+    make_people,
+    make_plot,
+    make_title,
+    word_vectors,
+)
 
 NUM_MOVIES = 1200  # Of the embedded dataset.
 
@@ -113,7 +124,7 @@ def make_dataset(directory, *, num_movies=NUM_MOVIES, seed=0, trailers=False):
 
 def _generator_key():
     sources = [pathlib.Path(__file__), pathlib.Path(synthetic_text.__file__)]
-    sources += sorted(pathlib.Path(drawing.__file__).parent.glob("*.py"))
+    sources += sorted(pathlib.Path(embedded.__file__).parent.glob("*.py"))
     return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:12]
 
 
@@ -140,7 +151,7 @@ def _invent_movies(num_movies, seed):
     movies, imdb_id = [], 90_000_000  # Beyond the ids of real movies.
     for year, genres in zip(years, genre_sets, strict=True):
         imdb_id += rng.randrange(1, 900)
-        title = synthetic_text.make_title(genres, rng)
+        title = make_title(genres, rng)
         score = "" if rng.random() < 0.04 else str((30 + 3 * rng.randrange(11) + rng.randrange(31)) / 10)
         movies.append({"id": imdb_id, "year": year, "title": title, "genres": genres, "score": score, "dirt": ""})
     kinds = [kind for kind, share in _DIRT.items() for _ in range(max(1, num_movies * share // 1000))]
@@ -160,12 +171,12 @@ def _spread(count, rng):
 
 def _write_dataset(folder, num_movies, seed):
     movies = _invent_movies(num_movies, seed)
-    people = synthetic_text.make_people()
+    people = make_people()
     rows = [_metadata_row(movie, people, random.Random(f"metadata {seed} {movie['id']}")) for movie in movies]
     (folder / "posters").mkdir(parents=True)
     _write_csv(folder / "MovieGenre.csv", _kaggle_rows(movies, random.Random(f"rows {seed}")), "iso-8859-1")
     _write_csv(folder / "movie_metadata.csv", _with_gaps(rows, random.Random(f"gaps {seed}")), "utf-8")
-    vectors = synthetic_text.word_vectors([row["plot_summary"] for row in rows], seed)
+    vectors = word_vectors([row["plot_summary"] for row in rows], seed)
     (folder / "glove.synthetic.25d.txt").write_bytes(("\n".join(vectors) + "\n").encode())
     (folder / "README.md").write_bytes(_readme(movies, seed).encode())
     (folder / "everyday").mkdir()
@@ -209,9 +220,9 @@ def _kaggle_rows(movies, rng):
 
 
 def _metadata_row(movie, people, rng):
-    metadata = synthetic_text.make_metadata(movie["genres"], people, rng)
+    metadata = make_metadata(movie["genres"], people, rng)
     row = {"imdbId": movie["id"], "movie_title": movie["title"], "title_year": movie["year"], **metadata}
-    return row | {"genres": "|".join(movie["genres"]), "plot_summary": synthetic_text.make_plot(movie["genres"], rng)}
+    return row | {"genres": "|".join(movie["genres"]), "plot_summary": make_plot(movie["genres"], rng)}
 
 
 def _with_gaps(rows, rng):
@@ -261,7 +272,7 @@ def _readme(movies, seed):
 def _write_trailers(folder, movies, seed):
     """Per movie, rectified features of 200 frames in scenes; a scene lights up the features of one genre."""
     rng = random.Random(f"features {seed}")
-    genre_features = {genre: rng.sample(range(_TRAILER_FEATURES), 60) for genre in synthetic_text.WORDS}
+    genre_features = {genre: rng.sample(range(_TRAILER_FEATURES), 60) for genre in WORDS}
     folder.mkdir(parents=True)
     for movie in tqdm(movies, "Making trailer features", leave=False, mininterval=1):
         rng = random.Random(f"trailer {seed} {movie['id']}")
@@ -269,7 +280,7 @@ def _write_trailers(folder, movies, seed):
         start = 0
         while start < _TRAILER_FRAMES:
             end = start + rng.randrange(8, 30)
-            genre = synthetic_text.heard([rng.choice(movie["genres"])], rng, 0.6)[0]
+            genre = heard([rng.choice(movie["genres"])], rng, 0.6)[0]
             columns = rng.sample(genre_features[genre], 20) + rng.sample(range(_TRAILER_FEATURES), 40)
             features[start:end, columns] = [rng.randrange(1, 33) / 8 for _ in columns]
             start = end

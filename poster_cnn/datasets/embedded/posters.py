@@ -4,8 +4,8 @@ import collections
 
 from PIL import Image, ImageChops, ImageDraw
 
-from poster_cnn.drawing import emblems, landscapes, lettering, scenes
-from poster_cnn.drawing.pen import Pen, spoke
+from poster_cnn.datasets.embedded import emblems, landscapes, lettering, scenes
+from poster_cnn.datasets.embedded.pen import Pen, spoke
 
 SIZE = (182, 268)  # Width and height of the papers' posters.
 _CANVAS = (2 * SIZE[0], 2 * SIZE[1])  # Drawn twice as large, then halved: smooth edges.

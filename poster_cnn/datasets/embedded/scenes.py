@@ -1,6 +1,6 @@
 """Motifs with people or photos: `motif(pen, colors, rng)` draws one in the box of `pen`, chance taken from `rng`."""
 
-from poster_cnn.drawing.pen import person, spoke
+from poster_cnn.datasets.embedded.pen import person, spoke
 
 
 def couple(pen, colors, rng):

@@ -8,11 +8,10 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from poster_cnn import ingest
-from poster_cnn.crops import CROP_COLUMNS
-from poster_cnn.decoded import DecodedPosters, decode_once, with_options
+from poster_cnn.datasets.crops import CROP_COLUMNS, POSTER_SIZE
+from poster_cnn.datasets.poster_cache import DecodedPosters, decode_once, with_options
+from poster_cnn.datasets.verify import check_posters, describe
 from poster_cnn.movies.genres import encode_genres
-from poster_cnn.sizes import POSTER_SIZE
 
 # Interpolations offered, by the names of keras.layers.Resizing. ImageMagick, which paper 1 used, shrinks by Lanczos.
 _INTERPOLATIONS = ("area", "bicubic", "bilinear", "lanczos3", "lanczos5", "nearest")
@@ -214,10 +213,10 @@ def _check(table):
             f"{len(without)} movies have no poster file, such as {without[:3]}. "
             "Give `posters_dir` to `load_movie_table`, which drops them."
         )
-    usable, report = ingest.check_posters(table)
+    usable, report = check_posters(table)
     if len(usable) < len(table) or (usable["poster_path"].to_numpy() != table["poster_path"].to_numpy()).any():
         raise ValueError(
             f"Some posters cannot be read as they are. Mend or drop them first: "
-            f"`table, report = poster_cnn.ingest.check_posters(table)`.\n{ingest.describe(report)}"
+            f"`table, report = poster_cnn.ingest.check_posters(table)`.\n{describe(report)}"
         )
     return report
