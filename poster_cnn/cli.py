@@ -8,7 +8,7 @@ import sys
 
 import poster_cnn
 from poster_cnn import data_commands, predict_commands, search_commands
-from poster_cnn.config import PRECISIONS, STRATEGIES
+from poster_cnn.training.config import PRECISIONS, STRATEGIES
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's greetings would hide our own lines
 
@@ -108,10 +108,10 @@ def _image_size(text):
 
 
 def _train(options):
-    from poster_cnn import run_folders
-    from poster_cnn.config import TrainingConfig
     from poster_cnn.metrics import scores as metrics
-    from poster_cnn.training import train
+    from poster_cnn.training import run_folder as run_folders
+    from poster_cnn.training.config import TrainingConfig
+    from poster_cnn.training.train import train
 
     model_args = {} if options.dropout is None else {"dropout": options.dropout}
     if options.weights is not None:

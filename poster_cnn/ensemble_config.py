@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from poster_cnn.config import require
+from poster_cnn.training.config import require
 
 MODALITIES = ("poster", "trailer", "metadata", "plot")  # in the order in which they are stacked
 _BACKBONES = ("vgg16", "mobilenet_v2", "resnet18", "resnet50", "resnet152", "densenet121", "densenet201")

@@ -13,7 +13,6 @@ from scipy import sparse
 from poster_cnn import metrics, models, trailers
 from poster_cnn.datasets import duplicates
 from poster_cnn.datasets.verify import check_posters, describe
-from poster_cnn.features import poster_features
 from poster_cnn.metrics import baselines
 from poster_cnn.movies import splits
 from poster_cnn.movies import table as tables
@@ -21,10 +20,11 @@ from poster_cnn.movies.data_folder import DataFolder, find_data_folder
 from poster_cnn.movies.genres import encode_genres
 from poster_cnn.movies.metadata import METADATA_COLUMNS, load_movie_metadata
 from poster_cnn.movies.moviescope import read_moviescope
-from poster_cnn.networks import backbone_network
 from poster_cnn.one_hot import MetadataEncoder, fit_metadata_encoder
 from poster_cnn.plots import WordVectors, plot_coverage, plot_vectors, plot_words, read_word_vectors
-from poster_cnn.training_data import TrainingData
+from poster_cnn.training.build import backbone_network
+from poster_cnn.training.data import TrainingData
+from poster_cnn.training.features import poster_features
 
 
 @dataclasses.dataclass(frozen=True)

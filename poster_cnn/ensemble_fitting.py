@@ -9,6 +9,7 @@ from poster_cnn import models
 from poster_cnn.datasets.arrays import DenseBatches
 from poster_cnn.models import losses
 from poster_cnn.models.backbones import FEATURES
+from poster_cnn.training.build import require_finite
 
 _NUM_FOLDS = 5  # of the validation movies, where the fusion is trained on them
 
@@ -191,5 +192,5 @@ def _fit(network, inputs, rows, held_out, config, data):
     ).history
     frame = pd.DataFrame(history).rename_axis("epoch").reset_index()
     for row in frame.to_dict("records"):
-        losses.require_finite(row, network.name, config.learning_rate)
+        require_finite(row, network.name, config.learning_rate)
     return frame

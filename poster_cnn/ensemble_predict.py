@@ -11,17 +11,18 @@ import keras
 import numpy as np
 import pandas as pd
 
-from poster_cnn import models, run_folders, trailers
+from poster_cnn import models, trailers
 from poster_cnn.datasets import image_files
 from poster_cnn.ensemble_config import EnsembleConfig
 from poster_cnn.ensemble_training import ENSEMBLE
 from poster_cnn.files import read_json
 from poster_cnn.movies.metadata import METADATA_COLUMNS, MISSING
-from poster_cnn.networks import backbone_network
 from poster_cnn.one_hot import MetadataEncoder, load_metadata_encoder
 from poster_cnn.plots import WordVectors, load_word_vectors, plot_coverage, plot_vectors
 from poster_cnn.predict import ranked_prediction, read_image, reason_of
-from poster_cnn.saved_models import load_model
+from poster_cnn.training import run_folder
+from poster_cnn.training.build import backbone_network
+from poster_cnn.training.saved_model import load_model
 
 _KEYS = ("poster", "trailer", "plot", *METADATA_COLUMNS)  # of a movie
 _COLUMNS = {"poster_path": "poster", "trailer_path": "trailer"}  # as the library's tables call them
@@ -136,7 +137,7 @@ def _load_ensemble(run_dir):
             "No ensemble found. Expected the run folder of a finished ensemble, with ensemble/config.json. "
             f"Received: run_dir={str(run_dir)!r}"
         )
-    config = run_folders.recorded_config(folder, EnsembleConfig)
+    config = run_folder.recorded_config(folder, EnsembleConfig)
     model, about = load_model(folder)
     encoder = load_metadata_encoder(folder / "metadata_encoder.json") if "metadata" in config.modalities else None
     vectors = load_word_vectors(folder / "word_vectors.npz") if "plot" in config.modalities else None

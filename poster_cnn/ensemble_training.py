@@ -10,8 +10,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm.auto import tqdm
 
-from poster_cnn import distribution, metrics, models, run_folders
-from poster_cnn.config import as_json
+from poster_cnn import metrics, models
 from poster_cnn.ensemble_data import load_ensemble_data
 from poster_cnn.ensemble_fitting import (
     build_branch,
@@ -25,8 +24,10 @@ from poster_cnn.ensemble_fitting import (
 from poster_cnn.files import locked, read_json, remove_leftovers, write_atomically, write_json
 from poster_cnn.metrics import baselines
 from poster_cnn.metrics.thresholds import best_thresholds
-from poster_cnn.networks import backbone_config
-from poster_cnn.saved_models import load_model, save_model
+from poster_cnn.training import distribution, run_folder
+from poster_cnn.training.build import backbone_config
+from poster_cnn.training.config import as_json
+from poster_cnn.training.saved_model import load_model, save_model
 
 ENSEMBLE = "ensemble"  # the folder of the whole, beside those of its branches
 # Of a branch, beside its config.json; the last one tells that it is finished.
@@ -80,15 +81,15 @@ def train_ensemble(config, data_folder, run_dir, *, ensemble_data=None, finished
         for modality in tqdm((*alone, ENSEMBLE), run_dir.name, leave=False, unit="network", disable=not progress):
             of_branch = {} if modality == ENSEMBLE else _OF_BRANCHES
             own, folder = config.replace(model=modality, **of_branch), run_dir / modality
-            if run_folders.is_finished(folder):
-                run_folders.check_record(folder, own, _about(own, data))
+            if run_folder.is_finished(folder):
+                run_folder.check_record(folder, own, _about(own, data))
                 continue
             folder.mkdir(exist_ok=True)
             remove_leftovers(folder)
             if modality != ENSEMBLE and _copy_branch(own, data, folder, finished):
                 continue
             extra = data.present_table().astype(int)
-            run_folders.write_record(folder, own, _about(own, data), data.movies, extra)
+            run_folder.write_record(folder, own, _about(own, data), data.movies, extra)
             keras.utils.set_random_seed(config.seed)
             if modality == ENSEMBLE:
                 _train_whole(own, data, run_dir)
@@ -99,12 +100,12 @@ def train_ensemble(config, data_folder, run_dir, *, ensemble_data=None, finished
 
 def is_finished(run_dir, config=None):
     """As `training.is_finished`, of an ensemble's folder."""
-    return run_folders.is_finished(pathlib.Path(run_dir) / ENSEMBLE, config)
+    return run_folder.is_finished(pathlib.Path(run_dir) / ENSEMBLE, config)
 
 
 def check_run(run_dir, config, data):
     """As `training.check_run`, of an ensemble's folder and `EnsembleData`."""
-    run_folders.check_record(pathlib.Path(run_dir) / ENSEMBLE, config, _about(config, data))
+    run_folder.check_record(pathlib.Path(run_dir) / ENSEMBLE, config, _about(config, data))
 
 
 def _about(config, data):
@@ -115,14 +116,14 @@ def _about(config, data):
         seen = len(data.rows(part, modality)) if modality else data.present[data.rows(part)].any(axis=1).sum()
         about[f"num_{part}_missing"] = data.movies.count(part) - int(seen)
     uses_backbone = "poster" in config.modalities and config.model in (ENSEMBLE, "poster")
-    return about | (run_folders.about_weights(backbone_config(config), data.movies.weights) if uses_backbone else {})
+    return about | (run_folder.about_weights(backbone_config(config), data.movies.weights) if uses_backbone else {})
 
 
 def _copy_branch(config, data, folder, finished):
     """Copies a branch that another ensemble has trained, with the names of this config; gives whether there is one."""
-    for source in [run_dir / config.model for run_dir in finished if run_folders.is_finished(run_dir / config.model)]:
+    for source in [run_dir / config.model for run_dir in finished if run_folder.is_finished(run_dir / config.model)]:
         try:
-            run_folders.check_record(source, config, _about(config, data))
+            run_folder.check_record(source, config, _about(config, data))
         except (OSError, ValueError):  # another branch, or unreadable
             continue
         if not (all((source / name).is_file() for name in _FILES) and zipfile.is_zipfile(source / "model.keras")):
@@ -181,13 +182,13 @@ def _finish(folder, config, data, model, history, y_prob, seconds):
     thresholds = dict(zip(config.class_names, chosen.tolist(), strict=True))
     about = {"class_names": config.class_names, "interpolation": config.interpolation, "thresholds": thresholds}
     save_model(model, folder / "model.keras", **about)
-    run_folders.write_predictions(folder, movies, of_part["test"])
+    run_folder.write_predictions(folder, movies, of_part["test"])
     y_true = movies.labels("test")
     result = {
         "test": metrics.score(config.metrics, y_true, of_part["test"]),
         "baselines": data.baseline_scores(config.metrics),
         "validation": metrics.values(config.metrics, movies.labels("validation"), of_part["validation"]),
-        "leak": run_folders.leaked_shares(movies),
+        "leak": run_folder.leaked_shares(movies),
         "seconds": round(seconds, 1),
         "thresholds": thresholds,
     }

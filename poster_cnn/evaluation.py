@@ -16,7 +16,7 @@ from poster_cnn.metrics import baselines
 from poster_cnn.movies.data_folder import find_data_folder
 from poster_cnn.movies.genres import encode_genres, merge_genres
 from poster_cnn.movies.table import load_movie_table
-from poster_cnn.saved_models import load_model
+from poster_cnn.training.saved_model import load_model
 
 
 @dataclasses.dataclass(frozen=True)

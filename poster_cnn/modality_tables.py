@@ -14,8 +14,8 @@ from poster_cnn.ensemble_fitting import predict_rows, trainable_part
 from poster_cnn.ensemble_tables import METRICS
 from poster_cnn.examples import genres_of
 from poster_cnn.results import collect_results, read_predictions
-from poster_cnn.run_folders import recorded_config
-from poster_cnn.saved_models import load_model
+from poster_cnn.training.run_folder import recorded_config
+from poster_cnn.training.saved_model import load_model
 
 
 def genre_average_precision(runs_dir):

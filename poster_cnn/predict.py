@@ -10,7 +10,7 @@ import tensorflow as tf
 from poster_cnn import datasets
 from poster_cnn.datasets import crops, image_files
 from poster_cnn.files import write_atomically
-from poster_cnn.saved_models import load_model
+from poster_cnn.training.saved_model import load_model
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,12 +10,14 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
-from poster_cnn import distribution, search, training, workers
-from poster_cnn.config import TrainingConfig
+from poster_cnn import search, workers
 from poster_cnn.files import locked
 from poster_cnn.hosts import has_chief, is_worker
 from poster_cnn.movies.data_folder import find_data_folder
-from poster_cnn.run_folders import is_finished
+from poster_cnn.training import distribution
+from poster_cnn.training.config import TrainingConfig
+from poster_cnn.training.run_folder import is_finished
+from poster_cnn.training.train import train
 from poster_cnn.workers import keras_tuner
 
 # What NumPy says when KerasTuner looks at a failed trial's score, which is NaN.
@@ -214,7 +216,7 @@ class Tuner(workers.Tuner):
         data = self._training_data(config)
         with locked(run_dir, timeout=-1):
             pass  # a worker of an earlier search may still be in it
-        result = training.train(config, self.data, run_dir, training_data=data, progress=self.progress)
+        result = train(config, self.data, run_dir, training_data=data, progress=self.progress)
         if not finished:
             keras.backend.clear_session()
         elif not self.bar.disable:  # took no time, so it must not count for the time left

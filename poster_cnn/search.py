@@ -9,12 +9,16 @@ import warnings
 import keras
 from tqdm.auto import tqdm
 
-from poster_cnn import distribution, ensemble_training, fitting, training
-from poster_cnn.config import TrainingConfig
+from poster_cnn import ensemble_training
 from poster_cnn.ensemble_config import EnsembleConfig
 from poster_cnn.ensemble_data import load_ensemble_data
 from poster_cnn.files import locked, write_atomically
-from poster_cnn.training_data import load_training_data
+from poster_cnn.training import distribution
+from poster_cnn.training import train as training
+from poster_cnn.training.config import TrainingConfig
+from poster_cnn.training.data import load_training_data
+from poster_cnn.training.fit import remove_checkpoints
+from poster_cnn.training.train import train
 
 # What decides which movies are read: cells that agree in these share them, and those of one ratio the decoded posters.
 _MOVIE_FIELDS = (
@@ -209,12 +213,12 @@ def train_cell(config, data, run_dir, shared=(None, None), *, finished=(), progr
         shared = share_training_data(shared, config, data)
         if is_finished_cell(config, run_dir):  # with this config, but was it with these data?
             _trainer(config).check_run(run_dir, config, shared[1])
-            fitting.remove_checkpoints(run_dir)  # a kill can come before they are gone
+            remove_checkpoints(run_dir)  # a kill can come before they are gone
         elif isinstance(config, EnsembleConfig):
             options = {"ensemble_data": shared[1], "finished": finished, "progress": progress}
             ensemble_training.train_ensemble(config, data, run_dir, **options)
         else:
-            training.train(config, data, run_dir, training_data=shared[1], progress=progress)
+            train(config, data, run_dir, training_data=shared[1], progress=progress)
         return shared, None
     except BlockingIOError:
         raise

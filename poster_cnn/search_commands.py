@@ -5,7 +5,7 @@ import pathlib
 import sys
 
 import poster_cnn
-from poster_cnn.config import PRECISIONS
+from poster_cnn.training.config import PRECISIONS
 
 _SEVERAL_HOSTS = """
 Interrupted or killed, a {command} goes on when started again: {resumes}.

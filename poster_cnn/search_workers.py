@@ -2,11 +2,13 @@
 
 import pathlib
 
-from poster_cnn import distribution, fitting, hosts, search, workers
+from poster_cnn import hosts, search, workers
 from poster_cnn.files import locked
 from poster_cnn.hosts import is_worker
 from poster_cnn.movies.data_folder import find_data_folder
 from poster_cnn.random_search import Tuner, failed_draws, load_plan
+from poster_cnn.training import distribution
+from poster_cnn.training.fit import remove_checkpoints
 from poster_cnn.workers import keras_tuner
 
 
@@ -125,7 +127,7 @@ def _hand_out(experiment, data, out_dir, train):
             train(CellTuner(cells, data, out_dir))
         still_left = _unfinished(left, out_dir)
         for name in left.keys() - still_left.keys():
-            fitting.remove_checkpoints(out_dir / name)  # a worker may have died before they were gone
+            remove_checkpoints(out_dir / name)  # a worker may have died before they were gone
     return failed | {name: workers.reason_for(out_dir / name) for name in still_left}
 
 

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
-from poster_cnn import features as features_module
 from poster_cnn.files import cache_dir, sha256, write_atomically, write_json
 from poster_cnn.movies import moviescope, table
 from poster_cnn.movies.table import TableReport
+from poster_cnn.training import features as features_module
 from poster_cnn.videos import even_positions, pyav, sample_frames
 
 NUM_FRAMES = 200  # of a trailer (paper 5, section 3)

@@ -90,7 +90,7 @@ def data_folder(tmp_path_factory):
 @pytest.fixture(scope="session")
 def tiny_config():
     """A `TrainingConfig` that learns the colors of `data_folder` in about two seconds."""
-    from poster_cnn.config import TrainingConfig
+    from poster_cnn.training.config import TrainingConfig
 
     return TrainingConfig(
         class_names=tuple(GENRE_COLORS),
@@ -107,7 +107,7 @@ def tiny_config():
 @pytest.fixture(scope="session")
 def finished_run(tmp_path_factory, data_folder, tiny_config):
     """Path of the run folder of `tiny_config`, trained without interruption."""
-    from poster_cnn import training
+    from poster_cnn.training.train import train as training
 
     run_dir = tmp_path_factory.mktemp("runs") / "finished"
     training.train(tiny_config, data_folder, run_dir, progress=False)

@@ -10,11 +10,10 @@ import pandas as pd
 import pytest
 
 from poster_cnn import datasets
-from poster_cnn.array_training import fit_arrays
-from poster_cnn.config import TrainingConfig
-from poster_cnn.datasets import crops
 from poster_cnn.datasets.arrays import poster_arrays
 from poster_cnn.movies.table import load_movie_table
+from poster_cnn.training.arrays import fit_arrays
+from poster_cnn.training.config import TrainingConfig
 
 SIZE = (46, 48)
 GENRES = ("Horror", "Romance", "Action", "Documentary")
@@ -123,7 +122,7 @@ def test_a_loss_that_is_no_number_ends_the_fit(part, when):
 
 def test_posters_are_read_as_the_dataset_reads_them(data_folder):
     table = load_movie_table(data_folder / "MovieGenre.csv", posters_dir=data_folder / "posters").head(8)
-    size = crops.shrunk_size(30)
+    size = datasets.shrunk_size(30)
     images, labels = poster_arrays(table, GENRES, image_size=size)
     decoded = list(datasets.decoded_posters(table, GENRES, image_size=size).as_numpy_iterator())
     assert images.dtype == "uint8" and labels.dtype == "float32"
@@ -157,8 +156,8 @@ NETWORKS = {
 OTHER_BACKEND = """
 import json, pathlib, sys
 import keras, numpy
-from poster_cnn.array_training import fit_arrays
-from poster_cnn.config import TrainingConfig
+from poster_cnn.training.arrays import fit_arrays
+from poster_cnn.training.config import TrainingConfig
 from poster_cnn.datasets.arrays import poster_arrays
 from poster_cnn.movies.table import load_movie_table
 data, folder = map(pathlib.Path, sys.argv[1:])

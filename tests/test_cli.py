@@ -36,7 +36,7 @@ def test_a_broken_picture_gives_one_line_and_status_1(finished_run, data_folder,
 def test_sweep_writes_tidy_results(data_folder, tmp_path, capsys):
     experiment = tmp_path / "rates.py"
     experiment.write_text(
-        "from poster_cnn.config import TrainingConfig\n"
+        "from poster_cnn.training.config import TrainingConfig\n"
         "config = TrainingConfig(class_names=('Horror', 'Romance'), ratio=26, epochs=1)\n"
         "grid = {'learning_rate': (1e-3, 1e-4)}\n"
     )

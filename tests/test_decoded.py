@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from poster_cnn import datasets, files, training
+from poster_cnn import datasets, files
 from poster_cnn.datasets import poster_cache
 from poster_cnn.datasets.crops import CROP_COLUMNS
 from poster_cnn.datasets.poster_cache import ImageFile, decode_once, memory_budget
 from poster_cnn.movies.table import load_movie_table
+from poster_cnn.training.train import train
 
 NAMES = ("Horror", "Romance", "Action", "Documentary")
 SHAPE = (300, 8, 6, 3)  # two chunks
@@ -82,7 +83,7 @@ def test_beyond_the_budget_the_posters_are_the_same_from_a_file(table, cache, mo
 
 
 def test_a_run_that_reads_from_the_file_is_the_same_to_the_bit(finished_run, tiny_config, data_folder, tmp_path, cache):
-    training.train(tiny_config, data_folder, tmp_path / "run", progress=False)
+    train(tiny_config, data_folder, tmp_path / "run", progress=False)
     assert files_in(cache) == ["images.npy"]  # of all parts together
     for name in ("history.csv", "predictions.csv"):
         assert (tmp_path / "run" / name).read_bytes() == (finished_run / name).read_bytes()

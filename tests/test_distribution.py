@@ -17,9 +17,11 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
-from poster_cnn import distribution, ensemble_training, random_search, search, training
+from poster_cnn import ensemble_training, random_search, search
 from poster_cnn.cli import main
-from poster_cnn.saved_models import load_model
+from poster_cnn.training import distribution
+from poster_cnn.training.saved_model import load_model
+from poster_cnn.training.train import train as training
 
 SMALL_BACKBONE = """
 import keras

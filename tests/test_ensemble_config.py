@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from poster_cnn.config import as_json, from_json
 from poster_cnn.ensemble_config import EnsembleConfig
+from poster_cnn.training.config import as_json, from_json
 
 GENRES = ("Horror", "Romance")
 

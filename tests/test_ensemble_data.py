@@ -11,13 +11,13 @@ import pytest
 from conftest import draw_poster
 
 from poster_cnn import ensemble_data as module
-from poster_cnn import networks as networks_module
 from poster_cnn.datasets.pipeline import poster_dataset
 from poster_cnn.ensemble_data import load_ensemble_data
 from poster_cnn.movies.metadata import load_movie_metadata
-from poster_cnn.networks import backbone_network
 from poster_cnn.plots import plot_vectors
 from poster_cnn.trailers import read_trailer_features
+from poster_cnn.training import build as networks_module
+from poster_cnn.training.build import backbone_network
 
 
 @pytest.fixture

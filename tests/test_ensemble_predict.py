@@ -11,15 +11,15 @@ import pytest
 
 from poster_cnn import datasets, ensemble_predict, models, predict_commands
 from poster_cnn.cli import main
-from poster_cnn.config import as_json
 from poster_cnn.ensemble_config import MODALITIES, EnsembleConfig
 from poster_cnn.ensemble_predict import find_ensemble, predict_movies
 from poster_cnn.files import write_json
 from poster_cnn.movies.metadata import METADATA_COLUMNS
 from poster_cnn.predict import predict
 from poster_cnn.results import read_predictions
-from poster_cnn.saved_models import save_model
 from poster_cnn.trailers import read_trailer_features
+from poster_cnn.training.config import as_json
+from poster_cnn.training.saved_model import save_model
 
 SUBSETS = [names for count in (1, 2, 3, 4) for names in itertools.combinations(MODALITIES, count)]
 KEYS = {name: (name,) for name in MODALITIES} | {"metadata": METADATA_COLUMNS}

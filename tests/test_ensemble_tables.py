@@ -11,7 +11,7 @@ from sklearn.metrics import average_precision_score
 
 from poster_cnn import ensemble_tables, modality_tables
 from poster_cnn.results import read_published
-from poster_cnn.saved_models import load_model
+from poster_cnn.training.saved_model import load_model
 
 METRICS = list(ensemble_tables.METRICS.values())
 

@@ -21,8 +21,8 @@ from poster_cnn.ensemble_training import train_ensemble
 from poster_cnn.models import losses
 from poster_cnn.predict import predict
 from poster_cnn.results import collect_history, collect_results, read_predictions
-from poster_cnn.saved_models import load_model, save_model
 from poster_cnn.search import Experiment, sweep
+from poster_cnn.training.saved_model import load_model, save_model
 
 PARTS = ("poster", "trailer", "metadata", "plot", "ensemble")
 
@@ -145,7 +145,7 @@ def test_older_files_that_hold_the_loss_of_a_part_can_be_read(tmp_path, nothing_
     for module in ("losses", "saved_models"):
         monkeypatch.delitem(sys.modules, f"poster_cnn.{module}")
         monkeypatch.delattr(poster_cnn, module)
-    importlib.import_module("poster_cnn.saved_models").load_model(tmp_path)
+    importlib.import_module("poster_cnn.training.saved_model").load_model(tmp_path)
 
 
 def test_what_is_finished_is_not_trained_again_and_the_rest_ends_the_same(

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from poster_cnn import metrics
-from poster_cnn.epoch_metrics import epoch_metrics
+from poster_cnn.training.build import epoch_metrics
 
 OFFERED = ("overall_f1", "overall_f1_at_622", "top_n_accuracy")
 

@@ -4,8 +4,9 @@ import pandas as pd
 import pytest
 from conftest import write_data_folder
 
-from poster_cnn import evaluation, metrics, results, training
+from poster_cnn import evaluation, metrics, results
 from poster_cnn.predict import predict
+from poster_cnn.training.train import train as training
 
 
 def test_own_folder_scores_the_test_movies_alone(finished_run, data_folder):

@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from poster_cnn import networks
 from poster_cnn.models import blocks, losses
+from poster_cnn.training.build import compile_network
 
 Y_TRUE = np.array([[1, 0, 0], [1, 1, 0]], dtype="float32")
 Y_PROB = np.array([[0.9, 0.2, 0.5], [0.0, 1.0, 1.0]], dtype="float32")
@@ -43,7 +43,7 @@ def test_inside_of_fit_the_sigmoid_is_applied_twice(data, tiny_config, logits_dr
     model = small_network(logits_dropout)
     y_prob = model.predict(data[0], verbose=0)
     config = tiny_config.replace(loss="sigmoid_twice_crossentropy", classifier_activation="sigmoid", learning_rate=1e-9)
-    networks.compile_network(model, config, config.learning_rate)
+    compile_network(model, config, config.learning_rate)
     model.steps_per_execution = 1
     history = model.fit(*data, validation_data=data, batch_size=6, verbose=0).history
     twice, once = crossentropy(data[1], sigmoid(y_prob)).mean(), crossentropy(data[1], y_prob).mean()

@@ -6,9 +6,10 @@ import keras
 import numpy as np
 import pytest
 
-from poster_cnn import features, models
-from poster_cnn.saved_models import load_model, save_model
-from poster_cnn.training_data import load_training_data
+from poster_cnn import models
+from poster_cnn.training import features
+from poster_cnn.training.data import load_training_data
+from poster_cnn.training.saved_model import load_model, save_model
 
 SUBSETS = np.array([mask for mask in itertools.product([False, True], repeat=4) if any(mask)])  # 15
 PRIOR = np.array([0.5, 0.2, 0.03])

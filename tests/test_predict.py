@@ -6,7 +6,7 @@ from PIL import Image
 
 from poster_cnn import figures
 from poster_cnn.predict import Prediction, draw_cards, predict, read_image
-from poster_cnn.saved_models import load_model, save_model
+from poster_cnn.training.saved_model import load_model, save_model
 
 
 def picture(folder, name, mode="RGB", size=(182, 268), **save_options):

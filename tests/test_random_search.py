@@ -10,18 +10,19 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from poster_cnn import random_search, search, search_workers, training, workers
+from poster_cnn import random_search, search, search_workers, workers
 from poster_cnn.cli import main
 from poster_cnn.files import locked, read_json, write_json
 from poster_cnn.random_search import SearchPlan, best_draw, load_plan, rank_draws
-from poster_cnn.run_folders import is_finished
 from poster_cnn.settings import Settings
-from poster_cnn.training_data import load_training_data
+from poster_cnn.training.data import load_training_data
+from poster_cnn.training.run_folder import is_finished
+from poster_cnn.training.train import train as training
 
 ZAVALA = pathlib.Path(__file__).parents[1] / "experiments" / "zavala"
 
 EXPERIMENT = """
-from poster_cnn.config import TrainingConfig
+from poster_cnn.training.config import TrainingConfig
 config = TrainingConfig.from_dict({config!r})
 def space(hp):
     return {{"learning_rate": hp.Float("learning_rate", 1e-4, 1e-2, sampling="log"),

@@ -5,12 +5,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from poster_cnn import fitting, metrics, training
+from poster_cnn import metrics
 from poster_cnn.files import read_json
 from poster_cnn.metrics import baselines
 from poster_cnn.results import collect_results
-from poster_cnn.saved_models import load_model
-from poster_cnn.training_data import load_training_data
+from poster_cnn.training import fit as fitting
+from poster_cnn.training.data import load_training_data
+from poster_cnn.training.saved_model import load_model
+from poster_cnn.training.train import train
 
 NAMES = ("Horror", "Romance", "Action")
 
@@ -31,7 +33,7 @@ def config(tiny_config):
 @pytest.fixture(scope="module")
 def run(config, data_folder, tmp_path_factory):
     run_dir = tmp_path_factory.mktemp("runs") / "random_split"
-    training.train(config, data_folder, run_dir, progress=False)
+    train(config, data_folder, run_dir, progress=False)
     return run_dir
 
 
@@ -115,7 +117,7 @@ def test_crops_through_kept_features_give_the_numbers_of_crops_through_the_backb
     data = load_training_data(crop_config, data_folder)
     for name, cache_features in (("kept", True), ("through", False)):
         config = crop_config.replace(cache_features=cache_features)
-        training.train(config, data_folder, tmp_path / name, training_data=data, progress=False)
+        train(config, data_folder, tmp_path / name, training_data=data, progress=False)
     for file in ("history.csv", "predictions.csv"):
         kept, through = (pd.read_csv(tmp_path / name / file) for name in ("kept", "through"))
         assert list(kept) == list(through) and np.allclose(kept, through, atol=1e-4)
@@ -130,7 +132,7 @@ def test_an_interrupted_run_on_crops_ends_as_an_uninterrupted_one(
 ):
     config = crop_config.replace(crop_before_split=False, split="leak_free", allow_leak=False)
     data = load_training_data(config, data_folder)
-    training.train(config, data_folder, tmp_path / "whole", training_data=data, progress=False)
+    train(config, data_folder, tmp_path / "whole", training_data=data, progress=False)
     save_epoch = fitting._save_epoch
 
     def stop(network, history, checkpoint):
@@ -140,8 +142,8 @@ def test_an_interrupted_run_on_crops_ends_as_an_uninterrupted_one(
     with monkeypatch.context() as patch:
         patch.setattr(fitting, "_save_epoch", stop)
         with pytest.raises(KeyboardInterrupt):
-            training.train(config, data_folder, tmp_path / "stopped", progress=False)
-    training.train(config, data_folder, tmp_path / "stopped", progress=False)
+            train(config, data_folder, tmp_path / "stopped", progress=False)
+    train(config, data_folder, tmp_path / "stopped", progress=False)
     for file in ("history.csv", "predictions.csv", "split.csv"):
         assert (tmp_path / "whole" / file).read_bytes() == (tmp_path / "stopped" / file).read_bytes()
     assert len(pd.read_csv(tmp_path / "whole" / "history.csv")) == 2
@@ -149,7 +151,7 @@ def test_an_interrupted_run_on_crops_ends_as_an_uninterrupted_one(
 
 def test_crops_of_one_poster_are_resampled_together(backbone, crop_config, data_folder, tmp_path):
     config = crop_config.replace(fractions=(0.5, 0.2, 0.3), epochs=1)  # with validation, so that there are thresholds
-    result = training.train(config, data_folder, tmp_path, progress=False)
+    result = train(config, data_folder, tmp_path, progress=False)
     y_true, y_prob = predictions(tmp_path)
     movies = pd.read_csv(tmp_path / "predictions.csv")["imdb_id"].to_numpy()
     thresholds = list(result["thresholds"].values())

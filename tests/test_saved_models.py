@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from poster_cnn import models
-from poster_cnn.saved_models import load_model, save_model
+from poster_cnn.training.saved_model import load_model, save_model
 
 NAMES = ["Horror", "Documentary", "Sci-Fi"]
 

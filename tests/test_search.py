@@ -6,11 +6,12 @@ import threading
 
 import pytest
 
-from poster_cnn import models, search, training
+from poster_cnn import models, search
 from poster_cnn.files import locked, write_json
-from poster_cnn.run_folders import is_finished
 from poster_cnn.search import Experiment, load_experiment, sweep
-from poster_cnn.training_data import load_training_data
+from poster_cnn.training.data import load_training_data
+from poster_cnn.training.run_folder import is_finished
+from poster_cnn.training.train import train as training
 
 REPOSITORY = pathlib.Path(__file__).parents[1]
 EXPERIMENTS = sorted(

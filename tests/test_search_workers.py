@@ -14,20 +14,21 @@ from types import SimpleNamespace
 import pytest
 
 import poster_cnn
-from poster_cnn import hosts, random_search, search, search_workers, training, workers
+from poster_cnn import hosts, random_search, search, search_workers, workers
 from poster_cnn.cli import main
 from poster_cnn.files import locked, read_json, write_json
 from poster_cnn.search import Experiment
 from poster_cnn.search_workers import CellTuner, sweep_on_hosts, sweep_with_workers
+from poster_cnn.training.train import train as training
 
 SWEEP = """
-from poster_cnn.config import TrainingConfig
+from poster_cnn.training.config import TrainingConfig
 config = TrainingConfig.from_dict({config!r})
 grid = {{"seed": (0, 1, 2)}}
 quick_config, quick_grid = {{}}, {{"seed": (0, 1)}}
 """
 SEARCH = """
-from poster_cnn.config import TrainingConfig
+from poster_cnn.training.config import TrainingConfig
 config = TrainingConfig.from_dict({config!r})
 def space(hp):
     return {{"learning_rate": hp.Float("learning_rate", 1e-4, 1e-2, sampling="log"),

@@ -81,7 +81,7 @@ def test_an_experiment_file_is_run_once_and_says_by_its_names_what_it_is(
 ):
     (tmp_path / "experiments").mkdir()
     (tmp_path / "experiments" / "tiny.py").write_text(
-        "from poster_cnn.config import TrainingConfig\n"
+        "from poster_cnn.training.config import TrainingConfig\n"
         f"open({str(tmp_path / 'runs.txt')!r}, 'a').write('once')\n"
         "config = TrainingConfig(class_names=('Horror', 'Drama'), num_folds=3)\n"
         f"quick_config = {{'epochs': 1}}\n{content}\n"

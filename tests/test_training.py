@@ -10,19 +10,23 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from poster_cnn import fitting, metrics, run_folders, training
-from poster_cnn.config import TrainingConfig
+from poster_cnn import metrics
 from poster_cnn.files import locked, write_atomically
 from poster_cnn.metrics import baselines
 from poster_cnn.metrics.thresholds import best_thresholds
 from poster_cnn.movies.genres import encode_genres
 from poster_cnn.movies.table import load_movie_table
-from poster_cnn.networks import build_model
 from poster_cnn.predict import predict
 from poster_cnn.results import collect_results
-from poster_cnn.run_folders import is_finished
-from poster_cnn.saved_models import load_model, save_model
-from poster_cnn.training_data import load_training_data
+from poster_cnn.training import fit as fitting
+from poster_cnn.training import run_folder
+from poster_cnn.training.build import build_model
+from poster_cnn.training.config import TrainingConfig
+from poster_cnn.training.data import load_training_data
+from poster_cnn.training.run_folder import is_finished
+from poster_cnn.training.saved_model import load_model, save_model
+from poster_cnn.training.train import train
+from poster_cnn.training.train import train as training
 
 RESULTS = ("history.csv", "predictions.csv", "split.csv")
 
@@ -51,7 +55,7 @@ def interrupt_when_writing(monkeypatch, name, time_number=1):
             raise KeyboardInterrupt
         return write_atomically(path)
 
-    for module in (run_folders, fitting):
+    for module in (run_folder, fitting):
         monkeypatch.setattr(module, "write_atomically", write)
 
 
@@ -104,7 +108,7 @@ def test_the_network_learns_the_colors(finished_run):
 def test_a_finished_run_is_never_trained_again(finished_run, data_folder, tiny_config, monkeypatch):
     before = {path: path.stat().st_mtime_ns for path in finished_run.iterdir() if path.name != ".lock"}
     monkeypatch.delattr(training, "fit")
-    result = training.train(tiny_config, data_folder, finished_run, progress=False)
+    result = train(tiny_config, data_folder, finished_run, progress=False)
     assert result == json.loads((finished_run / "metrics.json").read_text())
     assert before == {path: path.stat().st_mtime_ns for path in finished_run.iterdir() if path.name != ".lock"}
 
@@ -119,7 +123,7 @@ def test_a_finished_run_is_never_trained_again(finished_run, data_folder, tiny_c
 )
 def test_a_run_folder_of_another_config_is_refused(finished_run, data_folder, tiny_config, changes, what):
     with pytest.raises(ValueError, match=f"holds a run that differs in: {what}. Choose another folder, or remove it"):
-        training.train(tiny_config.replace(**changes), data_folder, finished_run, progress=False)
+        train(tiny_config.replace(**changes), data_folder, finished_run, progress=False)
     assert is_finished(finished_run, tiny_config)
     assert not is_finished(finished_run, tiny_config.replace(**changes))
 
@@ -129,7 +133,7 @@ def test_a_run_folder_of_other_data_is_refused(finished_run, tiny_config, tmp_pa
     rows = (data_folder / "MovieGenre.csv").read_text().splitlines()
     (tmp_path / "MovieGenre.csv").write_text("\n".join(rows[:-1]))
     with pytest.raises(ValueError, match="holds a run that differs in: the data"):
-        training.train(tiny_config, tmp_path, finished_run, progress=False)
+        train(tiny_config, tmp_path, finished_run, progress=False)
 
 
 # --- interrupted runs ---
@@ -145,12 +149,12 @@ def test_a_run_interrupted_at_bad_moments_ends_as_an_uninterrupted_one(
     ]:
         interrupt_when_writing(monkeypatch, name, time_number)
         with pytest.raises(KeyboardInterrupt):
-            training.train(tiny_config, data_folder, tmp_path / "run", progress=False)
+            train(tiny_config, data_folder, tmp_path / "run", progress=False)
         assert not is_finished(tmp_path / "run")
     (tmp_path / "run" / ".0badcafe.tmp.history.csv").write_text("half of the hi")  # what a kill leaves behind
     (tmp_path / "run" / ".0badcafe.tmp.checkpoint.weights.h5").write_text("half of the we")
     monkeypatch.undo()
-    training.train(tiny_config, data_folder, tmp_path / "run", progress=False)
+    train(tiny_config, data_folder, tmp_path / "run", progress=False)
     assert_same_run(finished_run, tmp_path / "run")
 
 
@@ -171,7 +175,7 @@ training.train(training.TrainingConfig.from_dict({tiny_config.to_dict()!r}), sys
     run_and_kill(script, data_folder, run_dir, when=(run_dir / "checkpoint.weights.h5").exists)
     done = len(pd.read_csv(run_dir / "history.csv"))
     assert 1 <= done <= 10 and not is_finished(run_dir)
-    training.train(tiny_config, data_folder, run_dir, progress=False)
+    train(tiny_config, data_folder, run_dir, progress=False)
     assert_same_run(finished_run, run_dir)
 
 
@@ -201,7 +205,7 @@ def test_a_damaged_checkpoint_is_named_and_without_it_the_run_starts_from_its_be
 def test_two_processes_cannot_train_in_one_folder(data_folder, tiny_config, tmp_path):
     with locked(tmp_path / "run"):
         with pytest.raises(BlockingIOError, match="Another process is working in .*run. Wait for it, or choose anoth"):
-            training.train(tiny_config, data_folder, tmp_path / "run", progress=False)
+            train(tiny_config, data_folder, tmp_path / "run", progress=False)
     assert os.listdir(tmp_path / "run") == [".lock"]
 
 
@@ -211,7 +215,7 @@ def test_two_processes_cannot_train_in_one_folder(data_folder, tiny_config, tmp_
 def test_a_nan_loss_ends_the_run_and_names_the_rate(data_folder, tiny_config, tmp_path):
     config = tiny_config.replace(learning_rate=1e38, epochs=2)
     with pytest.raises(FloatingPointError, match=r"became .* in epoch 0 .*smaller learning rate.*learning_rate=1e\+38"):
-        training.train(config, data_folder, tmp_path, progress=False)
+        train(config, data_folder, tmp_path, progress=False)
     assert not is_finished(tmp_path)
     assert not (tmp_path / "checkpoint.weights.h5").exists()  # spoiled weights are not what a second try starts from
 
@@ -229,7 +233,7 @@ def test_a_nan_loss_ends_the_run_and_names_the_rate(data_folder, tiny_config, tm
 )
 def test_what_the_config_names_must_exist(data_folder, tiny_config, tmp_path, changes, error, message):
     with pytest.raises(error, match=message):
-        training.train(tiny_config.replace(**changes), data_folder, tmp_path, progress=False)
+        train(tiny_config.replace(**changes), data_folder, tmp_path, progress=False)
     assert not (tmp_path / "history.csv").exists()  # before the first epoch
 
 
@@ -264,7 +268,7 @@ def sigmoid_config(tiny_config):
 @pytest.fixture(scope="module")
 def sigmoid_run(data_folder, sigmoid_config, tmp_path_factory):
     run_dir = tmp_path_factory.mktemp("runs") / "sigmoid"
-    training.train(sigmoid_config, data_folder, run_dir, progress=False)
+    train(sigmoid_config, data_folder, run_dir, progress=False)
     return run_dir
 
 

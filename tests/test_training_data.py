@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from poster_cnn.training_data import load_training_data
+from poster_cnn.training.data import load_training_data
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from poster_cnn.movies.genres import encode_genres, merge_genres
-from poster_cnn.training_data import load_training_data
+from poster_cnn.training.data import load_training_data
 
 BOX = ["crop_top", "crop_left", "crop_height", "crop_width"]
 

@@ -9,11 +9,15 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from poster_cnn import features, fitting, models, networks, training
+from poster_cnn import models
 from poster_cnn.cli import main
 from poster_cnn.files import read_json, sha256
-from poster_cnn.run_folders import recorded_config
-from poster_cnn.training_data import load_training_data
+from poster_cnn.training import features
+from poster_cnn.training import fit as fitting
+from poster_cnn.training.build import build_model
+from poster_cnn.training.data import load_training_data
+from poster_cnn.training.run_folder import recorded_config
+from poster_cnn.training.train import train
 
 WEIGHTS = pathlib.Path(__file__).parents[2] / "shared" / "data" / "mobilenet_v2_1.0_imagenet_notop.weights.h5"
 
@@ -75,7 +79,7 @@ def data(transfer_config, data_folder):
 @pytest.fixture
 def fine_tuned_run(small, transfer_config, data_folder, tmp_path):
     run_dir = tmp_path / "fine_tuned"
-    training.train(transfer_config.replace(fine_tune_epochs=2), data_folder, run_dir, progress=False)
+    train(transfer_config.replace(fine_tune_epochs=2), data_folder, run_dir, progress=False)
     return run_dir
 
 
@@ -162,7 +166,7 @@ def test_a_weights_file_that_is_not_there():
 def test_a_data_folder_may_bring_the_imagenet_weights(small, transfer_config, weights):
     brought = {"resnet50_x.weights.h5": "elsewhere", "mobilenet_v2_small.weights.h5": weights}
     for model_args in ({"weights": "imagenet"}, {}):
-        model = networks.build_model(transfer_config.replace(model_args=model_args), brought)
+        model = build_model(transfer_config.replace(model_args=model_args), brought)
         assert np.allclose(model.layers[2].get_layer("norm").gamma, 2)
 
 
@@ -170,14 +174,14 @@ def test_a_run_records_which_weights_it_started_from(small, transfer_config, dat
     folder = shutil.copytree(data_folder, tmp_path / "data")
     shutil.copy(weights, folder)
     config, run_dir = transfer_config.replace(model_args={}, epochs=1), tmp_path / "run"
-    training.train(config, folder, run_dir, progress=False)
+    train(config, folder, run_dir, progress=False)
     recorded = read_json(run_dir / "config.json")["data"]
     assert recorded["weights_file"] == "mobilenet_v2_small.weights.h5" and recorded["weights_sha256"] == sha256(weights)
     small_backbone(input_shape=(32, 32, 3), include_top=False, weights=None, alpha=1).save_weights(
         folder / "mobilenet_v2_small.weights.h5"
     )
     with pytest.raises(ValueError, match="differs in: the file of pretrained weights"):
-        training.train(config, folder, run_dir, progress=False)
+        train(config, folder, run_dir, progress=False)
 
 
 @pytest.mark.real_data
@@ -196,7 +200,7 @@ def test_training_on_features_gives_the_numbers_of_training_through_the_backbone
 ):
     for name, cache_features in (("cached", True), ("through", False)):
         config = transfer_config.replace(cache_features=cache_features)
-        training.train(config, data_folder, tmp_path / name, training_data=data, progress=False)
+        train(config, data_folder, tmp_path / name, training_data=data, progress=False)
     cached, through = (pd.read_csv(tmp_path / name / "history.csv") for name in ("cached", "through"))
     assert cached["epoch"].tolist() == [0, 1] and list(cached) == list(through)
     assert np.allclose(cached, through, atol=1e-4)
@@ -310,7 +314,7 @@ def test_interrupted_fine_tuning_ends_as_uninterrupted(fine_tuned_run, transfer_
         patch.setattr(fitting, "_save_epoch", stop)
         for _ in range(2):
             with pytest.raises(KeyboardInterrupt):
-                training.train(config, data_folder, run_dir, training_data=data, progress=False)
-    training.train(config, data_folder, run_dir, training_data=data, progress=False)
+                train(config, data_folder, run_dir, training_data=data, progress=False)
+    train(config, data_folder, run_dir, training_data=data, progress=False)
     for name in ("history.csv", "predictions.csv"):
         assert (run_dir / name).read_bytes() == (fine_tuned_run / name).read_bytes()

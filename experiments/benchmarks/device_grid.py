@@ -23,11 +23,11 @@ from flops import forward_flops, peak_flops
 from tqdm import tqdm
 
 from poster_cnn import metrics
-from poster_cnn.array_training import fit_arrays
-from poster_cnn.config import PRECISIONS
 from poster_cnn.datasets.arrays import poster_arrays
 from poster_cnn.files import write_atomically
 from poster_cnn.results import read_results, write_results
+from poster_cnn.training.arrays import fit_arrays
+from poster_cnn.training.config import PRECISIONS
 
 EXPERIMENT = pathlib.Path(__file__).parents[1] / "dave" / "table_2.py"
 PARTS = ("train", "validation", "test")
@@ -50,7 +50,7 @@ class EpochClock(keras.callbacks.Callback):
 
 def prepare(data, posters):
     """Writes `split.csv` (a row a movie: part, genres, poster file) and the poster files, with TensorFlow."""
-    from poster_cnn.training_data import load_training_data  # TensorFlow, which `run` does without
+    from poster_cnn.training.data import load_training_data  # TensorFlow, which `run` does without
 
     loaded = load_training_data(runpy.run_path(str(EXPERIMENT))["config"], data)
     movies = loaded.table[["imdb_id", "genres", "poster_path"]].assign(part=loaded.split)

@@ -20,9 +20,10 @@ import keras
 import pandas as pd
 from tqdm import tqdm
 
-from poster_cnn import fitting, search
+from poster_cnn import search
 from poster_cnn.results import write_results
-from poster_cnn.training_data import load_training_data
+from poster_cnn.training.data import load_training_data
+from poster_cnn.training.fit import fit
 
 EXPERIMENT = pathlib.Path(__file__).parents[1] / "zavala" / "transfer_leak_free.py"
 ROUNDS = 2
@@ -33,7 +34,7 @@ def seconds(config, data):
     with tempfile.TemporaryDirectory() as folder:
         os.environ["POSTER_CNN_CACHE"] = folder
         started = time.perf_counter()
-        fitting.fit(config, data, pathlib.Path(folder), progress=False)
+        fit(config, data, pathlib.Path(folder), progress=False)
         return time.perf_counter() - started
 
 

@@ -8,7 +8,8 @@ import time
 import keras
 import numpy as np
 
-from poster_cnn import datasets, metrics, models, results, search, training_data
+from poster_cnn import datasets, metrics, models, results, search
+from poster_cnn.training.data import load_training_data
 
 EXPERIMENT = pathlib.Path(__file__).parents[1] / "dave" / "table_2.py"
 
@@ -66,7 +67,7 @@ def _plain_fits(experiment, data):
 
 def _arrays(config, data):
     """Train, test and validation posters as float32 arrays, read as a user would with Keras."""
-    loaded = training_data.load_training_data(config, data)
+    loaded = load_training_data(config, data)
     arrays = []
     for part in ("train", "test", "validation"):
         table = loaded.part(part)

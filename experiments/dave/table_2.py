@@ -6,7 +6,7 @@ Expected with the paper preset on 3,488 posters: about 90 minutes on 2 CPU cores
 in the paper. With --preset quick on the embedded dataset: about a minute.
 """
 
-from poster_cnn.config import TrainingConfig
+from poster_cnn.training.config import TrainingConfig
 
 config = TrainingConfig(
     experiment="dave_table_2",

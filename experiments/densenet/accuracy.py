@@ -8,7 +8,7 @@ posters, 35,932 images: a quarter of an hour for each frozen backbone on 2 CPU c
 26.41% and 4.1% in the paper.
 """
 
-from poster_cnn.config import TrainingConfig
+from poster_cnn.training.config import TrainingConfig
 
 config = TrainingConfig(
     experiment="densenet_accuracy",

@@ -15,7 +15,7 @@ import pandas as pd
 CLASS_NAMES = ("Action", "Comedy", "Drama", "Horror")
 
 _CONFIG = f"""
-from poster_cnn.config import TrainingConfig
+from poster_cnn.training.config import TrainingConfig
 config = TrainingConfig(
     class_names={CLASS_NAMES},
     ratio=10,
@@ -54,7 +54,8 @@ _SECONDS = ("seconds", "date")  # the only numbers of a run that may differ
 
 def train(root, data):
     """One network with dropout: dataset cache, epoch backup, saved model, scores."""
-    from poster_cnn import search, training
+    from poster_cnn import search
+    from poster_cnn.training.train import train as training
 
     config = search.read_experiment_file(root / "train.py", ("config",))["config"]
     training.train(config, data, root / "out" / "run", progress=False)

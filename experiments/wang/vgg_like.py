@@ -7,7 +7,7 @@ posters and --precision mixed_bfloat16: 76 minutes a network on 2 busy CPU cores
 paper.
 """
 
-from poster_cnn.config import TrainingConfig
+from poster_cnn.training.config import TrainingConfig
 
 config = TrainingConfig(
     experiment="wang_vgg_like",

@@ -7,7 +7,7 @@ about 30% validation and test accuracy in the paper. Without a network, put the 
 `mobilenet_v2_<anything>.h5`. The quick preset has random weights: it shows that everything runs, no more.
 """
 
-from poster_cnn.config import TrainingConfig
+from poster_cnn.training.config import TrainingConfig
 
 config = TrainingConfig(
     experiment="zavala_transfer",

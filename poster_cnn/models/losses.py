@@ -1,31 +1,10 @@
 """What a network is trained on, where Keras does not have it."""
 
-import math
 import warnings
 
 import keras
 import numpy as np
 from keras import ops
-
-
-def require_finite(row, what, learning_rate):
-    """Makes sure that the losses of an epoch are finite.
-
-    Args:
-        row: dict of one epoch: `epoch`, `loss` and, with validation, `val_loss`. The last step of an epoch may spoil
-            the weights, which only the latter shows.
-        what: What is trained, such as its run folder, for the message.
-        learning_rate: Of the epoch, for the message.
-
-    Raises:
-        FloatingPointError: If one is NaN or infinite.
-    """
-    for name in ("loss", "val_loss"):
-        if not math.isfinite(row.get(name, 0)):
-            raise FloatingPointError(
-                f"The {name} became {row[name]} in epoch {row['epoch']} of {what}. "
-                f"Try a smaller learning rate. Received: learning_rate={learning_rate:g}"
-            )
 
 
 @keras.saving.register_keras_serializable(package="poster_cnn")

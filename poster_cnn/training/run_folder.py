@@ -9,9 +9,9 @@ import platform
 import pandas as pd
 import tensorflow as tf
 
-from poster_cnn.config import TrainingConfig, as_json, from_json
 from poster_cnn.files import read_json, sha256, write_atomically, write_json
-from poster_cnn.networks import pretrained_weights
+from poster_cnn.training.build import pretrained_weights
+from poster_cnn.training.config import TrainingConfig, as_json, from_json
 
 _NAMES = {"experiment", "variant", "set_name"}  # of a config: they decide nothing
 

@@ -10,13 +10,13 @@ import pandas as pd
 import tensorflow as tf
 from tqdm.auto import tqdm
 
-from poster_cnn import datasets, distribution, models
+from poster_cnn import datasets, models
 from poster_cnn.datasets.poster_cache import with_options
-from poster_cnn.features import poster_features
 from poster_cnn.files import require_room, write_atomically
-from poster_cnn.models.losses import require_finite
-from poster_cnn.networks import build_model, compile_network, seed_dropout
-from poster_cnn.replicas import epoch_function
+from poster_cnn.training import distribution
+from poster_cnn.training.build import build_model, compile_network, require_finite, seed_dropout
+from poster_cnn.training.features import poster_features
+from poster_cnn.training.replicas import epoch_function
 
 # Every network is traced once; TensorFlow counts all networks of a process together, and warns of "retracing".
 logging.getLogger("tensorflow").addFilter(lambda record: "retracing" not in record.getMessage())

@@ -6,8 +6,7 @@ import pandas as pd
 from tqdm.keras import TqdmCallback
 
 from poster_cnn.datasets.arrays import DenseBatches
-from poster_cnn.models.losses import require_finite
-from poster_cnn.networks import build_model, seed_dropout
+from poster_cnn.training.build import build_model, require_finite, seed_dropout
 
 
 def fit_arrays(config, images, labels, validation=None, *, callbacks=(), progress=True):

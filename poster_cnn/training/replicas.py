@@ -10,7 +10,7 @@ import keras
 import tensorflow as tf
 
 from poster_cnn.datasets.poster_cache import with_options
-from poster_cnn.epoch_metrics import epoch_metrics
+from poster_cnn.training.build import epoch_metrics
 
 
 def epoch_function(network, strategy, config):

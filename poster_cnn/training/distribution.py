@@ -16,7 +16,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from poster_cnn.config import STRATEGIES
+from poster_cnn.training.config import STRATEGIES
 
 _MEETING_SECONDS = 600  # hosts of a cluster do not all start at the same moment
 

@@ -8,14 +8,16 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from poster_cnn import datasets, distribution, metrics, models
-from poster_cnn.features import poster_features
+from poster_cnn import datasets, metrics, models
 from poster_cnn.files import locked, read_json, remove_leftovers, write_json
-from poster_cnn.fitting import fit, remove_checkpoints
 from poster_cnn.metrics import baselines
 from poster_cnn.metrics.thresholds import best_thresholds
-from poster_cnn.networks import build_network
-from poster_cnn.run_folders import (
+from poster_cnn.training import distribution
+from poster_cnn.training.build import build_network
+from poster_cnn.training.data import load_training_data
+from poster_cnn.training.features import poster_features
+from poster_cnn.training.fit import fit, remove_checkpoints
+from poster_cnn.training.run_folder import (
     about_weights,
     check_record,
     is_finished,
@@ -23,8 +25,7 @@ from poster_cnn.run_folders import (
     write_predictions,
     write_record,
 )
-from poster_cnn.saved_models import save_model
-from poster_cnn.training_data import load_training_data
+from poster_cnn.training.saved_model import save_model
 
 _PREDICT_BATCH = 32  # whatever the batches of the training: some papers have 2
 # Baselines that say the same of every movie -> the scores that they are hard to beat in.
