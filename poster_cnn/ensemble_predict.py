@@ -11,17 +11,17 @@ import keras
 import numpy as np
 import pandas as pd
 
-from poster_cnn import models, trailers
+from poster_cnn import models, training
 from poster_cnn.datasets import image_files
-from poster_cnn.ensemble_config import EnsembleConfig
-from poster_cnn.ensemble_training import ENSEMBLE
 from poster_cnn.files import read_json
 from poster_cnn.movies.metadata import METADATA_COLUMNS, MISSING
-from poster_cnn.one_hot import MetadataEncoder, load_metadata_encoder
-from poster_cnn.plots import WordVectors, load_word_vectors, plot_coverage, plot_vectors
+from poster_cnn.multimodal import trailers
+from poster_cnn.multimodal.config import EnsembleConfig
+from poster_cnn.multimodal.data import backbone_network
+from poster_cnn.multimodal.metadata_encoder import MetadataEncoder, load_metadata_encoder
+from poster_cnn.multimodal.train import ENSEMBLE
+from poster_cnn.multimodal.word_vectors import WordVectors, load_word_vectors, plot_coverage, plot_vectors
 from poster_cnn.predict import ranked_prediction, read_image, reason_of
-from poster_cnn.training import run_folder
-from poster_cnn.training.build import backbone_network
 from poster_cnn.training.saved_model import load_model
 
 _KEYS = ("poster", "trailer", "plot", *METADATA_COLUMNS)  # of a movie
@@ -137,7 +137,7 @@ def _load_ensemble(run_dir):
             "No ensemble found. Expected the run folder of a finished ensemble, with ensemble/config.json. "
             f"Received: run_dir={str(run_dir)!r}"
         )
-    config = run_folder.recorded_config(folder, EnsembleConfig)
+    config = training.recorded_config(folder, EnsembleConfig)
     model, about = load_model(folder)
     encoder = load_metadata_encoder(folder / "metadata_encoder.json") if "metadata" in config.modalities else None
     vectors = load_word_vectors(folder / "word_vectors.npz") if "plot" in config.modalities else None

@@ -7,12 +7,13 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import average_precision_score
 
-from poster_cnn import ensemble_training, metrics
-from poster_cnn.ensemble_config import MODALITIES, EnsembleConfig
-from poster_cnn.ensemble_data import load_ensemble_data
-from poster_cnn.ensemble_fitting import predict_rows, trainable_part
+from poster_cnn import metrics
 from poster_cnn.ensemble_tables import METRICS
 from poster_cnn.examples import genres_of
+from poster_cnn.multimodal.config import MODALITIES, EnsembleConfig
+from poster_cnn.multimodal.data import load_ensemble_data
+from poster_cnn.multimodal.fit import predict_rows, trainable_part
+from poster_cnn.multimodal.train import ENSEMBLE, check_run
 from poster_cnn.results import collect_results, read_predictions
 from poster_cnn.training.run_folder import recorded_config
 from poster_cnn.training.saved_model import load_model
@@ -69,7 +70,7 @@ def modality_subsets(runs_dir, data_folder, *, ensemble_data=None, progress=True
     for seed, folder in _ensembles(runs_dir).items():
         config = recorded_config(folder, EnsembleConfig)
         data = ensemble_data = ensemble_data or load_ensemble_data(config, data_folder, progress=progress)
-        ensemble_training.check_run(folder.parent, config, data)
+        check_run(folder.parent, config, data)
         model, _ = load_model(folder)
         branches = [trainable_part(model.get_layer(f"{name}_branch")) for name in config.modalities]
         inputs = zip(branches, data.inputs.values(), strict=True)
@@ -136,7 +137,7 @@ def corrected_movies(runs_dir, table, count=3, *, seed=None):
 def _ensembles(runs_dir):
     """dict of seed -> run folder of the whole ensemble, by seed."""
     runs = collect_results(runs_dir)
-    runs = runs[runs["model"] == ensemble_training.ENSEMBLE].sort_values("seed")
+    runs = runs[runs["model"] == ENSEMBLE].sort_values("seed")
     if runs.empty:
         raise ValueError(f"`runs_dir` must hold a finished ensemble. Received: runs_dir={runs_dir}")
     if runs["seed"].duplicated().any():

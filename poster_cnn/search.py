@@ -9,10 +9,11 @@ import warnings
 import keras
 from tqdm.auto import tqdm
 
-from poster_cnn import ensemble_training
-from poster_cnn.ensemble_config import EnsembleConfig
-from poster_cnn.ensemble_data import load_ensemble_data
 from poster_cnn.files import locked, write_atomically
+from poster_cnn.multimodal import train as ensemble_training
+from poster_cnn.multimodal.config import EnsembleConfig
+from poster_cnn.multimodal.data import load_ensemble_data
+from poster_cnn.multimodal.train import train_ensemble
 from poster_cnn.training import distribution
 from poster_cnn.training import train as training
 from poster_cnn.training.config import TrainingConfig
@@ -216,7 +217,7 @@ def train_cell(config, data, run_dir, shared=(None, None), *, finished=(), progr
             remove_checkpoints(run_dir)  # a kill can come before they are gone
         elif isinstance(config, EnsembleConfig):
             options = {"ensemble_data": shared[1], "finished": finished, "progress": progress}
-            ensemble_training.train_ensemble(config, data, run_dir, **options)
+            train_ensemble(config, data, run_dir, **options)
         else:
             train(config, data, run_dir, training_data=shared[1], progress=progress)
         return shared, None

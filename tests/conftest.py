@@ -125,7 +125,7 @@ def movie_folder(tmp_path_factory):
 @pytest.fixture(scope="session")
 def ensemble_config():
     """An `EnsembleConfig` of all four modalities of `movie_folder`."""
-    from poster_cnn.ensemble_config import EnsembleConfig
+    from poster_cnn.multimodal.config import EnsembleConfig
 
     return EnsembleConfig(
         class_names=("Action", "Comedy", "Drama", "Horror"),
@@ -140,7 +140,7 @@ def ensemble_config():
 @pytest.fixture(scope="session")
 def ensemble_data(movie_folder, ensemble_config):
     """The `EnsembleData` of `ensemble_config`."""
-    from poster_cnn.ensemble_data import load_ensemble_data
+    from poster_cnn.multimodal.data import load_ensemble_data
 
     return load_ensemble_data(ensemble_config, movie_folder, progress=False)
 
@@ -148,7 +148,7 @@ def ensemble_data(movie_folder, ensemble_config):
 @pytest.fixture(scope="session")
 def finished_ensemble(tmp_path_factory, movie_folder, ensemble_config, ensemble_data):
     """Path of the run folder of `ensemble_config`, with its branches."""
-    from poster_cnn.ensemble_training import train_ensemble
+    from poster_cnn.multimodal.train import train_ensemble
 
     run_dir = tmp_path_factory.mktemp("ensembles") / "finished"
     train_ensemble(ensemble_config, movie_folder, run_dir, ensemble_data=ensemble_data, progress=False)

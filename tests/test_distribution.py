@@ -17,8 +17,9 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
-from poster_cnn import ensemble_training, random_search, search
+from poster_cnn import random_search, search
 from poster_cnn.cli import main
+from poster_cnn.multimodal.train import train_ensemble
 from poster_cnn.training import distribution
 from poster_cnn.training.saved_model import load_model
 from poster_cnn.training.train import train as training
@@ -327,7 +328,7 @@ def test_without_other_hosts_the_chief_is_this_process():
     [
         (lambda: search.sweep(search.Experiment(None, {}), "data", "runs"), "Cells go to several hosts by KERASTUNER"),
         (lambda: random_search.random_search(None, "data", "runs"), "Draws go to several hosts by KERASTUNER"),
-        (lambda: ensemble_training.train_ensemble(None, "data", "runs"), "An ensemble is trained on one host"),
+        (lambda: train_ensemble(None, "data", "runs"), "An ensemble is trained on one host"),
     ],
 )
 def test_what_several_hosts_cannot_do_together_says_so(call, message, monkeypatch):

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from poster_cnn.ensemble_config import EnsembleConfig
+from poster_cnn.multimodal.config import EnsembleConfig
 from poster_cnn.training.config import as_json, from_json
 
 GENRES = ("Horror", "Romance")

@@ -10,14 +10,13 @@ import pandas as pd
 import pytest
 from conftest import draw_poster
 
-from poster_cnn import ensemble_data as module
 from poster_cnn.datasets.pipeline import poster_dataset
-from poster_cnn.ensemble_data import load_ensemble_data
 from poster_cnn.movies.metadata import load_movie_metadata
-from poster_cnn.plots import plot_vectors
-from poster_cnn.trailers import read_trailer_features
+from poster_cnn.multimodal import data as module
+from poster_cnn.multimodal.data import backbone_network, load_ensemble_data
+from poster_cnn.multimodal.trailers import read_trailer_features
+from poster_cnn.multimodal.word_vectors import plot_vectors
 from poster_cnn.training import build as networks_module
-from poster_cnn.training.build import backbone_network
 
 
 @pytest.fixture

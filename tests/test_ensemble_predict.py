@@ -11,13 +11,13 @@ import pytest
 
 from poster_cnn import datasets, ensemble_predict, models, predict_commands
 from poster_cnn.cli import main
-from poster_cnn.ensemble_config import MODALITIES, EnsembleConfig
 from poster_cnn.ensemble_predict import find_ensemble, predict_movies
 from poster_cnn.files import write_json
 from poster_cnn.movies.metadata import METADATA_COLUMNS
+from poster_cnn.multimodal.config import MODALITIES, EnsembleConfig
+from poster_cnn.multimodal.trailers import read_trailer_features
 from poster_cnn.predict import predict
 from poster_cnn.results import read_predictions
-from poster_cnn.trailers import read_trailer_features
 from poster_cnn.training.config import as_json
 from poster_cnn.training.saved_model import save_model
 

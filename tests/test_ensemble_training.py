@@ -15,10 +15,12 @@ import pytest
 import tensorflow as tf
 
 import poster_cnn
-from poster_cnn import ensemble_fitting, ensemble_training, metrics
-from poster_cnn.ensemble_fitting import build_branch, build_fusion, fit_branch, fit_fusion, hide_some, trainable_part
-from poster_cnn.ensemble_training import train_ensemble
+from poster_cnn import metrics
 from poster_cnn.models import losses
+from poster_cnn.multimodal import fit as ensemble_fitting
+from poster_cnn.multimodal import train as ensemble_training
+from poster_cnn.multimodal.fit import build_branch, build_fusion, fit_branch, fit_fusion, hide_some, trainable_part
+from poster_cnn.multimodal.train import check_run, is_finished, train_ensemble
 from poster_cnn.predict import predict
 from poster_cnn.results import collect_history, collect_results, read_predictions
 from poster_cnn.search import Experiment, sweep
@@ -157,7 +159,7 @@ def test_what_is_finished_is_not_trained_again_and_the_rest_ends_the_same(
     options = {"ensemble_data": text_data, "progress": False}
     result = train_ensemble(text_config, None, run_dir, **options)
     assert before == {path: path.stat().st_mtime_ns for path in before}
-    assert ensemble_training.is_finished(run_dir, text_config)
+    assert is_finished(run_dir, text_config)
 
     copied = tmp_path / "copied"  # another fusion of the same branches
     with without_graphs():
@@ -181,7 +183,7 @@ def test_what_is_finished_is_not_trained_again_and_the_rest_ends_the_same(
     monkeypatch.undo()
     for name in ("plot", "ensemble"):  # as if killed before
         (run_dir / name / "metrics.json").unlink()
-    assert not ensemble_training.is_finished(run_dir)
+    assert not is_finished(run_dir)
     with without_graphs():
         assert train_ensemble(text_config, None, run_dir, **options)["test"] == result["test"]
     for name, file in itertools.product(("plot", "ensemble"), ("history.csv", "predictions.csv")):
@@ -194,10 +196,10 @@ def test_a_folder_of_another_config_or_other_data_is_refused(finished_ensemble, 
         train_ensemble(ensemble_config.replace(seed=1, epochs=4), None, finished_ensemble, **options)
     other = dataclasses.replace(ensemble_data, present=~ensemble_data.present)
     with pytest.raises(ValueError, match="differs in: the data"):
-        ensemble_training.check_run(finished_ensemble, ensemble_config, other)
+        check_run(finished_ensemble, ensemble_config, other)
     renamed = ensemble_config.replace(experiment="other", set_name="same")
-    assert ensemble_training.is_finished(finished_ensemble, renamed)
-    assert not ensemble_training.is_finished(finished_ensemble, ensemble_config.replace(seed=1))
+    assert is_finished(finished_ensemble, renamed)
+    assert not is_finished(finished_ensemble, ensemble_config.replace(seed=1))
 
 
 def test_trained_at_once_there_is_one_folder_and_the_seed_decides_everything(text_config, text_data, tmp_path):

@@ -125,7 +125,7 @@ def test_of_two_processes_in_one_run_folder_one_trains_and_the_other_says_so(uni
 
 
 def test_reproductions_and_ensembles_keep_others_out_of_their_folders(ensemble_config, tmp_path):
-    from poster_cnn.ensemble_training import train_ensemble
+    from poster_cnn.multimodal.train import train_ensemble
 
     with files.locked(tmp_path):
         with pytest.raises(BlockingIOError, match="Another process is working in"):

@@ -16,7 +16,7 @@ from scipy import sparse
 from poster_cnn.datasets.arrays import DenseBatches
 from poster_cnn.movies import splits
 from poster_cnn.movies.metadata import METADATA_COLUMNS, load_movie_metadata
-from poster_cnn.one_hot import fit_metadata_encoder, load_metadata_encoder
+from poster_cnn.multimodal.metadata_encoder import fit_metadata_encoder, load_metadata_encoder
 
 REAL_DATA = pathlib.Path(__file__).parents[2] / "shared" / "data"
 

@@ -9,7 +9,14 @@ import pytest
 
 from poster_cnn.datasets.embedded.text import word_vectors
 from poster_cnn.movies.metadata import load_movie_metadata
-from poster_cnn.plots import load_word_vectors, plot_coverage, plot_vectors, plot_words, read_word_vectors, tokenize
+from poster_cnn.multimodal.word_vectors import (
+    load_word_vectors,
+    plot_coverage,
+    plot_vectors,
+    plot_words,
+    read_word_vectors,
+    tokenize,
+)
 
 GLOVE = "the 1 0\nwar 0 2\nlove -4 0.5\n"
 REAL_DATA = pathlib.Path(__file__).parents[2] / "shared" / "data"

@@ -7,7 +7,7 @@ import pytest
 
 import poster_cnn
 from poster_cnn import movies, random_search, search
-from poster_cnn.ensemble_config import EnsembleConfig
+from poster_cnn.multimodal.config import EnsembleConfig
 from poster_cnn.settings import load_settings
 
 
@@ -115,7 +115,7 @@ def test_trailers_take_part_where_there_are_some(data, modalities, tmp_path, mon
 
     (tmp_path / "experiments").mkdir()
     (tmp_path / "experiments" / "tiny.py").write_text(
-        "from poster_cnn.ensemble_config import EnsembleConfig\n"
+        "from poster_cnn.multimodal.config import EnsembleConfig\n"
         "config = EnsembleConfig(('Horror', 'Drama'), modalities=('trailer', 'plot'), experiment='tiny')\n"
         "grid, quick_config, quick_grid = {}, {}, {}\n"
     )
@@ -135,7 +135,7 @@ def test_movies_that_one_experiment_has_read_are_not_read_again(data_folder, tmp
     (tmp_path / "experiments").mkdir()
     for name in ("one", "other"):
         (tmp_path / "experiments" / f"{name}.py").write_text(
-            "from poster_cnn.ensemble_config import EnsembleConfig\n"
+            "from poster_cnn.multimodal.config import EnsembleConfig\n"
             f"config = EnsembleConfig(('Horror', 'Drama'), experiment='{name}')\n"
             "grid, quick_config, quick_grid = {}, {}, {}\n"
         )

@@ -8,10 +8,10 @@ import keras
 import numpy as np
 import pytest
 
-from poster_cnn import models, trailers, videos
+from poster_cnn import models
 from poster_cnn.movies.data_folder import find_data_folder
-from poster_cnn.trailers import find_trailers, read_trailer_features, trailer_features
-from poster_cnn.videos import sample_frames
+from poster_cnn.multimodal import trailers
+from poster_cnn.multimodal.trailers import find_trailers, read_trailer_features, sample_frames, trailer_features
 
 
 @pytest.fixture
@@ -192,11 +192,11 @@ def test_a_short_video_gives_each_of_its_frames_once(tmp_path, write_video):
 
 
 def test_a_video_is_decoded_once_unless_its_packets_are_no_guide(tmp_path, write_video, monkeypatch):
-    path, decode, decoded = write_video(tmp_path / "1.mp4", 40), videos._decode, []
-    monkeypatch.setattr(videos, "_decode", lambda *given: decoded.append(len(given[2])) or decode(*given))
+    path, decode, decoded = write_video(tmp_path / "1.mp4", 40), trailers._decode, []
+    monkeypatch.setattr(trailers, "_decode", lambda *given: decoded.append(len(given[2])) or decode(*given))
     frames = sample_frames(path, 10, (24, 32))
     assert decoded == [10]
-    monkeypatch.setattr(videos, "_count_frames", lambda *_: 80)  # as where each frame is two packets
+    monkeypatch.setattr(trailers, "_count_frames", lambda *_: 80)  # as where each frame is two packets
     np.testing.assert_array_equal(sample_frames(path, 10, (24, 32)), frames)
     assert decoded == [10] * 3
 
@@ -323,7 +323,7 @@ def test_an_interrupted_run_keeps_the_videos_that_were_done(tmp_path, write_vide
     def interrupted(path, *arguments):
         if path == paths[3]:
             raise KeyboardInterrupt
-        return videos.sample_frames(path, *arguments)
+        return trailers.sample_frames(path, *arguments)
 
     options = {"cache": tmp_path / "cache", "progress": False}
     monkeypatch.setattr(trailers, "sample_frames", interrupted)

@@ -8,7 +8,7 @@ no ImageNet weights for it. Expected with the paper preset on 2,985 movies: 1 mi
 (samples). The quick preset has random weights, and the embedded dataset's trailers.
 """
 
-from poster_cnn.ensemble_config import EnsembleConfig
+from poster_cnn.multimodal.config import EnsembleConfig
 
 config = EnsembleConfig(
     experiment="lebaron_ensemble",

@@ -84,8 +84,8 @@ def workers(root, data):
 
 def ensemble(root, data):
     """Three branches and their fusion."""
-    from poster_cnn.ensemble_config import EnsembleConfig
-    from poster_cnn.ensemble_training import train_ensemble
+    from poster_cnn.multimodal.config import EnsembleConfig
+    from poster_cnn.multimodal.train import train_ensemble
 
     config = EnsembleConfig(
         class_names=CLASS_NAMES,

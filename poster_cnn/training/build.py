@@ -2,7 +2,6 @@
 
 import inspect
 import math
-import random
 
 import keras
 import numpy as np
@@ -11,7 +10,6 @@ from keras import ops
 from poster_cnn import models
 from poster_cnn.metrics.scores import LOGIT_HALF
 from poster_cnn.models import losses
-from poster_cnn.training.config import TrainingConfig
 
 # Batches a call of the compiled step: a fifth more posters/s on CPUs. PyTorch's steps are not compiled, and take one.
 _STEPS_PER_EXECUTION = 1 if keras.backend.backend() == "torch" else 16
@@ -81,43 +79,6 @@ def build_network(config, precision, weights=None):
         )
     finally:
         keras.config.set_dtype_policy(policy)
-
-
-def backbone_config(config):
-    """The `TrainingConfig` of the network whose backbone looks at the posters (paper 5).
-
-    Args:
-        config: `EnsembleConfig`.
-    """
-    return TrainingConfig(
-        class_names=config.class_names,
-        image_size=config.image_size,
-        interpolation=config.interpolation,
-        model=config.backbone,
-        model_args={"weights": config.backbone_weights},
-        classifier_activation="sigmoid",
-        loss="binary_crossentropy",
-    )
-
-
-def backbone_network(config, weights=None):
-    """Builds the network whose backbone looks at posters and at frames of trailers (paper 5).
-
-    Random weights, where they are asked for, are those of `config.split_seed`, the same for every `config.seed`.
-
-    Args:
-        config: `EnsembleConfig`.
-        weights: As in `build_model`.
-
-    Returns:
-        `keras.Model`
-    """
-    state = random.getstate()
-    random.seed(config.split_seed)  # from which Keras draws the seeds of all layers
-    try:
-        return build_network(backbone_config(config), "float32", weights)
-    finally:
-        random.setstate(state)
 
 
 def compile_network(model, config, learning_rate):

@@ -10,9 +10,12 @@ import numpy as np
 import tensorflow as tf
 from tqdm.auto import tqdm
 
-from poster_cnn import metrics, models
-from poster_cnn.ensemble_data import load_ensemble_data
-from poster_cnn.ensemble_fitting import (
+from poster_cnn import metrics, models, training
+from poster_cnn.files import locked, read_json, remove_leftovers, write_atomically, write_json
+from poster_cnn.metrics import baselines
+from poster_cnn.metrics.thresholds import best_thresholds
+from poster_cnn.multimodal.data import backbone_config, load_ensemble_data
+from poster_cnn.multimodal.fit import (
     build_branch,
     build_fusion,
     fit_branch,
@@ -21,11 +24,7 @@ from poster_cnn.ensemble_fitting import (
     predict_rows,
     trainable_part,
 )
-from poster_cnn.files import locked, read_json, remove_leftovers, write_atomically, write_json
-from poster_cnn.metrics import baselines
-from poster_cnn.metrics.thresholds import best_thresholds
 from poster_cnn.training import distribution, run_folder
-from poster_cnn.training.build import backbone_config
 from poster_cnn.training.config import as_json
 from poster_cnn.training.saved_model import load_model, save_model
 
@@ -81,7 +80,7 @@ def train_ensemble(config, data_folder, run_dir, *, ensemble_data=None, finished
         for modality in tqdm((*alone, ENSEMBLE), run_dir.name, leave=False, unit="network", disable=not progress):
             of_branch = {} if modality == ENSEMBLE else _OF_BRANCHES
             own, folder = config.replace(model=modality, **of_branch), run_dir / modality
-            if run_folder.is_finished(folder):
+            if training.is_finished(folder):
                 run_folder.check_record(folder, own, _about(own, data))
                 continue
             folder.mkdir(exist_ok=True)
@@ -100,7 +99,7 @@ def train_ensemble(config, data_folder, run_dir, *, ensemble_data=None, finished
 
 def is_finished(run_dir, config=None):
     """As `training.is_finished`, of an ensemble's folder."""
-    return run_folder.is_finished(pathlib.Path(run_dir) / ENSEMBLE, config)
+    return training.is_finished(pathlib.Path(run_dir) / ENSEMBLE, config)
 
 
 def check_run(run_dir, config, data):
@@ -121,7 +120,7 @@ def _about(config, data):
 
 def _copy_branch(config, data, folder, finished):
     """Copies a branch that another ensemble has trained, with the names of this config; gives whether there is one."""
-    for source in [run_dir / config.model for run_dir in finished if run_folder.is_finished(run_dir / config.model)]:
+    for source in [run_dir / config.model for run_dir in finished if training.is_finished(run_dir / config.model)]:
         try:
             run_folder.check_record(source, config, _about(config, data))
         except (OSError, ValueError):  # another branch, or unreadable

@@ -4,13 +4,14 @@ import dataclasses
 import functools
 import hashlib
 import pathlib
+import random
 
 import keras
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from poster_cnn import metrics, models, trailers
+from poster_cnn import metrics, models
 from poster_cnn.datasets import duplicates
 from poster_cnn.datasets.verify import check_posters, describe
 from poster_cnn.metrics import baselines
@@ -20,9 +21,11 @@ from poster_cnn.movies.data_folder import DataFolder, find_data_folder
 from poster_cnn.movies.genres import encode_genres
 from poster_cnn.movies.metadata import METADATA_COLUMNS, load_movie_metadata
 from poster_cnn.movies.moviescope import read_moviescope
-from poster_cnn.one_hot import MetadataEncoder, fit_metadata_encoder
-from poster_cnn.plots import WordVectors, plot_coverage, plot_vectors, plot_words, read_word_vectors
-from poster_cnn.training.build import backbone_network
+from poster_cnn.multimodal import trailers
+from poster_cnn.multimodal.metadata_encoder import MetadataEncoder, fit_metadata_encoder
+from poster_cnn.multimodal.word_vectors import WordVectors, plot_coverage, plot_vectors, plot_words, read_word_vectors
+from poster_cnn.training.build import build_network
+from poster_cnn.training.config import TrainingConfig
 from poster_cnn.training.data import TrainingData
 from poster_cnn.training.features import poster_features
 
@@ -300,3 +303,40 @@ def _count_present(data):
         if empty := [part for part in ("train", "validation") if not counts[part]]:
             raise ValueError(f"No {' and no '.join(empty)} movie has a {modality}. Leave it out of `modalities`.")
     return "\n".join(lines)
+
+
+def backbone_config(config):
+    """The `TrainingConfig` of the network whose backbone looks at the posters (paper 5).
+
+    Args:
+        config: `EnsembleConfig`.
+    """
+    return TrainingConfig(
+        class_names=config.class_names,
+        image_size=config.image_size,
+        interpolation=config.interpolation,
+        model=config.backbone,
+        model_args={"weights": config.backbone_weights},
+        classifier_activation="sigmoid",
+        loss="binary_crossentropy",
+    )
+
+
+def backbone_network(config, weights=None):
+    """Builds the network whose backbone looks at posters and at frames of trailers (paper 5).
+
+    Random weights, where they are asked for, are those of `config.split_seed`, the same for every `config.seed`.
+
+    Args:
+        config: `EnsembleConfig`.
+        weights: As in `build_model`.
+
+    Returns:
+        `keras.Model`
+    """
+    state = random.getstate()
+    random.seed(config.split_seed)  # from which Keras draws the seeds of all layers
+    try:
+        return build_network(backbone_config(config), "float32", weights)
+    finally:
+        random.setstate(state)
