@@ -21,6 +21,7 @@ _LAZY = {
     "load_settings": "settings",
 }
 _MODULES = (
+    "tuning",
     "multimodal",
     "training",
     "datasets",
@@ -37,11 +38,8 @@ _MODULES = (
     "models",
     "overall_tables",
     "predict",
-    "random_search",
     "results",
-    "search",
     "search_tables",
-    "search_workers",
     "settings",
     "tables",
     "transfer_tables",

@@ -53,20 +53,21 @@ def _add(commands, name, about, what, resumes):
 
 
 def _sweep(options):
-    from poster_cnn import hosts, search
+    from poster_cnn.tuning import hosts
+    from poster_cnn.tuning import sweep as search
 
     experiment = search.load_experiment(options.experiment, preset=options.preset, precision=options.precision)
     needs_trailers = "trailer" in getattr(experiment.config, "modalities", ())
     data = options.data or poster_cnn.embedded_dataset(trailers=needs_trailers)
     if options.workers is not None:
-        from poster_cnn import search_workers  # it needs KerasTuner
+        from poster_cnn.tuning import search_workers  # it needs KerasTuner
 
         choices = {"preset": options.preset, "precision": options.precision}
         failed = search_workers.sweep_with_workers(
             options.experiment, data, options.out, num_workers=options.workers, **choices
         )
     elif hosts.has_chief():
-        from poster_cnn import search_workers, workers
+        from poster_cnn.tuning import search_workers, workers
 
         workers.end_with_parent()
         failed = search_workers.sweep_on_hosts(experiment, data, options.out)
@@ -79,7 +80,7 @@ def _sweep(options):
 
 
 def _search(options):
-    from poster_cnn import random_search, search_workers, workers
+    from poster_cnn.tuning import random_search, search_workers, workers
 
     data = options.data or poster_cnn.embedded_dataset()
     choices = {"preset": options.preset, "precision": options.precision}

@@ -48,7 +48,7 @@ class Settings:
 
     def ensemble_data(self, config):
         """The `EnsembleData` of a config; what `results` has read last is not read again."""
-        from poster_cnn import search
+        from poster_cnn.tuning import sweep as search
 
         self._shared.movies = search.share_training_data(self._shared.movies, config, self.data)
         return self._shared.movies[1]
@@ -114,12 +114,12 @@ class Settings:
 
     def _train(self, experiment):
         """Trains what is missing of a sweep, or of a random search if the file assigns `space`; gives what failed."""
-        from poster_cnn import search
+        from poster_cnn.tuning import sweep as search
 
         file, out_dir = self.repository / "experiments" / f"{experiment}.py", self.runs_dir(experiment)
         names = search.read_experiment_file(file, preset=self.preset, precision=self.precision)
         if "space" in names:
-            from poster_cnn import random_search  # it needs KerasTuner
+            from poster_cnn.tuning import random_search  # it needs KerasTuner
 
             plan = random_search.SearchPlan(names["config"], names["space"], names["max_trials"])
             return random_search.random_search(plan, self.data, out_dir)
@@ -128,7 +128,7 @@ class Settings:
 
     @functools.cached_property
     def _shared(self):
-        from poster_cnn import search
+        from poster_cnn.tuning import sweep as search
 
         return search.Shared()
 

@@ -23,8 +23,9 @@ from poster_cnn.multimodal.fit import build_branch, build_fusion, fit_branch, fi
 from poster_cnn.multimodal.train import check_run, is_finished, train_ensemble
 from poster_cnn.predict import predict
 from poster_cnn.results import collect_history, collect_results, read_predictions
-from poster_cnn.search import Experiment, sweep
 from poster_cnn.training.saved_model import load_model, save_model
+from poster_cnn.tuning.experiment import Experiment
+from poster_cnn.tuning.sweep import sweep
 
 PARTS = ("poster", "trailer", "metadata", "plot", "ensemble")
 

@@ -10,14 +10,14 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from poster_cnn import random_search, search, search_workers, workers
 from poster_cnn.cli import main
 from poster_cnn.files import locked, read_json, write_json
-from poster_cnn.random_search import SearchPlan, best_draw, load_plan, rank_draws
 from poster_cnn.settings import Settings
 from poster_cnn.training.data import load_training_data
 from poster_cnn.training.run_folder import is_finished
 from poster_cnn.training.train import train as training
+from poster_cnn.tuning import random_search, search_workers, sweep, workers
+from poster_cnn.tuning.random_search import SearchPlan, best_draw, load_plan, rank_draws
 
 ZAVALA = pathlib.Path(__file__).parents[1] / "experiments" / "zavala"
 
@@ -75,7 +75,7 @@ def trained(monkeypatch, loaded):
         return write_run(config, data, run_dir, **options)
 
     monkeypatch.setattr(training, "train", train)
-    monkeypatch.setattr(search, "load_training_data", lambda config, data: loaded.with_fold(config.fold))
+    monkeypatch.setattr(sweep, "load_training_data", lambda config, data: loaded.with_fold(config.fold))
     monkeypatch.setattr(random_search.keras.backend, "clear_session", lambda: None)
     return calls
 
@@ -228,7 +228,7 @@ def test_draws_share_the_posters_and_baselines_of_each_fold(plan, data_folder, t
         given.append((config.fold, options["training_data"]))
         return train(config, data, run_dir, **options)
 
-    monkeypatch.setattr(search, "load_training_data", load)
+    monkeypatch.setattr(sweep, "load_training_data", load)
     monkeypatch.setattr(training, "train", remember)
     run_search(plan, data_folder, tmp_path)
     (first, data_0), (second, data_1), (third, again_0), (fourth, again_1) = given

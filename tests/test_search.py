@@ -6,12 +6,14 @@ import threading
 
 import pytest
 
-from poster_cnn import models, search
+from poster_cnn import models
 from poster_cnn.files import locked, write_json
-from poster_cnn.search import Experiment, load_experiment, sweep
 from poster_cnn.training.data import load_training_data
 from poster_cnn.training.run_folder import is_finished
 from poster_cnn.training.train import train as training
+from poster_cnn.tuning import sweep as search
+from poster_cnn.tuning.experiment import Experiment, load_experiment
+from poster_cnn.tuning.sweep import sweep
 
 REPOSITORY = pathlib.Path(__file__).parents[1]
 EXPERIMENTS = sorted(

@@ -14,12 +14,13 @@ from types import SimpleNamespace
 import pytest
 
 import poster_cnn
-from poster_cnn import hosts, random_search, search, search_workers, workers
 from poster_cnn.cli import main
 from poster_cnn.files import locked, read_json, write_json
-from poster_cnn.search import Experiment
-from poster_cnn.search_workers import CellTuner, sweep_on_hosts, sweep_with_workers
 from poster_cnn.training.train import train as training
+from poster_cnn.tuning import experiment as search
+from poster_cnn.tuning import hosts, random_search, search_workers, sweep, workers
+from poster_cnn.tuning.experiment import Experiment
+from poster_cnn.tuning.search_workers import CellTuner, sweep_on_hosts, sweep_with_workers
 
 SWEEP = """
 from poster_cnn.training.config import TrainingConfig
@@ -83,7 +84,7 @@ def trained(monkeypatch):
         write_json(run_dir / "metrics.json", {})
 
     monkeypatch.setattr(training, "train", train)
-    monkeypatch.setattr(search.keras.backend, "clear_session", lambda: None)
+    monkeypatch.setattr(sweep.keras.backend, "clear_session", lambda: None)
     return calls, mended
 
 
@@ -257,10 +258,10 @@ def test_finished_cells_of_other_data_are_reported(sweep_file, data_folder, tmp_
 def test_moviescope_is_no_data_folder_to_look_for(ensemble_config, tmp_path, monkeypatch):
     monkeypatch.setattr(workers, "train_with_workers", lambda *arguments: None)
     given = Experiment(ensemble_config.replace(split="given"), {"seed": (0,)})
-    monkeypatch.setattr(search, "load_experiment", lambda *arguments, **options: given)
+    monkeypatch.setattr(sweep, "load_experiment", lambda *arguments, **options: given)
     assert list(sweep_with_workers("any.py", tmp_path, tmp_path / "out", num_workers=1)) == ["seed=0"]
     own = Experiment(ensemble_config, {"seed": (0,)})
-    monkeypatch.setattr(search, "load_experiment", lambda *arguments, **options: own)
+    monkeypatch.setattr(sweep, "load_experiment", lambda *arguments, **options: own)
     with pytest.raises(FileNotFoundError):
         sweep_with_workers("any.py", tmp_path, tmp_path / "out", num_workers=1)
 
@@ -390,7 +391,7 @@ def test_a_chief_stays_while_a_worker_lives_and_goes_home_when_the_last_died_bef
     def train_two_cells():
         nonlocal shared
         for name, config in experiment.cells().items():
-            shared, _ = search.train_cell(config, data_folder, tmp_path / name, shared)
+            shared, _ = sweep.train_cell(config, data_folder, tmp_path / name, shared)
         (tmp_path / "seed=1" / "checkpoint.weights.h5").touch()  # it was killed before this was gone
 
     events = iter(

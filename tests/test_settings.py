@@ -6,9 +6,10 @@ import pandas as pd
 import pytest
 
 import poster_cnn
-from poster_cnn import movies, random_search, search
+from poster_cnn import movies
 from poster_cnn.multimodal.config import EnsembleConfig
 from poster_cnn.settings import load_settings
+from poster_cnn.tuning import random_search, sweep
 
 
 def test_environment_and_arguments(data_folder, tmp_path, monkeypatch):
@@ -66,7 +67,7 @@ def test_tables_are_saved_as_csv_and_markdown(data_folder, tmp_path):
 @pytest.mark.parametrize(
     ("content", "module", "trains", "quick"),
     [
-        ("grid = {}; quick_grid = {'seed': (1, 2)}", search, "sweep", {"grid": {"seed": (1, 2)}}),
+        ("grid = {}; quick_grid = {'seed': (1, 2)}", sweep, "sweep", {"grid": {"seed": (1, 2)}}),
         (
             "def space(hp): return {}\nmax_trials, quick_max_trials = 9, 2",
             random_search,
@@ -121,9 +122,7 @@ def test_trailers_take_part_where_there_are_some(data, modalities, tmp_path, mon
     )
     monkeypatch.setattr(poster_cnn, "embedded_dataset", embedded_dataset)
     given = []
-    monkeypatch.setattr(
-        search, "sweep", lambda experiment, *rest, shared: given.append(experiment) or {"": "stop here"}
-    )
+    monkeypatch.setattr(sweep, "sweep", lambda experiment, *rest, shared: given.append(experiment) or {"": "stop here"})
     settings = load_settings(preset="quick", data=None if data == "embedded" else tmp_path / data, out=tmp_path)
     with pytest.raises(RuntimeError, match="stop here"):
         dataclasses.replace(settings, repository=tmp_path).results("tiny")
@@ -145,8 +144,8 @@ def test_movies_that_one_experiment_has_read_are_not_read_again(data_folder, tmp
         given.append(ensemble_data)
         raise RuntimeError("stop here")
 
-    monkeypatch.setattr(search, "load_ensemble_data", lambda *_: object())
-    monkeypatch.setattr(search.ensemble_training, "train_ensemble", train)
+    monkeypatch.setattr(sweep, "load_ensemble_data", lambda *_: object())
+    monkeypatch.setattr(sweep.ensemble_training, "train_ensemble", train)
     settings = load_settings(preset="quick", data=data_folder, out=tmp_path)
     settings = dataclasses.replace(settings, repository=tmp_path)
     for name in ("one", "other"):

@@ -8,8 +8,10 @@ import time
 import keras
 import numpy as np
 
-from poster_cnn import datasets, metrics, models, results, search
+from poster_cnn import datasets, metrics, models, results
 from poster_cnn.training.data import load_training_data
+from poster_cnn.tuning import experiment as search
+from poster_cnn.tuning import sweep
 
 EXPERIMENT = pathlib.Path(__file__).parents[1] / "dave" / "table_2.py"
 
@@ -43,7 +45,7 @@ def rows(data, epochs=2):
 
 def _sweep(experiment, data):
     with tempfile.TemporaryDirectory() as folder:
-        failed = search.sweep(experiment, data, folder)
+        failed = sweep.sweep(experiment, data, folder)
         if failed:
             raise RuntimeError(f"Cells failed: {failed}")
         return float(results.collect_results(folder)["first_label_accuracy"].mean())

@@ -17,7 +17,13 @@ import pieces
 
 _WRITES = os.O_WRONLY | os.O_RDWR
 _EVENTS = ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate")
-_PRELOAD = ("poster_cnn.search", "poster_cnn.random_search", "poster_cnn.reproduce", "poster_cnn.cli", "pieces")
+_PRELOAD = (
+    "poster_cnn.tuning.sweep",
+    "poster_cnn.tuning.random_search",
+    "poster_cnn.reproduce",
+    "poster_cnn.cli",
+    "pieces",
+)
 
 context = multiprocessing.get_context("forkserver")
 context.set_forkserver_preload(list(_PRELOAD))

@@ -54,8 +54,8 @@ _SECONDS = ("seconds", "date")  # the only numbers of a run that may differ
 
 def train(root, data):
     """One network with dropout: dataset cache, epoch backup, saved model, scores."""
-    from poster_cnn import search
     from poster_cnn.training.train import train as training
+    from poster_cnn.tuning import sweep as search
 
     config = search.read_experiment_file(root / "train.py", ("config",))["config"]
     training.train(config, data, root / "out" / "run", progress=False)

@@ -12,10 +12,10 @@ from concurrent import futures
 
 import tensorflow as tf
 
-from poster_cnn import hosts
 from poster_cnn.datasets.poster_cache import memory_budget
 from poster_cnn.files import explained_errors
-from poster_cnn.hosts import has_chief, is_worker
+from poster_cnn.tuning import hosts
+from poster_cnn.tuning.hosts import has_chief, is_worker
 
 try:
     import grpc

@@ -2,14 +2,15 @@
 
 import pathlib
 
-from poster_cnn import hosts, search, workers
 from poster_cnn.files import locked
-from poster_cnn.hosts import is_worker
 from poster_cnn.movies.data_folder import find_data_folder
-from poster_cnn.random_search import Tuner, failed_draws, load_plan
 from poster_cnn.training import distribution
 from poster_cnn.training.fit import remove_checkpoints
-from poster_cnn.workers import keras_tuner
+from poster_cnn.tuning import experiment as search
+from poster_cnn.tuning import hosts, sweep, workers
+from poster_cnn.tuning.hosts import is_worker
+from poster_cnn.tuning.random_search import Tuner, failed_draws, load_plan
+from poster_cnn.tuning.workers import keras_tuner
 
 
 def search_with_workers(path, data, out_dir, *, num_workers, preset="paper", precision=None, max_restarts=3):
@@ -121,7 +122,7 @@ def _hand_out(experiment, data, out_dir, train):
     with locked(out_dir):
         left = _unfinished(cells, out_dir)
         for name in [name for name in cells if name not in left]:
-            shared, reason = search.train_cell(cells[name], data, out_dir / name, shared, progress=False)
+            shared, reason = sweep.train_cell(cells[name], data, out_dir / name, shared, progress=False)
             failed |= {name: reason} if reason else {}
         if left:
             train(CellTuner(cells, data, out_dir))
@@ -138,7 +139,7 @@ def _check_data(cells, data):
 
 
 def _unfinished(cells, out_dir):
-    return {name: config for name, config in cells.items() if not search.is_finished_cell(config, out_dir / name)}
+    return {name: config for name, config in cells.items() if not sweep.is_finished_cell(config, out_dir / name)}
 
 
 def _arguments(command, path, data, out_dir, preset, precision):
@@ -181,7 +182,7 @@ class CellTuner(workers.Tuner):
         """Trains one cell."""
         name = trial.hyperparameters.values["cell"]
         number = list(self.cells).index(name) + 1
-        self._shared, trial.message = search.train_cell_when_free(
+        self._shared, trial.message = sweep.train_cell_when_free(
             self.cells[name], self.data, self.out_dir / name, self._shared, progress=False
         )
         how = f"failed: {trial.message}" if trial.message else "finished"

@@ -10,15 +10,15 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
-from poster_cnn import search, workers
 from poster_cnn.files import locked
-from poster_cnn.hosts import has_chief, is_worker
 from poster_cnn.movies.data_folder import find_data_folder
 from poster_cnn.training import distribution
 from poster_cnn.training.config import TrainingConfig
 from poster_cnn.training.run_folder import is_finished
 from poster_cnn.training.train import train
-from poster_cnn.workers import keras_tuner
+from poster_cnn.tuning import experiment, sweep, workers
+from poster_cnn.tuning.hosts import has_chief, is_worker
+from poster_cnn.tuning.workers import keras_tuner
 
 # What NumPy says when KerasTuner looks at a failed trial's score, which is NaN.
 warnings.filterwarnings("ignore", "All-NaN axis encountered", RuntimeWarning, "keras_tuner")
@@ -71,7 +71,7 @@ def load_plan(path, *, preset="paper", precision=None):
         FileNotFoundError: If there is no such file.
         ValueError: If the file lacks one of the names, or the preset is unknown.
     """
-    names = search.read_experiment_file(path, search.SEARCH_NAMES, preset=preset, precision=precision)
+    names = experiment.read_experiment_file(path, experiment.SEARCH_NAMES, preset=preset, precision=precision)
     return SearchPlan(names["config"], names["space"], names["max_trials"])
 
 
@@ -201,7 +201,7 @@ class Tuner(workers.Tuner):
             config = self.plan.config.replace(set_name=name, **self.plan.space(trial.hyperparameters))
             scores = [self._score(config.replace(fold=fold), name) for fold in range(config.num_folds)]
         except Exception as error:
-            trial.message = self.failed[name] = search.write_failure(self.out_dir / name, error)
+            trial.message = self.failed[name] = sweep.write_failure(self.out_dir / name, error)
             self.bar.update(number * self.plan.config.num_folds - self.bar.n)
             self.say(f"draw {number} of {self.plan.max_trials}: {name} failed: {trial.message}")
             return {_OBJECTIVE: float("nan")}
@@ -226,7 +226,7 @@ class Tuner(workers.Tuner):
 
     def _training_data(self, config):
         """The posters of a fold; the draws share them, with their baselines."""
-        shared = search.share_training_data(self._folds.get(config.fold, self._latest), config, self.data)
+        shared = sweep.share_training_data(self._folds.get(config.fold, self._latest), config, self.data)
         self._latest = self._folds[config.fold] = shared
         return shared[1]
 
