@@ -21,28 +21,21 @@ _LAZY = {
     "load_settings": "settings",
 }
 _MODULES = (
+    "results",
     "tuning",
     "multimodal",
     "training",
     "datasets",
     "movies",
     "metrics",
-    "class_tables",
-    "crop_tables",
     "ensemble_predict",
-    "errata",
     "evaluation",
     "examples",
     "figures",
     "label_audit",
     "models",
-    "overall_tables",
     "predict",
-    "results",
-    "search_tables",
     "settings",
-    "tables",
-    "transfer_tables",
 )
 
 __all__ = [*_LAZY, *_MODULES]

@@ -7,6 +7,7 @@ from PIL import Image
 
 from poster_cnn.datasets import image_files
 from poster_cnn.datasets.verify import check_posters
+from poster_cnn.results.collect import genres_of
 
 
 def best_run(history, metric="val_accuracy"):
@@ -57,11 +58,6 @@ def pick_examples(predictions, table):
         "|".join(n for n, yes in zip(class_names, truth[i], strict=True) if yes) for i in position
     ]
     return examples.join(probabilities.iloc[position].reset_index(drop=True))
-
-
-def genres_of(predictions):
-    """The genres of a table of predictions, in label order: those of its columns `probability_<genre>`."""
-    return [name.removeprefix("probability_") for name in predictions if name.startswith("probability_")]
 
 
 def poster_images(imdb_ids, table):

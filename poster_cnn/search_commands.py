@@ -100,7 +100,7 @@ def _search(options):
 
 
 def _write_results(out):
-    from poster_cnn import results
+    from poster_cnn.results import collect as results
 
     out = pathlib.Path(out)
     frame = results.collect_results(out)

@@ -99,7 +99,7 @@ class Settings:
         return self.out / "runs" / experiment.replace("/", "_")
 
     def _collect(self, experiment, suffix):
-        from poster_cnn import results
+        from poster_cnn.results import collect as results
 
         if self.preset == "results":
             return results.read_results(self.committed(experiment.replace("/", "_") + suffix))
@@ -149,7 +149,7 @@ class Settings:
 
     def published(self, paper):
         """A paper's own numbers, `experiments/published/<paper>.csv`; see `results.read_published`."""
-        from poster_cnn import results
+        from poster_cnn.results import collect as results
 
         return results.read_published(self.repository / "experiments" / "published" / f"{paper}.csv")
 
@@ -163,7 +163,7 @@ class Settings:
 
     def save_table(self, frame, name, *, digits=1):
         """Saves a table as `<out>/tables/<name>.csv` and as Markdown beside it, and returns it for display."""
-        from poster_cnn import tables
+        from poster_cnn.results import tables
 
         for suffix, text in (
             ("csv", frame.to_csv(index=False)),

@@ -2,8 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from poster_cnn import class_tables
-from poster_cnn.results import read_published
+from poster_cnn.results import zavala
+from poster_cnn.results.collect import read_published
 
 GENRES = ["Action", "Drama", "Horror"]
 
@@ -15,17 +15,17 @@ def published(request):
 
 def test_both_encodings_of_a_genre():
     rows = pd.DataFrame({"title": ["A", "B"], "genres": [["Horror"], ["Action"]]}, index=[7, 9])
-    table = class_tables.encoding_table(rows, GENRES)
+    table = zavala.encoding_table(rows, GENRES)
     assert list(table.columns) == ["title", "genre", "integer", *GENRES]
     assert table.to_numpy().tolist() == [["A", "Horror", 2, 0, 0, 1], ["B", "Action", 0, 1, 0, 0]]
-    assert list(class_tables.encoding_table(rows[["genres"]], GENRES).columns) == ["genre", "integer", *GENRES]
+    assert list(zavala.encoding_table(rows[["genres"]], GENRES).columns) == ["genre", "integer", *GENRES]
 
 
 def test_a_split_that_tears_movies_says_so():
     torn = pd.DataFrame(
         {"imdb_id": [1, 1, 2, 2, 3, 4], "part": ["train", "test", "test", "test", "train", "validation"]}
     )
-    table = class_tables.split_table({"faithful": torn}).set_index("part")
+    table = zavala.split_table({"faithful": torn}).set_index("part")
     assert table.loc["test", ["rows", "movies", "movies_in_train"]].tolist() == [3, 2, 1]
     assert table.loc["test", "best_accuracy"] == pytest.approx(200 / 3)
     assert table.loc["validation", ["movies_in_train", "best_accuracy"]].tolist() == [0, 100]
@@ -37,17 +37,17 @@ def test_leaks_are_listed_for_each_variant():
     leaks = {f"leak_{name}_posters": count for name, count in counts.items()}
     leaks |= {f"leak_{name}_fraction": count / 12 for name, count in counts.items()}
     runs = pd.DataFrame([{"variant": "faithful", **leaks}] * 2 + [{"variant": "leak_free", **dict.fromkeys(leaks, 0)}])
-    table = class_tables.leak_table(runs)
+    table = zavala.leak_table(runs)
     assert table.iloc[0].tolist() == ["faithful", "test", "train", 3, 25]
     assert table["rows"].tolist() == [3, 0, 1, 0, 0, 0]
     without_validation = [f"leak_{name}_posters" for name in counts if "validation" in name]
     runs.loc[runs["variant"] == "faithful", without_validation] = None
-    assert class_tables.leak_table(runs)["part"].tolist() == ["test", "test", "validation", "test"]
+    assert zavala.leak_table(runs)["part"].tolist() == ["test", "test", "validation", "test"]
 
 
 def test_parameters_stand_beside_the_papers(published):
     counts = {"total": 2_265_670, "trainable": 7_686, "non_trainable": 0, "extra": 5}
-    table = class_tables.parameter_table(counts, published)
+    table = zavala.parameter_table(counts, published)
     assert table["paper"].tolist() == [2_265_670, 7_686, 2_257_984, pd.NA]
     assert table["same"].tolist() == [True, True, False, False]
 
@@ -59,7 +59,7 @@ def test_element_wise_accuracy_stands_beside_saying_nothing(published):
     for metric, value in (("label_accuracy", 0.84), ("first_label_accuracy", 0.25)):
         results = results.assign(**{metric: value, f"{metric}_low": value - 0.01, f"{metric}_high": value + 0.01})
     results = results.assign(all_zeros_label_accuracy=5 / 6, majority_first_label_accuracy=0.18)
-    table = class_tables.element_wise_table(results.iloc[[1, 0, 2]], published)
+    table = zavala.element_wise_table(results.iloc[[1, 0, 2]], published)
     assert table["network"].tolist() == ["both_dropouts", "no_dropout", "both_dropouts"]
     assert table["variant"].tolist() == ["faithful", "faithful", "leak_free"]
     np.testing.assert_equal(table["paper"].tolist(), [72.24, np.nan, np.nan])

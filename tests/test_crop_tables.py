@@ -4,10 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from poster_cnn import crop_tables, figures
+from poster_cnn import figures
 from poster_cnn.datasets.crops import balance_by_crops
 from poster_cnn.metrics.scores import top_n_accuracy_by_genre
-from poster_cnn.results import read_published
+from poster_cnn.results import densenet
+from poster_cnn.results.collect import read_published
 
 GENRES = ["Action", "Drama", "Horror"]
 
@@ -58,7 +59,7 @@ def of_every_run(results, frame):
 def test_crops_are_counted_for_each_genre_and_images_once_in_all():
     genres = [["Drama", "Horror"], ["Drama"], ["Drama"], ["Action"]]
     table = pd.DataFrame({"imdb_id": range(4), "genres": genres, "poster_path": "x.jpg"})
-    counts = crop_tables.crop_counts(table, balance_by_crops(table, GENRES, 3), GENRES).set_index("genre")
+    counts = densenet.crop_counts(table, balance_by_crops(table, GENRES, 3), GENRES).set_index("genre")
     assert list(counts.index) == ["Drama", "Action", "Horror", "All"]
     assert counts["posters"].tolist() == [3, 1, 1, 4]
     assert counts["crops"].tolist() == [2, 2, 2, 4]  # each crop for Horror is one more for Drama
@@ -68,20 +69,20 @@ def test_crops_are_counted_for_each_genre_and_images_once_in_all():
 def test_totals_stand_beside_the_papers(published):
     counts = pd.DataFrame({"genre": ["Drama", "All"], "posters": [3, 4], "images": [5, 8]})
     run = pd.DataFrame({"num_train": [6], "num_test": [2]})
-    table = crop_tables.total_table(counts, run, published).set_index("count")
+    table = densenet.total_table(counts, run, published).set_index("count")
     assert table["ours"].to_dict() == {"posters": 4, "images": 8, "train": 6, "test": 2}
     assert table["paper"].to_dict() == {"posters": 8052, "images": 26049, "train": 18234, "test": 7815}
 
 
 def test_only_faithful_runs_of_the_papers_networks_stand_beside_it(results, published):
-    table = crop_tables.accuracy_table(results, published).set_index(["network", "setting"])
+    table = densenet.accuracy_table(results, published).set_index(["network", "setting"])
     assert table["paper"].dropna().to_dict() == {("densenet121", "as_printed"): 26.41, ("custom", "as_printed"): 4.1}
-    again = crop_tables.accuracy_table(results.assign(variant="leak_free"), published)
+    again = densenet.accuracy_table(results.assign(variant="leak_free"), published)
     assert again.loc[again["ours"].notna(), "paper"].isna().all()
 
 
 def test_runs_are_described_and_scored_beside_the_baselines(results, published):
-    table = crop_tables.accuracy_table(results, published)
+    table = densenet.accuracy_table(results, published)
     row = table[table["network"] == "mobilenet_v2"].iloc[0]
     about = ["variant", "setting", "pretrained", "image_size", "epochs", "learning_rate", "batch_size", "num_test"]
     assert row[about].tolist() == ["leak_free", "dropout,center", "yes", "100×150", 10, 1e-3, 2, 4]
@@ -91,7 +92,7 @@ def test_runs_are_described_and_scored_beside_the_baselines(results, published):
 
 
 def test_a_network_of_the_paper_without_a_run_is_not_forgotten(results, published):
-    table = crop_tables.accuracy_table(results, published)
+    table = densenet.accuracy_table(results, published)
     absent = table[table["ours"].isna()]
     assert absent[["network", "setting", "paper"]].to_numpy().tolist() == [["custom", "as_printed", 4.1]]
     assert len(table) == len(results) + 1 and str(table["num_test"].dtype) == "Int64"
@@ -99,13 +100,11 @@ def test_a_network_of_the_paper_without_a_run_is_not_forgotten(results, publishe
 
 def test_average_precision_may_be_missing(results, published):
     without = results.drop(columns=[name for name in results if "average_precision" in name])
-    assert not {"average_precision", "label_prior_average_precision"} & set(
-        crop_tables.accuracy_table(without, published)
-    )
+    assert not {"average_precision", "label_prior_average_precision"} & set(densenet.accuracy_table(without, published))
 
 
 def test_cells_are_what_the_figure_takes(results, published):
-    cells = crop_tables.accuracy_cells(crop_tables.accuracy_table(results, published))
+    cells = densenet.accuracy_cells(densenet.accuracy_table(results, published))
     assert cells["network"].tolist()[-1] == "mobilenet\nv2\ndropout\ncenter"
     figure = figures.comparison_dots(cells, rows="panel", columns="network", baselines=("label_prior",))
     assert [ax.get_title() for ax in figure.axes] == ["faithful", "leak-free"]
@@ -114,14 +113,14 @@ def test_cells_are_what_the_figure_takes(results, published):
 def test_accuracy_is_averaged_over_the_epochs(published):
     history = pd.DataFrame({"epoch": [2, 0, 1], "val_top_n_accuracy": [0.2, 0.1, 0.6]})
     history = history.assign(variant="faithful", set_name="custom,as_printed", run="x")
-    row = crop_tables.epoch_table(history, published).iloc[0]
+    row = densenet.epoch_table(history, published).iloc[0]
     assert row[["network", "setting"]].tolist() == ["custom", "as_printed"]
     assert row[["last", "best", "mean", "paper"]].tolist() == pytest.approx([20, 60, 30, 4.1])
 
 
 def test_genres_are_scored_beside_ranking_them_by_their_frequency_in_train(results, predictions, split):
     given = of_every_run(results, predictions), of_every_run(results, split)
-    table = crop_tables.genre_accuracy(results, *given)
+    table = densenet.genre_accuracy(results, *given)
     assert len(table) == 9 and table["network"].unique().tolist() == ["densenet121", "custom", "mobilenet_v2"]
     first = table.iloc[:3].set_index("genre")
     assert first["test_images"].to_dict() == {"Action": 1, "Drama": 2, "Horror": 2}
@@ -131,12 +130,12 @@ def test_genres_are_scored_beside_ranking_them_by_their_frequency_in_train(resul
 
 def test_genres_without_a_test_image_are_left_out(results, predictions, split):
     given = of_every_run(results, predictions.assign(true_Action=0)), of_every_run(results, split)
-    assert crop_tables.genre_accuracy(results, *given)["genre"].unique().tolist() == ["Drama", "Horror"]
+    assert densenet.genre_accuracy(results, *given)["genre"].unique().tolist() == ["Drama", "Horror"]
 
 
 def test_chance_grows_with_the_number_of_genres(results, predictions, split, published):
-    by_genre = crop_tables.genre_accuracy(results, of_every_run(results, predictions), of_every_run(results, split))
-    table = crop_tables.chance_table(by_genre, results, published)
+    by_genre = densenet.genre_accuracy(results, of_every_run(results, predictions), of_every_run(results, split))
+    table = densenet.chance_table(by_genre, results, published)
     assert table["variant"].tolist() == ["faithful", "leak_free"]
     numbers = table.iloc[0][["num_classes", "genres_per_image", "paper", "random_ranking", "label_prior"]]
     assert numbers.tolist() == pytest.approx([3, 5 / 4, 5, 100 * 5 / 12, 35])
@@ -151,9 +150,9 @@ def test_random_rankings_score_as_the_table_says(predictions):
 
 
 def test_outputs_that_say_the_same_of_every_image_are_told_apart(results, predictions):
-    table = crop_tables.output_table(results.iloc[:1], of_every_run(results, predictions))
+    table = densenet.output_table(results.iloc[:1], of_every_run(results, predictions))
     assert table.loc[0, ["genres_named", "same_ranking", "saturated"]].tolist() == [3, 50, 0]
     stuck = predictions.assign(probability_Action=1.0, probability_Drama=1e-9, probability_Horror=1e-9)
-    row = crop_tables.output_table(results.iloc[:1], of_every_run(results, stuck)).iloc[0]
+    row = densenet.output_table(results.iloc[:1], of_every_run(results, stuck)).iloc[0]
     assert row[["genres_named", "same_ranking", "saturated"]].tolist() == [2, 100, 100]
     assert row[["mean_probability", "true_share"]].tolist() == pytest.approx([1 / 3, 5 / 12])

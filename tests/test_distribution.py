@@ -17,12 +17,13 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
+from poster_cnn import tuning
 from poster_cnn.cli import main
 from poster_cnn.multimodal.train import train_ensemble
 from poster_cnn.training import distribution
 from poster_cnn.training.saved_model import load_model
 from poster_cnn.training.train import train as training
-from poster_cnn.tuning import experiment, random_search, sweep
+from poster_cnn.tuning import random_search, sweep
 
 SMALL_BACKBONE = """
 import keras
@@ -327,7 +328,7 @@ def test_without_other_hosts_the_chief_is_this_process():
     ("call", "message"),
     [
         (
-            lambda: sweep.sweep(experiment.Experiment(None, {}), "data", "runs"),
+            lambda: sweep.sweep(tuning.Experiment(None, {}), "data", "runs"),
             "Cells go to several hosts by KERASTUNER",
         ),
         (lambda: random_search.random_search(None, "data", "runs"), "Draws go to several hosts by KERASTUNER"),

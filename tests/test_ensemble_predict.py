@@ -17,7 +17,7 @@ from poster_cnn.movies.metadata import METADATA_COLUMNS
 from poster_cnn.multimodal.config import MODALITIES, EnsembleConfig
 from poster_cnn.multimodal.trailers import read_trailer_features
 from poster_cnn.predict import predict
-from poster_cnn.results import read_predictions
+from poster_cnn.results.collect import read_predictions
 from poster_cnn.training.config import as_json
 from poster_cnn.training.saved_model import save_model
 

@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 from sklearn.metrics import average_precision_score
 
-from poster_cnn import ensemble_tables, modality_tables
-from poster_cnn.results import read_published
+from poster_cnn.results import lebaron
+from poster_cnn.results.collect import read_published
 from poster_cnn.training.saved_model import load_model
 
-METRICS = list(ensemble_tables.METRICS.values())
+METRICS = list(lebaron.METRICS.values())
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def results():
 
 
 def test_scores_stand_beside_the_papers(results, published):
-    scores = ensemble_tables.average_precision_scores(results, published)
+    scores = lebaron.average_precision_scores(results, published)
     assert list(scores.columns) == "model metric value sd low high runs published".split()
     models = ["poster", "trailer", "metadata", "plot", "ensemble", "label_prior", "majority"]
     assert scores["model"].unique().tolist() == models  # no color histogram in these results
@@ -58,13 +58,13 @@ def test_scores_stand_beside_the_papers(results, published):
 
 
 def test_scores_are_read_in_percent(results, published):
-    table = ensemble_tables.average_precision_table(results, published).set_index("Model")
+    table = lebaron.average_precision_table(results, published).set_index("Model")
     heads = ["Runs", *(head for m in ("Micro", "Macro", "Samples") for head in (f"{m} [95%]", f"{m}, paper"))]
     assert table.columns.tolist() == heads
     assert table.loc["Ensemble", heads[3:5]].tolist() == ["76.0 ± 7.1 [74.0, 79.0]", "56.4"]
     assert table.loc["Trailer"].tolist() == [0, "–", "59.0", "–", "57.4", "–", "69.6"]
     assert table.loc["Majority class"].tolist() == [0, "10.0", "–", "10.0", "–", "10.0", "–"]
-    of_one = ensemble_tables.average_precision_table(results[results["seed"] == 1], published).set_index("Model")
+    of_one = lebaron.average_precision_table(results[results["seed"] == 1], published).set_index("Model")
     assert of_one.loc["Ensemble", "Macro [95%]"] == "71.0 [69.0, 74.0]"
 
 
@@ -72,7 +72,7 @@ def test_variants_come_after_the_ensemble_the_best_in_validation_first(results):
     variants = {"end_to_end,dropout": [0.5], "unweighted": [0.9, 0.9], "dropout": [0.6, 0.5]}
     stacked = [runs_of("ensemble", scores, name) for name, scores in variants.items()]
     branches = runs_of("poster", [0.1], "unweighted")
-    table = ensemble_tables.variants_table(pd.concat([*stacked, results, branches], ignore_index=True))
+    table = lebaron.variants_table(pd.concat([*stacked, results, branches], ignore_index=True))
     assert table.to_numpy().tolist() == [
         ["faithful", 2, "75.0 ± 7.1", "76.0 ± 7.1", "77.0 ± 7.1", "38.0 ± 3.5"],
         ["unweighted", 2, "90.0 ± 0.0", "91.0 ± 0.0", "92.0 ± 0.0", "45.5 ± 0.0"],
@@ -92,9 +92,9 @@ def test_variants_come_after_the_ensemble_the_best_in_validation_first(results):
 )
 def test_unfit_results_are_refused(change, message, results, published):
     with pytest.raises(ValueError, match=message):
-        ensemble_tables.average_precision_scores(change(results), published)
+        lebaron.average_precision_scores(change(results), published)
     with pytest.raises(ValueError, match=message):
-        ensemble_tables.variants_table(change(results))
+        lebaron.variants_table(change(results))
 
 
 def test_gains_are_what_a_modality_adds_to_the_others():
@@ -110,7 +110,7 @@ def test_gains_are_what_a_modality_adds_to_the_others():
         for genre, score in (("", 0.99), ("Romance", of_romance[seed]), ("Action", of_action[seed]))
     ]
     subsets = pd.DataFrame(rows, columns="modalities num_modalities seed genre average_precision".split())
-    gains = ensemble_tables.modality_gains(subsets)
+    gains = lebaron.modality_gains(subsets)
     assert list(gains.columns) == ["genre", "modality", "alone", "gain", "all", "gain_sd"]
     pairs = [("Romance", "poster"), ("Romance", "plot"), ("Action", "poster"), ("Action", "plot")]
     assert list(zip(gains["genre"], gains["modality"], strict=True)) == pairs
@@ -118,7 +118,7 @@ def test_gains_are_what_a_modality_adds_to_the_others():
     assert gains["gain"].tolist() == pytest.approx([0.25, 0.5, 0.2, 0.0])
     assert gains["all"].tolist() == pytest.approx([0.75, 0.75, 0.4, 0.4])
     assert gains["gain_sd"].tolist() == pytest.approx([0.3 / 2**0.5, 0.2 / 2**0.5, 0, 0.2 / 2**0.5], abs=1e-9)
-    alone = ensemble_tables.modality_gains(subsets[subsets["modalities"] == "poster"])
+    alone = lebaron.modality_gains(subsets[subsets["modalities"] == "poster"])
     assert alone["gain"].isna().all() and alone["alone"].tolist() == pytest.approx([0.25, 0.4])
 
 
@@ -126,7 +126,7 @@ def test_gains_are_what_a_modality_adds_to_the_others():
 
 
 def test_the_mean_over_genres_is_the_macro_score(finished_ensemble, ensemble_config):
-    table = modality_tables.genre_average_precision(finished_ensemble)
+    table = lebaron.genre_average_precision(finished_ensemble)
     assert list(table.columns) == "set_name model seed genre positives average_precision label_prior".split()
     for model, of_model in table.groupby("model"):
         scores = json.loads((finished_ensemble / model / "metrics.json").read_text())["test"]
@@ -136,7 +136,7 @@ def test_the_mean_over_genres_is_the_macro_score(finished_ensemble, ensemble_con
 
 
 def test_every_subset_of_the_modalities_is_scored(finished_ensemble, ensemble_config, ensemble_data):
-    subsets = modality_tables.modality_subsets(finished_ensemble, None, ensemble_data=ensemble_data)
+    subsets = lebaron.modality_subsets(finished_ensemble, None, ensemble_data=ensemble_data)
     assert len(subsets) == 15 * (1 + 4)
     whole = subsets[subsets["genre"] == ""].set_index("modalities")
     assert whole.index[0] == "poster" and whole.index[-1] == "poster+trailer+metadata+plot" and whole.index.is_unique
@@ -162,7 +162,7 @@ def test_every_subset_of_the_modalities_is_scored(finished_ensemble, ensemble_co
 
     other = dataclasses.replace(ensemble_data, present=~ensemble_data.present)
     with pytest.raises(ValueError, match="differs in: the data"):
-        modality_tables.modality_subsets(finished_ensemble, None, ensemble_data=other)
+        lebaron.modality_subsets(finished_ensemble, None, ensemble_data=other)
 
 
 GENRES = ("Action", "Drama", "Horror")
@@ -195,7 +195,7 @@ def runs_dir(tmp_path):
 
 
 def test_a_genre_without_a_test_movie_has_no_average_precision(runs_dir):
-    table = modality_tables.genre_average_precision(runs_dir)
+    table = lebaron.genre_average_precision(runs_dir)
     table = table[(table["model"] == "poster") & (table["seed"] == 3)]
     assert table["positives"].tolist() == [3, 4, 0]
     assert table["label_prior"].tolist() == pytest.approx([0.6, 0.8, 0])
@@ -204,28 +204,28 @@ def test_a_genre_without_a_test_movie_has_no_average_precision(runs_dir):
 
 def test_movies_are_shown_that_the_ensemble_corrects(runs_dir):
     titles = pd.DataFrame({"imdb_id": [11, 12, 14], "title": ["One", "Two", "Four"]})
-    movies = modality_tables.corrected_movies(runs_dir, titles)
+    movies = lebaron.corrected_movies(runs_dir, titles)
     assert list(movies.columns) == ["imdb_id", "title", "genre", "true", "poster", "plot", "ensemble"]
     assert movies["imdb_id"].unique().tolist() == [14, 11, 12]  # not 13, without a plot, nor 15, which was right
     first = movies[movies["imdb_id"] == 14]
     assert first["genre"].tolist() == list(GENRES) and first["title"].unique().tolist() == ["Four"]
     assert first[["true", "poster", "ensemble"]].to_numpy().tolist() == [[0, 0.8, 0.3], [1, 0.1, 0.9], [0, 0.9, 0.2]]
-    assert modality_tables.corrected_movies(runs_dir, titles, count=1)["imdb_id"].unique().tolist() == [14]
-    assert modality_tables.corrected_movies(runs_dir, titles[:0])["title"].unique().tolist() == [""]
-    assert modality_tables.corrected_movies(runs_dir, titles, seed=7).empty  # there the ensemble says what posters say
+    assert lebaron.corrected_movies(runs_dir, titles, count=1)["imdb_id"].unique().tolist() == [14]
+    assert lebaron.corrected_movies(runs_dir, titles[:0])["title"].unique().tolist() == [""]
+    assert lebaron.corrected_movies(runs_dir, titles, seed=7).empty  # there the ensemble says what posters say
 
 
 def test_what_is_no_folder_of_such_ensembles_is_refused(runs_dir):
     titles = pd.DataFrame({"imdb_id": [], "title": []})
     with pytest.raises(ValueError, match=r"one of \[3, 7\]. Received: seed=4"):
-        modality_tables.corrected_movies(runs_dir, titles, seed=4)
+        lebaron.corrected_movies(runs_dir, titles, seed=4)
     with pytest.raises(ValueError, match="must hold a finished ensemble"):
-        modality_tables.corrected_movies(runs_dir / "cell6" / "poster", titles)
+        lebaron.corrected_movies(runs_dir / "cell6" / "poster", titles)
     shutil.rmtree(runs_dir / "cell6" / "poster")
     with pytest.raises(ValueError, match="must have a poster branch"):
-        modality_tables.corrected_movies(runs_dir, titles)
+        lebaron.corrected_movies(runs_dir, titles)
     write_run(runs_dir / "again" / "ensemble", "ensemble", RIGHT, seed=3)
     with pytest.raises(
         ValueError, match="one ensemble a seed.*Received: again/ensemble, cell6/ensemble, cell2/ensemble"
     ):
-        modality_tables.modality_subsets(runs_dir, None)
+        lebaron.modality_subsets(runs_dir, None)

@@ -22,7 +22,7 @@ from poster_cnn.multimodal import train as ensemble_training
 from poster_cnn.multimodal.fit import build_branch, build_fusion, fit_branch, fit_fusion, hide_some, trainable_part
 from poster_cnn.multimodal.train import check_run, is_finished, train_ensemble
 from poster_cnn.predict import predict
-from poster_cnn.results import collect_history, collect_results, read_predictions
+from poster_cnn.results.collect import collect_history, collect_results, read_predictions
 from poster_cnn.training.saved_model import load_model, save_model
 from poster_cnn.tuning.experiment import Experiment
 from poster_cnn.tuning.sweep import sweep

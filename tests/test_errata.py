@@ -7,8 +7,9 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 
-from poster_cnn import errata, metrics
-from poster_cnn.results import read_published
+from poster_cnn import metrics
+from poster_cnn.results import wang
+from poster_cnn.results.collect import read_published
 
 Y_TRUE = np.array([[1, 0], [1, 1], [0, 1], [1, 0], [0, 1]])
 Y_PROB = np.array([[0.9, 0.8], [0.7, 0.1], [0.2, 0.3], [0.4, 0.9], [0.1, 0.6]])
@@ -22,7 +23,7 @@ def published(request):
 @pytest.fixture
 def by_way():
     """Rows of the network by threshold and way of scoring."""
-    table = errata.scores_by_mistake(Y_TRUE, Y_PROB, batch_size=2)
+    table = wang.scores_by_mistake(Y_TRUE, Y_PROB, batch_size=2)
     return table.set_index(["threshold", "scored"])
 
 
@@ -47,7 +48,7 @@ def predictions(seed, movies=30):
 def test_the_same_predictions_scored_in_three_ways(by_way, threshold, way, posters, expected):
     row = by_way.loc[threshold, way]
     assert row["posters"] == posters
-    assert row[errata.SCORES].tolist() == pytest.approx([100 * score for score in expected])
+    assert row[wang.SCORES].tolist() == pytest.approx([100 * score for score in expected])
 
 
 def test_a_last_batch_of_one_movie_is_all_luck(by_way):
@@ -57,9 +58,7 @@ def test_a_last_batch_of_one_movie_is_all_luck(by_way):
 
 def test_the_whole_test_set_has_the_bootstrap_interval_of_the_metrics():
     y_true, y_prob = predictions(0)
-    table = errata.scores_by_mistake(y_true, y_prob, batch_size=7, thresholds=[0.5], num_resamples=50).set_index(
-        "scored"
-    )
+    table = wang.scores_by_mistake(y_true, y_prob, batch_size=7, thresholds=[0.5], num_resamples=50).set_index("scored")
     low, high = metrics.bootstrap_interval(metrics.overall_f1, y_true, y_prob, num_resamples=50)
     assert table.loc["whole test set", ["low", "high"]].tolist() == pytest.approx([100 * low, 100 * high])
     reach = table["high"] - table["low"]
@@ -69,9 +68,9 @@ def test_the_whole_test_set_has_the_bootstrap_interval_of_the_metrics():
 @hypothesis.given(seed=st.integers(0, 1000), movies=st.integers(1, 20), threshold=st.floats(0.05, 0.95))
 def test_all_ways_agree_where_there_is_one_batch(seed, movies, threshold):
     y_true, y_prob = predictions(seed, movies)
-    table = errata.scores_by_mistake(y_true, y_prob, batch_size=20, thresholds=[threshold], num_resamples=3)
+    table = wang.scores_by_mistake(y_true, y_prob, batch_size=20, thresholds=[threshold], num_resamples=3)
     expected = metrics.overall_precision_recall_f1(y_true, y_prob, threshold)
-    np.testing.assert_allclose(table[errata.SCORES], [[100 * score for score in expected]] * 3)
+    np.testing.assert_allclose(table[wang.SCORES], [[100 * score for score in expected]] * 3)
     ordered = table[table["scored"] != "whole test set"]  # the order of the movies does not matter there
     np.testing.assert_allclose(ordered[["low", "high"]], 100 * expected[2])
 
@@ -79,15 +78,15 @@ def test_all_ways_agree_where_there_is_one_batch(seed, movies, threshold):
 @hypothesis.given(seed=st.integers(0, 1000), batch_size=st.integers(1, 30))
 def test_a_mean_f1_stays_below_the_harmonic_mean_of_the_means(seed, batch_size):
     y_true, y_prob = predictions(seed)
-    table = errata.scores_by_mistake(y_true, y_prob, batch_size=batch_size, num_resamples=1)
-    precision, recall, f1 = table.loc[table["scored"] == "mean of batches", errata.SCORES].to_numpy().T
+    table = wang.scores_by_mistake(y_true, y_prob, batch_size=batch_size, num_resamples=1)
+    precision, recall, f1 = table.loc[table["scored"] == "mean of batches", wang.SCORES].to_numpy().T
     assert (f1 <= 2 * precision * recall / np.maximum(precision + recall, 1e-9) + 1e-9).all()
 
 
 def test_naming_the_most_frequent_genres_by_hand():
     train = np.array([[0, 1, 1], [1, 1, 0], [1, 0, 0], [0, 1, 0]])  # 2, 3, 1
     test = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]])
-    table = errata.frequent_genres(train, test, num_resamples=10)
+    table = wang.frequent_genres(train, test, num_resamples=10)
     assert table["predictions"].tolist() == ["most frequent genre", "2 most frequent genres", "3 most frequent genres"]
     assert table["overall_precision"].tolist() == pytest.approx([100 * 3 / 3, 100 * 4 / 6, 100 * 5 / 9])
     assert table["overall_recall"].tolist() == pytest.approx([100 * 3 / 5, 100 * 4 / 5, 100])
@@ -97,7 +96,7 @@ def test_naming_the_most_frequent_genres_by_hand():
 
 def test_one_genre_and_the_best_number_of_genres_stand_beside_the_network():
     train = np.array([[0, 1], [1, 1], [1, 0], [0, 1]])
-    table = errata.scores_by_mistake(Y_TRUE, Y_PROB, batch_size=2, train_labels=train, num_resamples=10)
+    table = wang.scores_by_mistake(Y_TRUE, Y_PROB, batch_size=2, train_labels=train, num_resamples=10)
     names = ["network"] * 3 + ["most frequent genre", "2 most frequent genres"]
     assert table["predictions"].tolist() == names * 2
     assert table.loc[table["predictions"] != "network", "overall_f1"].tolist() == pytest.approx([600 / 11, 75] * 2)
@@ -105,7 +104,7 @@ def test_one_genre_and_the_best_number_of_genres_stand_beside_the_network():
 
 
 def test_the_printed_rows_are_checked(published):
-    table = errata.printed_f1(published).set_index("row")
+    table = wang.printed_f1(published).set_index("row")
     assert table["consistent"].to_dict() == {
         "ResNet18": False,
         "ResNet50": False,
@@ -114,17 +113,17 @@ def test_the_printed_rows_are_checked(published):
     }
     assert table.loc["ResNet50", ["printed_f1", "harmonic_mean"]].tolist() == pytest.approx([47.96, 57.6])
     assert table["difference"].round(2).tolist() == [-0.12, -9.64, 0, -0.09]
-    assert errata.printed_f1(published, table="Logs", decimals=1)["consistent"].tolist() == [True]
+    assert wang.printed_f1(published, table="Logs", decimals=1)["consistent"].tolist() == [True]
 
 
 def test_a_table_without_scores_is_refused(published):
     with pytest.raises(ValueError, match=r"\['Logs', 'Section V.C'\].*Section IV.A"):
-        errata.printed_f1(published, table="Section IV.A")
+        wang.printed_f1(published, table="Section IV.A")
 
 
 def test_batches_have_a_movie_at_least():
     with pytest.raises(ValueError, match="batch_size=0"):
-        errata.scores_by_mistake(Y_TRUE, Y_PROB, batch_size=0)
+        wang.scores_by_mistake(Y_TRUE, Y_PROB, batch_size=0)
 
 
 def test_the_last_batch_of_the_papers_posters_has_53(published):

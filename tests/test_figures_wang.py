@@ -2,14 +2,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from poster_cnn import errata, figures, metrics
+from poster_cnn import figures, metrics
+from poster_cnn.results import wang
 
 
 @pytest.fixture
 def table():
     rng = np.random.default_rng(0)
     y_true = rng.integers(0, 2, (150, 3))
-    return errata.scores_by_mistake(y_true, rng.random((150, 3)), train_labels=y_true, num_resamples=20)
+    return wang.scores_by_mistake(y_true, rng.random((150, 3)), train_labels=y_true, num_resamples=20)
 
 
 def legend_of(figure):

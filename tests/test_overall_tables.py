@@ -2,8 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from poster_cnn import figures, overall_tables
-from poster_cnn.results import read_published
+from poster_cnn import figures
+from poster_cnn.results import wang
+from poster_cnn.results.collect import read_published
 
 PANELS = ["faithful, from a probability of 0.622", "faithful, from a probability of 0.5"]
 MODELS = ["resnet152", "vgg_like_cnn", "mobilenet_v2"]
@@ -35,7 +36,7 @@ def results():
 
 @pytest.fixture
 def table(results, published):
-    return overall_tables.overall_table(results, published)
+    return wang.overall_table(results, published)
 
 
 @pytest.fixture
@@ -74,7 +75,7 @@ def test_validation_scores_stand_at_their_threshold(table):
 def test_the_printed_scores_belong_to_faithful_networks_at_the_papers_threshold(table):
     printed = table[table["paper_f1"].notna()].set_index("network")
     assert printed.loc["resnet152", ["paper_precision", "paper_recall", "paper_f1"]].tolist() == [66.05, 48.44, 55.77]
-    assert set(printed.index) == set(overall_tables.PAPER_NETWORKS)  # ResNet152 is printed as ResNet18
+    assert set(printed.index) == set(wang.PAPER_NETWORKS)  # ResNet152 is printed as ResNet18
     assert set(printed["variant"]) == {"faithful"} and set(printed["threshold"]) == {"0.622"}
 
 
@@ -83,7 +84,7 @@ def test_networks_of_the_paper_without_a_run_have_no_number_of_ours(table, resul
         (row,) = table[table["network"] == network].to_dict("records")
         assert row["paper_f1"] > 0
         assert pd.isna([row[name] for name in ("overall_f1", "low", "frequent_genres", "num_test", "device")]).all()
-    corrected = overall_tables.overall_table(results[results["variant"] == "leak_free"], published)
+    corrected = wang.overall_table(results[results["variant"] == "leak_free"], published)
     assert set(corrected["network"]) == {"resnet152", "vgg_like_cnn", "mobilenet_v2, plain"}
 
 
@@ -94,7 +95,7 @@ def test_pretrained_are_those_whose_weights_were_asked_for_or_brought(results, p
         "no",
         "yes",
     )
-    without = overall_tables.overall_table(results.drop(columns=["model_args_weights", "weights_file"]), published)
+    without = wang.overall_table(results.drop(columns=["model_args_weights", "weights_file"]), published)
     assert set(without["pretrained"].dropna()) == {"no"}
 
 
@@ -106,11 +107,11 @@ def test_only_a_backbone_that_is_not_to_be_trained_is_frozen(table):
 
 def test_results_without_the_metrics_are_refused(results, published):
     with pytest.raises(ValueError, match="overall_recall_at_622"):
-        overall_tables.overall_table(results.drop(columns="overall_recall_at_622"), published)
+        wang.overall_table(results.drop(columns="overall_recall_at_622"), published)
 
 
 def test_cells_are_what_the_figure_takes(table):
-    cells = overall_tables.overall_cells(table[table["variant"] == "faithful"])
+    cells = wang.overall_cells(table[table["variant"] == "faithful"])
     assert cells["panel"].unique().tolist() == PANELS
     assert cells["network"].unique().tolist() == [
         "resnet152",
@@ -126,15 +127,15 @@ def test_cells_are_what_the_figure_takes(table):
 
 
 def test_cells_without_the_paper_can_be_drawn(table):
-    cells = overall_tables.overall_cells(table[table["threshold"] == "by genre"].drop(columns="paper_f1"))
+    cells = wang.overall_cells(table[table["threshold"] == "by genre"].drop(columns="paper_f1"))
     assert cells["panel"].unique().tolist() == ["leak-free, thresholds by genre"]
     assert cells["paper"].isna().all() and cells["ours"].tolist() == pytest.approx([70] * 3)
 
 
 def test_runs_that_differ_in_size_epochs_or_rate_are_told_apart(results, published):
     runs = results.iloc[:2].assign(model="resnet50", set_name="resnet50", epochs=[5, 10], learning_rate=[1e-3, 1e-4])
-    table = overall_tables.overall_table(runs.assign(image_height=[268, 96], image_width=[182, 66]), published)
-    cells = overall_tables.overall_cells(table[table["overall_f1"].notna()])
+    table = wang.overall_table(runs.assign(image_height=[268, 96], image_width=[182, 66]), published)
+    cells = wang.overall_cells(table[table["overall_f1"].notna()])
     assert cells["network"].unique().tolist() == [
         "resnet50\n182×268\n5 epochs\n1e-3",
         "resnet50\nfrozen\n66×96\n10 epochs\n1e-4",
@@ -143,11 +144,11 @@ def test_runs_that_differ_in_size_epochs_or_rate_are_told_apart(results, publish
 
 def test_two_runs_in_one_place_of_the_figure_are_refused(table):
     with pytest.raises(ValueError, match="twice in 'faithful, from a probability of 0.622'"):
-        overall_tables.overall_cells(pd.concat([table, table.head(1)]))
+        wang.overall_cells(pd.concat([table, table.head(1)]))
 
 
 def test_the_run_of_ten_epochs_gives_the_five_as_well(history):
-    grid = overall_tables.epochs_grid(history)
+    grid = wang.epochs_grid(history)
     assert list(grid) == [
         "network",
         "threshold",
@@ -162,13 +163,13 @@ def test_the_run_of_ten_epochs_gives_the_five_as_well(history):
 
 def test_a_shorter_run_has_gaps_in_the_grid(history):
     other = history[history["epoch"] < 6].assign(model="mobilenet_v2", set_name="plain")
-    grid = overall_tables.epochs_grid(pd.concat([history, other])).set_index(["network", "threshold"])
+    grid = wang.epochs_grid(pd.concat([history, other])).set_index(["network", "threshold"])
     row = grid.loc[("mobilenet_v2, plain", "0.622")]
     assert row["5 epochs, 1e-4"] == pytest.approx(5) and pd.isna(row["10 epochs, 1e-4"])
 
 
 def test_a_sample_is_counted_by_part_and_genre():
     split = pd.DataFrame({"part": ["test", "train", "train"], "Drama": [1, 0, 0], "Crime": [1, 0, 1]})
-    table = overall_tables.sample_table({"faithful": split}, ["Drama", "Crime"])
+    table = wang.sample_table({"faithful": split}, ["Drama", "Crime"])
     assert list(table) == ["variant", "part", "movies", "without_genre", "Drama", "Crime"]
     assert table.to_numpy().tolist() == [["faithful", "train", 2, 1, 0, 1], ["faithful", "test", 1, 0, 1, 1]]

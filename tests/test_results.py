@@ -3,7 +3,7 @@ import json
 import pandas as pd
 import pytest
 
-from poster_cnn.results import collect_history, collect_results, read_published, read_results, write_results
+from poster_cnn.results.collect import collect_history, collect_results, read_published, read_results, write_results
 
 
 def write_run(folder, **config):

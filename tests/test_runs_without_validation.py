@@ -8,7 +8,7 @@ import pytest
 from poster_cnn import metrics
 from poster_cnn.files import read_json
 from poster_cnn.metrics import baselines
-from poster_cnn.results import collect_results
+from poster_cnn.results.collect import collect_results
 from poster_cnn.training import fit as fitting
 from poster_cnn.training.data import load_training_data
 from poster_cnn.training.saved_model import load_model

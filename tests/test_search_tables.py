@@ -2,8 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from poster_cnn import search_tables
-from poster_cnn.results import read_published
+from poster_cnn.results import zavala
+from poster_cnn.results.collect import read_published
 
 ACCURACIES = {"set=1": [0.2, 0.3], "set=2": [0.4, 0.4]}
 
@@ -31,7 +31,7 @@ def draws(accuracies, **hyperparameters):
 
 
 def test_mean_and_spread_over_the_folds(results):
-    table = search_tables.cross_validation_table(results)
+    table = zavala.cross_validation_table(results)
     assert table["set"].tolist() == ["set=1", "set=2"]
     assert table[["filters_1", "filters_2", "dense_units", "folds"]].to_numpy().tolist() == [
         [10, 30, 106, 2],
@@ -45,45 +45,45 @@ def test_mean_and_spread_over_the_folds(results):
 
 def test_searches_with_equal_names_are_kept_apart(results):
     both = pd.concat([results, results.assign(experiment="table_4", model_args_batch_norm=True)])
-    table = search_tables.cross_validation_table(both)
+    table = zavala.cross_validation_table(both)
     assert table["folds"].tolist() == [2] * 4
     assert table["batch_norm"].tolist() == [False, False, True, True]
 
 
 @pytest.mark.parametrize("name", ["", None])
 def test_sets_without_names_are_told_apart_by_what_was_drawn(results, name):
-    table = search_tables.cross_validation_table(results.assign(set_name=name))
+    table = zavala.cross_validation_table(results.assign(set_name=name))
     assert table["folds"].tolist() == [2, 2] and table["accuracy"].tolist() == pytest.approx([25, 40])
 
 
 def test_runs_without_folds_are_refused(results):
     with pytest.raises(ValueError, match="cross-validation"):
-        search_tables.cross_validation_table(results.drop(columns="validation_first_label_accuracy"))
+        zavala.cross_validation_table(results.drop(columns="validation_first_label_accuracy"))
     with pytest.raises(ValueError, match="0 runs"):
-        search_tables.cross_validation_table(results.iloc[:0])
+        zavala.cross_validation_table(results.iloc[:0])
 
 
 def test_accuracies_stand_beside_the_printed_sets(results, published):
-    scores = search_tables.cross_validation_table(results)
-    table = search_tables.beside_printed_sets(scores, published, "Table 3")
+    scores = zavala.cross_validation_table(results)
+    table = zavala.beside_printed_sets(scores, published, "Table 3")
     assert table["set"].tolist() == [1, 2, 3, 4, 5]
     assert table["learning_rate"].tolist() == [0.00180133, 0.00037912, 0.00019251, 0.00013504, 0.00035341]
     np.testing.assert_allclose(table["accuracy"], [25, 40, np.nan, np.nan, np.nan])
 
 
 def test_another_draw_is_no_printed_set(results, published):
-    scores = search_tables.cross_validation_table(results).assign(dropout=0.4)
-    assert search_tables.beside_printed_sets(scores, published, "Table 3")["accuracy"].isna().all()
+    scores = zavala.cross_validation_table(results).assign(dropout=0.4)
+    assert zavala.beside_printed_sets(scores, published, "Table 3")["accuracy"].isna().all()
 
 
 def test_only_printed_tables_are_known(results, published):
     with pytest.raises(ValueError, match="Table 4"):
-        search_tables.beside_printed_sets(search_tables.cross_validation_table(results), published, "Table 6")
+        zavala.beside_printed_sets(zavala.cross_validation_table(results), published, "Table 6")
 
 
 def test_rank_correlations_find_what_matters():
     scores = draws([10, 20, 30, 40], learning_rate=[4e-3, 3e-3, 2e-3, 1e-4], dropout=[0.2, 0.4, 0.3, 0.35])
-    table = search_tables.rank_correlations(scores)
+    table = zavala.rank_correlations(scores)
     assert table["hyperparameter"].tolist()[:2] == ["learning_rate", "dropout"]
     assert table["correlation"].tolist()[:2] == pytest.approx([-1, 0.4])
     assert table["correlation"].tolist()[2:] == pytest.approx([np.nan] * 3, nan_ok=True)  # one value: no correlation
@@ -91,4 +91,4 @@ def test_rank_correlations_find_what_matters():
 
 
 def test_two_draws_say_nothing():
-    assert search_tables.rank_correlations(draws([10, 20], learning_rate=[1e-3, 1e-4]))["correlation"].isna().all()
+    assert zavala.rank_correlations(draws([10, 20], learning_rate=[1e-3, 1e-4]))["correlation"].isna().all()

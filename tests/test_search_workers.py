@@ -14,10 +14,10 @@ from types import SimpleNamespace
 import pytest
 
 import poster_cnn
+from poster_cnn import tuning
 from poster_cnn.cli import main
 from poster_cnn.files import locked, read_json, write_json
 from poster_cnn.training.train import train as training
-from poster_cnn.tuning import experiment as search
 from poster_cnn.tuning import hosts, random_search, search_workers, sweep, workers
 from poster_cnn.tuning.experiment import Experiment
 from poster_cnn.tuning.search_workers import CellTuner, sweep_on_hosts, sweep_with_workers
@@ -223,14 +223,14 @@ def test_finished_cells_are_not_handed_out_and_failed_ones_are_reported(
 
 
 def test_a_cell_that_failed_is_no_completed_trial_and_is_not_tried_again(sweep_file, data_folder, tmp_path, trained):
-    tuner = CellTuner(search.load_experiment(sweep_file).cells(), data_folder, tmp_path)
+    tuner = CellTuner(tuning.load_experiment(sweep_file).cells(), data_folder, tmp_path)
     tuner.search()
     assert [trial.status for trial in tuner.oracle.trials.values()] == ["COMPLETED", "FAILED", "COMPLETED"]
     assert trained[0] == ["seed=0", "seed=1", "seed=2"]
 
 
 def test_a_worker_waits_for_a_cell_that_another_process_trains(sweep_file, data_folder, tmp_path, trained, monkeypatch):
-    tuner = CellTuner(search.load_experiment(sweep_file).cells(), data_folder, tmp_path)
+    tuner = CellTuner(tuning.load_experiment(sweep_file).cells(), data_folder, tmp_path)
     train, busy = training.train, [True] * workers.MAX_DEATHS  # so many deaths would fail the cell
 
     def train_unless_busy(*arguments, **options):
@@ -278,7 +278,7 @@ def test_a_worker_that_comes_too_late_finds_nothing_to_do(
     trained[1].add("seed=1")
     sweep_with_workers(sweep_file, data_folder, tmp_path, num_workers=1)
     be(monkeypatch, "worker7")
-    assert sweep_on_hosts(search.load_experiment(sweep_file), data_folder, tmp_path) == {}
+    assert sweep_on_hosts(tuning.load_experiment(sweep_file), data_folder, tmp_path) == {}
 
 
 def test_a_sweep_needs_keras_tuner_for_several_workers_alone(
@@ -369,7 +369,7 @@ def test_a_chief_whose_port_is_taken_says_so(
         be(monkeypatch, "chief", port)
         assert main([command, str(file), "--data", str(data_folder), "--out", str(tmp_path)]) == 1
         with pytest.raises(OSError, match="cannot listen"):  # before it looks for posters
-            sweep_on_hosts(search.load_experiment(sweep_file), tmp_path / "none", tmp_path)
+            sweep_on_hosts(tuning.load_experiment(sweep_file), tmp_path / "none", tmp_path)
     error = capsys.readouterr().err
     assert error.count("\n") == 1 and f"cannot listen at 127.0.0.1:{port} (Address already in use)" in error
     assert not trained[0]
@@ -385,7 +385,7 @@ def test_a_chief_stays_while_a_worker_lives_and_goes_home_when_the_last_died_bef
     sweep_file, data_folder, tmp_path, trained, monkeypatch
 ):
     trained[1].add("seed=1")
-    experiment, tuners, server = search.load_experiment(sweep_file, preset="quick"), [], workers._server
+    experiment, tuners, server = tuning.load_experiment(sweep_file, preset="quick"), [], workers._server
     shared, life = (None, None), contextlib.ExitStack()
 
     def train_two_cells():
@@ -433,7 +433,7 @@ def test_a_worker_ends_when_the_chief_dies_while_it_waits_for_a_cell(
     sweep_file, data_folder, tmp_path, trained, monkeypatch, capsys
 ):
     monkeypatch.setattr(hosts, "CHIEF_SECONDS", 0.3)
-    oracle = CellTuner(Experiment(search.load_experiment(sweep_file).config, {"seed": (0,)}).cells(), None, tmp_path)
+    oracle = CellTuner(Experiment(tuning.load_experiment(sweep_file).config, {"seed": (0,)}).cells(), None, tmp_path)
     oracle, answers, wait_for_chief = oracle.oracle, [], hosts.wait_for_chief
     create_trial = oracle.create_trial
 
@@ -468,7 +468,7 @@ def test_a_worker_ends_when_the_chief_dies_while_it_trains(
     sweep_file, data_folder, tmp_path, trained, monkeypatch, capsys
 ):
     monkeypatch.setattr(hosts, "CHIEF_SECONDS", 0.6)
-    tuner, train = CellTuner(search.load_experiment(sweep_file).cells(), None, tmp_path), training.train
+    tuner, train = CellTuner(tuning.load_experiment(sweep_file).cells(), None, tmp_path), training.train
 
     def die_and_train(*arguments, **options):
         chief.close()

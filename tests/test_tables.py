@@ -2,15 +2,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from poster_cnn.results import read_published
-from poster_cnn.tables import (
+from poster_cnn.results.collect import read_published
+from poster_cnn.results.dave import seeds_table, shrunk_sizes_table
+from poster_cnn.results.tables import (
     baseline_note,
     beside_published,
     comparison_grid,
     in_percent,
     label,
-    seeds_table,
-    shrunk_sizes_table,
     title,
     title_with,
     to_markdown,

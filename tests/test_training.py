@@ -17,7 +17,7 @@ from poster_cnn.metrics.thresholds import best_thresholds
 from poster_cnn.movies.genres import encode_genres
 from poster_cnn.movies.table import load_movie_table
 from poster_cnn.predict import predict
-from poster_cnn.results import collect_results
+from poster_cnn.results.collect import collect_results
 from poster_cnn.training import fit as fitting
 from poster_cnn.training import run_folder
 from poster_cnn.training.build import build_model

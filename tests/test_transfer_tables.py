@@ -2,8 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from poster_cnn import transfer_tables
-from poster_cnn.results import read_published
+from poster_cnn.results import zavala
+from poster_cnn.results.collect import read_published
 
 GENRES = ["Action", "Drama", "Horror"]
 
@@ -46,7 +46,7 @@ def predictions(top, imdb_ids=(1, 1, 2, 3), true=(0, 1, 2, 0)):
 
 
 def test_transfer_runs_are_described_by_what_differs(runs, published):
-    table = transfer_tables.transfer_table(runs, published)
+    table = zavala.transfer_table(runs, published)
     assert table["pixels"].tolist() == ["0..1", "0..1", "-1..1", "-1..1"]
     assert table["dropout"].tolist() == [0, 0, 0.5, 0]
     assert table["backbone"].tolist() == ["frozen", "unfrozen"] * 2
@@ -58,13 +58,13 @@ def test_transfer_runs_are_described_by_what_differs(runs, published):
 
 def test_transfer_runs_without_options_have_the_defaults(runs, published):
     columns = ["model_args_pixel_range", "model_args_dropout", "fine_tune_epochs"]
-    table = transfer_tables.transfer_table(runs.drop(columns=columns), published)
+    table = zavala.transfer_table(runs.drop(columns=columns), published)
     assert table[["pixels", "dropout", "backbone"]].drop_duplicates().to_numpy().tolist() == [["-1..1", 0, "frozen"]]
 
 
 def test_transfer_cells_have_a_panel_for_each_setting(runs, published):
-    table = transfer_tables.transfer_table(runs, published)
-    cells = transfer_tables.transfer_cells(pd.concat([table, table.tail(1).assign(ours=0)]))
+    table = zavala.transfer_table(runs, published)
+    cells = zavala.transfer_cells(pd.concat([table, table.tail(1).assign(ours=0)]))
     assert cells["panel"].tolist() == [
         "faithful\n128×128, 0..1",
         "faithful\n128×128, 0..1",
@@ -80,7 +80,7 @@ def test_curves_before_and_after_unfreezing():
     history = history.assign(variant="faithful", run="seed=0", accuracy=[0.7, 0.2, 0.4], val_accuracy=0.3)
     history = history.assign(loss=[0.5, 2.0, 1.0], val_loss=[2.5, 2.0, 1.5])
     never = history.assign(run="never", trainable_backbone=None)
-    table = transfer_tables.unfreezing_curves(pd.concat([never, history])).set_index("metric")
+    table = zavala.unfreezing_curves(pd.concat([never, history])).set_index("metric")
     assert (table["run"] == "seed=0").all()
     assert table.loc["accuracy", ["frozen", "unfrozen", "difference"]].tolist() == pytest.approx([40, 70, 30])
     assert table.loc["val_loss", ["frozen", "unfrozen", "difference"]].tolist() == pytest.approx([1.5, 2.5, 1])
@@ -91,7 +91,7 @@ def test_unfreezing_is_compared_with_the_same_network_on_the_same_rows(runs):
         ("frozen", "learning_rate=0.0001"): predictions(top=[0, 0, 0, 0]),
         ("unfrozen", "seed=0"): predictions(top=[0, 1, 0, 0]),
     }
-    table = transfer_tables.unfreezing_table(runs, saved)
+    table = zavala.unfreezing_table(runs, saved)
     assert table["variant"].tolist() == ["faithful"]  # the leak-free runs differ in dropout
     row = table.iloc[0]
     assert row[["frozen", "unfrozen", "difference", "num_test"]].tolist() == [50, 75, 25, 4]
@@ -99,7 +99,7 @@ def test_unfreezing_is_compared_with_the_same_network_on_the_same_rows(runs):
 
 
 def test_unfreezing_without_a_twin_is_empty(runs):
-    table = transfer_tables.unfreezing_table(runs.assign(data_fingerprint=list("abcd")), {})
+    table = zavala.unfreezing_table(runs.assign(data_fingerprint=list("abcd")), {})
     assert table.empty and "difference" in table
 
 
@@ -109,17 +109,17 @@ def test_other_rows_are_no_comparison(runs):
         ("unfrozen", "seed=0"): predictions(top=[0, 0, 0, 0], imdb_ids=(1, 1, 2, 4)),
     }
     with pytest.raises(ValueError, match="same rows"):
-        transfer_tables.unfreezing_table(runs, saved)
+        zavala.unfreezing_table(runs, saved)
 
 
 def test_rows_of_movies_seen_in_training_are_scored_apart():
     key = ("frozen", "seed=0")
     split = pd.DataFrame({"imdb_id": [1, 2, 3, 9], "part": ["train", "validation", "test", "train"]})
-    table = transfer_tables.torn_table({key: predictions(top=[0, 0, 2, 1])}, {key: split}, several_genres=[1, 2, 3])
+    table = zavala.torn_table({key: predictions(top=[0, 0, 2, 1])}, {key: split}, several_genres=[1, 2, 3])
     assert table.iloc[0].tolist() == ["frozen", "seed=0", 2, 50, 2, 50]
-    fewer = transfer_tables.torn_table({key: predictions(top=[0, 0, 2, 1])}, {key: split}, several_genres=[1, 3])
+    fewer = zavala.torn_table({key: predictions(top=[0, 0, 2, 1])}, {key: split}, several_genres=[1, 3])
     assert fewer["other_rows"].tolist() == [1]  # movies of one genre are not compared with
-    assert transfer_tables.torn_table({key: predictions(top=[0, 0, 2, 1])}, {key: split.iloc[1:]}, [1, 2, 3]).empty
+    assert zavala.torn_table({key: predictions(top=[0, 0, 2, 1])}, {key: split.iloc[1:]}, [1, 2, 3]).empty
 
 
 def test_margins_are_those_on_the_same_rows():
@@ -127,7 +127,7 @@ def test_margins_are_those_on_the_same_rows():
     rows |= {"probability_A": [0.9, 0.8, 0.7, 0.6], "probability_B": [0.1, 0.2, 0.3, 0.4]}  # right, wrong, right, wrong
     always_b = np.tile([0.0, 1.0], (4, 1))  # wrong, right, wrong, right
     nothing_right = np.array([[0, 1], [1, 0], [0, 1], [1, 0]])
-    table = transfer_tables.margin_table(
+    table = zavala.margin_table(
         {"net": pd.DataFrame(rows)}, {"net": {"majority": always_b, "color_histogram": nothing_right}}
     )
     assert table["baseline"].tolist() == ["majority", "color_histogram"]

@@ -25,7 +25,7 @@ from tqdm import tqdm
 from poster_cnn import metrics
 from poster_cnn.datasets.arrays import poster_arrays
 from poster_cnn.files import write_atomically
-from poster_cnn.results import read_results, write_results
+from poster_cnn.results.collect import read_results, write_results
 from poster_cnn.training.arrays import fit_arrays
 from poster_cnn.training.config import PRECISIONS
 

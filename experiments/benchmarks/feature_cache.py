@@ -20,10 +20,10 @@ import keras
 import pandas as pd
 from tqdm import tqdm
 
-from poster_cnn.results import write_results
+from poster_cnn import tuning
+from poster_cnn.results.collect import write_results
 from poster_cnn.training.data import load_training_data
 from poster_cnn.training.fit import fit
-from poster_cnn.tuning import experiment
 
 EXPERIMENT = pathlib.Path(__file__).parents[1] / "zavala" / "transfer_leak_free.py"
 ROUNDS = 2
@@ -39,7 +39,7 @@ def seconds(config, data):
 
 
 def main(data_folder, results_path=None):
-    config = experiment.load_experiment(EXPERIMENT).config.replace(max_per_genre=500, learning_rate=1e-3)
+    config = tuning.load_experiment(EXPERIMENT).config.replace(max_per_genre=500, learning_rate=1e-3)
     data = load_training_data(config, data_folder)
     if not data.weights:
         config = config.replace(model_args={"weights": None})

@@ -31,7 +31,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from poster_cnn.files import write_atomically
-from poster_cnn.results import write_results
+from poster_cnn.results.collect import write_results
 
 CLASS_NAMES = ("Horror", "Romance", "Action", "Documentary")
 OUT = pathlib.Path(__file__).parents[1] / "results" / "benchmark_growth.csv"

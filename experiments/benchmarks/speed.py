@@ -21,12 +21,12 @@ import sweep
 import training
 from draw import draw_ratios
 
-from poster_cnn import tables
 from poster_cnn.datasets.verify import check_posters
 from poster_cnn.files import write_atomically
 from poster_cnn.movies.data_folder import find_data_folder
 from poster_cnn.movies.table import load_movie_table
-from poster_cnn.results import write_results
+from poster_cnn.results import tables
+from poster_cnn.results.collect import write_results
 
 NUM_POSTERS = 2048
 TASKS = ("reading", "training", "sweep")

@@ -8,9 +8,8 @@ import time
 import keras
 import numpy as np
 
-from poster_cnn import datasets, metrics, models, results
+from poster_cnn import datasets, metrics, models, results, tuning
 from poster_cnn.training.data import load_training_data
-from poster_cnn.tuning import experiment as search
 from poster_cnn.tuning import sweep
 
 EXPERIMENT = pathlib.Path(__file__).parents[1] / "dave" / "table_2.py"
@@ -29,7 +28,7 @@ def rows(data, epochs=2):
     Returns:
         list of dict; as of `turns.take_turns`, with `accuracy`: mean first-label accuracy of the 25 networks.
     """
-    experiment = search.load_experiment(EXPERIMENT, precision="float32")
+    experiment = tuning.load_experiment(EXPERIMENT, precision="float32")
     experiment = dataclasses.replace(experiment, config=experiment.config.replace(epochs=epochs))
     cells, found = experiment.cells(), []
     for side, run in (("poster_cnn", _sweep), ("fit on NumPy arrays", _plain_fits)):

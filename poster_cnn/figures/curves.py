@@ -3,7 +3,7 @@
 import matplotlib.pyplot as plt
 
 from poster_cnn.figures.style import BLUE, COLUMN_WIDTH, GREY, ORANGE, PAGE_WIDTH, paper_style, reference_lines
-from poster_cnn.tables import label, title, title_with
+from poster_cnn.results.tables import label, title, title_with
 
 CURVES = (("", BLUE, "-"), ("val_", ORANGE, (0, (3, 1))))
 

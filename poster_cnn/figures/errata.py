@@ -3,9 +3,9 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from poster_cnn.errata import LAST_BATCH, MEAN_OF_BATCHES, WHOLE_TEST_SET
 from poster_cnn.figures.style import BLUE, ORANGE, PAGE_WIDTH, paper_style, reference_lines
 from poster_cnn.metrics.scores import LOGIT_HALF
+from poster_cnn.results.wang import LAST_BATCH, MEAN_OF_BATCHES, WHOLE_TEST_SET
 
 WAYS = (LAST_BATCH, MEAN_OF_BATCHES, WHOLE_TEST_SET)
 

@@ -17,7 +17,7 @@ from poster_cnn.figures.style import (
     SKY,
     paper_style,
 )
-from poster_cnn.tables import BASELINES, title
+from poster_cnn.results.tables import BASELINES, title
 
 # In the order of every chart; the colors differ in grey too.
 MODEL_COLORS = {"poster": BLUE, "trailer": SKY, "metadata": ORANGE, "plot": GREEN, "ensemble": "#404040"}

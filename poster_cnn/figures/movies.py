@@ -6,10 +6,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from poster_cnn import tables
 from poster_cnn.figures.cards import LINE, draw_image, write_line
 from poster_cnn.figures.modalities import MODEL_COLORS
 from poster_cnn.figures.style import BLUE, COLUMN_WIDTH, GREY, PAGE_WIDTH, SKY, paper_style
+from poster_cnn.results import tables
 
 PICTURE = 1.1  # inches
 CHARACTER = 3.7  # points, of the text on a card

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from poster_cnn.examples import genres_of
 from poster_cnn.figures.cards import draw_image
 from poster_cnn.figures.images import axes_in_rows
 from poster_cnn.figures.style import GREEN, PAGE_WIDTH, RED, paper_style
+from poster_cnn.results.collect import genres_of
 
 
 @paper_style()

@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from poster_cnn.figures.style import BLUE, COLUMN_WIDTH, ORANGE, SKY, paper_style, reference_lines
-from poster_cnn.tables import title
+from poster_cnn.results.tables import title
 
 BATCH_NORM = ((False, "Without batch normalization", BLUE, "o"), (True, "With batch normalization", ORANGE, "D"))
 

@@ -47,30 +47,6 @@ def title_with(name, value):
     return f"{heading.removesuffix(' (%)')} {label(value)}{'%' if heading.endswith(' (%)') else ''}".lstrip()
 
 
-def shrunk_sizes_table(sizes, published):
-    """Table 1 of Dave (section 3.5.2): the image size at each shrink ratio, ours beside the paper's.
-
-    Args:
-        sizes: Dictionary from shrink ratio in percent to our `(height, width)` in pixels, as in
-            `{ratio: shrunk_size(ratio) for ratio in (30, 40, 50, 60, 70)}`.
-        published: DataFrame from `read_published`.
-
-    Returns:
-        DataFrame of str, one row a ratio: "Shrink ratio (%)", "Ours (width × height)", "Paper (width × height)" and
-        "Same" ("yes" or "no"; "–" where the paper has no such ratio).
-    """
-    printed = published[published["table"] == "Table 1"].pivot(index="row", columns="column", values="value")
-    theirs = {int(ratio): (int(size["height"]), int(size["width"])) for ratio, size in printed.iterrows()}
-    rows = []
-    for ratio, (height, width) in sizes.items():
-        paper, same = MISSING, MISSING
-        if ratio in theirs:
-            paper = f"{theirs[ratio][1]} × {theirs[ratio][0]}"
-            same = "yes" if theirs[ratio] == (height, width) else "no"
-        rows.append((label(ratio), f"{width} × {height}", paper, same))
-    return pd.DataFrame(rows, columns=[title("ratio"), "Ours (width × height)", "Paper (width × height)", "Same"])
-
-
 def beside_published(
     results,
     published,
@@ -204,38 +180,6 @@ def baseline_note(cells, *, baselines=BASELINES):
             line += f" Our 95% intervals reach up to {reach:.1f} points to either side."
         lines.append(line)
     return "\n".join(lines)
-
-
-def seeds_table(
-    results, *, metrics=("first_label_accuracy", "hit_at_1"), by=("ratio", "learning_rate"), baselines=BASELINES
-):
-    """How much scores depend on the seed: mean, standard deviation, least and greatest over the runs of each setting.
-
-    Args:
-        results: DataFrame from `collect_results` or `read_results`, one row a seed.
-        metrics: Metrics to describe. Defaults to first-label accuracy and hit@1.
-        by: Columns of `results` that make a setting. Defaults to ratio and learning rate.
-        baselines: Baselines to set beside, averaged over the runs, where `results` has them.
-
-    Returns:
-        DataFrame, one row a setting and metric, scores in percent: `by`, `metric`, `seeds` (number of runs), `mean`,
-        `std` (of a sample; missing for a single run), `min`, `max`, a column for each baseline.
-
-    Raises:
-        ValueError: If `results` lacks a metric or a column of `by`.
-    """
-    _check_results(results, [*by, *metrics])
-    tables = []
-    groups = results.groupby(list(by), dropna=False, sort=False)
-    for metric in metrics:
-        table = groups[metric].agg(["count", "mean", "std", "min", "max"]).rename(columns={"count": "seeds"})
-        for name in baselines:
-            if f"{name}_{metric}" in results:
-                table[name] = groups[f"{name}_{metric}"].mean()
-        table[table.columns.drop("seeds")] *= 100
-        table.insert(0, "metric", metric)
-        tables.append(table)
-    return pd.concat(tables).reset_index()
 
 
 def to_markdown(frame, *, digits=1):

@@ -3,11 +3,11 @@
 import numpy as np
 import pandas as pd
 
-from poster_cnn.examples import genres_of
 from poster_cnn.metrics import baselines
 from poster_cnn.metrics.scores import top_n_accuracy_by_genre
 from poster_cnn.movies.genres import encode_genres
-from poster_cnn.tables import in_percent
+from poster_cnn.results.collect import genres_of
+from poster_cnn.results.tables import in_percent
 
 ALL = "All"  # the row of totals, where an image of several genres counts once
 PRINTED_ROWS = {"densenet121,as_printed": "DenseNet", "custom,as_printed": "Custom CNN"}  # set_name -> the paper's row

@@ -240,3 +240,8 @@ def _arrange(frame, first):
     # Whole numbers stay whole where some runs lack them.
     floats = frame.select_dtypes("float")
     return frame.assign(**floats.convert_dtypes(convert_floating=False))
+
+
+def genres_of(predictions):
+    """The genres of a table of predictions, in label order: those of its columns `probability_<genre>`."""
+    return [name.removeprefix("probability_") for name in predictions if name.startswith("probability_")]
