@@ -1,17 +1,10 @@
 """The papers' figures: DataFrame in, Axes or Figure out. Nothing here loads a model, trains or saves a file."""
 
-from poster_cnn.figures.cards import prediction_card, prediction_cards
-from poster_cnn.figures.crops import crop_distribution, genre_accuracy_dots
-from poster_cnn.figures.curves import (
-    accuracy_and_loss,
-    comparison_dots,
-    early_stopping_curve,
-    learning_curve,
-    learning_curve_grid,
-)
-from poster_cnn.figures.errata import errata_dots
-from poster_cnn.figures.genres import genre_cooccurrence_heatmap, genre_distribution
-from poster_cnn.figures.images import image_grid
+from poster_cnn.figures.cards import corrected_movie_card, movie_card, prediction_card, prediction_cards
+from poster_cnn.figures.comparisons import comparison_dots, errata_dots, genre_accuracy_dots
+from poster_cnn.figures.curves import accuracy_and_loss, early_stopping_curve, learning_curve, learning_curve_grid
+from poster_cnn.figures.genres import crop_distribution, genre_cooccurrence_heatmap, genre_distribution
+from poster_cnn.figures.images import image_grid, prediction_grid
 from poster_cnn.figures.modalities import (
     average_precision_dots,
     fusion_diagram,
@@ -19,10 +12,8 @@ from poster_cnn.figures.modalities import (
     modality_gains_heatmap,
     modality_subsets_dots,
 )
-from poster_cnn.figures.movies import corrected_movie_card, movie_card
 from poster_cnn.figures.network import network_diagram
-from poster_cnn.figures.predictions import prediction_grid
-from poster_cnn.figures.search import cross_validation_dots, search_scatter
+from poster_cnn.figures.searches import cross_validation_dots, search_scatter
 from poster_cnn.figures.style import COLUMN_WIDTH, PAGE_WIDTH, paper_style
 
 __all__ = [

@@ -3,7 +3,7 @@
 import matplotlib.pyplot as plt
 
 from poster_cnn.figures.style import BLUE, COLUMN_WIDTH, GREY, ORANGE, PAGE_WIDTH, paper_style, reference_lines
-from poster_cnn.results.tables import label, title, title_with
+from poster_cnn.results.tables import title, title_with
 
 CURVES = (("", BLUE, "-"), ("val_", ORANGE, (0, (3, 1))))
 
@@ -191,45 +191,6 @@ def accuracy_and_loss(
     for ax in axes[:-1].flat:
         ax.set_xlabel("")
     figure.legend(**_one_each(axes.flat), loc="outside upper center", ncols=3)
-    return figure
-
-
-@paper_style()
-def comparison_dots(cells, *, rows="ratio", columns="learning_rate", baselines=("majority", "color_histogram")):
-    """Draws our scores with their 95% intervals beside the paper's and the trivial baselines (Table 2 of Dave).
-
-    Args:
-        cells: DataFrame from `beside_published`.
-        rows: Column of `cells` whose values are the panels. Defaults to "ratio".
-        columns: Column of `cells` whose values are on the x axis. Defaults to "learning_rate".
-        baselines: Baselines drawn as lines where `cells` has them, three at most. Defaults to the majority class and
-            the color histogram.
-
-    Returns:
-        matplotlib Figure of a page's width.
-    """
-    panels = list(cells[rows].unique())
-    ticks = list(cells[columns].unique())
-    figure, axes = plt.subplots(
-        1, len(panels), sharex=True, sharey=True, squeeze=False, figsize=(PAGE_WIDTH, 2.3), layout="constrained"
-    )
-    for ax, panel in zip(axes.flat, panels, strict=True):
-        cell = cells[cells[rows] == panel].set_index(columns).reindex(ticks)
-        x = range(len(ticks))
-        known = [name for name in baselines if name in cell and cell[name].notna().any()]
-        reference_lines(ax, {title(name): cell[name] for name in known})
-        if cell["paper"].notna().any():
-            ax.plot(x, cell["paper"], "D", color=ORANGE, markersize=4, markerfacecolor="white", label="Paper")
-        reach = [cell["ours"] - cell["low"], cell["high"] - cell["ours"]] if "low" in cell else None
-        ax.errorbar(
-            x, cell["ours"], reach, fmt="o", color=BLUE, markersize=3.5, elinewidth=1, label="Ours, 95% interval"
-        )
-        ax.set(title=title_with(rows, panel), xlim=(-0.6, len(ticks) - 0.4))
-        ax.set_xticks(x, [title(tick) if columns == "metric" else label(tick) for tick in ticks])
-        ax.grid(axis="y")
-    figure.supxlabel("" if columns == "metric" else title(columns), fontsize=7)
-    figure.supylabel(_metric_label(*cells["metric"].unique()), fontsize=7)
-    figure.legend(**_one_each(axes.flat), loc="outside upper center", ncols=4)
     return figure
 
 

@@ -84,3 +84,31 @@ def genre_cooccurrence_heatmap(cooccurrence, *, ax=None):
     ax.tick_params(length=0)
     ax.set_xticklabels(ax.get_xticklabels(), rotation=45, ha="right", rotation_mode="anchor")
     return ax
+
+
+@paper_style()
+def crop_distribution(counts, *, crops_per_genre=None, ax=None):
+    """Draws how many posters and crops each genre has, in the table's order (paper 4, figures of section "Data").
+
+    Args:
+        counts: DataFrame from `crop_tables.crop_counts`; without "All", which is no genre.
+        crops_per_genre: Images that each genre was to have; a dashed line. Defaults to none.
+        ax: Axes to draw on. Defaults to a new one of a column's width.
+
+    Returns:
+        matplotlib Axes.
+    """
+    if ax is None:
+        _, ax = plt.subplots(figsize=(COLUMN_WIDTH, 0.75 + 0.145 * len(counts)), layout="constrained")
+    ax.barh(counts["genre"], counts["posters"], color=BLUE, height=0.72, label="Whole posters")
+    bars = ax.barh(counts["genre"], counts["crops"], left=counts["posters"], color=SKY, height=0.72, label="Crops")
+    labels = [f"{images:,}" for images in counts["images"]]
+    ax.bar_label(bars, labels=labels, padding=2, fontsize=6, bbox={"facecolor": "white", "edgecolor": "none", "pad": 0})
+    if crops_per_genre is not None:
+        ax.axvline(crops_per_genre, color=GREY, linestyle="--", linewidth=0.9, label=f"{crops_per_genre:,} images")
+    ax.set(xlabel="Images", xlim=(0, counts["images"].max() * 1.16), ylim=(len(counts) - 0.4, -0.6))
+    ax.xaxis.set_major_formatter("{x:,.0f}")
+    ax.xaxis.set_major_locator(plt.MaxNLocator(4, integer=True))
+    ax.tick_params(axis="y", length=0)
+    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3)
+    return ax
