@@ -21,6 +21,7 @@ _LAZY = {
     "load_settings": "settings",
 }
 _MODULES = (
+    "evaluation",
     "results",
     "tuning",
     "multimodal",
@@ -28,13 +29,8 @@ _MODULES = (
     "datasets",
     "movies",
     "metrics",
-    "ensemble_predict",
-    "evaluation",
-    "examples",
     "figures",
-    "label_audit",
     "models",
-    "predict",
     "settings",
 )
 

@@ -154,7 +154,7 @@ def _add_evaluate(commands):
 
 
 def _evaluate(options):
-    from poster_cnn.evaluation import evaluate
+    from poster_cnn.evaluation.evaluate import evaluate
 
     evaluation = evaluate(options.run_dir, options.data)
     print(json.dumps(evaluation.to_dict(), indent=2, ensure_ascii=False) if options.json else evaluation)

@@ -49,8 +49,8 @@ def _predict(command, options):
     if len(options.images) > 1 and given:
         command.error(f"several pictures are several movies: give one IMAGE at most with {', '.join(given)}")
 
-    from poster_cnn.ensemble_predict import find_ensemble
-    from poster_cnn.predict import draw_cards, predict
+    from poster_cnn.evaluation.predict import draw_cards, predict
+    from poster_cnn.evaluation.predict_movies import find_ensemble
 
     if find_ensemble(options.run_dir):
         predictions, problems, has_failed = _predict_movies(options)
@@ -73,7 +73,7 @@ def _predict(command, options):
 
 def _predict_movies(options):
     """Predictions, what could not be used as lines of text, and whether something was set aside."""
-    from poster_cnn.ensemble_predict import predict_movies
+    from poster_cnn.evaluation.predict_movies import predict_movies
 
     movies = [{"poster": image} for image in options.images] or [{}]
     movies[0] |= {"plot": _text(options.plot), "trailer": options.trailer} | _metadata(options.metadata or [])

@@ -9,14 +9,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from poster_cnn import datasets, ensemble_predict, models, predict_commands
+from poster_cnn import datasets, models, predict_commands
 from poster_cnn.cli import main
-from poster_cnn.ensemble_predict import find_ensemble, predict_movies
+from poster_cnn.evaluation import predict_movies
+from poster_cnn.evaluation.predict import predict
+from poster_cnn.evaluation.predict_movies import find_ensemble
 from poster_cnn.files import write_json
 from poster_cnn.movies.metadata import METADATA_COLUMNS
 from poster_cnn.multimodal.config import MODALITIES, EnsembleConfig
 from poster_cnn.multimodal.trailers import read_trailer_features
-from poster_cnn.predict import predict
 from poster_cnn.results.collect import read_predictions
 from poster_cnn.training.config import as_json
 from poster_cnn.training.saved_model import save_model
@@ -29,8 +30,8 @@ KEYS = {name: (name,) for name in MODALITIES} | {"metadata": METADATA_COLUMNS}
 def _load_once():
     """Loads each run once: it takes longer than all else here."""
     with pytest.MonkeyPatch.context() as patch:
-        load = functools.cache(ensemble_predict._load_ensemble)
-        patch.setattr(ensemble_predict, "_load_ensemble", lambda run_dir: load(str(run_dir)))
+        load = functools.cache(predict_movies._load_ensemble)
+        patch.setattr(predict_movies, "_load_ensemble", lambda run_dir: load(str(run_dir)))
         yield
 
 
@@ -62,7 +63,7 @@ def part_of(movie, names):
 
 
 def test_the_folder_says_of_test_movies_what_training_said(finished_ensemble, test_movies, ensemble_data):
-    predictions, _ = predict_movies(finished_ensemble, test_movies, batch_size=5)
+    predictions, _ = predict_movies.predict_movies(finished_ensemble, test_movies, batch_size=5)
     saved = read_predictions(finished_ensemble / "ensemble").set_index("imdb_id")
     assert list(predictions) == saved.index.tolist()
     found = [by_genre(prediction, ensemble_data.movies.class_names) for prediction in predictions.values()]
@@ -74,7 +75,7 @@ def test_the_folder_says_of_test_movies_what_training_said(finished_ensemble, te
 
 def test_any_subset_says_what_the_model_says_of_these_inputs(finished_ensemble, movie, ensemble_data):
     movies = [part_of(movie, names) for names in SUBSETS]
-    predictions, problems = predict_movies(finished_ensemble, movies, batch_size=4)
+    predictions, problems = predict_movies.predict_movies(finished_ensemble, movies, batch_size=4)
     assert not any(set(found) - {"metadata", "plot"} for found in problems.values())
     assert [prediction.modalities for prediction in predictions.values()] == SUBSETS
     assert [prediction.path for prediction in predictions.values()] == [part.get("poster") for part in movies]
@@ -91,14 +92,14 @@ def test_any_subset_says_what_the_model_says_of_these_inputs(finished_ensemble, 
     }
     inputs = {name: np.repeat(array, 15, axis=0) for name, array in inputs.items()}  # masked, whatever stands there
     inputs["present"] = np.array([[name in names for name in MODALITIES] for names in SUBSETS])
-    model = ensemble_predict._load_ensemble(finished_ensemble).model
+    model = predict_movies._load_ensemble(finished_ensemble).model
     assert np.allclose(found, model(inputs, training=False), atol=1e-5)
     assert len(np.unique(found.round(6), axis=0)) == 15
 
 
 def test_a_movie_is_predicted_alike_alone_and_among_others(finished_ensemble, movie):
     movies = [part_of(movie, names) for names in (["poster", "trailer"], ["plot"], ["metadata", "plot"])]
-    (alone, _), (among, _) = (predict_movies(finished_ensemble, some) for some in (movies[1:2], movies))
+    (alone, _), (among, _) = (predict_movies.predict_movies(finished_ensemble, some) for some in (movies[1:2], movies))
     assert alone[0].class_names == among[1].class_names
     assert alone[0].probabilities == pytest.approx(among[1].probabilities, abs=1e-6)
 
@@ -136,7 +137,7 @@ def test_bad_input_is_named_and_the_rest_predicts(name, given, reason, finished_
     given = {key: odd_files / value if key in ("poster", "trailer") else value for key, value in given.items()}
     others = [other for other in MODALITIES if other != name]
     movies = [part_of(movie, others) | given, part_of(movie, others), given]
-    predictions, problems = predict_movies(finished_ensemble, movies)
+    predictions, problems = predict_movies.predict_movies(finished_ensemble, movies)
     assert list(predictions) == [0, 1]
     assert predictions[0].modalities == tuple(others)
     assert predictions[0].probabilities == pytest.approx(predictions[1].probabilities, abs=1e-6)
@@ -145,23 +146,25 @@ def test_bad_input_is_named_and_the_rest_predicts(name, given, reason, finished_
 
 def test_what_is_only_partly_known_is_used_and_told(finished_ensemble, movie):
     partly = part_of(movie, ["metadata", "plot"]) | {"actor_3_name": "Nobody", "plot": movie["plot"] + " Xqzt."}
-    predictions, problems = predict_movies(finished_ensemble, [partly])
+    predictions, problems = predict_movies.predict_movies(finished_ensemble, [partly])
     assert predictions[0].modalities == ("metadata", "plot")
     assert "actor_3_name='Nobody'" in problems[0]["metadata"] and "no vector for" in problems[0]["plot"]
 
 
 def test_nothing_given_is_no_prediction(finished_ensemble):
     table = pd.DataFrame({"plot": [np.nan, "  ", "Day."], "title": "Any"}, index=["a", "b", "c"])
-    predictions, problems = predict_movies(finished_ensemble, table)
+    predictions, problems = predict_movies.predict_movies(finished_ensemble, table)
     assert problems["a"] == problems["b"] == dict.fromkeys(MODALITIES, "not given")
     assert set(predictions) <= {"c"}
-    assert predict_movies(finished_ensemble, []) == ({}, {})
+    assert predict_movies.predict_movies(finished_ensemble, []) == ({}, {})
 
 
 def test_the_columns_of_the_librarys_tables_are_known(finished_ensemble, test_movies, movie):
     table = test_movies.drop(columns=["poster", "trailer"]).assign(trailer_path=test_movies["trailer"])
     table["plot"] = table["director_name"] = "N/A"
-    predictions, _ = predict_movies(finished_ensemble, table.loc[table["poster_path"] == movie["poster"]])
+    predictions, _ = predict_movies.predict_movies(
+        finished_ensemble, table.loc[table["poster_path"] == movie["poster"]]
+    )
     (prediction,) = predictions.values()
     assert prediction.modalities[:2] == ("poster", "trailer") and "plot" not in prediction.modalities
     assert prediction.path == movie["poster"]
@@ -170,13 +173,13 @@ def test_the_columns_of_the_librarys_tables_are_known(finished_ensemble, test_mo
 @pytest.mark.parametrize("word", ["N/A", "nan", " ", None, pd.NA])
 def test_words_for_missing_are_nothing(word, finished_ensemble):
     movies = [{"plot": word, "director_name": word, "poster": word}]
-    assert predict_movies(finished_ensemble, movies) == ({}, {0: dict.fromkeys(MODALITIES, "not given")})
+    assert predict_movies.predict_movies(finished_ensemble, movies) == ({}, {0: dict.fromkeys(MODALITIES, "not given")})
 
 
 @pytest.mark.parametrize("batch_size", [0, -1, 2.5])
 def test_a_batch_has_a_movie_at_least(batch_size, finished_ensemble):
     with pytest.raises(ValueError, match="`batch_size` must be a whole number, 1 at least"):
-        predict_movies(finished_ensemble, [], batch_size=batch_size)
+        predict_movies.predict_movies(finished_ensemble, [], batch_size=batch_size)
 
 
 @pytest.mark.parametrize(
@@ -195,7 +198,7 @@ def test_a_batch_has_a_movie_at_least(batch_size, finished_ensemble):
 )
 def test_movies_described_otherwise_are_refused(movies, message, finished_ensemble):
     with pytest.raises(ValueError, match=message):
-        predict_movies(finished_ensemble, movies)
+        predict_movies.predict_movies(finished_ensemble, movies)
 
 
 # --- run folders ---
@@ -211,7 +214,7 @@ def test_an_ensemble_is_found_by_any_of_its_names(finished_ensemble, tmp_path):
         (tmp_path / "config.json").write_text(foreign)
         assert find_ensemble(tmp_path) is None
     with pytest.raises(FileNotFoundError, match="No ensemble found"):
-        predict_movies(tmp_path, [])
+        predict_movies.predict_movies(tmp_path, [])
     with pytest.raises(ValueError, match="takes something else than pictures alone"):
         predict(finished_ensemble / "plot", [])
 
@@ -253,7 +256,7 @@ def clip(tmp_path):
 
 def test_a_video_is_seen_through_the_backbone_in_the_run(make_run, clip):
     run_dir, branches = make_run("poster", "trailer")
-    predictions, problems = predict_movies(run_dir, [{"trailer": clip}])
+    predictions, problems = predict_movies.predict_movies(run_dir, [{"trailer": clip}])
     assert not problems and predictions[0].modalities == ("trailer",)
     red = branches["trailer"](np.full((1, 1, 3), (200, 20, 20), "float32"))[0].numpy()
     assert by_genre(predictions[0], ("Drama", "Horror")) == pytest.approx(red, abs=0.01)
@@ -265,15 +268,15 @@ def test_without_posters_the_backbone_is_built_or_missed(make_run, clip, monkeyp
     def fail(config, weights):
         raise RuntimeError(f"The ImageNet weights of {config.backbone} could not be downloaded")
 
-    monkeypatch.setattr(ensemble_predict, "backbone_network", fail)
+    monkeypatch.setattr(predict_movies, "backbone_network", fail)
     with pytest.raises(RuntimeError, match="weights of resnet18 could not be downloaded"):
-        predict_movies(run_dir, [{"trailer": clip}])
+        predict_movies.predict_movies(run_dir, [{"trailer": clip}])
     with pytest.raises(ValueError, match="The ensemble knows trailer, and nothing else of a movie. Received: poster"):
-        predict_movies(run_dir, [{"poster": "poster.jpg"}])
+        predict_movies.predict_movies(run_dir, [{"poster": "poster.jpg"}])
     pixels = keras.Input((8, 6, 3))
     network = keras.Model(pixels, keras.layers.GlobalAveragePooling2D(name="features")(pixels))
-    monkeypatch.setattr(ensemble_predict, "backbone_network", lambda config, weights: network)
-    assert predict_movies(run_dir, [{"trailer": clip}])[0][0].modalities == ("trailer",)
+    monkeypatch.setattr(predict_movies, "backbone_network", lambda config, weights: network)
+    assert predict_movies.predict_movies(run_dir, [{"trailer": clip}])[0][0].modalities == ("trailer",)
 
 
 # --- the terminal ---

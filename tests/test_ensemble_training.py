@@ -16,12 +16,12 @@ import tensorflow as tf
 
 import poster_cnn
 from poster_cnn import metrics
+from poster_cnn.evaluation.predict import predict
 from poster_cnn.models import losses
 from poster_cnn.multimodal import fit as ensemble_fitting
 from poster_cnn.multimodal import train as ensemble_training
 from poster_cnn.multimodal.fit import build_branch, build_fusion, fit_branch, fit_fusion, hide_some, trainable_part
 from poster_cnn.multimodal.train import check_run, is_finished, train_ensemble
-from poster_cnn.predict import predict
 from poster_cnn.results.collect import collect_history, collect_results, read_predictions
 from poster_cnn.training.saved_model import load_model, save_model
 from poster_cnn.tuning.experiment import Experiment

@@ -4,13 +4,14 @@ import pandas as pd
 import pytest
 from conftest import write_data_folder
 
-from poster_cnn import evaluation, metrics, results
-from poster_cnn.predict import predict
+from poster_cnn import metrics, results
+from poster_cnn.evaluation.evaluate import evaluate
+from poster_cnn.evaluation.predict import predict
 from poster_cnn.training.train import train as training
 
 
 def test_own_folder_scores_the_test_movies_alone(finished_run, data_folder):
-    outcome = evaluation.evaluate(finished_run, data_folder, num_resamples=20)
+    outcome = evaluate(finished_run, data_folder, num_resamples=20)
     saved = results.read_predictions(finished_run)
     assert outcome.num_movies == len(saved)
     assert f"{60 - len(saved)} movies left out" in outcome.notes and "no part of the run's split" not in outcome.notes
@@ -22,13 +23,13 @@ def test_own_folder_scores_the_test_movies_alone(finished_run, data_folder):
 
 def test_baselines_come_from_the_runs_own_training_labels(finished_run, data_folder):
     split = pd.read_csv(finished_run / "split.csv")
-    prior = evaluation.evaluate(finished_run, data_folder, num_resamples=20).genres["prior"]
+    prior = evaluate(finished_run, data_folder, num_resamples=20).genres["prior"]
     train = split[split["part"] == "train"]
     assert prior.to_dict() == pytest.approx({name: train[name].mean() for name in prior.index})
 
 
 def test_printed_and_json_form(finished_run, data_folder):
-    outcome = evaluation.evaluate(finished_run, data_folder, num_resamples=20)
+    outcome = evaluate(finished_run, data_folder, num_resamples=20)
     assert "first_label_accuracy" in str(outcome) and "Documentary" in str(outcome)
     assert set(outcome.to_dict()) == {"num_movies", "scores", "genres", "notes"}
 
@@ -39,18 +40,18 @@ def test_a_genre_that_the_folder_lacks_is_an_error(finished_run, tmp_path):
     kept = [line.replace(",10", ",20") for line in lines if "Documentary" not in line]
     (folder / "MovieGenre.csv").write_text("\n".join(kept), encoding="iso-8859-1")
     with pytest.raises(ValueError, match="Documentary"):
-        evaluation.evaluate(finished_run, folder)
+        evaluate(finished_run, folder)
 
 
 def test_an_unfinished_run_is_refused(tmp_path, data_folder):
     with pytest.raises(FileNotFoundError, match="finished run folder"):
-        evaluation.evaluate(tmp_path, data_folder)
+        evaluate(tmp_path, data_folder)
 
 
 @pytest.mark.parametrize("name", [".", "ensemble", "plot"])
 def test_an_ensemble_is_refused(name, finished_ensemble, data_folder):
     with pytest.raises(ValueError, match="networks of posters alone .* are in .*metrics.json"):
-        evaluation.evaluate(finished_ensemble / name, data_folder)
+        evaluate(finished_ensemble / name, data_folder)
 
 
 def test_a_run_on_merged_genres_is_scored_on_them_from_its_own_thresholds(tmp_path, data_folder, tiny_config):
@@ -63,7 +64,7 @@ def test_a_run_on_merged_genres_is_scored_on_them_from_its_own_thresholds(tmp_pa
         metrics=("overall_f1",),
     )
     result = training.train(config, data_folder, tmp_path / "run", progress=False)
-    outcome = evaluation.evaluate(tmp_path / "run", data_folder, num_resamples=20)
+    outcome = evaluate(tmp_path / "run", data_folder, num_resamples=20)
     saved = results.read_predictions(tmp_path / "run")
     assert outcome.genres["movies"].to_dict() == {name: saved[f"true_{name}"].sum() for name in config.class_names}
     assert outcome.genres["threshold"].to_dict() == pytest.approx(result["thresholds"])
@@ -75,7 +76,7 @@ def test_a_run_on_merged_genres_is_scored_on_them_from_its_own_thresholds(tmp_pa
 def test_movies_that_the_run_left_out_are_scored_and_counted(tmp_path, data_folder, tiny_config):
     training.train(tiny_config.replace(max_movies=40, epochs=1), data_folder, tmp_path, progress=False)
     num_tested = len(results.read_predictions(tmp_path))
-    outcome = evaluation.evaluate(tmp_path, data_folder, num_resamples=20)
+    outcome = evaluate(tmp_path, data_folder, num_resamples=20)
     assert outcome.num_movies == num_tested + 20
     assert f"20 of the {num_tested + 20} movies scored are in no part of the run's split" in outcome.notes
 
@@ -85,7 +86,7 @@ def test_a_run_tested_on_centers_is_evaluated_and_predicts_on_them(tmp_path, dat
         split="leak_free", crops_per_genre=20, crop_size=(90, 100), evaluation_crop="center", epochs=1
     )
     tested = training.train(config, data_folder, tmp_path, progress=False)["test"]
-    outcome = evaluation.evaluate(tmp_path, data_folder, num_resamples=20)
+    outcome = evaluate(tmp_path, data_folder, num_resamples=20)
     saved = results.read_predictions(tmp_path)
     truth, probabilities = (saved.filter(like=what).to_numpy() for what in ("true_", "probability_"))
     expected = metrics.average_precision(truth, probabilities)

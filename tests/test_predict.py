@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from poster_cnn import figures
-from poster_cnn.predict import Prediction, draw_cards, predict, read_image
+from poster_cnn.evaluation.predict import Prediction, draw_cards, predict, read_image
 from poster_cnn.training.saved_model import load_model, save_model
 
 

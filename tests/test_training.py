@@ -11,12 +11,12 @@ import pandas as pd
 import pytest
 
 from poster_cnn import metrics
+from poster_cnn.evaluation.predict import predict
 from poster_cnn.files import locked, write_atomically
 from poster_cnn.metrics import baselines
 from poster_cnn.metrics.thresholds import best_thresholds
 from poster_cnn.movies.genres import encode_genres
 from poster_cnn.movies.table import load_movie_table
-from poster_cnn.predict import predict
 from poster_cnn.results.collect import collect_results
 from poster_cnn.training import fit as fitting
 from poster_cnn.training import run_folder

@@ -13,6 +13,7 @@ import pandas as pd
 
 from poster_cnn import models, training
 from poster_cnn.datasets import image_files
+from poster_cnn.evaluation.predict import ranked_prediction, read_image, reason_of
 from poster_cnn.files import read_json
 from poster_cnn.movies.metadata import METADATA_COLUMNS, MISSING
 from poster_cnn.multimodal import trailers
@@ -21,7 +22,6 @@ from poster_cnn.multimodal.data import backbone_network
 from poster_cnn.multimodal.metadata_encoder import MetadataEncoder, load_metadata_encoder
 from poster_cnn.multimodal.train import ENSEMBLE
 from poster_cnn.multimodal.word_vectors import WordVectors, load_word_vectors, plot_coverage, plot_vectors
-from poster_cnn.predict import ranked_prediction, read_image, reason_of
 from poster_cnn.training.saved_model import load_model
 
 _KEYS = ("poster", "trailer", "plot", *METADATA_COLUMNS)  # of a movie

@@ -10,7 +10,7 @@ from sklearn import metrics as sk
 from poster_cnn import datasets, metrics
 from poster_cnn.datasets import crops
 from poster_cnn.datasets.verify import check_posters, describe
-from poster_cnn.ensemble_predict import find_ensemble
+from poster_cnn.evaluation.predict_movies import find_ensemble
 from poster_cnn.files import read_json
 from poster_cnn.metrics import baselines
 from poster_cnn.movies.data_folder import find_data_folder
