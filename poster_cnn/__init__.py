@@ -18,9 +18,11 @@ _LAZY = {
     "train": "training.train",
     "EnsembleConfig": "multimodal.config",
     "train_ensemble": "multimodal.train",
-    "load_settings": "settings",
+    "load_settings": "workspace",
 }
 _MODULES = (
+    "workspace",
+    "reproduce",
     "evaluation",
     "results",
     "tuning",
@@ -31,7 +33,6 @@ _MODULES = (
     "metrics",
     "figures",
     "models",
-    "settings",
 )
 
 __all__ = [*_LAZY, *_MODULES]

@@ -4,7 +4,7 @@ import nbformat
 import pytest
 
 from poster_cnn import reproduce
-from poster_cnn.settings import find_repository
+from poster_cnn.workspace import find_repository
 
 NOTEBOOKS = reproduce.find_notebooks(find_repository() / "notebooks")
 NAMES = [path.stem for path in NOTEBOOKS]

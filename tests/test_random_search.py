@@ -12,12 +12,12 @@ from scipy import stats
 
 from poster_cnn.cli import main
 from poster_cnn.files import locked, read_json, write_json
-from poster_cnn.settings import Settings
 from poster_cnn.training.data import load_training_data
 from poster_cnn.training.run_folder import is_finished
 from poster_cnn.training.train import train as training
 from poster_cnn.tuning import random_search, search_workers, sweep, workers
 from poster_cnn.tuning.random_search import SearchPlan, best_draw, load_plan, rank_draws
+from poster_cnn.workspace import Settings
 
 ZAVALA = pathlib.Path(__file__).parents[1] / "experiments" / "zavala"
 

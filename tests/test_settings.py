@@ -8,8 +8,8 @@ import pytest
 import poster_cnn
 from poster_cnn import movies
 from poster_cnn.multimodal.config import EnsembleConfig
-from poster_cnn.settings import load_settings
 from poster_cnn.tuning import random_search, sweep
+from poster_cnn.workspace import load_settings
 
 
 def test_environment_and_arguments(data_folder, tmp_path, monkeypatch):
