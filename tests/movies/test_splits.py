@@ -13,7 +13,7 @@ from poster_cnn.movies.genres import encode_genres
 from poster_cnn.movies.table import load_movie_table
 
 NAMES = ["Horror", "Romance", "Action", "Documentary", "Drama"]
-REAL_DATA = pathlib.Path(__file__).parents[2] / "shared" / "data"
+REAL_DATA = pathlib.Path(__file__).parents[3] / "shared" / "data"
 
 
 def random_movies(seed, num_movies, years=(1997, 2017)):

@@ -19,7 +19,7 @@ from poster_cnn.training.data import load_training_data
 from poster_cnn.training.run_folder import recorded_config
 from poster_cnn.training.train import train
 
-WEIGHTS = pathlib.Path(__file__).parents[2] / "shared" / "data" / "mobilenet_v2_1.0_imagenet_notop.weights.h5"
+WEIGHTS = pathlib.Path(__file__).parents[3] / "shared" / "data" / "mobilenet_v2_1.0_imagenet_notop.weights.h5"
 
 
 def small_backbone(*, input_shape, include_top, weights, alpha):

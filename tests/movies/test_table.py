@@ -13,7 +13,7 @@ from poster_cnn.movies.genres import encode_genres, genre_cooccurrence, genre_co
 from poster_cnn.movies.table import load_movie_table
 
 HEADER = "imdbId,Imdb Link,Title,IMDB Score,Genre,Poster"
-REAL_DATA = pathlib.Path(__file__).parents[2] / "shared" / "data"
+REAL_DATA = pathlib.Path(__file__).parents[3] / "shared" / "data"
 
 
 def row(imdb_id="1", title="Alien (1979)", genres="Horror|Sci-Fi", score="8.5", url="https://x/1"):

@@ -269,7 +269,7 @@ download(table, folder, allow_private=True, concurrency_per_host=8, progress=Fal
 
 
 def start(server, folder):
-    environment = os.environ | {"PYTHONPATH": str(pathlib.Path(ingest.__file__).parents[1])}
+    environment = os.environ | {"PYTHONPATH": str(pathlib.Path(ingest.__file__).parents[2])}
     command = [sys.executable, "-c", SCRIPT, server.url("/good"), str(folder)]
     return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
 

@@ -19,7 +19,7 @@ from poster_cnn.multimodal.word_vectors import (
 )
 
 GLOVE = "the 1 0\nwar 0 2\nlove -4 0.5\n"
-REAL_DATA = pathlib.Path(__file__).parents[2] / "shared" / "data"
+REAL_DATA = pathlib.Path(__file__).parents[3] / "shared" / "data"
 
 
 def read(tmp_path, content, words=None):

@@ -19,7 +19,7 @@ from poster_cnn.tuning import random_search, search_workers, sweep, workers
 from poster_cnn.tuning.random_search import SearchPlan, best_draw, load_plan, rank_draws
 from poster_cnn.workspace import Settings
 
-ZAVALA = pathlib.Path(__file__).parents[1] / "experiments" / "zavala"
+ZAVALA = pathlib.Path(__file__).parents[2] / "experiments" / "zavala"
 
 EXPERIMENT = """
 from poster_cnn.training.config import TrainingConfig
@@ -277,7 +277,9 @@ test_random_search.main(["search", *sys.argv[2:]])
     command = [str(experiment), "--data", str(data_folder), "--out"]
     killed, whole = tmp_path / "killed", tmp_path / "whole"
     first_folds = "*/fold=0/metrics.json"
-    run_and_kill(script, pathlib.Path(__file__).parent, *command, killed, when=lambda: list(killed.glob(first_folds)))
+    run_and_kill(
+        script, pathlib.Path(__file__).parents[1], *command, killed, when=lambda: list(killed.glob(first_folds))
+    )
     assert not (killed / "results.csv").exists()
     assert main(["search", *command, str(killed)]) == 0
     assert 1 <= len(trained) < 4

@@ -119,7 +119,7 @@ before = peak()
 verdicts = [ingest.verify(folder, workers=8, progress=False)["verdict"].value_counts() for folder in sys.argv[1:]]
 print(peak() - before, verdicts[1]["ok"], verdicts[1]["repaired"])
 """
-    environment = os.environ | {"PYTHONPATH": str(pathlib.Path(ingest.__file__).parents[1])}
+    environment = os.environ | {"PYTHONPATH": str(pathlib.Path(ingest.__file__).parents[2])}
     command = [sys.executable, "-c", script, str(folder), str(large)]
     output = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.split()
     assert output[1:] == ["1", "3"]

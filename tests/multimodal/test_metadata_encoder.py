@@ -18,7 +18,7 @@ from poster_cnn.movies import splits
 from poster_cnn.movies.metadata import METADATA_COLUMNS, load_movie_metadata
 from poster_cnn.multimodal.metadata_encoder import fit_metadata_encoder, load_metadata_encoder
 
-REAL_DATA = pathlib.Path(__file__).parents[2] / "shared" / "data"
+REAL_DATA = pathlib.Path(__file__).parents[3] / "shared" / "data"
 
 
 def people(*rows):

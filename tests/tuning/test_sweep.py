@@ -15,7 +15,7 @@ from poster_cnn.tuning import sweep as search
 from poster_cnn.tuning.experiment import Experiment, load_experiment
 from poster_cnn.tuning.sweep import sweep
 
-REPOSITORY = pathlib.Path(__file__).parents[1]
+REPOSITORY = pathlib.Path(__file__).parents[2]
 EXPERIMENTS = sorted(
     path
     for path in REPOSITORY.glob("experiments/*/*.py")

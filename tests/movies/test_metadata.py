@@ -17,7 +17,7 @@ HEADER = (
 )
 KAGGLE = "director_name,actor_2_name,genres,actor_1_name,movie_title,actor_3_name,movie_imdb_link,language,"
 KAGGLE += "content_rating,title_year"
-REAL_DATA = pathlib.Path(__file__).parents[2] / "shared" / "data"
+REAL_DATA = pathlib.Path(__file__).parents[3] / "shared" / "data"
 
 
 def row(imdb_id="1", title="Alien", year="1979.0", director="Ridley Scott", genres="Horror|Sci-Fi", plot="In space."):
