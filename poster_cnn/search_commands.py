@@ -55,8 +55,9 @@ def _add(commands, name, about, what, resumes):
 def _sweep(options):
     from poster_cnn.tuning import hosts
     from poster_cnn.tuning import sweep as search
+    from poster_cnn.tuning.experiment import load_experiment
 
-    experiment = search.load_experiment(options.experiment, preset=options.preset, precision=options.precision)
+    experiment = load_experiment(options.experiment, preset=options.preset, precision=options.precision)
     needs_trailers = "trailer" in getattr(experiment.config, "modalities", ())
     data = options.data or poster_cnn.embedded_dataset(trailers=needs_trailers)
     if options.workers is not None:

@@ -114,16 +114,19 @@ class Settings:
 
     def _train(self, experiment):
         """Trains what is missing of a sweep, or of a random search if the file assigns `space`; gives what failed."""
+        from poster_cnn.tuning import experiment as experiment_files
         from poster_cnn.tuning import sweep as search
 
         file, out_dir = self.repository / "experiments" / f"{experiment}.py", self.runs_dir(experiment)
-        names = search.read_experiment_file(file, preset=self.preset, precision=self.precision)
+        names = experiment_files.read_experiment_file(file, preset=self.preset, precision=self.precision)
         if "space" in names:
             from poster_cnn.tuning import random_search  # it needs KerasTuner
 
             plan = random_search.SearchPlan(names["config"], names["space"], names["max_trials"])
             return random_search.random_search(plan, self.data, out_dir)
-        cells = search.Experiment(self._without_absent_trailers(names["config"]), names["grid"], names.get("sets", {}))
+        cells = experiment_files.Experiment(
+            self._without_absent_trailers(names["config"]), names["grid"], names.get("sets", {})
+        )
         return search.sweep(cells, self.data, out_dir, shared=self._shared)
 
     @functools.cached_property

@@ -107,10 +107,10 @@ def tiny_config():
 @pytest.fixture(scope="session")
 def finished_run(tmp_path_factory, data_folder, tiny_config):
     """Path of the run folder of `tiny_config`, trained without interruption."""
-    from poster_cnn.training.train import train as training
+    from poster_cnn.training.train import train
 
     run_dir = tmp_path_factory.mktemp("runs") / "finished"
-    training.train(tiny_config, data_folder, run_dir, progress=False)
+    train(tiny_config, data_folder, run_dir, progress=False)
     return run_dir
 
 

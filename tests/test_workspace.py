@@ -145,7 +145,7 @@ def test_movies_that_one_experiment_has_read_are_not_read_again(data_folder, tmp
         raise RuntimeError("stop here")
 
     monkeypatch.setattr(sweep, "load_ensemble_data", lambda *_: object())
-    monkeypatch.setattr(sweep.ensemble_training, "train_ensemble", train)
+    monkeypatch.setattr(sweep, "train_ensemble", train)
     settings = load_settings(preset="quick", data=data_folder, out=tmp_path)
     settings = dataclasses.replace(settings, repository=tmp_path)
     for name in ("one", "other"):

@@ -217,6 +217,6 @@ def _check(table):
     if len(usable) < len(table) or (usable["poster_path"].to_numpy() != table["poster_path"].to_numpy()).any():
         raise ValueError(
             f"Some posters cannot be read as they are. Mend or drop them first: "
-            f"`table, report = poster_cnn.ingest.check_posters(table)`.\n{describe(report)}"
+            f"`table, report = poster_cnn.datasets.check_posters(table)`.\n{describe(report)}"
         )
     return report

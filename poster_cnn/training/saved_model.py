@@ -76,7 +76,7 @@ def load_model(path):
     except (KeyError, TypeError, ValueError, zipfile.BadZipFile):
         raise ValueError(
             f"{path} was not saved by poster_cnn: it does not say which genres it predicts. "
-            "Save it with `poster_cnn.saved_models.save_model(model, path, class_names=...)`."
+            "Save it with `poster_cnn.training.save_model(model, path, class_names=...)`."
         ) from None
     try:
         model = keras.models.load_model(path, compile=False, safe_mode=True)

@@ -63,7 +63,8 @@ def test_another_seed_gives_another_folder(small, tmp_path):
 
 
 def test_content_does_not_depend_on_hash_randomization(small, tmp_path):
-    code = f"from poster_cnn.datasets.embedded import dataset as synthetic; synthetic.make_dataset({str(tmp_path / 'b')!r}, num_movies=60, seed=3)"
+    made = f"dataset.make_dataset({str(tmp_path / 'b')!r}, num_movies=60, seed=3)"
+    code = f"from poster_cnn.datasets.embedded import dataset; {made}"
     subprocess.run([sys.executable, "-c", code], env={**os.environ, "PYTHONHASHSEED": "7"}, check=True)
     assert digests(tmp_path / "b").items() <= digests(small).items()
 
@@ -248,7 +249,8 @@ def test_letters_without_a_shape_become_spaces():
 
 
 def embedded(cache, num_movies=50, call="embedded_dataset()"):
-    code = f"from poster_cnn.datasets.embedded import dataset as synthetic; synthetic.NUM_MOVIES = {num_movies}; print(synthetic.{call})"
+    made = f"dataset.NUM_MOVIES = {num_movies}; print(dataset.{call})"
+    code = f"from poster_cnn.datasets.embedded import dataset; {made}"
     environment = {**os.environ, "POSTER_CNN_CACHE": str(cache)}
     return subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True)
 

@@ -224,7 +224,7 @@ def test_a_killed_process_leaves_nothing_that_is_read(cache, run_and_kill):
     script = f"""
 import time
 import numpy as np, tensorflow as tf
-from poster_cnn import decoded
+from poster_cnn.datasets import poster_cache as decoded
 chunks = decoded._chunks
 def slowly(*arguments):
     for chunk in chunks(*arguments):

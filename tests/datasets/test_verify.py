@@ -48,8 +48,8 @@ def posters(tmp_path):
 @pytest.fixture
 def decoded(monkeypatch):
     """Number of pictures decoded so far, as a list's length."""
-    calls, decode = [], inspection.pictures.decode
-    monkeypatch.setattr(inspection.pictures, "decode", lambda image: calls.append(1) or decode(image))
+    calls, decode = [], inspection.image_files.decode
+    monkeypatch.setattr(inspection.image_files, "decode", lambda image: calls.append(1) or decode(image))
     return calls
 
 
@@ -111,7 +111,7 @@ def test_zoo_and_large_pictures_stay_within_300_mb(zoo, tmp_path):
     (large / "4.png").write_bytes(encode(Image.new("I;16", (4000, 3990), 9000), "PNG", compress_level=1))
     script = """
 import re, sys
-from poster_cnn import ingest
+from poster_cnn.datasets import verify as ingest
 def peak():  # not ru_maxrss, which also counts what the parent process had held
     return int(re.search(r"VmHWM:\\s*(\\d+)", open("/proc/self/status").read())[1]) / 1024
 ingest.verify(sys.argv[1], files=["1.jpg"], progress=False)

@@ -39,10 +39,10 @@ import json, pathlib, sys
 import tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 4)
-from poster_cnn import fitting, training
+from poster_cnn.training import fit as fitting, train as training, config as configs
 out, data = pathlib.Path(sys.argv[1]), sys.argv[2]
 for name, config in json.loads((out / "configs.json").read_text()).items():
-    config = training.TrainingConfig.from_dict(config)
+    config = configs.TrainingConfig.from_dict(config)
     for strategy in ("mirrored", "one"):
         training.train(config, data, out / strategy / name, strategy=strategy, progress=False)
 save_epoch = fitting._save_epoch
@@ -56,7 +56,7 @@ except KeyboardInterrupt:
     fitting._save_epoch = save_epoch
 training.train(config, data, out / "interrupted", strategy="mirrored", progress=False)
 
-from poster_cnn import distribution, networks, replicas
+from poster_cnn.training import distribution, build as networks, replicas
 strategy = distribution.choose_strategy("mirrored")
 with strategy.scope():
     dropout = keras.layers.Dropout(0.5)
@@ -72,14 +72,14 @@ states = strategy.experimental_local_results(dropout.seed_generator.state.value)
 # One of several hosts, as TF_CONFIG says; what it returns on the last line.
 ON_A_HOST = """
 import json, os, pathlib, signal, sys, time
-from poster_cnn import distribution, fitting, training
+from poster_cnn.training import distribution, fit as fitting, train as training, config as configs
 out, data, seconds = pathlib.Path(sys.argv[1]), sys.argv[2], float(sys.argv[3])
 save_epoch = fitting._save_epoch
 def slowly(*arguments):  # so that there is time to kill it
     save_epoch(*arguments)
     time.sleep(seconds)
 fitting._save_epoch = slowly
-config = training.TrainingConfig.from_dict(json.loads((out / "configs.json").read_text())["fine_tuned"])
+config = configs.TrainingConfig.from_dict(json.loads((out / "configs.json").read_text())["fine_tuned"])
 for run_dir in sys.argv[4:]:
     try:
         print(sorted(training.train(config, data, out / run_dir, progress=False)))

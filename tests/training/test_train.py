@@ -164,13 +164,13 @@ def test_a_killed_run_goes_on_at_the_epoch_and_ends_as_an_uninterrupted_one(
     run_dir = tmp_path / "run"
     script = f"""
 import sys, time
-from poster_cnn import fitting, training
+from poster_cnn.training import fit as fitting, train as training, config
 save_epoch = fitting._save_epoch
 def slowly(*arguments):  # so that there is time to kill it
     save_epoch(*arguments)
     time.sleep(0.05)
 fitting._save_epoch = slowly
-training.train(training.TrainingConfig.from_dict({tiny_config.to_dict()!r}), sys.argv[1], sys.argv[2], progress=False)
+training.train(config.TrainingConfig.from_dict({tiny_config.to_dict()!r}), sys.argv[1], sys.argv[2], progress=False)
 """
     run_and_kill(script, data_folder, run_dir, when=(run_dir / "checkpoint.weights.h5").exists)
     done = len(pd.read_csv(run_dir / "history.csv"))

@@ -227,7 +227,8 @@ def test_a_killed_sweep_loses_the_running_epoch_at_most_and_changes_no_finished_
     grid, running = {"seed": (1, 0)}, tmp_path / "seed=0"
     script = f"""
 import sys, time
-from poster_cnn import fitting, search, training
+from poster_cnn.training import fit as fitting, train as training
+from poster_cnn.tuning import sweep as search
 save_epoch = fitting._save_epoch
 def slowly(*arguments):  # so that there is time to kill it
     save_epoch(*arguments)
