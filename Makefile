@@ -1,6 +1,7 @@
 # make reproduce   run every notebook on the embedded dataset: figures, tables, report
-# make test        run the tests
-# Both set up .venv first, and need only Python >= 3.11 and make.
+# make test        run the quick tests, in minutes
+# make test-all    run all tests: kills, several processes, other backends, large networks, whole notebooks
+# Each sets up .venv first, and need only Python >= 3.11 and make.
 PYTHON ?= python3
 DATA ?=
 PRESET ?=
@@ -9,13 +10,18 @@ ONLY ?=
 OUT ?=
 BIN := .venv/bin
 
-.PHONY: reproduce test clean
+.PHONY: reproduce test test-all test-slow clean
 
 reproduce: .venv/.installed
 	@$(BIN)/poster-cnn reproduce $(if $(DATA),--data "$(DATA)") $(if $(PRESET),--preset $(PRESET)) $(if $(PRECISION),--precision $(PRECISION)) $(if $(ONLY),--only $(ONLY)) $(if $(OUT),--out "$(OUT)")
 
 test: .venv/.installed
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not slow'
+
+test-slow: .venv/.installed
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m slow
+
+test-all: test test-slow
 
 .venv/.installed: setup.cfg pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(f"poster_cnn needs Python 3.11 or newer. Received: {sys.version.split()[0]}. Choose another with make PYTHON=python3.11 ..." if sys.version_info < (3, 11) else 0)'

@@ -4,6 +4,10 @@
 """
 
 import importlib
+import os
+
+# TensorFlow uses oneDNN by itself on some processors only. On the others, training without it takes half as long again.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 __version__ = "0.1.0"
 
