@@ -11,8 +11,8 @@ from poster_cnn.models.from_scratch import (
     two_conv_cnn,
     vgg_like_cnn,
 )
-from poster_cnn.models.layer_table import layer_table
-from poster_cnn.models.multimodal import (
+from poster_cnn.models.summary import layer_table
+from poster_cnn.models.modalities import (
     late_fusion,
     metadata_branch,
     multimodal,

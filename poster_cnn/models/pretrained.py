@@ -7,7 +7,7 @@ import keras
 from keras import layers
 
 from poster_cnn.models.backbones import on_backbone
-from poster_cnn.models.resnet18 import resnet18_backbone
+from poster_cnn.models.resnet import resnet18_backbone
 
 
 def mobilenet_v2(
