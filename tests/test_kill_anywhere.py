@@ -23,7 +23,7 @@ import dying  # noqa: E402
 import kill_anywhere  # noqa: E402
 import pieces  # noqa: E402
 
-from poster_cnn import cli, files, reproduce
+from poster_cnn import cli, files, reproduce  # noqa: E402
 
 RUN = "out/run/"
 

@@ -11,7 +11,6 @@ from poster_cnn.models.from_scratch import (
     two_conv_cnn,
     vgg_like_cnn,
 )
-from poster_cnn.models.summary import layer_table
 from poster_cnn.models.modalities import (
     late_fusion,
     metadata_branch,
@@ -21,6 +20,7 @@ from poster_cnn.models.modalities import (
     trailer_branch,
 )
 from poster_cnn.models.pretrained import densenet121, densenet201, mobilenet_v2, resnet18, resnet50, resnet152, vgg16
+from poster_cnn.models.summary import layer_table
 
 __all__ = [
     "densenet121",
