@@ -38,7 +38,7 @@ def _verify(options):
 
 def _download(options):
     from poster_cnn.datasets import verify as ingest
-    from poster_cnn.datasets.download import download
+    from poster_cnn.datasets.download import download, sample_posters
     from poster_cnn.movies.table import load_movie_table
 
     choices = {
@@ -50,7 +50,7 @@ def _download(options):
         report = download(options.csv, options.posters_dir, **choices)
     else:
         table = load_movie_table(options.csv)
-        _, report = ingest.sample_posters(table, options.posters_dir, options.sample, seed=options.seed, **choices)
+        _, report = sample_posters(table, options.posters_dir, options.sample, seed=options.seed, **choices)
     print(ingest.describe(report))
     print(f"posters: {options.posters_dir}")
     outcome = "outcome" if "outcome" in report else "verdict"

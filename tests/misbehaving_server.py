@@ -1,4 +1,4 @@
-"""A local HTTP server that does to a client what the servers of the world do; each path is one kind of misbehavior."""
+"""Local HTTP server whose paths each misbehave in one way."""
 
 import collections
 import email.utils
@@ -20,14 +20,18 @@ class _Server(http.server.ThreadingHTTPServer):
     request_queue_size = 128
 
     def handle_error(self, request, client_address):
-        pass  # Clients that hang up are part of the game.
+        pass  # Clients are expected to hang up.
 
 
 class MisbehavingServer:
-    """Context manager; `url(path)` says where, `hits` counts the requests for each path, `most_at_once` their overlap.
+    """Run the server in a thread, as a context manager.
 
     Args:
-        delay: Seconds that each `/good/...` answer takes. Defaults to 0.
+        delay: Seconds that each `/good/...` response takes. Defaults to 0.
+
+    Attributes:
+        hits: Number of requests for each path.
+        most_at_once: Maximum number of simultaneous requests.
     """
 
     def __init__(self, delay=0.0):
@@ -68,7 +72,7 @@ class MisbehavingServer:
             self._at_once -= 1
 
     def sleep(self, seconds):
-        """Sleeps, but not longer than the server lives."""
+        """Sleep, at most until the server closes."""
         if self._closing.wait(seconds):
             raise ConnectionAbortedError
 

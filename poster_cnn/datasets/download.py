@@ -1,92 +1,142 @@
-"""Posters by URL: fetched at the same time, checked by decoding, written aside and renamed, resumable."""
+"""Resumable download of posters by URL."""
 
 import asyncio
-import concurrent.futures
+import collections
+import contextlib
 import dataclasses
+import ipaddress
 import json
 import os
 import pathlib
 import random
 import re
+import socket
+import urllib.request
 
+import anyio.from_thread
+import httpx
 import pandas as pd
+import tenacity
+import urllib3
 from tqdm.auto import tqdm
 
 import poster_cnn
 from poster_cnn import files
 from poster_cnn.datasets import image_files
-from poster_cnn.datasets.fetching import Fetcher, FetchFailed, FetchOptions
 from poster_cnn.datasets.verify import check_posters
 from poster_cnn.movies.table import load_movie_table
 
-_FAILURES = ".download_failures.jsonl"  # in the posters folder; hidden, so that nothing takes it for a poster
-_LEFTOVER = re.compile(r"\.[0-9a-f]{8}\.tmp\.[0-9]+\.jpg")  # what `files.write_atomically` leaves after a kill
+_FAILURES = ".download_failures.jsonl"  # in the posters folder; hidden, so that it is not taken for a poster
+_MAX_UNANSWERED = 50  # consecutive attempts without an answer after which a host is given up
 
 
-def download(table, posters_dir, *, retry_failed=False, progress=True, **fetch_options):
-    """Fetches the posters of a movie table by URL, to `<posters_dir>/<imdb_id>.jpg`.
+@dataclasses.dataclass(frozen=True)
+class DownloadOptions:
+    """Timeouts and limits of `download`."""
 
-    What is already there is not fetched again, so a run that was interrupted or killed is resumed by calling this
-    again. Failures that asking again would not mend (404, HTML instead of a picture ...) are remembered in the posters
-    folder and not tried again unless `retry_failed`. Each picture is decoded completely before it is written, and kept
-    in the format it came in (`ingest.verify` repairs those that are no RGB JPEG). File names come from the id only.
+    connect_timeout: float = 10  # seconds to wait for a connection
+    read_timeout: float = 20  # seconds to wait for the next bytes
+    deadline: float = 120  # seconds per poster, including retries, pauses and redirects
+    retries: int = 4  # after a broken connection, a timeout, or HTTP 408, 429 or 5xx
+    backoff: float = 1  # seconds before the first retry, doubled for each further retry, plus jitter
+    max_redirects: int = 5
+    concurrency: int = 32  # simultaneous requests
+    concurrency_per_host: int = 8
+    allow_private: bool = False  # whether to connect to private, loopback and other non-public addresses
+    limits: image_files.PictureLimits = image_files.PictureLimits()  # `max_bytes` is enforced while receiving
+
+
+def download(table, posters_dir, *, retry_failed=False, progress=True, **options):
+    """Download the posters of a movie table to `<posters_dir>/<imdb_id>.jpg`.
+
+    Existing posters are skipped, so another call resumes an interrupted or killed download. Permanent failures (404,
+    HTML instead of an image, ...) are recorded in the folder and skipped too. Each image is fully decoded before it is
+    written in its original format; `verify` repairs images that are not RGB JPEGs.
 
     Args:
         table: Movie table with columns `imdb_id` and `poster_url`, or path of a CSV in Kaggle's layout.
-        posters_dir: Folder to write to; made if missing.
-        retry_failed: Whether to try remembered failures again. Defaults to `False`.
+        posters_dir: Destination folder, created if missing.
+        retry_failed: Whether to retry recorded failures. Defaults to `False`.
         progress: Whether to show a progress bar. Defaults to `True`.
-        **fetch_options: Fields of `fetching.FetchOptions`: `connect_timeout`, `read_timeout`, `deadline` (seconds),
-            `retries`, `backoff`, `max_redirects`, `concurrency`, `concurrency_per_host`, `allow_private`, `limits`.
+        **options: Fields of `DownloadOptions`.
 
     Returns:
-        DataFrame, a row per row of the table, with the same index: imdb_id, poster_url, outcome ("downloaded",
-        "already there", "failed" or "failed before"), reason (str, "" unless failed), poster_path (str, "" if none).
+        DataFrame with the index and rows of `table` and the columns imdb_id, poster_url, outcome ("downloaded",
+        "already there", "failed" or "failed before"), reason (str, "" unless failed) and poster_path (str, "" if none).
 
     Raises:
-        ValueError: The table lacks a column.
-        OSError: The folder cannot be written to, or the disk is full.
+        ValueError: If the table lacks a column.
+        OSError: If the folder cannot be written to, or the disk is full.
 
     Example:
 
     >>> report = download("MovieGenre.csv", "posters")
-    >>> print(ingest.describe(report))
+    >>> print(describe(report))
     """
-    options = FetchOptions(**fetch_options)
     if not isinstance(table, pd.DataFrame):
         table = load_movie_table(table, duplicates="keep", missing_genre="keep", min_genres=0)
-    missing = [column for column in ("imdb_id", "poster_url") if column not in table]
-    if missing:
-        raise ValueError(f"`table` must have the columns `imdb_id` and `poster_url`. Received: without {missing}")
+    if not {"imdb_id", "poster_url"} <= set(table):
+        raise ValueError(f"`table` must have the columns `imdb_id` and `poster_url`. Received: {list(table)}")
     posters_dir = pathlib.Path(posters_dir).absolute()
     posters_dir.mkdir(parents=True, exist_ok=True)
-    for leftover in posters_dir.iterdir():
-        if _LEFTOVER.fullmatch(leftover.name):
-            leftover.unlink()
-    ids = [_number(imdb_id) for imdb_id in table["imdb_id"]]
+    files.remove_leftovers(posters_dir)
+    ids = [_parse_id(imdb_id) for imdb_id in table["imdb_id"]]
     urls = [url.strip() if isinstance(url, str) else "" for url in table["poster_url"]]
-    session = _Session(posters_dir, options)
-    session.sort_out(ids, urls, retry_failed)
-    _run(session, progress)
-    return _report(session, table, ids, urls)
+    run = _Download(posters_dir, DownloadOptions(**options))
+    run.plan(ids, urls, retry_failed)
+    bar = tqdm(desc="Downloading", total=len(run.pending), unit=" posters", disable=not progress)
+    # The event loop runs in a thread, since a notebook already runs one in the main thread.
+    with bar, image_files.strict_decoding(), anyio.from_thread.start_blocking_portal() as portal:
+        portal.call(run.run, bar)
+    report = pd.DataFrame({"imdb_id": pd.array(ids, dtype="Int64"), "poster_url": urls}, index=table.index)
+    outcomes = [run.outcomes.get(imdb_id, ("failed", "bad id")) for imdb_id in ids]
+    report["outcome"] = [outcome for outcome, _ in outcomes]
+    report["reason"] = [reason for _, reason in outcomes]
+    report["poster_path"] = ["" if reason else str(run.path(i)) for i, (_, reason) in zip(ids, outcomes, strict=True)]
+    return report
 
 
-@dataclasses.dataclass
-class _Session:
-    posters_dir: pathlib.Path
-    options: FetchOptions
-    outcomes: dict = dataclasses.field(default_factory=dict)  # id -> (outcome, reason)
-    wanted: dict = dataclasses.field(default_factory=dict)  # id -> URL
+def sample_posters(table, posters_dir, num_movies=6000, *, seed=0, **download_options):
+    """Download the posters of randomly sampled movies and discard broken ones (paper 2, section IV-A).
 
-    def __post_init__(self):
-        self._remembered = self._read_failures()
+    Args:
+        table: Movie table with columns `imdb_id` and `poster_url`, without duplicate ids.
+        posters_dir: Destination folder. Existing posters are not downloaded again.
+        num_movies: Number of movies to sample. Defaults to 6000, as in the paper.
+        seed: Integer seed of the sample. Defaults to 0.
+        **download_options: Options of `download`, such as `retry_failed` or `progress`.
+
+    Returns:
+        (DataFrame, DataFrame): the sampled movies with a usable poster, in the order of `table`, with `poster_path`;
+        and a report with one row per sampled movie, as from `check_posters`, with the reasons of failed downloads.
+
+    Raises:
+        ValueError: If the table has fewer than `num_movies` movies, or duplicate ids.
+    """
+    duplicates = table["imdb_id"].duplicated().sum()
+    if duplicates or not 0 < num_movies <= len(table):
+        received = f"num_movies={num_movies}, {len(table)} movies, {duplicates} duplicates"
+        raise ValueError(f"`table` must have at least `num_movies` movies, each once. Received: {received}")
+    sample = table.iloc[sorted(random.Random(seed).sample(range(len(table)), num_movies))]
+    downloaded = download(sample, posters_dir, **download_options)
+    sample = sample.assign(poster_path=downloaded["poster_path"])
+    usable, report = check_posters(sample, progress=download_options.get("progress", True))
+    report["reason"] = report["reason"].where(report["reason"] != "no poster", downloaded["reason"])
+    return usable, report
+
+
+class _Download:
+    def __init__(self, posters_dir, options):
+        self.posters_dir, self.options = posters_dir, options
+        self.outcomes = {}  # id -> (outcome, reason)
+        self.pending = {}  # id -> URL
+        self._failures = self._read_failures()  # (id, URL) -> reason
 
     def path(self, imdb_id):
         return self.posters_dir / f"{imdb_id}.jpg"
 
-    def sort_out(self, ids, urls, retry_failed):
-        """Decides for each id whether it is there, has failed before, cannot be asked for, or is wanted."""
-        failures = {} if retry_failed else self._remembered
+    def plan(self, ids, urls, retry_failed):
+        failures = {} if retry_failed else self._failures
         for imdb_id, url in zip(ids, urls, strict=True):
             if imdb_id is None or (imdb_id in self.outcomes and self.outcomes[imdb_id] != ("failed", "no url")):
                 continue
@@ -98,139 +148,182 @@ class _Session:
                 self.outcomes[imdb_id] = ("failed before", failures[imdb_id, url])
             else:
                 self.outcomes[imdb_id] = ("failed", "interrupted")
-                self.wanted[imdb_id] = url
+                self.pending[imdb_id] = url
 
     async def run(self, bar):
-        """Fetches all that is wanted. Some workers for each host, so that a slow one does not hold up the others."""
-        by_host = {}
-        for imdb_id, url in self.wanted.items():
-            by_host.setdefault(_host(url), []).append((imdb_id, url))
-        async with Fetcher(self.options, f"poster_cnn/{poster_cnn.__version__}") as fetcher:
-            workers = []
-            for rows in by_host.values():
-                queue = iter(rows)  # shared by the workers of this host
-                for _ in range(min(self.options.concurrency_per_host, len(rows))):
-                    workers.append(asyncio.ensure_future(self._work(fetcher, queue, bar)))
+        by_host = collections.defaultdict(list)
+        for imdb_id, url in self.pending.items():
+            by_host[url.partition("//")[2].partition("/")[0]].append((imdb_id, url))
+        fetcher = _Fetcher(self.options)
+        async with fetcher.client:
+            # Each host has its own workers, so a slow host does not block the others.
+            queues = [iter(rows) for rows in by_host.values()] * self.options.concurrency_per_host
+            workers = [asyncio.ensure_future(self._work(fetcher, queue, bar)) for queue in queues]
             try:
                 await asyncio.gather(*workers)
             finally:
                 for worker in workers:
                     worker.cancel()
-                await asyncio.gather(*workers, return_exceptions=True)
 
     async def _work(self, fetcher, queue, bar):
         for imdb_id, url in queue:
             try:
                 content = await fetcher.fetch(url)
-                await asyncio.to_thread(self._keep, imdb_id, content)
+                await asyncio.to_thread(self._save, imdb_id, content)
                 self._settle(imdb_id, url, "downloaded", "")
-            except FetchFailed as failure:
-                self._settle(imdb_id, url, "failed", failure.reason, permanent=failure.permanent)
-            except image_files.RefusedPicture as refused:
-                self._settle(imdb_id, url, "failed", refused.reason, permanent=True)
+            except (_FetchFailed, image_files.RefusedPicture) as failure:
+                self._settle(imdb_id, url, "failed", failure.reason, getattr(failure, "permanent", True))
             bar.update()
 
-    def _keep(self, imdb_id, content):
+    def _save(self, imdb_id, content):
         image_files.decode(image_files.open_header(content, self.options.limits))
         with files.write_atomically(self.path(imdb_id)) as temporary:
             temporary.write_bytes(content)
 
     def _settle(self, imdb_id, url, outcome, reason, permanent=False):
         self.outcomes[imdb_id] = (outcome, reason)
-        if permanent or self._remembered.pop((imdb_id, url), None):
+        if permanent or self._failures.pop((imdb_id, url), None):
+            # After a newline, in case a kill cut off the last line. An empty reason revokes an earlier failure.
+            record = {"imdb_id": imdb_id, "url": url, "reason": reason if permanent else ""}
             with open(self.posters_dir / _FAILURES, "a", encoding="utf-8") as log:
-                # At once, so that a kill loses none, on a line of its own whatever a kill has left before; an empty
-                # reason takes an earlier one back.
-                record = {"imdb_id": imdb_id, "url": url, "reason": reason if permanent else ""}
                 log.write("\n" + json.dumps(record))
 
     def _read_failures(self):
         path = self.posters_dir / _FAILURES
         failures = {}
         for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else ():
-            try:
+            with contextlib.suppress(ValueError, KeyError, TypeError):  # an empty or truncated line
                 record = json.loads(line)
                 failures[record["imdb_id"], record["url"]] = record["reason"]
-            except (ValueError, KeyError, TypeError):  # An empty line, or one that a kill cut off.
-                continue
         return failures
 
 
-def _run(session, progress):
-    # In a thread of its own, as a notebook has an event loop running already.
-    bar = tqdm(desc="Downloading", total=len(session.wanted), unit=" posters", disable=not progress)
-    loop = asyncio.new_event_loop()
-    task = loop.create_task(session.run(bar))
+class _FetchFailed(Exception):
+    def __init__(self, reason, *, permanent=True, retry_after=None):
+        super().__init__(reason)
+        self.reason, self.permanent = reason, permanent and retry_after is None
+        self.retry_after = retry_after  # minimum seconds before a retry; None: do not retry
 
-    def work():
+
+@dataclasses.dataclass
+class _Host:
+    slots: asyncio.Semaphore
+    unanswered: int = 0
+    addresses: asyncio.Task | None = None  # resolves the name once
+
+
+class _Fetcher:
+    # Retries wrap the whole request, since many connections break in the body, where retrying transports do not look.
+    def __init__(self, options):
+        self.options = options
+        self._slots = asyncio.Semaphore(options.concurrency)
+        self._hosts = collections.defaultdict(lambda: _Host(asyncio.Semaphore(options.concurrency_per_host)))
+        # A proxy resolves names and connects by itself.
+        self._proxied = any(urllib.request.getproxies().get(scheme) for scheme in ("http", "https", "all"))
+        agent = f"poster_cnn/{poster_cnn.__version__}"
+        self.client = httpx.AsyncClient(
+            headers={"User-Agent": agent, "Accept": "image/*", "Accept-Encoding": "identity"},
+            timeout=httpx.Timeout(options.read_timeout, connect=options.connect_timeout, pool=None),
+            limits=httpx.Limits(max_connections=options.concurrency),
+        )
+
+    async def fetch(self, url):
+        options = self.options
+        backoff = tenacity.wait_exponential_jitter(options.backoff, max=30, jitter=options.backoff / 2)
+        retrying = tenacity.AsyncRetrying(
+            retry=tenacity.retry_if_exception(lambda error: getattr(error, "retry_after", None) is not None),
+            stop=tenacity.stop_after_attempt(options.retries + 1) | tenacity.stop_before_delay(options.deadline),
+            wait=backoff + (lambda retry_state: retry_state.outcome.exception().retry_after),
+            reraise=True,
+        )
         try:
-            loop.run_until_complete(task)
-        finally:
-            loop.run_until_complete(loop.shutdown_default_executor())
-            loop.close()
+            async with asyncio.timeout(options.deadline):
+                return await retrying(self._follow, url)
+        except TimeoutError:
+            raise _FetchFailed("took too long", permanent=False) from None
 
-    with bar, image_files.strict_decoding(), concurrent.futures.ThreadPoolExecutor(max_workers=1) as pool:
-        done = pool.submit(work)
+    async def _follow(self, url):
+        for _ in range(self.options.max_redirects + 1):
+            url = _parse_url(url)
+            host = self._hosts[url.host]
+            async with host.slots, self._slots:
+                if host.unanswered >= _MAX_UNANSWERED:
+                    raise _FetchFailed("host does not answer", permanent=False)
+                await self._check_name(url, host)
+                try:
+                    content, url = await self._request(url, host)
+                except (httpx.TransportError, OSError) as error:
+                    host.unanswered += 1
+                    reason = "timeout" if isinstance(error, httpx.TimeoutException) else "connection broken"
+                    raise _FetchFailed(reason, retry_after=0) from error
+                except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+                    raise _FetchFailed("bad answer") from error
+            if content is not None:
+                return content
+        raise _FetchFailed("too many redirects")
+
+    async def _request(self, url, host):  # returns (content, None), or (None, URL of the redirect)
+        async with self.client.stream("GET", url) as response:
+            host.unanswered = 0
+            stream = response.extensions.get("network_stream")
+            peer = stream.get_extra_info("server_addr") if stream else None
+            if peer and not self._proxied:  # The connection has resolved the name again, possibly to another address.
+                self._check_public([peer[0]])
+            status = response.status_code
+            if response.next_request is not None:  # `_follow` follows redirects, to check each address first.
+                return None, response.next_request.url
+            if status in (408, 429) or status >= 500:
+                raise _FetchFailed(f"http {status}", retry_after=_retry_after(response.headers))
+            if status != 200:
+                raise _FetchFailed(f"http {status}")
+            content = bytearray()
+            async for part in response.aiter_bytes():
+                content += part
+                if len(content) > self.options.limits.max_bytes:
+                    raise _FetchFailed("too many bytes")
+            return bytes(content), None
+
+    async def _check_name(self, url, host):
+        if host.addresses is None:
+            resolving = asyncio.get_running_loop().getaddrinfo(url.host, None, type=socket.SOCK_STREAM)
+            host.addresses = asyncio.ensure_future(resolving)
         try:
-            done.result()
-        except KeyboardInterrupt:  # It reaches only this thread.
-            loop.call_soon_threadsafe(task.cancel)
-            concurrent.futures.wait([done])
-            raise
+            found = await asyncio.shield(host.addresses)  # One poster's deadline must not cancel it for the others.
+        except (OSError, UnicodeError) as error:
+            if self._proxied:
+                return
+            raise _FetchFailed("unknown host", permanent=False) from error
+        self._check_public(address[0] for *_, address in found)
+
+    def _check_public(self, addresses):
+        if not (self.options.allow_private or all(map(is_public, addresses))):
+            raise _FetchFailed("private address", permanent=False)
 
 
-def _host(url):
-    match = re.match(r"[^/]*//([^/?#]*)", url)
-    return match[1].lower() if match else ""
+def is_public(address):
+    """Return whether an IP address (str) belongs to the public internet: not private, loopback, multicast, ..."""
+    address = ipaddress.ip_address(address)
+    address = getattr(address, "ipv4_mapped", None) or address
+    return address.is_global and not address.is_multicast
 
 
-def _number(imdb_id):
+def _parse_id(imdb_id):
     match = re.fullmatch(r"(?:tt)?0*([0-9]{1,15})(?:\.0)?", str(imdb_id).strip())
     return int(match[1]) if match else None
 
 
-def _report(session, table, ids, urls):
-    rows = [session.outcomes.get(imdb_id, ("failed", "bad id")) for imdb_id in ids]
-    there = [outcome in ("downloaded", "already there") for outcome, _ in rows]
-    return pd.DataFrame(
-        {
-            "imdb_id": pd.array(ids, dtype="Int64"),
-            "poster_url": urls,
-            "outcome": [outcome for outcome, _ in rows],
-            "reason": [reason for _, reason in rows],
-            "poster_path": [str(session.path(i)) if is_there else "" for i, is_there in zip(ids, there, strict=True)],
-        },
-        index=table.index,
-    )
+def _parse_url(url):
+    try:
+        parsed = httpx.URL(url)
+    except (httpx.InvalidURL, TypeError, ValueError) as error:
+        raise _FetchFailed("bad url") from error
+    if parsed.scheme not in ("http", "https") or not parsed.host:
+        raise _FetchFailed("bad url" if parsed.scheme in ("http", "https") else "not http or https")
+    return parsed
 
 
-def sample_posters(table, posters_dir, num_movies=6000, *, seed=0, **download_options):
-    """Draws movies at random, downloads their posters and skips the broken ones (paper 2, section IV-A).
-
-    Args:
-        table: Movie table with columns `imdb_id` and `poster_url`, without repeated ids.
-        posters_dir: Folder to download to. Posters that are there already are not fetched.
-        num_movies: Number of movies to draw. Defaults to 6000, as in the paper.
-        seed: Integer; the same seed draws the same movies. Defaults to 0.
-        **download_options: Options of `download`, such as `retry_failed` or `progress`.
-
-    Returns:
-        (DataFrame, DataFrame): the drawn movies that have a usable poster, in the table's order, with `poster_path`;
-        and the report, a row per drawn movie, as from `check_posters`, with the reason why a download failed.
-
-    Raises:
-        ValueError: The table has fewer movies than that, or repeated ids.
-    """
-    if table["imdb_id"].duplicated().any() or not 0 < num_movies <= len(table):
-        raise ValueError(
-            f"`table` must have at least `num_movies` movies, each once. Received: num_movies={num_movies}, "
-            f"{len(table)} movies, {table['imdb_id'].duplicated().sum()} of them repeated"
-        )
-    drawn = table.iloc[sorted(random.Random(seed).sample(range(len(table)), num_movies))]
-    fetched = download(drawn, posters_dir, **download_options)
-    usable, report = check_posters(
-        drawn.assign(poster_path=fetched["poster_path"]), progress=download_options.get("progress", True)
-    )
-    failed = report["reason"] == "no poster"
-    report["reason"] = report["reason"].where(~failed, fetched["reason"])
-    return usable, report
+def _retry_after(headers):
+    try:
+        return float(urllib3.Retry().parse_retry_after(headers.get("Retry-After", "0")))
+    except (urllib3.exceptions.HTTPError, ValueError, OverflowError):
+        return 0.0

@@ -1,4 +1,4 @@
-"""Posters by URL, from a local server that misbehaves in every way; none of it needs the network."""
+"""Downloads from a local misbehaving server; no test needs the network."""
 
 import asyncio
 import json
@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 import pandas as pd
@@ -15,8 +16,7 @@ import pytest
 from misbehaving_server import MisbehavingServer
 from PIL import Image
 
-from poster_cnn.datasets import fetching
-from poster_cnn.datasets import verify as ingest
+from poster_cnn.datasets import download as download_module
 from poster_cnn.datasets.download import download, sample_posters
 from poster_cnn.datasets.image_files import PictureLimits
 from poster_cnn.datasets.verify import describe, verify
@@ -33,8 +33,8 @@ def plain_network(monkeypatch, tmp_path):
 
 @pytest.fixture
 def loopback_is_public(monkeypatch):
-    real = fetching.is_public
-    monkeypatch.setattr(fetching, "is_public", lambda address: address == "127.0.0.1" or real(address))
+    real = download_module.is_public
+    monkeypatch.setattr(download_module, "is_public", lambda address: address == "127.0.0.1" or real(address))
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def visible(folder):
     return sorted(path.name for path in pathlib.Path(folder).iterdir() if path.name != ".download_failures.jsonl")
 
 
-# path -> outcome, reason, number of requests, whether the failure is remembered
+# path -> outcome, reason, number of requests, whether the failure is recorded
 CASES = {
     "/good/1": ("downloaded", "", 1, False),
     "/webp": ("downloaded", "", 1, False),
@@ -85,10 +85,10 @@ CASES = {
 }
 
 
-def test_every_misbehavior_has_its_outcome(server, tmp_path, monkeypatch):
-    real_is_public, real_resolve = fetching.is_public, socket.getaddrinfo
-    monkeypatch.setattr(fetching, "is_public", lambda address: address == "127.0.0.1" or real_is_public(address))
-    # `localhost` may be the very address that this test lets pass as public.
+def test_reports_outcome_of_every_misbehavior(server, tmp_path, monkeypatch):
+    real_is_public, real_resolve = download_module.is_public, socket.getaddrinfo
+    monkeypatch.setattr(download_module, "is_public", lambda address: address == "127.0.0.1" or real_is_public(address))
+    # `localhost` may resolve to the address that this test treats as public.
     monkeypatch.setattr(
         socket,
         "getaddrinfo",
@@ -111,7 +111,7 @@ def test_every_misbehavior_has_its_outcome(server, tmp_path, monkeypatch):
     records = [json.loads(line) for line in (tmp_path / ".download_failures.jsonl").read_text().split("\n")[1:]]
     assert {record["url"] for record in records} == {server.url(path) for path, case in CASES.items() if case[3]}
     assert report.index.equals(table.index)
-    assert server.sent < 30_000_000  # The endless body was left soon after the limit of 20 million bytes.
+    assert server.sent < 30_000_000  # The endless body was cut off soon after the limit of 20 million bytes.
     assert all(agent.startswith("poster_cnn/") for agent in server.agents)
 
 
@@ -124,7 +124,7 @@ def test_every_misbehavior_has_its_outcome(server, tmp_path, monkeypatch):
         ("/silence", {"read_timeout": 0.3}, "timeout", 3),
     ],
 )
-def test_slow_servers_are_left(server, tmp_path, path, options, reason, hits):
+def test_stops_waiting_for_slow_servers(server, tmp_path, path, options, reason, hits):
     server.hits.clear()
     started = time.monotonic()
     report = download(table_of([server.url(path)]), tmp_path, allow_private=True, **QUICK | options)
@@ -135,10 +135,10 @@ def test_slow_servers_are_left(server, tmp_path, path, options, reason, hits):
 
 
 @pytest.mark.parametrize(("path", "least"), [("/busy?b", 1.0), ("/busy-until?b", 0.9)])
-def test_retry_after_is_honored(server, tmp_path, path, least):
+def test_honors_retry_after(server, tmp_path, path, least):
     download(table_of([server.url(path)]), tmp_path, allow_private=True, **QUICK)
     first, second = server.times[path]
-    assert second - first >= least  # the pause that QUICK makes by itself is a hundredth of a second
+    assert second - first >= least  # QUICK alone pauses for a hundredth of a second
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_retry_after_is_honored(server, tmp_path, path, least):
         ("http://127.0.0.1:1/1.jpg", "connection broken"),
     ],
 )
-def test_bad_urls_fail_by_name(tmp_path, monkeypatch, loopback_is_public, url, reason):
+def test_reports_bad_urls(tmp_path, monkeypatch, loopback_is_public, url, reason):
     resolve = socket.getaddrinfo
 
     def no_network(host, *rest, **more):
@@ -170,7 +170,7 @@ def test_bad_urls_fail_by_name(tmp_path, monkeypatch, loopback_is_public, url, r
     assert visible(tmp_path) == []
 
 
-def test_private_addresses_are_asked_only_if_allowed(server, tmp_path):
+def test_connects_to_private_addresses_only_if_allowed(server, tmp_path):
     table = table_of([server.url("/good/private")])
     server.hits.clear()
     assert download(table, tmp_path, **QUICK)["reason"].item() == "private address"
@@ -178,7 +178,7 @@ def test_private_addresses_are_asked_only_if_allowed(server, tmp_path):
     assert download(table, tmp_path, allow_private=True, **QUICK)["outcome"].item() == "downloaded"
 
 
-def test_name_that_changes_its_address_is_seen_through(server, tmp_path, monkeypatch):
+def test_detects_dns_rebinding(server, tmp_path, monkeypatch):
     resolve, asked = socket.getaddrinfo, []
 
     def rebinding(host, *rest, **more):
@@ -213,14 +213,14 @@ def test_name_that_changes_its_address_is_seen_through(server, tmp_path, monkeyp
         ("::ffff:8.8.8.8", True),
     ],
 )
-def test_public_addresses(address, public):
-    assert fetching.is_public(address) == public
+def test_is_public(address, public):
+    assert download_module.is_public(address) == public
 
 
 # --- resuming ---
 
 
-def test_second_run_fetches_only_what_is_missing(server, tmp_path):
+def test_resumes_with_missing_posters_only(server, tmp_path):
     table = table_of([server.url(path) for path in ("/good/r1", "/good/r2", "/missing?r", "/always-fails?r")])
     download(table, tmp_path, allow_private=True, **QUICK)
     (tmp_path / "2.jpg").write_bytes(b"")
@@ -235,7 +235,7 @@ def test_second_run_fetches_only_what_is_missing(server, tmp_path):
     assert "1 downloaded, 1 already there, 1 failed" in text and "http 404" in text
 
 
-def test_remembered_failures_are_tried_again_when_asked_or_under_another_url(server, tmp_path):
+def test_retries_recorded_failures_on_request_or_with_new_url(server, tmp_path):
     options = {"allow_private": True, **QUICK}
     download(table_of([server.url("/missing?a"), server.url("/missing?b")]), tmp_path, **options)
     server.hits.clear()
@@ -246,7 +246,7 @@ def test_remembered_failures_are_tried_again_when_asked_or_under_another_url(ser
     assert server.hits["/missing?b"] == 1
 
 
-def test_failure_that_mended_itself_is_forgotten(server, tmp_path):
+def test_forgets_failure_after_success(server, tmp_path):
     table = table_of([server.url("/good/mended")])
     record = {"imdb_id": 1, "url": server.url("/good/mended"), "reason": "http 404"}
     (tmp_path / ".download_failures.jsonl").write_text(json.dumps(record) + '\n{"imdb_id": 5, "ur')
@@ -257,23 +257,6 @@ def test_failure_that_mended_itself_is_forgotten(server, tmp_path):
     assert download(table, tmp_path, **options)["outcome"].item() == "downloaded"
 
 
-SCRIPT = """
-import signal, sys
-import pandas as pd
-from poster_cnn.datasets.download import download
-signal.signal(signal.SIGINT, signal.default_int_handler)  # what shells start in the background would ignore it
-url, folder = sys.argv[1:]
-table = pd.DataFrame({"imdb_id": range(1, 201), "poster_url": [f"{url}/{number}" for number in range(1, 201)]})
-download(table, folder, allow_private=True, concurrency_per_host=8, progress=False)
-"""
-
-
-def start(server, folder):
-    environment = os.environ | {"PYTHONPATH": str(pathlib.Path(ingest.__file__).parents[2])}
-    command = [sys.executable, "-c", SCRIPT, server.url("/good"), str(folder)]
-    return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
-
-
 def wait_for_hits(server, number):
     ends = time.monotonic() + 60
     while len(server.hits) < number and time.monotonic() < ends:
@@ -281,8 +264,47 @@ def wait_for_hits(server, number):
     assert len(server.hits) >= number
 
 
+def test_resumes_after_keyboard_interrupt(tmp_path):
+    def interrupt(server):
+        wait_for_hits(server, 20)
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+    with MisbehavingServer(delay=0.05) as server:
+        table = table_of([server.url(f"/good/{number}") for number in range(60)])
+        options = {"allow_private": True, "concurrency_per_host": 4, **QUICK}
+        previous = signal.signal(signal.SIGINT, signal.default_int_handler)
+        threading.Thread(target=interrupt, args=(server,)).start()
+        try:
+            with pytest.raises(KeyboardInterrupt):
+                download(table, tmp_path, **options)
+        finally:
+            signal.signal(signal.SIGINT, previous)
+        before = visible(tmp_path)
+        assert 0 < len(before) < 60 and not [name for name in before if name.startswith(".")]
+        report = download(table, tmp_path, **options)
+    assert report["outcome"].value_counts().to_dict() == {"already there": len(before), "downloaded": 60 - len(before)}
+
+
+SCRIPT = """
+import signal, sys
+import pandas as pd
+from poster_cnn.datasets.download import download
+signal.signal(signal.SIGINT, signal.default_int_handler)  # shells start background processes with SIGINT ignored
+url, folder = sys.argv[1:]
+table = pd.DataFrame({"imdb_id": range(1, 201), "poster_url": [f"{url}/{number}" for number in range(1, 201)]})
+download(table, folder, allow_private=True, concurrency_per_host=8, progress=False)
+"""
+
+
+def start(server, folder):
+    environment = os.environ | {"PYTHONPATH": str(pathlib.Path(download_module.__file__).parents[2])}
+    command = [sys.executable, "-c", SCRIPT, server.url("/good"), str(folder)]
+    return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
-def test_kill_in_the_middle_then_resume(tmp_path, how):
+def test_resumes_after_kill(tmp_path, how):
     with MisbehavingServer(delay=0.25) as server:
         process = start(server, tmp_path)
         wait_for_hits(server, 80)
@@ -290,7 +312,7 @@ def test_kill_in_the_middle_then_resume(tmp_path, how):
         errors = process.communicate(timeout=60)[1]
         before = visible(tmp_path)
         assert 40 < len(before) < 200
-        if how == signal.SIGINT:  # It tidies up behind itself and raises one KeyboardInterrupt.
+        if how == signal.SIGINT:  # It cleans up and raises a single KeyboardInterrupt.
             assert process.returncode != 0 and errors.count("Traceback") == 1 and "KeyboardInterrupt" in errors
             assert not [name for name in before if name.startswith(".")]
         second = start(server, tmp_path)
@@ -303,17 +325,17 @@ def test_kill_in_the_middle_then_resume(tmp_path, how):
         assert len(fetched_twice) <= 8 and max(server.hits.values()) <= 2
 
 
-# --- manners ---
+# --- other behavior ---
 
 
-def test_requests_to_one_host_are_limited(tmp_path):
+def test_limits_simultaneous_requests_per_host(tmp_path):
     with MisbehavingServer(delay=0.05) as server:
         table = table_of([server.url(f"/good/{number}") for number in range(30)])
         download(table, tmp_path, allow_private=True, concurrency_per_host=3, **QUICK)
         assert server.most_at_once == 3
 
 
-def test_host_that_never_answers_is_given_up(tmp_path, loopback_is_public):
+def test_gives_up_host_that_never_answers(tmp_path, loopback_is_public):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound, but nobody listens
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
@@ -323,7 +345,7 @@ def test_host_that_never_answers_is_given_up(tmp_path, loopback_is_public):
     assert reasons["connection broken"] < 40
 
 
-def test_names_come_from_the_id_only(server, tmp_path):
+def test_derives_file_names_from_id_only(server, tmp_path):
     url = server.url("/good/..%2f..%2fevil.exe?name=/etc/x")
     ids = ["tt0000012", 13.0, "../../evil", "-5", None, 12]
     table = pd.DataFrame({"imdb_id": pd.Series(ids, dtype=object), "poster_url": url})
@@ -333,14 +355,14 @@ def test_names_come_from_the_id_only(server, tmp_path):
     assert report["reason"].tolist() == ["", "", "bad id", "bad id", "bad id", ""]
 
 
-def test_works_where_an_event_loop_is_running_already(server, tmp_path):
+def test_works_inside_running_event_loop(server, tmp_path):
     async def notebook_cell():
         return download(table_of([server.url("/good/n")]), tmp_path, allow_private=True, **QUICK)
 
     assert asyncio.run(notebook_cell())["outcome"].item() == "downloaded"
 
 
-def test_full_disk_ends_the_run(server, tmp_path, monkeypatch):
+def test_stops_on_full_disk(server, tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
@@ -350,13 +372,13 @@ def test_full_disk_ends_the_run(server, tmp_path, monkeypatch):
     assert visible(tmp_path) == []
 
 
-def test_limits_are_the_users(server, tmp_path):
+def test_applies_user_limits(server, tmp_path):
     table = table_of([server.url("/good/limits")])
     report = download(table, tmp_path, allow_private=True, limits=PictureLimits(max_bytes=500), **QUICK)
     assert report["reason"].item() == "too many bytes"
 
 
-def test_reads_a_kaggle_csv(server, tmp_path):
+def test_reads_kaggle_csv(server, tmp_path):
     lines = ["imdbId,Imdb Link,Title,IMDB Score,Genre,Poster"]
     lines += [f"{number},x,Am\xe9lie (2001),8.3,Comedy,{server.url(f'/good/k{number}')}" for number in (7, 8)]
     (tmp_path / "MovieGenre.csv").write_text("\n".join(lines), encoding="latin-1")
@@ -366,10 +388,7 @@ def test_reads_a_kaggle_csv(server, tmp_path):
         download(pd.DataFrame({"imdb_id": [1]}), tmp_path)
 
 
-# --- paper 2's sample ---
-
-
-def test_sample_draws_downloads_and_skips_the_broken(server, tmp_path):
+def test_sample_posters_discards_broken_posters(server, tmp_path):
     paths = [f"/good/s{number}" if number % 4 else f"/missing?s{number}" for number in range(40)]
     table = table_of([server.url(path) for path in paths])
     options = {"allow_private": True, **QUICK}
