@@ -142,7 +142,7 @@ def locked(folder, timeout=0):
         OSError: If it cannot be written.
     """
     folder = pathlib.Path(folder)
-    lock = filelock.FileLock(folder / ".lock")
+    lock = filelock.FileLock(folder / ".lock", is_singleton=True)  # one thread may lock a folder twice
     try:
         with explained_errors(folder / ".lock"):
             folder.mkdir(parents=True, exist_ok=True)

@@ -48,10 +48,7 @@ class Settings:
 
     def ensemble_data(self, config):
         """The `EnsembleData` of a config; what `results` has read last is not read again."""
-        from poster_cnn.tuning import sweep as search
-
-        self._shared.movies = search.share_training_data(self._shared.movies, config, self.data)
-        return self._shared.movies[1]
+        return self._shared.load(config, self.data)
 
     def computed(self, name, compute):
         """A table that `compute()` gives, kept as `<out>/results/<name>.csv`.
@@ -113,27 +110,20 @@ class Settings:
         return frame
 
     def _train(self, experiment):
-        """Trains what is missing of a sweep, or of a random search if the file assigns `space`; gives what failed."""
-        from poster_cnn.tuning import experiment as experiment_files
-        from poster_cnn.tuning import sweep as search
+        """Trains the missing runs of an experiment; gives the failed ones."""
+        from poster_cnn.tuning import load_experiment
+        from poster_cnn.tuning.sweep import sweep
 
         file, out_dir = self.repository / "experiments" / f"{experiment}.py", self.runs_dir(experiment)
-        names = experiment_files.read_experiment_file(file, preset=self.preset, precision=self.precision)
-        if "space" in names:
-            from poster_cnn.tuning import random_search  # it needs KerasTuner
-
-            plan = random_search.SearchPlan(names["config"], names["space"], names["max_trials"])
-            return random_search.random_search(plan, self.data, out_dir)
-        cells = experiment_files.Experiment(
-            self._without_absent_trailers(names["config"]), names["grid"], names.get("sets", {})
-        )
-        return search.sweep(cells, self.data, out_dir, shared=self._shared)
+        loaded = load_experiment(file, preset=self.preset, precision=self.precision)
+        loaded = dataclasses.replace(loaded, config=self._without_absent_trailers(loaded.config))
+        return sweep(loaded, self.data, out_dir, shared=self._shared)
 
     @functools.cached_property
     def _shared(self):
-        from poster_cnn.tuning import sweep as search
+        from poster_cnn.tuning import Shared
 
-        return search.Shared()
+        return Shared()
 
     def _without_absent_trailers(self, config):
         """The embedded dataset's trailers are made when they are needed; other data may have none."""

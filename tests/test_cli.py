@@ -46,6 +46,27 @@ def test_sweep_writes_tidy_results(data_folder, tmp_path, capsys):
     assert pd.read_csv(tmp_path / "runs" / "results.csv")["learning_rate"].tolist() == [1e-3, 1e-4]
 
 
+def test_search_names_the_best_draw(data_folder, tmp_path, capsys):
+    experiment = tmp_path / "rates.py"
+    experiment.write_text(
+        "from poster_cnn import TrainingConfig\n"
+        "small = {'filters': (4, 8), 'dense_units': (8,)}\n"
+        "genres = ('Horror', 'Romance')\n"
+        "config = TrainingConfig(class_names=genres, ratio=10, epochs=1, num_folds=2, model_args=small)\n"
+        "space, num_draws = {'learning_rate': [1e-3, 1e-4]}, 1\n"
+    )
+    arguments = ["search", str(experiment), "--data", str(data_folder), "--out", str(tmp_path / "runs")]
+    assert main(arguments) == 0
+    printed = capsys.readouterr().out
+    assert "best: learning_rate=0.00" in printed and "2 cells finished, 0 failed" in printed
+    assert pd.read_csv(tmp_path / "runs" / "results.csv")["fold"].tolist() == [0, 1]
+
+
+def test_debug_prints_the_traceback(tmp_path, capsys):
+    assert main(["sweep", str(tmp_path / "absent.py"), "--out", str(tmp_path), "--debug"]) == 1
+    assert "Traceback" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -8,7 +8,7 @@ import pytest
 import poster_cnn
 from poster_cnn import movies
 from poster_cnn.multimodal.config import EnsembleConfig
-from poster_cnn.tuning import random_search, sweep
+from poster_cnn.tuning import sweep
 from poster_cnn.workspace import load_settings
 
 
@@ -65,21 +65,14 @@ def test_tables_are_saved_as_csv_and_markdown(data_folder, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "module", "trains", "quick"),
+    ("content", "num_cells"),
     [
-        ("grid = {}; quick_grid = {'seed': (1, 2)}", sweep, "sweep", {"grid": {"seed": (1, 2)}}),
-        (
-            "def space(hp): return {}\nmax_trials, quick_max_trials = 9, 2",
-            random_search,
-            "random_search",
-            {"max_trials": 2},
-        ),
+        ("grid = {}; quick_grid = {'seed': (1, 2)}", 2),
+        ("space = {'seed': [1, 2, 3]}\nnum_draws, quick_num_draws = 3, 2", 6),
     ],
     ids=["sweep", "search"],
 )
-def test_an_experiment_file_is_run_once_and_says_by_its_names_what_it_is(
-    content, module, trains, quick, data_folder, tmp_path, monkeypatch
-):
+def test_an_experiment_is_trained_with_the_preset(content, num_cells, data_folder, tmp_path, monkeypatch):
     (tmp_path / "experiments").mkdir()
     (tmp_path / "experiments" / "tiny.py").write_text(
         "from poster_cnn.training.config import TrainingConfig\n"
@@ -88,13 +81,14 @@ def test_an_experiment_file_is_run_once_and_says_by_its_names_what_it_is(
         f"quick_config = {{'epochs': 1}}\n{content}\n"
     )
     given = []
-    monkeypatch.setattr(module, trains, lambda *arguments, **_: given.append(arguments) or {"seed=1": "too dark"})
+    monkeypatch.setattr(sweep, "sweep", lambda *arguments, **_: given.append(arguments) or {"seed=1": "too dark"})
     settings = load_settings(preset="quick", data=data_folder, out=tmp_path, precision="mixed_bfloat16")
     with pytest.raises(RuntimeError, match="1 runs of tiny failed; the others are kept.\n  seed=1: too dark"):
         dataclasses.replace(settings, repository=tmp_path).results("tiny")
-    ((plan, data, out_dir),) = given
-    assert (plan.config.epochs, plan.config.num_folds, plan.config.precision) == (1, 3, "mixed_bfloat16")
-    assert {name: getattr(plan, name) for name in quick} == quick
+    ((experiment, data, out_dir),) = given
+    recorded = experiment.config.to_dict()
+    assert (recorded["epochs"], recorded["num_folds"], recorded["precision"]) == (1, 3, "mixed_bfloat16")
+    assert len(experiment.cells()) == num_cells
     assert (data, out_dir) == (data_folder.absolute(), tmp_path / "runs" / "tiny")
     assert (tmp_path / "runs.txt").read_text() == "once"
 

@@ -19,7 +19,6 @@ _WRITES = os.O_WRONLY | os.O_RDWR
 _EVENTS = ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate")
 _PRELOAD = (
     "poster_cnn.tuning.sweep",
-    "poster_cnn.tuning.random_search",
     "poster_cnn.reproduce",
     "poster_cnn.cli",
     "pieces",

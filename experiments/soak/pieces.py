@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import re
+import runpy
 import zipfile
 
 import h5py
@@ -40,14 +41,15 @@ grid = {{"seed": (0,)}}
 """
 _SEARCH = f"""{_CONFIG}
 config = config.replace(num_folds=2, epochs=2, model_args={{}}, metrics=("first_label_accuracy",))
-max_trials = 2
-def space(hp):
-    units = hp.Int("units", 8, 16)
-    return {{"learning_rate": hp.Float("learning_rate", 1e-4, 1e-2, sampling="log"),
-             "model_args": {{"filters": (4, 8), "dense_units": (units,), "dropout": 0.3}}}}
+from scipy import stats
+num_draws = 2
+space = {{"learning_rate": stats.loguniform(1e-4, 1e-2), "units": stats.randint(8, 17)}}
+def changes(draw):
+    model_args = {{"filters": (4, 8), "dense_units": (draw["units"],), "dropout": 0.3}}
+    return {{"learning_rate": draw["learning_rate"], "model_args": model_args}}
 """
 _EXPERIMENTS = {"sweep": _SWEEP, "search": _SEARCH, "train": _CONFIG}
-_UNIMPORTANT = re.compile(r"^\w+\.py$|(^|/)(oracle|notebooks)/|\.lock$|\.log$")
+_UNIMPORTANT = re.compile(r"^\w+\.py$|(^|/)notebooks/|\.lock$|\.log$")
 _HALF_WRITTEN = re.compile(r"(^|/)\.[0-9a-f]{8}\.(tmp|old)\.")
 _SECONDS = ("seconds", "date")  # the only numbers of a run that may differ
 
@@ -55,9 +57,8 @@ _SECONDS = ("seconds", "date")  # the only numbers of a run that may differ
 def train(root, data):
     """One network with dropout: dataset cache, epoch backup, saved model, scores."""
     from poster_cnn.training.train import train as training
-    from poster_cnn.tuning import sweep as search
 
-    config = search.read_experiment_file(root / "train.py", ("config",))["config"]
+    config = runpy.run_path(str(root / "train.py"))["config"]
     training.train(config, data, root / "out" / "run", progress=False)
 
 
@@ -73,7 +74,7 @@ def sweep(root, data):
 
 
 def search(root, data):
-    """KerasTuner's random search: two draws, two folds each."""
+    """A random search: two draws, two folds each."""
     _command("search", root / "search.py", "--data", data, "--out", root / "out")
 
 

@@ -15,12 +15,13 @@ config = random_search["config"].replace(
     experiment="zavala_random_search_batch_norm",
     seed=1,  # draws of its own, as Table 4 has other sets than Table 3
 )
-max_trials = 10  # section II.B
+num_draws = 10  # section II.B
+space = random_search["space"]
 
 
-def space(hp):
-    draw = random_search["space"](hp)
-    return draw | {"model_args": draw["model_args"] | {"batch_norm": True}}
+def changes(draw):
+    without = random_search["changes"](draw)
+    return without | {"model_args": without["model_args"] | {"batch_norm": True}}
 
 
-quick_config, quick_max_trials = random_search["quick_config"], random_search["quick_max_trials"]
+quick_config, quick_num_draws = random_search["quick_config"], random_search["quick_num_draws"]

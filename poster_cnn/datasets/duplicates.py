@@ -2,6 +2,7 @@
 
 import base64
 import dataclasses
+import pathlib
 
 import numpy as np
 import pandas as pd
@@ -9,6 +10,7 @@ from PIL import Image
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from poster_cnn.files import write_atomically
 from poster_cnn.movies import splits
 
 # Measured on 10,349 posters and on 11 kinds of copies of 600 of them (quality 40, half the size, up to 5% cut off each
@@ -344,3 +346,31 @@ def directions(lowest):
     centered[:, 0] = 0
     length = np.linalg.norm(centered, axis=1, keepdims=True)
     return np.where(length < 2, 0, centered / np.maximum(length, 1e-6)).astype(np.float32)
+
+
+def write_pairs(pairs, manifest, path):
+    """Write near-duplicate pairs as a CSV in which posters are named by their movies' ids.
+
+    Args:
+        pairs: DataFrame from `similar_pairs`.
+        manifest: Manifest that the pairs were found in.
+        path: Path of the CSV.
+    """
+    named = {side: pairs[side].map(manifest["imdb_id"]) for side in ("first", "second")}
+    with write_atomically(pathlib.Path(path)) as temporary:
+        pairs.assign(**named).to_csv(temporary, index=False)
+
+
+def certificate_of_csv(path, manifest, pairs):
+    """Return the leak certificate of a split that is stored as a CSV.
+
+    Args:
+        path: CSV with the columns `imdb_id` and `part`, such as a run folder's `split.csv`.
+        manifest: Manifest of the posters; see `verify.verify`.
+        pairs: DataFrame from `similar_pairs`.
+
+    Returns:
+        `LeakCertificate`
+    """
+    parts = pd.read_csv(path).drop_duplicates("imdb_id").set_index("imdb_id")["part"]
+    return leak_certificate(manifest["imdb_id"].map(parts).dropna(), manifest, pairs=pairs)

@@ -15,6 +15,7 @@ from poster_cnn import models, training
 from poster_cnn.datasets import image_files
 from poster_cnn.evaluation.predict import ranked_prediction, read_image, reason_of
 from poster_cnn.files import read_json
+from poster_cnn.movies.csv_files import decode
 from poster_cnn.movies.metadata import METADATA_COLUMNS, MISSING
 from poster_cnn.multimodal import trailers
 from poster_cnn.multimodal.config import EnsembleConfig
@@ -274,3 +275,70 @@ def _read_plots(movies, ensemble):
 
 
 _READERS = {"poster": _read_posters, "trailer": _read_trailers, "metadata": _read_metadata, "plot": _read_plots}
+
+
+def predict_arguments(run_dir, images, *, plot, trailer, metadata):
+    """Predict from the arguments of `poster-cnn predict`.
+
+    Args:
+        run_dir: Run folder of an ensemble.
+        images: Paths of pictures; with several, each is a movie of its own.
+        plot: Text, `"@FILE"`, or `None`.
+        trailer: Path of a trailer, or `None`.
+        metadata: List of `"COLUMN=VALUE"` and `"@FILE"`.
+
+    Returns:
+        Tuple: list of predictions, list of problems as lines of text, and whether some input was skipped.
+    """
+    movies = [{"poster": image} for image in images] or [{}]
+    movies[0] |= {"plot": read_plot(plot), "trailer": trailer} | read_metadata(metadata)
+    predictions, problems = predict_movies(run_dir, movies)
+    lines, has_skipped = [], False
+    for number, reasons in problems.items():
+        used = predictions[number].modalities if number in predictions else ()
+        has_skipped = has_skipped or not set(reasons) <= set(used)
+        image = f"{movies[number]['poster']}: " if "poster" in movies[number] else ""
+        for modality, reason in reasons.items():
+            lines.append(f"{image}{modality}{'' if modality in used else ' not used'}: {reason}")
+    return list(predictions.values()), lines, has_skipped
+
+
+def read_plot(plot):
+    """Return a plot, or the text of the file that `"@FILE"` names.
+
+    Args:
+        plot: Text, `"@FILE"`, or `None`.
+
+    Returns:
+        str, or `None`.
+    """
+    return decode(pathlib.Path(plot[1:]).read_bytes())[0] if plot and plot.startswith("@") else plot
+
+
+def read_metadata(entries):
+    """Return the metadata of a movie from `"COLUMN=VALUE"` and `"@FILE"` entries.
+
+    Args:
+        entries: List of str. A file holds a JSON object of texts.
+
+    Returns:
+        Dict of metadata column -> text.
+
+    Raises:
+        ValueError: If an entry names an unknown column, or is not text.
+    """
+    found = {}
+    for entry in entries:
+        column, equals, value = entry.partition("=")
+        try:
+            content = read_json(entry[1:]) if entry.startswith("@") else {column: value if equals else None}
+        except ValueError:  # not JSON
+            content = None
+        known = isinstance(content, dict) and set(content) <= set(METADATA_COLUMNS)
+        if not known or not all(isinstance(text, str) for text in content.values()):
+            raise ValueError(
+                "--metadata must be COLUMN=VALUE, or @FILE of a JSON object of texts, with the columns "
+                f"{', '.join(METADATA_COLUMNS)}. Received: {entry}"
+            )
+        found |= content
+    return found

@@ -1,43 +1,81 @@
-"""Experiment files: a config and the grid of its changes."""
+"""Experiment files: one config, and the changes of it that are trained."""
 
 import dataclasses
 import itertools
 import pathlib
 import runpy
 import warnings
+from collections.abc import Callable
 
 from poster_cnn.training.config import TrainingConfig
-
-SWEEP_NAMES = ("config", "grid")  # what an experiment file assigns at least
-SEARCH_NAMES = ("config", "space", "max_trials")
+from poster_cnn.tuning.random_search import RANKED_BY, draw_changes
 
 
 @dataclasses.dataclass(frozen=True)
 class Experiment:
-    """A config and the grid of its changes, as an experiment file gives them.
+    """A config with a grid of changes (a sweep), or with a space to draw changes from (a random search).
 
     Attributes:
-        config: `TrainingConfig`, or `EnsembleConfig`.
-        grid: dict of a config attribute -> the values to try; every combination is a cell.
-        sets: dict of a name -> changes of the config that belong together, for what is no grid. Each is tried with
-            every combination of the grid. Defaults to none.
+        config: `TrainingConfig` or `EnsembleConfig`. A random search needs a `TrainingConfig` with `num_folds`.
+        grid: Dict of config attribute -> values to try. Every combination is a cell. Defaults to `{}`.
+        sets: Dict of name -> dict of changes that belong together. Each set is combined with the whole grid. Defaults
+            to `{}`.
+        space: Dict of parameter -> SciPy distribution or list of values to draw from. Defaults to `None`: a sweep.
+        num_draws: Number of draws of a random search, each trained on every fold. Defaults to 0.
+        changes: Function from a draw (dict of parameter -> value) to changes of the config. Defaults to `None`: the
+            parameters are config attributes.
     """
 
     config: TrainingConfig
-    grid: dict
+    grid: dict = dataclasses.field(default_factory=dict)
     sets: dict = dataclasses.field(default_factory=dict)
+    space: dict | None = None
+    num_draws: int = 0
+    changes: Callable | None = None
+
+    def __post_init__(self):
+        if self.space is None:
+            return
+        if not getattr(self.config, "num_folds", None):
+            raise ValueError("A random search needs a config with `num_folds`. Received: num_folds=None")
+        if RANKED_BY not in self.config.metrics:
+            raise ValueError(f"A random search needs the metric {RANKED_BY!r}. Received: metrics={self.config.metrics}")
+        if self.num_draws < 1:
+            raise ValueError(f"`num_draws` must be 1 or more. Received: num_draws={self.num_draws}")
 
     def cells(self):
-        """dict: name of the run folder -> config, in the order of training."""
+        """Return the runs of the experiment.
+
+        Returns:
+            Dict of run folder name -> config, in the order of training. The folder of a random search is
+            `<draw>/fold=<number>`, and the config's `set_name` is the draw.
+        """
+        return self._cells_of_grid() if self.space is None else self._cells_of_draws()
+
+    def _cells_of_grid(self):
         names, cells = list(self.grid), {}
-        # Sets change fastest: those of one fold or ratio share their decoded posters.
+        # The sets change fastest, because runs of one fold or ratio share their decoded posters.
         combinations = list(itertools.product(*self.grid.values(), (self.sets or {"": {}}).items()))
         for *values, (set_name, together) in combinations:
             change = dict(zip(names, values, strict=True))
             parts = [set_name] * bool(set_name) + [f"{name}={_short(value)}" for name, value in change.items()]
             cells[",".join(parts)] = self.config.replace(**{"set_name": set_name} | together | change)
         if len(cells) < len(combinations):
-            raise ValueError(f"Some values of the grid are the same, or differ beyond 6 digits. Received: {self.grid}")
+            raise ValueError(f"The values of a grid must differ within 6 digits. Received: grid={self.grid}")
+        return cells
+
+    def _cells_of_draws(self):
+        cells = {}
+        for draw in draw_changes(self.space, self.num_draws, self.config.seed):
+            name = ",".join(f"{parameter}={_short(value)}" for parameter, value in draw.items())
+            changes = self.changes(draw) if self.changes else draw
+            try:
+                config = self.config.replace(set_name=name, **changes)
+            except TypeError as error:
+                raise ValueError(
+                    f"A draw must give changes of the config ({error}). Received: changes={changes}"
+                ) from None
+            cells |= {f"{name}/fold={fold}": config.replace(fold=fold) for fold in range(config.num_folds)}
         return cells
 
 
@@ -46,43 +84,23 @@ def _short(value):
 
 
 def load_experiment(path, *, preset="paper", precision=None):
-    """Reads an experiment file: a Python file of plain assignments, such as `experiments/dave/table_2.py`.
+    """Read an experiment file, which is a Python file of plain assignments such as `experiments/dave/table_2.py`.
+
+    A sweep assigns `config` and `grid`, and may assign `sets`. A random search assigns `config`, `space` and
+    `num_draws`, and may assign `changes`; see `Experiment`. For the quick preset, `quick_<name>` replaces `<name>`,
+    and the changes in `quick_config` are made to `config`.
 
     Args:
-        path: The file. It assigns `config` and `grid`, and for the quick preset `quick_config` (changes of the config)
-            and `quick_grid`; where there are some, `sets` and `quick_sets`. It is run as Python, so use only files you
-            trust.
+        path: Path of the file. The file is executed, so use only files that you trust.
         preset: `"paper"`, or `"quick"` for the laptop-sized variant. Defaults to `"paper"`.
-        precision: Overrides the config's `precision`; of an ensemble, only says that it does not. Defaults to `None`:
-            as the file says.
+        precision: Override of the config's `precision`. Ensembles ignore it with a warning. Defaults to `None`.
 
     Returns:
         `Experiment`
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If the file lacks one of the names, or the preset is unknown.
-    """
-    names = read_experiment_file(path, SWEEP_NAMES, preset=preset, precision=precision)
-    return Experiment(names["config"], names["grid"], names.get("sets", {}))
-
-
-def read_experiment_file(path, needed=None, *, preset="paper", precision=None):
-    """Runs an experiment file and gives what it assigns, as the preset has it.
-
-    Args:
-        path: The file.
-        needed: Names that it must assign; for the quick preset their `quick_` twins, too, but for `space`. Defaults to
-            `SEARCH_NAMES` if the file assigns `space`, else `SWEEP_NAMES`.
-        preset: `"paper"`, or `"quick"`: each `quick_<name>` takes the place of `<name>`, and the changes in
-            `quick_config` are made to `config`. Defaults to `"paper"`.
-        precision: As in `load_experiment`.
-
-    Returns:
-        dict: name -> value.
-
-    Raises:
-        FileNotFoundError, ValueError: As `load_experiment`.
+        ValueError: If the file lacks a name, or the preset is unknown.
     """
     path = pathlib.Path(path)
     if preset not in ("paper", "quick"):
@@ -90,13 +108,13 @@ def read_experiment_file(path, needed=None, *, preset="paper", precision=None):
     if not path.is_file():
         raise FileNotFoundError(f"No experiment file found. Looked for {path}.")
     names = runpy.run_path(str(path))
-    needed = needed or (SEARCH_NAMES if "space" in names else SWEEP_NAMES)
+    needed = ("config", "space", "num_draws") if "space" in names else ("config", "grid")
     twins = [f"quick_{name}" for name in needed if name != "space"] if preset == "quick" else []
     missing = [name for name in (*needed, *twins) if name not in names]
     if missing:
         raise ValueError(
-            f"The experiment file {path} does not assign {', '.join(missing)}. `poster-cnn sweep` needs a grid, "
-            "`poster-cnn search` a space."
+            f"An experiment file must assign `config` and `grid`, or `config`, `space` and `num_draws`. {path} does "
+            f"not assign {', '.join(missing)}."
         )
     config = names["config"]
     if preset == "quick":
@@ -106,4 +124,5 @@ def read_experiment_file(path, needed=None, *, preset="paper", precision=None):
         config = config.replace(precision=precision)
     elif precision:
         warnings.warn(f"Ensembles are trained in float32. Not used: precision={precision!r}", stacklevel=2)
-    return names | {"config": config}
+    fields = [field.name for field in dataclasses.fields(Experiment) if field.name in names]
+    return Experiment(**{name: names[name] for name in fields} | {"config": config})

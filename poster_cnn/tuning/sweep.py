@@ -1,28 +1,33 @@
-"""Sweeps: one config, a grid of changes, one run folder for each cell."""
+"""Many runs of one experiment: any number of processes take its cells one by one, each guarded by a lock."""
 
 import dataclasses
 import pathlib
+import time
+import traceback
 
 import keras
+import pandas as pd
 from tqdm.auto import tqdm
 
-from poster_cnn.files import locked, write_atomically
-from poster_cnn.multimodal import train as ensemble_training
+from poster_cnn.files import locked, read_json, write_atomically, write_json
 from poster_cnn.multimodal.config import EnsembleConfig
 from poster_cnn.multimodal.data import load_ensemble_data
+from poster_cnn.multimodal.train import check_run as check_ensemble
+from poster_cnn.multimodal.train import is_finished as is_finished_ensemble
 from poster_cnn.multimodal.train import train_ensemble
 from poster_cnn.training import distribution
-from poster_cnn.training import train as training
 from poster_cnn.training.data import load_training_data
 from poster_cnn.training.fit import remove_checkpoints
-from poster_cnn.training.train import train
+from poster_cnn.training.run_folder import is_finished
+from poster_cnn.training.train import check_run, train
 
-# What decides which movies are read: cells that agree in these share them, and those of one ratio the decoded posters.
+MAX_KILLS = 3  # of one cell, without a finished epoch in between
+
+# The attributes that decide which movies are read: cells that agree in them share the movies.
 _MOVIE_FIELDS = (
     "class_names min_year max_year min_genres genre_groups max_movies keep_unlabeled one_row_per_genre max_per_genre "
     "crops_per_genre crop_size crop_before_split evaluation_crop split fractions split_seed num_folds allow_leak"
 ).split()
-# The same for paper 5's ensembles.
 _ENSEMBLE_FIELDS = (
     "class_names modalities split fractions split_seed backbone backbone_weights image_size interpolation max_words"
 ).split()
@@ -30,155 +35,183 @@ _ENSEMBLE_FIELDS = (
 
 @dataclasses.dataclass
 class Shared:
-    """What sweeps of one data folder share if they are given the same one.
+    """Data that runs share; give the same object to several sweeps of one data folder.
 
     Attributes:
-        movies: Result of the last `share_training_data`. Defaults to nothing read yet.
-        finished: Run folders of finished cells, from which ensembles copy branches. Defaults to none.
+        finished: Run folders of finished cells, from which ensembles copy branches.
     """
 
-    movies: tuple = (None, None)
     finished: list = dataclasses.field(default_factory=list)
+    _key: object = None
+    _folds: dict = dataclasses.field(default_factory=dict)
+
+    def load(self, config, data):
+        """Load the data of a run, or reuse those of earlier runs where the configs agree.
+
+        Args:
+            config: `TrainingConfig` or `EnsembleConfig`.
+            data: Path of a data folder.
+
+        Returns:
+            `TrainingData` or `EnsembleData`.
+        """
+        is_ensemble = isinstance(config, EnsembleConfig)
+        key = [getattr(config, name) for name in (_ENSEMBLE_FIELDS if is_ensemble else _MOVIE_FIELDS)]
+        fold = None if is_ensemble else config.fold
+        if self._key != key:
+            self._key, self._folds = None, {}
+            self._folds[fold] = load_ensemble_data(config, data) if is_ensemble else load_training_data(config, data)
+            self._key = key
+        if is_ensemble:
+            return self._folds[fold]
+        if fold not in self._folds:
+            self._folds[fold] = next(iter(self._folds.values())).with_fold(fold)
+        loaded = self._folds[fold]
+        if (loaded.image_size, loaded.interpolation) != (config.image_size, config.interpolation):
+            loaded = loaded.resized(config.image_size, config.interpolation)
+            self._folds = {fold: loaded}
+        return loaded
 
 
 def sweep(experiment, data, out_dir, *, shared=None, progress=True):
-    """Trains every cell of a grid, one run folder each; finished cells are skipped, failed ones reported at the end.
+    """Train every cell of an experiment in a run folder of its own.
 
-    Killed and started again, it loses at most the running epoch. Cells that read the same posters share one decoded
-    copy, and a branch that several ensembles have is trained once.
+    Several processes may call this with the same arguments, on one machine or on hosts that share `out_dir`: each takes
+    the next cell that is neither finished nor locked by another process, and waits at the end for cells that others
+    still train. A killed process loses at most the running epoch; the next process goes on with its cell. Finished
+    cells are skipped. A cell that raises an error, or that kills its process three times without finishing an epoch in
+    between, counts as failed, and the other cells go on.
 
     Args:
         experiment: `Experiment`; see `load_experiment`.
         data: Path of a data folder.
         out_dir: Folder of the run folders.
-        shared: `Shared`, also given to other sweeps of this data folder. Defaults to `None`: the cells share among
-            themselves.
+        shared: `Shared`, to share data with other sweeps of the same data folder. Defaults to `None`: the cells share
+            data among themselves.
         progress: Whether to show a progress bar with the time left. Defaults to `True`.
 
     Returns:
-        dict: name of each failed cell -> the reason. Empty if all went well.
+        Dict of failed cell -> reason, empty if every cell is finished. `error.txt` in the run folder of a failed cell
+        has the traceback.
 
     Example:
 
     >>> experiment = Experiment(config, {"learning_rate": (1e-3, 1e-4)})
     >>> failed = sweep(experiment, "data", "runs/rates")
     """
-    distribution.require_one_host("Cells go to several hosts by KERASTUNER_...; see `poster-cnn sweep --help`.")
-    out_dir = pathlib.Path(out_dir)
-    cells = experiment.cells()
-    done = {name for name, config in cells.items() if is_finished_cell(config, out_dir / name)}
-    failed, elsewhere, shared = {}, [], shared or Shared()
-    with _cost_bar(cells, done, progress) as bar:
-        for name, config in cells.items():
-            bar.set_postfix_str(name)
-            try:
-                options = {"finished": tuple(shared.finished), "progress": progress}
-                shared.movies, reason = train_cell(config, data, out_dir / name, shared.movies, **options)
-                failed |= {name: reason} if reason else {}
-                shared.finished += [] if reason else [out_dir / name]
-            except BlockingIOError:
-                elsewhere.append(name)
-            bar.update(0 if name in done else _cost(config))
-    for name in elsewhere:
-        shared.movies, reason = train_cell_when_free(
-            cells[name], data, out_dir / name, shared.movies, progress=progress
-        )
-        failed |= {name: reason} if reason else {}
-    return failed
+    distribution.require_one_host("Start the same sweep on each host instead; the processes share its cells.")
+    out_dir, shared, started = pathlib.Path(out_dir), shared or Shared(), time.time()
+    cells, failed = experiment.cells(), {}
+    with cost_bar(cells, out_dir, progress) as bar:
+        waiting = list(cells)
+        for timeout in (0, -1):  # first the cells that are free, then those that other processes train
+            waiting, names = [], waiting
+            for name in names:
+                bar.set_postfix_str(name)
+                cost = 0 if is_finished_cell(cells[name], out_dir / name) else _cost(cells[name])
+                try:
+                    with locked(out_dir / name, timeout=timeout):
+                        failed[name] = _train_locked(cells[name], data, out_dir / name, shared, started, progress)
+                    bar.update(cost)
+                except BlockingIOError:
+                    waiting.append(name)
+    return {name: failed[name] for name in cells if failed[name]}
 
 
-def train_cell(config, data, run_dir, shared=(None, None), *, finished=(), progress=True):
-    """Trains one cell, or makes sure that what is finished there was trained on these data.
-
-    Args:
-        config: `TrainingConfig` or `EnsembleConfig` of the cell.
-        data: Path of a data folder.
-        run_dir: The cell's run folder.
-        shared: What the last call returned first, so that cells share their posters. Defaults to nothing shared.
-        finished: Of an ensemble: as in `train_ensemble`. Defaults to none.
-        progress: Whether to show a progress bar. Defaults to `True`.
-
-    Returns:
-        tuple: what to give the next call as `shared`, and the reason if the cell failed (`error.txt` in its folder has
-        it, too), else `None`.
-
-    Raises:
-        BlockingIOError: If another process is training it.
-    """
-    (run_dir / "error.txt").unlink(missing_ok=True)  # of an earlier try
+def _train_locked(config, data, run_dir, shared, started, progress):
+    """Train one cell, or check the finished one; return the reason if it failed, else `None`."""
+    error_file = run_dir / "error.txt"
+    if error_file.is_file() and error_file.stat().st_mtime >= started:  # another process of this sweep tried it
+        return error_file.read_text(encoding="utf-8").partition("\n")[0]
+    error_file.unlink(missing_ok=True)
     try:
-        shared = share_training_data(shared, config, data)
-        if is_finished_cell(config, run_dir):  # with this config, but was it with these data?
-            _trainer(config).check_run(run_dir, config, shared[1])
-            remove_checkpoints(run_dir)  # a kill can come before they are gone
-        elif isinstance(config, EnsembleConfig):
-            options = {"ensemble_data": shared[1], "finished": finished, "progress": progress}
-            train_ensemble(config, data, run_dir, **options)
+        loaded = shared.load(config, data)
+        if is_finished_cell(config, run_dir):
+            _check_cell(config, loaded, run_dir)
         else:
-            train(config, data, run_dir, training_data=shared[1], progress=progress)
-        return shared, None
-    except BlockingIOError:
+            _count_start(run_dir)
+            _train_cell(config, data, run_dir, loaded, shared, progress)
+        shared.finished.append(run_dir)
+        (run_dir / "attempts.json").unlink(missing_ok=True)
+        return None
+    except Exception as error:  # a cell that fails must not end the sweep
+        if not isinstance(error, _KilledTooOften):
+            (run_dir / "attempts.json").unlink(missing_ok=True)
+        return _write_failure(run_dir, error)
+    except KeyboardInterrupt:
+        (run_dir / "attempts.json").unlink(missing_ok=True)
         raise
-    except Exception as error:  # a cell that fails must not take the others with it
-        return shared, write_failure(run_dir, error)
     finally:
         keras.backend.clear_session()
 
 
-def write_failure(folder, error):
-    """Writes why a cell or a draw failed to `error.txt` in its folder, and returns it."""
-    reason = f"{type(error).__name__}: {error}"
-    with write_atomically(folder / "error.txt") as temporary:
-        temporary.write_text(reason + "\n", encoding="utf-8")
+def _train_cell(config, data, run_dir, loaded, shared, progress):
+    if isinstance(config, EnsembleConfig):
+        options = {"ensemble_data": loaded, "finished": tuple(shared.finished), "progress": progress}
+        train_ensemble(config, data, run_dir, **options)
+    else:
+        train(config, data, run_dir, training_data=loaded, progress=progress)
+
+
+class _KilledTooOften(RuntimeError):
+    pass
+
+
+def _count_start(run_dir):
+    """Record that a process starts on a cell, and refuse one whose earlier starts all ended in a kill."""
+    path, epochs = run_dir / "attempts.json", _num_epochs(run_dir)
+    before = read_json(path) if path.is_file() else {"starts": 0, "epochs": epochs}
+    starts = before["starts"] if before["epochs"] == epochs else 0  # there was progress
+    if starts >= MAX_KILLS:
+        raise _KilledTooOften(
+            f"The cell's process was killed {starts} times, perhaps for lack of memory. Remove {path} to try again."
+        )
+    write_json(path, {"starts": starts + 1, "epochs": epochs})
+
+
+def _num_epochs(run_dir):
+    """Number of finished epochs of a run, or of all networks of an ensemble."""
+    return sum(len(pd.read_csv(path)) for path in run_dir.glob("**/history.csv"))
+
+
+def _check_cell(config, loaded, run_dir):
+    (check_ensemble if isinstance(config, EnsembleConfig) else check_run)(run_dir, config, loaded)
+    remove_checkpoints(run_dir)  # a kill can come before they are removed
+
+
+def _write_failure(run_dir, error):
+    kind = RuntimeError if isinstance(error, _KilledTooOften) else type(error)
+    reason = f"{kind.__name__}: {error}".replace("\n", " ")
+    with write_atomically(run_dir / "error.txt") as temporary:
+        temporary.write_text(f"{reason}\n\n{''.join(traceback.format_exception(error))}", encoding="utf-8")
     return reason
 
 
 def is_finished_cell(config, run_dir):
-    """Whether a cell's run folder holds a finished run of this config."""
+    """Return whether a run folder holds a finished run of this config."""
     try:
-        return _trainer(config).is_finished(run_dir, config)
+        return (is_finished_ensemble if isinstance(config, EnsembleConfig) else is_finished)(run_dir, config)
     except (OSError, ValueError):  # an unreadable record is reported when the cell's turn comes
         return False
 
 
-def _trainer(config):
-    return ensemble_training if isinstance(config, EnsembleConfig) else training
-
-
-def train_cell_when_free(config, data, run_dir, shared=(None, None), *, progress=True):
-    """As `train_cell`; waits where another process is training it, until that one has finished the cell, or died."""
-    while True:
-        with locked(run_dir, timeout=-1):
-            pass
-        try:
-            return train_cell(config, data, run_dir, shared, progress=progress)
-        except BlockingIOError:
-            continue  # a third process was quicker
-
-
-def share_training_data(shared, config, data):
-    """The posters for a run, from those of the run before where they agree.
+def failures(cells, out_dir):
+    """Return the unfinished cells of a sweep whose processes have ended, with the first line of each `error.txt`.
 
     Args:
-        shared: Result of the last call; `(None, None)` at first.
-        config: `TrainingConfig` of the run, or `EnsembleConfig`.
-        data: Path of a data folder.
+        cells: Dict of run folder name -> config.
+        out_dir: Folder of the run folders.
 
     Returns:
-        `(what the posters were chosen by, TrainingData)`, or `EnsembleData` in its place
+        Dict of cell -> reason.
     """
-    if isinstance(config, EnsembleConfig):
-        key = [getattr(config, name) for name in _ENSEMBLE_FIELDS]
-        return shared if shared[0] == key else (key, load_ensemble_data(config, data))
-    key = [getattr(config, name) for name in _MOVIE_FIELDS]
-    fold_key = [*key, config.fold]
-    if shared[0] is None or shared[0][:-1] != key:
-        return fold_key, load_training_data(config, data)
-    if shared[0] != fold_key:
-        shared = fold_key, shared[1].with_fold(config.fold)
-    if (shared[1].image_size, shared[1].interpolation) != (config.image_size, config.interpolation):
-        return fold_key, shared[1].resized(config.image_size, config.interpolation)
-    return shared
+    left = [name for name, config in cells.items() if not is_finished_cell(config, out_dir / name)]
+    paths = {name: out_dir / name / "error.txt" for name in left}
+    ended = "Its process ended before the cell was finished."
+    return {
+        name: path.read_text(encoding="utf-8").partition("\n")[0] if path.is_file() else ended
+        for name, path in paths.items()
+    }
 
 
 def _cost(config):
@@ -186,13 +219,26 @@ def _cost(config):
     return height * width * config.epochs
 
 
-def _cost_bar(cells, done, progress):
-    # Counted in pixels x epochs, so that the time left is right although larger posters take longer.
-    total = sum(map(_cost, cells.values()))
+def cost_bar(cells, out_dir, progress):
+    """Return a progress bar over cells, measured in pixels × epochs because larger posters take longer.
+
+    Args:
+        cells: Dict of run folder name -> config.
+        out_dir: Folder of the run folders; the bar starts with the finished ones.
+        progress: Whether to show the bar.
+
+    Returns:
+        `tqdm` bar.
+    """
     return tqdm(
-        total=total,
-        initial=sum(_cost(cells[name]) for name in done),
+        total=sum(map(_cost, cells.values())),
+        initial=finished_cost(cells, out_dir),
         desc=f"{len(cells)} cells",
         bar_format="{desc}: {percentage:3.0f}%|{bar}| {elapsed} elapsed, {remaining} left{postfix}",
         disable=not progress,
     )
+
+
+def finished_cost(cells, out_dir):
+    """Return the pixels × epochs of the finished cells."""
+    return sum(_cost(config) for name, config in cells.items() if is_finished_cell(config, out_dir / name))

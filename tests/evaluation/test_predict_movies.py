@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from poster_cnn import datasets, models, predict_commands
+from poster_cnn import datasets, models
 from poster_cnn.cli import main
 from poster_cnn.evaluation import predict_movies
 from poster_cnn.evaluation.predict import predict
-from poster_cnn.evaluation.predict_movies import find_ensemble
+from poster_cnn.evaluation.predict_movies import find_ensemble, read_metadata
 from poster_cnn.files import write_json
 from poster_cnn.movies.metadata import METADATA_COLUMNS
 from poster_cnn.multimodal.config import MODALITIES, EnsembleConfig
@@ -326,7 +326,7 @@ def test_metadata_are_columns_and_values(metadata, found, tmp_path, monkeypatch)
     write_json(tmp_path / "list.json", ["language"])
     write_json(tmp_path / "number.json", {"language": 1})
     if isinstance(found, dict):
-        assert predict_commands._metadata(metadata) == found
+        assert read_metadata(metadata) == found
     else:
         with pytest.raises(ValueError, match=found):
-            predict_commands._metadata(metadata)
+            read_metadata(metadata)

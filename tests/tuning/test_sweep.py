@@ -1,46 +1,69 @@
-"""Sweeps: a run folder a cell, finished ones left alone, failed ones reported, killed ones continued."""
+"""Sweeps: one run folder a cell, shared by processes through locks, continued after kills."""
 
+import json
+import os
 import pathlib
 import shutil
+import signal
+import subprocess
+import sys
 import threading
+import time
 
+import pandas as pd
 import pytest
 
-from poster_cnn import models
 from poster_cnn.files import locked, write_json
 from poster_cnn.training.data import load_training_data
 from poster_cnn.training.run_folder import is_finished
-from poster_cnn.training.train import train as training
-from poster_cnn.tuning import sweep as search
-from poster_cnn.tuning.experiment import Experiment, load_experiment
-from poster_cnn.tuning.sweep import sweep
+from poster_cnn.tuning import sweep as module
+from poster_cnn.tuning.experiment import Experiment
+from poster_cnn.tuning.sweep import Shared, sweep
+from poster_cnn.tuning.workers import sweep_with_workers
 
-REPOSITORY = pathlib.Path(__file__).parents[2]
-EXPERIMENTS = sorted(
-    path
-    for path in REPOSITORY.glob("experiments/*/*.py")
-    if path.parent.name not in ("benchmarks", "soak") and "random_search" not in path.name  # test_random_search.py
-)
+SLOW_EPOCHS = """
+import sys, time
+from poster_cnn.training import fit
+save_epoch = fit._save_epoch
+def slowly(*arguments):  # leaves time for a kill
+    save_epoch(*arguments)
+    time.sleep(0.1)
+fit._save_epoch = slowly
+from poster_cnn.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
 
 
 @pytest.fixture
 def trained(monkeypatch):
-    """Replaces training by writing down (name of the run folder, its training data); quick, and it cannot fail."""
+    """Replace training by recording (name of the run folder, its training data)."""
     calls = []
 
     def train(config, data, run_dir, *, training_data, progress):
-        if not is_finished(run_dir, config):
-            calls.append((run_dir.name, training_data))
-            finish(run_dir, config, training_data)
+        calls.append((run_dir.name, training_data))
+        finish(run_dir, config, training_data)
 
-    monkeypatch.setattr(training, "train", train)
+    monkeypatch.setattr(module, "train", train)
     return calls
 
 
+@pytest.fixture
+def experiment_file(tiny_config, tmp_path):
+    """Path of an experiment file with the cells seed=1 and seed=0 of `tiny_config`."""
+    path = tmp_path / "tiny.py"
+    path.write_text(
+        "from poster_cnn import TrainingConfig\n"
+        f"config = TrainingConfig.from_dict({tiny_config.to_dict()!r})\n"
+        "grid = {'seed': (1, 0)}\n"
+    )
+    return path
+
+
 def finish(run_dir, config, training_data):
-    """Leaves in a run folder what tells that it is finished, and with which config and data."""
-    about = {"config": config.to_dict(), "data": {"fingerprint": training_data.fingerprint}}
-    write_json(run_dir / "config.json", about)
+    """Write what marks a run as finished, with its config and data."""
+    write_json(
+        run_dir / "config.json", {"config": config.to_dict(), "data": {"fingerprint": training_data.fingerprint}}
+    )
     write_json(run_dir / "metrics.json", {})
 
 
@@ -48,94 +71,23 @@ def contents(run_dir):
     return {path.name: path.read_bytes() for path in run_dir.iterdir() if path.name != ".lock"}
 
 
-def names(trained):
-    return [name for name, _ in trained]
+def assert_same_bits(run_dir, other):
+    for name in ("history.csv", "predictions.csv", "split.csv"):
+        assert (run_dir / name).read_bytes() == (other / name).read_bytes()
+    ours, theirs = (json.loads((folder / "metrics.json").read_text()) for folder in (run_dir, other))
+    assert ours | {"seconds": 0} == theirs | {"seconds": 0}
 
 
-# --- grids and experiment files ---
-
-
-@pytest.mark.parametrize(
-    ("grid", "expected"),
-    [
-        ({"ratio": (30, 40), "seed": (0, 1)}, "ratio=30,seed=0 ratio=30,seed=1 ratio=40,seed=0 ratio=40,seed=1"),
-        ({"learning_rate": (1e-3, 1e-7)}, "learning_rate=0.001 learning_rate=1e-07"),
-        ({"seed": (0, 1234567)}, "seed=0 seed=1234567"),
-        ({"interpolation": ("bilinear", "lanczos3")}, "interpolation=bilinear interpolation=lanczos3"),
-        ({"ratio": (30, 33.3)}, "ratio=30 ratio=33.3"),
-    ],
-)
-def test_every_combination_is_a_cell_named_after_its_changes(tiny_config, grid, expected):
-    cells = Experiment(tiny_config, grid).cells()
-    assert list(cells) == expected.split()
-    for name, config in cells.items():
-        changes = {attribute: getattr(config, attribute) for attribute in grid}
-        assert config == tiny_config.replace(**changes)
-        assert name == ",".join(f"{k}={v:g}" if isinstance(v, float) else f"{k}={v}" for k, v in changes.items())
-
-
-def test_cells_that_would_share_a_folder_are_an_error(tiny_config):
-    with pytest.raises(ValueError, match="Some values of the grid are the same, or differ beyond 6 digits"):
-        Experiment(tiny_config, {"learning_rate": (0.001, 0.00100000001)}).cells()
-
-
-@pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: f"{path.parent.name}/{path.name}")
-@pytest.mark.parametrize("preset", ["paper", "quick"])
-def test_the_experiments_of_the_repository_load(path, preset):
-    cells = load_experiment(path, preset=preset).cells()
-    names = [config.backbone if config.model == "ensemble" else config.model for config in cells.values()]
-    assert cells and all(hasattr(models, name) for name in names)
-
-
-def test_another_precision_is_for_networks_not_for_ensembles():
-    networks = load_experiment(REPOSITORY / "experiments" / "dave" / "table_2.py", precision="mixed_bfloat16")
-    assert networks.config.precision == "mixed_bfloat16"
-    with pytest.warns(UserWarning, match="Ensembles are trained in float32. Not used: precision='mixed_bfloat16'"):
-        load_experiment(REPOSITORY / "experiments" / "lebaron" / "ensemble.py", precision="mixed_bfloat16")
-
-
-def test_table_2_is_the_papers_grid():
-    paper = load_experiment(REPOSITORY / "experiments" / "dave" / "table_2.py")
-    quick = load_experiment(REPOSITORY / "experiments" / "dave" / "table_2.py", preset="quick")
-    assert len(paper.cells()) == 25 and "ratio=40,learning_rate=0.0001" in paper.cells()
-    assert (paper.config.epochs, paper.config.batch_size, paper.config.min_genres) == (50, 32, 2)
-    assert len(quick.cells()) < 10 and quick.config.epochs < 50
-
-
-@pytest.mark.parametrize(
-    ("content", "preset", "message"),
-    [
-        ("grid = {}", "paper", "does not assign config"),
-        ("config = 1; grid = {}", "quick", "does not assign quick_config, quick_grid"),
-        ("config = 1; grid = {}", "fast", "`preset` must be 'paper' or 'quick'. Received: preset='fast'"),
-    ],
-)
-def test_experiment_files_that_cannot_be_used(tmp_path, content, preset, message):
-    (tmp_path / "table.py").write_text(content)
-    with pytest.raises(ValueError, match=message):
-        load_experiment(tmp_path / "table.py", preset=preset)
-
-
-def test_no_experiment_file_there(tmp_path):
-    with pytest.raises(FileNotFoundError, match="No experiment file found. Looked for .*tabel.py"):
-        load_experiment(tmp_path / "tabel.py")
-
-
-# --- sweeps ---
-
-
-def test_a_sweep_starts_where_it_ended(tiny_config, data_folder, tmp_path, trained):
+def test_skips_finished_cells(tiny_config, data_folder, tmp_path, trained):
     experiment = Experiment(tiny_config, {"seed": (0, 1, 2)})
     finish(tmp_path / "seed=1", tiny_config.replace(seed=1), load_training_data(tiny_config, data_folder))
-    assert sweep(experiment, data_folder, tmp_path, progress=False) == {}
-    assert names(trained) == ["seed=0", "seed=2"]
-    assert sweep(experiment, data_folder, tmp_path, progress=False) == {}
-    assert names(trained) == ["seed=0", "seed=2"]
+    for _ in range(2):
+        assert sweep(experiment, data_folder, tmp_path, progress=False) == {}
+        assert [name for name, _ in trained] == ["seed=0", "seed=2"]
+    assert not list(tmp_path.glob("*/attempts.json"))
 
 
-def test_a_cell_finished_with_another_config_or_other_data_is_reported(
-    tiny_config, data_folder, tmp_path, finished_run
-):
+def test_reports_a_cell_finished_with_another_config_or_other_data(tiny_config, data_folder, tmp_path, finished_run):
     other_data = shutil.copytree(data_folder, tmp_path / "data")
     (other_data / "posters" / "1030.jpg").unlink()
     shutil.copytree(finished_run, tmp_path / "runs" / "seed=0")
@@ -158,7 +110,15 @@ def test_cells_with_the_same_posters_share_one_decoded_copy(tiny_config, data_fo
     assert [item.image_size for item in data] == [(27, 18)] * 2 + [(80, 55)] * 2
 
 
-def test_progress_shows_the_share_done_and_the_time_left(tiny_config, data_folder, tmp_path, trained, capsys):
+def test_folds_share_their_movies(tiny_config, data_folder):
+    shared, folds = Shared(), tiny_config.replace(split="leak_free", allow_leak=False, num_folds=2)
+    first, second = (shared.load(folds.replace(fold=fold), data_folder) for fold in (0, 1))
+    assert first.table is second.table and first.fingerprint != second.fingerprint
+    assert shared.load(folds.replace(fold=0, learning_rate=0.5), data_folder) is first
+    assert shared.load(folds.replace(fold=0, split_seed=1), data_folder).table is not first.table
+
+
+def test_shows_the_share_done_and_the_time_left(tiny_config, data_folder, tmp_path, trained, capsys):
     sweep(Experiment(tiny_config, {"seed": (0, 1)}), data_folder, tmp_path)
     shown = capsys.readouterr().err
     assert "2 cells:" in shown and "100%" in shown and " left" in shown and "seed=1" in shown
@@ -166,37 +126,71 @@ def test_progress_shows_the_share_done_and_the_time_left(tiny_config, data_folde
     assert capsys.readouterr().err == ""
 
 
-def test_a_failed_cell_is_reported_and_the_others_go_on(tiny_config, data_folder, tmp_path, monkeypatch):
-    experiment, mended = Experiment(tiny_config, {"seed": (0, 1, 2)}), False
+def test_a_failed_cell_keeps_its_traceback_and_the_others_go_on(tiny_config, data_folder, tmp_path, monkeypatch):
+    experiment, repaired = Experiment(tiny_config, {"seed": (0, 1, 2)}), False
 
     def train(config, data, run_dir, *, training_data, progress):
-        if config.seed == 1 and not mended:
+        if config.seed == 1 and not repaired:
             raise FloatingPointError("The loss became nan")
         finish(run_dir, config, training_data)
 
-    monkeypatch.setattr(training, "train", train)
+    monkeypatch.setattr(module, "train", train)
     failed = sweep(experiment, data_folder, tmp_path, progress=False)
     assert failed == {"seed=1": "FloatingPointError: The loss became nan"}
-    assert (tmp_path / "seed=1" / "error.txt").read_text() == "FloatingPointError: The loss became nan\n"
+    reason, empty, *lines = (tmp_path / "seed=1" / "error.txt").read_text().splitlines()
+    assert (reason, empty) == (failed["seed=1"], "")
+    assert lines[0].startswith("Traceback") and any("in train" in line for line in lines)
     assert [is_finished(tmp_path / f"seed={seed}") for seed in (0, 1, 2)] == [True, False, True]
 
-    mended = True
+    repaired = True
     assert sweep(experiment, data_folder, tmp_path, progress=False) == {}
     assert not (tmp_path / "seed=1" / "error.txt").exists()
 
 
-def test_an_interrupt_ends_the_sweep(tiny_config, data_folder, tmp_path, monkeypatch):
+def test_an_interrupt_ends_the_sweep_and_counts_as_no_kill(tiny_config, data_folder, tmp_path, monkeypatch):
     def train(*arguments, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(training, "train", train)
+    monkeypatch.setattr(module, "train", train)
     with pytest.raises(KeyboardInterrupt):
         sweep(Experiment(tiny_config, {"seed": (0, 1)}), data_folder, tmp_path, progress=False)
+    assert not list(tmp_path.glob("*/attempts.json"))
+
+
+@pytest.mark.parametrize(
+    ("starts", "epochs", "is_tried"),
+    [(2, 0, True), (3, 0, False), (3, 1, True)],
+    ids=["two kills", "three kills", "three kills before the last epoch"],
+)
+def test_a_cell_killed_three_times_without_an_epoch_fails(
+    starts, epochs, is_tried, tiny_config, data_folder, tmp_path, trained
+):
+    write_json(tmp_path / "seed=0" / "attempts.json", {"starts": starts, "epochs": 0})
+    (tmp_path / "seed=0" / "history.csv").write_text("epoch,loss\n" + "0,1.0\n" * epochs)
+    failed = sweep(Experiment(tiny_config, {"seed": (0, 1)}), data_folder, tmp_path, progress=False)
+    assert [name for name, _ in trained] == (["seed=0", "seed=1"] if is_tried else ["seed=1"])
+    if not is_tried:
+        assert "The cell's process was killed 3 times" in failed["seed=0"]
+        (tmp_path / "seed=0" / "attempts.json").unlink()  # as the message says
+        assert sweep(Experiment(tiny_config, {"seed": (0,)}), data_folder, tmp_path, progress=False) == {}
+
+
+def test_a_cell_that_another_process_of_the_sweep_failed_is_not_tried_again(
+    tiny_config, data_folder, tmp_path, monkeypatch
+):
+    def train(config, data, run_dir, **options):
+        write_json(tmp_path / "seed=1" / "config.json", {})
+        (tmp_path / "seed=1" / "error.txt").write_text("ValueError: bad\n\nTraceback")  # the other process
+        raise ValueError("bad as well")
+
+    monkeypatch.setattr(module, "train", train)
+    failed = sweep(Experiment(tiny_config, {"seed": (0, 1)}), data_folder, tmp_path, progress=False)
+    assert failed == {"seed=0": "ValueError: bad as well", "seed=1": "ValueError: bad"}
 
 
 @pytest.mark.parametrize("finishes", [True, False])
 def test_two_sweeps_of_one_folder_share_the_work(tiny_config, data_folder, tmp_path, monkeypatch, finishes):
-    """The second goes on with other cells, waits for the one that the first trains, and trains it if that one dies."""
+    """The second sweep trains other cells first, waits for the locked one, and trains it if its process died."""
     first_is_in, other_cell_trained, trained = threading.Event(), threading.Event(), []
 
     def first_sweep():
@@ -206,12 +200,12 @@ def test_two_sweeps_of_one_folder_share_the_work(tiny_config, data_folder, tmp_p
             if finishes:
                 finish(tmp_path / "seed=0", tiny_config, load_training_data(tiny_config, data_folder))
 
-    def train(config, data, run_dir, **options):
-        with locked(run_dir):
-            trained.append(run_dir.name)
-            other_cell_trained.set()
+    def train(config, data, run_dir, *, training_data, **options):
+        trained.append(run_dir.name)
+        finish(run_dir, config, training_data)
+        other_cell_trained.set()
 
-    monkeypatch.setattr(training, "train", train)
+    monkeypatch.setattr(module, "train", train)
     thread = threading.Thread(target=first_sweep)
     thread.start()
     first_is_in.wait(timeout=60)
@@ -221,30 +215,81 @@ def test_two_sweeps_of_one_folder_share_the_work(tiny_config, data_folder, tmp_p
     assert not failed and not list(tmp_path.glob("*/error.txt"))
 
 
-def test_a_killed_sweep_loses_the_running_epoch_at_most_and_changes_no_finished_cell(
-    tiny_config, data_folder, tmp_path, finished_run, run_and_kill
-):
-    grid, running = {"seed": (1, 0)}, tmp_path / "seed=0"
-    script = f"""
-import sys, time
-from poster_cnn.training import fit as fitting, train as training
-from poster_cnn.tuning import sweep as search
-save_epoch = fitting._save_epoch
-def slowly(*arguments):  # so that there is time to kill it
-    save_epoch(*arguments)
-    time.sleep(0.05)
-fitting._save_epoch = slowly
-config = training.TrainingConfig.from_dict({tiny_config.to_dict()!r})
-search.sweep(search.Experiment(config, {grid!r}), sys.argv[1], sys.argv[2], progress=False)
-"""
-    run_and_kill(script, data_folder, tmp_path, when=(running / "checkpoint.weights.h5").exists)
-    finished = [path for path in (tmp_path / "seed=1").iterdir() if path.name != ".lock"]
-    before = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in finished}
-    rows_before = (running / "history.csv").read_bytes().splitlines()[:-1]  # but the last, perhaps a row too many
-    assert is_finished(tmp_path / "seed=1") and not is_finished(running)
+def test_rejects_no_workers(tiny_config, data_folder, tmp_path):
+    with pytest.raises(ValueError, match=r"`num_workers` \(--workers\) must be 1 or more. Received: num_workers=0"):
+        sweep_with_workers(Experiment(tiny_config, {"seed": (0,)}), [], data_folder, tmp_path, num_workers=0)
 
-    assert search.sweep(Experiment(tiny_config, grid), data_folder, tmp_path, progress=False) == {}
-    assert before == {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in before}
-    assert (running / "history.csv").read_bytes().splitlines()[: len(rows_before)] == rows_before
-    for name in ("history.csv", "predictions.csv"):  # the same as if nothing had happened
-        assert (running / name).read_bytes() == (finished_run / name).read_bytes()
+
+# --- several processes ---
+
+
+@pytest.mark.slow
+def test_two_processes_of_which_one_is_killed_end_as_one(experiment_file, data_folder, tmp_path):
+    command = ["sweep", experiment_file, "--data", data_folder, "--out"]
+    subprocess.run([sys.executable, "-m", "poster_cnn", *map(str, [*command, tmp_path / "one"])], check=True)
+    out = tmp_path / "two"
+    start = [sys.executable, "-c", SLOW_EPOCHS, *map(str, [*command, out])]
+    first, second = subprocess.Popen(start), subprocess.Popen(start)
+    running = [out / name / "checkpoint.weights.h5" for name in ("seed=1", "seed=0")]
+    deadline = time.monotonic() + 120
+    while not all(path.exists() for path in running):
+        assert time.monotonic() < deadline and first.poll() is None and second.poll() is None
+        time.sleep(0.01)
+    first.kill()
+    assert first.wait() == -signal.SIGKILL and second.wait(timeout=300) == 0
+    for name in ("seed=1", "seed=0"):
+        assert_same_bits(out / name, tmp_path / "one" / name)
+        assert not (out / name / "attempts.json").exists() and not (out / name / "checkpoint.weights.h5").exists()
+    assert (out / "results.csv").is_file() and len(pd.read_csv(out / "results.csv")) == 2
+
+
+@pytest.mark.slow
+def test_workers_survive_a_cell_that_kills_its_process(tiny_config, data_folder, tmp_path):
+    """The killing cell dies three times and fails; two workers train the other cell to the same bits."""
+    path, out = tmp_path / "deadly.py", tmp_path / "out"
+    path.write_text(
+        "import os, signal\n"
+        "from poster_cnn import TrainingConfig\n"
+        "from poster_cnn.training import train as module\n"
+        "fit = module.fit\n"
+        "def deadly(config, data, run_dir, **options):\n"
+        "    if run_dir.name == 'seed=2':\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    return fit(config, data, run_dir, **options)\n"
+        "module.fit = deadly\n"
+        f"config = TrainingConfig.from_dict({tiny_config.to_dict()!r})\n"
+        "grid = {'seed': (2, 0)}\n"
+    )
+    command = ["sweep", path, "--data", data_folder, "--out", out, "--workers", "2"]
+    ended = subprocess.run(
+        [sys.executable, "-m", "poster_cnn", *map(str, command)],
+        env=os.environ | {"POSTER_CNN_MEMORY": "1GB"},
+        capture_output=True,
+        text=True,
+    )
+    assert ended.returncode == 1
+    assert "failed: seed=2: RuntimeError: The cell's process was killed 3 times" in ended.stderr
+    assert ended.stderr.count("was killed (signal 9) and starts again") == 3
+    assert "1 cells finished, 1 failed" in ended.stdout
+    assert is_finished(out / "seed=0", tiny_config.replace(seed=0)) and not is_finished(out / "seed=2")
+
+
+@pytest.mark.slow
+def test_workers_end_with_the_process_that_started_them(experiment_file, data_folder, tmp_path):
+    command = ["sweep", experiment_file, "--data", data_folder, "--out", tmp_path / "out", "--workers", "2"]
+    parent = subprocess.Popen([sys.executable, "-m", "poster_cnn", *map(str, command)])
+    children = pathlib.Path(f"/proc/{parent.pid}/task/{parent.pid}/children")
+    if not children.is_file():
+        parent.kill()
+        pytest.skip("needs Linux's /proc")
+    deadline = time.monotonic() + 120
+    while len(children.read_text().split()) < 2:
+        assert time.monotonic() < deadline and parent.poll() is None
+        time.sleep(0.05)
+    started = [pathlib.Path("/proc") / number for number in children.read_text().split()]
+    time.sleep(3)  # until the workers watch
+    parent.kill()
+    parent.wait()
+    while any(process.exists() for process in started):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)

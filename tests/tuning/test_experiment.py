@@ -1,0 +1,134 @@
+"""Experiment files: which cells they describe, and what cannot be used."""
+
+import pathlib
+
+import pytest
+from scipy import stats
+
+from poster_cnn import models
+from poster_cnn.tuning.experiment import Experiment, load_experiment
+
+REPOSITORY = pathlib.Path(__file__).parents[2]
+EXPERIMENTS = sorted(
+    path for path in REPOSITORY.glob("experiments/*/*.py") if path.parent.name not in ("benchmarks", "soak")
+)
+SPACE = {"learning_rate": stats.loguniform(1e-4, 1e-2), "batch_size": [8, 16], "epochs": stats.randint(1, 100)}
+
+
+@pytest.mark.parametrize(
+    ("grid", "expected"),
+    [
+        ({"ratio": (30, 40), "seed": (0, 1)}, "ratio=30,seed=0 ratio=30,seed=1 ratio=40,seed=0 ratio=40,seed=1"),
+        ({"learning_rate": (1e-3, 1e-7)}, "learning_rate=0.001 learning_rate=1e-07"),
+        ({"seed": (0, 1234567)}, "seed=0 seed=1234567"),
+        ({"interpolation": ("bilinear", "lanczos3")}, "interpolation=bilinear interpolation=lanczos3"),
+        ({"ratio": (30, 33.3)}, "ratio=30 ratio=33.3"),
+    ],
+)
+def test_every_combination_is_a_cell_named_after_its_changes(tiny_config, grid, expected):
+    cells = Experiment(tiny_config, grid).cells()
+    assert list(cells) == expected.split()
+    for name, config in cells.items():
+        recorded = config.to_dict()
+        assert config == tiny_config.replace(**{attribute: recorded[attribute] for attribute in grid})
+        values = {attribute: recorded[attribute] for attribute in grid}
+        assert name == ",".join(f"{k}={v:g}" if isinstance(v, float) else f"{k}={v}" for k, v in values.items())
+
+
+def test_rejects_cells_that_would_share_a_folder(tiny_config):
+    with pytest.raises(ValueError, match="The values of a grid must differ within 6 digits"):
+        Experiment(tiny_config, {"learning_rate": (0.001, 0.00100000001)}).cells()
+
+
+@pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: f"{path.parent.name}/{path.name}")
+@pytest.mark.parametrize("preset", ["paper", "quick"])
+def test_the_experiments_of_the_repository_load(path, preset):
+    if path.name == "pretrained.py" and preset == "quick" and "quick_config" not in path.read_text():
+        pytest.skip("has no quick preset")
+    cells = load_experiment(path, preset=preset).cells()
+    networks = [getattr(config, "backbone", None) or config.to_dict()["model"] for config in cells.values()]
+    assert cells and all(hasattr(models, name) for name in networks)
+
+
+def test_precision_is_for_networks_and_not_for_ensembles():
+    networks = load_experiment(REPOSITORY / "experiments" / "dave" / "table_2.py", precision="mixed_bfloat16")
+    assert networks.config.to_dict()["precision"] == "mixed_bfloat16"
+    with pytest.warns(UserWarning, match="Ensembles are trained in float32. Not used: precision='mixed_bfloat16'"):
+        load_experiment(REPOSITORY / "experiments" / "lebaron" / "ensemble.py", precision="mixed_bfloat16")
+
+
+def test_table_2_is_the_papers_grid():
+    paper = load_experiment(REPOSITORY / "experiments" / "dave" / "table_2.py")
+    quick = load_experiment(REPOSITORY / "experiments" / "dave" / "table_2.py", preset="quick")
+    assert len(paper.cells()) == 25 and "ratio=40,learning_rate=0.0001" in paper.cells()
+    recorded = paper.config.to_dict()
+    assert (recorded["epochs"], recorded["batch_size"], recorded["min_genres"]) == (50, 32, 2)
+    assert len(quick.cells()) < 10 and quick.config.to_dict()["epochs"] < 50
+
+
+@pytest.mark.parametrize(
+    ("content", "preset", "message"),
+    [
+        ("grid = {}", "paper", "does not assign config"),
+        ("config = 1; grid = {}", "quick", "does not assign quick_config, quick_grid"),
+        ("config = 1; space = {}", "paper", "does not assign num_draws"),
+        ("config = 1; grid = {}", "fast", "`preset` must be 'paper' or 'quick'. Received: preset='fast'"),
+    ],
+)
+def test_rejects_incomplete_experiment_files(tmp_path, content, preset, message):
+    (tmp_path / "table.py").write_text(content)
+    with pytest.raises(ValueError, match=message):
+        load_experiment(tmp_path / "table.py", preset=preset)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="No experiment file found. Looked for .*tabel.py"):
+        load_experiment(tmp_path / "tabel.py")
+
+
+# --- random searches ---
+
+
+@pytest.fixture
+def search(tiny_config):
+    return Experiment(tiny_config.replace(num_folds=2), space=SPACE, num_draws=3)
+
+
+def test_a_draw_is_trained_on_every_fold(search):
+    cells = search.cells()
+    assert len(cells) == 6 and [name[-6:] for name in cells] == ["fold=0", "fold=1"] * 3
+    for name, config in cells.items():
+        recorded, (draw, fold) = config.to_dict(), name.split("/")
+        assert draw == recorded["set_name"] and fold == f"fold={recorded['fold']}"
+        values = dict(part.split("=") for part in draw.split(","))
+        assert list(values) == list(SPACE)
+        assert {key: float(value) for key, value in values.items()} == {key: recorded[key] for key in SPACE}
+        assert 1e-4 <= recorded["learning_rate"] <= 1e-2 and recorded["batch_size"] in (8, 16)
+
+
+def test_the_seed_decides_the_draws(search, tiny_config):
+    again = Experiment(search.config, space=SPACE, num_draws=3)
+    more = Experiment(search.config, space=SPACE, num_draws=4)
+    other = Experiment(search.config.replace(seed=1), space=SPACE, num_draws=3)
+    assert list(again.cells()) == list(search.cells()) == list(more.cells())[:6]
+    assert not set(other.cells()) & set(search.cells())
+
+
+def test_changes_turn_a_draw_into_config_attributes(search):
+    space = {"units": stats.randint(8, 64)}
+    nested = Experiment(search.config, space=space, num_draws=2, changes=lambda draw: {"model_args": draw})
+    for name, config in nested.cells().items():
+        assert name.startswith(f"units={config.to_dict()['model_args']['units']}/")
+
+
+@pytest.mark.parametrize(
+    ("changes", "options", "message"),
+    [
+        ({}, {}, "A random search needs a config with `num_folds`. Received: num_folds=None"),
+        ({"num_folds": 2}, {"num_draws": 0}, "`num_draws` must be 1 or more. Received: num_draws=0"),
+        ({"num_folds": 2}, {"space": {"rate": [1]}}, "A draw must give changes of the config .*rate"),
+    ],
+)
+def test_rejects_searches_that_cannot_run(changes, options, message, tiny_config):
+    with pytest.raises(ValueError, match=message):
+        Experiment(tiny_config.replace(**changes), **{"space": SPACE, "num_draws": 1} | options).cells()
