@@ -1,4 +1,4 @@
-"""What all networks on a backbone share: its weights, its pixels, freezing, and cutting it from its head."""
+"""Networks on a backbone: pretrained weights, pixel scaling, freezing, and the split into backbone and head."""
 
 import os
 
@@ -7,10 +7,10 @@ from keras import Input, Model, applications, layers, ops
 
 from poster_cnn.models.blocks import classifier, dense_blocks
 
-FEATURES = "features"  # name of the pooling layer: what comes before it is the backbone, what comes after the head
+FEATURES = "features"  # name of the pooling layer, which separates the backbone from the head
 
-# How ImageNet weights expect pixels, by the names of keras.applications: "tf" -1..1; "torch" 0..1, then each channel
-# less its mean over its deviation in ImageNet; "caffe" BGR, 0..255 less each channel's mean.
+# Pixels that ImageNet weights expect, by the modes of keras.applications: "tf" -1..1; "torch" 0..1, normalized by the
+# mean and standard deviation of each channel in ImageNet; "caffe" 0..255 in BGR order, minus the mean of each channel.
 _MEAN, _DEVIATION = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
 _PREPROCESSING = {
     "tf": (np.full(3, 1 / 127.5), np.full(3, -1.0), "rgb"),
@@ -37,14 +37,14 @@ def on_backbone(
     dense_units=(),
     **options,
 ):
-    """A backbone, scaled pixels before it, pooled features and dense layers after it; see `transfer.resnet50`.
+    """Build a network of scaled pixels, a backbone, pooled features and dense layers; see `pretrained.resnet50`.
 
     Args:
-        build: Function that makes the backbone, as those of `keras.applications`.
-        mode: How its weights expect pixels, as in `keras.applications`: "caffe", "tf" or "torch".
-        pooling: Layer class that pools its maps.
-        dense_units: Units of hidden dense layers between features and the last layer. Where there are any, dropout
-            comes after each of them instead of after the features. Defaults to none.
+        build: Function that builds the backbone, with the arguments of those in `keras.applications`.
+        mode: Pixels that its weights expect: `"caffe"`, `"tf"` or `"torch"`, as in `keras.applications`.
+        pooling: Layer class that pools the backbone's maps.
+        dense_units: Units of hidden dense layers after the features. If there are any, dropout follows each of them
+            instead of the features. Defaults to `()`.
         options: Further arguments of `_backbone`.
     """
     backbone = _backbone(build, input_shape, weights, **options)
@@ -69,7 +69,7 @@ def _scale(x, mode, pixel_range, channel_order):
     if order not in ("rgb", "bgr"):
         raise ValueError(f"`channel_order` must be 'rgb', 'bgr' or None. Received: channel_order={channel_order!r}")
     if order != expected:
-        scale, offset = np.flip(scale), np.flip(offset)  # each channel keeps its own
+        scale, offset = np.flip(scale), np.flip(offset)  # each channel keeps its own values
     if order == "bgr":
         x = ops.flip(x, axis=-1)
     scale, offset = np.asarray(scale).tolist(), np.asarray(offset).tolist()
@@ -77,14 +77,13 @@ def _scale(x, mode, pixel_range, channel_order):
 
 
 def unfreeze(model):
-    """Makes the backbone of a model trainable but for its batch normalization (paper 3, section III.A).
+    """Make the backbone of a model trainable, except for its batch normalization (paper 3, section III.A).
 
-    Batch normalization stays as the backbone came with it: small batches of posters would spoil its statistics. Calling
-    the backbone with `training=False`, as guides to Keras have it, does not keep it so inside of `fit` (Keras 3.15).
-    Compile the model again afterwards, with a small learning rate.
+    Small batches of posters would spoil the pretrained statistics. Calling the backbone with `training=False` does not
+    prevent that inside `fit` in Keras 3.15. Compile the model again afterwards, with a small learning rate.
 
     Args:
-        model: Model from a builder such as `mobilenet_v2`, made with `trainable=False`.
+        model: Model from a builder such as `mobilenet_v2`, built with `trainable=False`.
 
     Returns:
         The same model.
@@ -96,7 +95,7 @@ def unfreeze(model):
 
     >>> unfreeze(model).compile(keras.optimizers.Adam(1e-5), "categorical_crossentropy")
     """
-    feature_extractor_and_head(model)  # says what is wrong where there is no backbone
+    feature_extractor_and_head(model)  # raises if there is no backbone
     for backbone in model.layers:
         if isinstance(backbone, Model):
             backbone.trainable = True
@@ -106,7 +105,7 @@ def unfreeze(model):
 
 
 def has_frozen_backbone(model):
-    """Whether everything up to the features is frozen, so that they can be computed once and kept."""
+    """Return whether all layers up to the features are frozen, so that features can be computed once and cached."""
     names = [layer.name for layer in model.layers]
     if FEATURES not in names:
         return False
@@ -114,14 +113,14 @@ def has_frozen_backbone(model):
 
 
 def feature_extractor_and_head(model):
-    """Cuts a model after its pooled features; both parts share the model's layers and weights.
+    """Split a model at its pooled features into two models that share its layers and weights.
 
     Args:
         model: Model from a builder such as `mobilenet_v2`.
 
     Returns:
         `(extractor, head)`: uncompiled `keras.Model`s, pixels -> features `(batch, num_features)`, and features ->
-        what the model predicts. Training the head trains the model.
+        predictions of the model. Training the head trains the model.
 
     Raises:
         ValueError: If the model has no layer named "features".
@@ -129,7 +128,7 @@ def feature_extractor_and_head(model):
     names = [layer.name for layer in model.layers]
     if FEATURES not in names:
         raise ValueError(
-            "`model` must have a backbone, as those of poster_cnn.models.transfer. "
+            "`model` must have a backbone, like those of poster_cnn.models.pretrained. "
             f'Received: {model.name}, which has no layer named "{FEATURES}"'
         )
     position = names.index(FEATURES)
@@ -142,10 +141,7 @@ def feature_extractor_and_head(model):
 
 
 def _backbone(builder, input_shape, weights, *, include_top=False, last_layer=None, **options):
-    """A network of `keras.applications`, by default without its top, up to the layer named `last_layer` if any.
-
-    Weights that cannot be had are an error that helps.
-    """
+    """Build a network of `keras.applications` up to the layer named `last_layer`, or all of it if that is `None`."""
     if weights not in ("imagenet", None) and not os.path.isfile(weights):
         in_keras = hasattr(applications, builder.__name__)
         allowed, network = ("'imagenet', None", "keras.applications.") if in_keras else ("None", "")
@@ -160,9 +156,8 @@ def _backbone(builder, input_shape, weights, *, include_top=False, last_layer=No
         if weights != "imagenet" or "fetch" not in str(error):
             raise
         raise RuntimeError(
-            f"The ImageNet weights of {builder.__name__} could not be downloaded ({error}). Download them elsewhere "
-            f"and put the file into {os.environ.get('KERAS_HOME', '~/.keras')}/models, or give its path as `weights`. "
-            "weights=None starts from random weights."
+            f"The ImageNet weights of {builder.__name__} could not be downloaded ({error}). Put the file into "
+            f"{os.environ.get('KERAS_HOME', '~/.keras')}/models, give its path as `weights`, or use weights=None."
         ) from error
     if last_layer is None:
         return network

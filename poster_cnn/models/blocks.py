@@ -1,26 +1,26 @@
-"""What several builders share: raw pixels in, convolutions with pooling, probabilities out."""
+"""Building blocks shared by the networks: scaled input, convolutions with pooling, dense layers, classifier."""
 
 import numpy as np
 from keras import Input, backend, layers, ops
 
 
 def scaled_input(input_shape, smallest):
-    """The input of raw 0–255 pixels, and the same scaled to 0–1.
+    """Return an input for raw 0–255 pixels, and the same scaled to 0–1.
 
     Raises:
         ValueError: If height or width is below `smallest`.
     """
     if len(input_shape) != 3 or min(input_shape[:2]) < smallest:
         raise ValueError(
-            f"`input_shape` must be (height, width, channels) with height and width of at least {smallest}, or "
-            f"convolutions and poolings leave nothing of the image. Received: input_shape={input_shape}"
+            "`input_shape` must be (height, width, channels), where height and width are at least "
+            f"{smallest}, or no pixel is left after the poolings. Received: input_shape={input_shape}"
         )
     inputs = Input(input_shape)
     return inputs, layers.Rescaling(1 / 255, name="scale")(inputs)
 
 
 def conv_blocks(x, filters, *, batch_norm=False):
-    """A 3×3 convolution with ReLU, batch normalization if asked for, and 2×2 max pooling for each of `filters`."""
+    """Apply a 3×3 convolution with ReLU, optional batch normalization and 2×2 max pooling for each of `filters`."""
     for number, width in enumerate(filters, start=1):
         x = layers.Conv2D(width, 3, activation="relu", name=f"conv{number}")(x)
         if batch_norm:
@@ -30,12 +30,12 @@ def conv_blocks(x, filters, *, batch_norm=False):
 
 
 def smallest_for_blocks(num_blocks):
-    """Least height and width of which `conv_blocks` leave a pixel: 46 for four."""
+    """Return the smallest height and width that `conv_blocks` accepts: 46 for four blocks."""
     return 3 * 2**num_blocks - 2
 
 
 def dense_blocks(x, dense_units, dropout):
-    """A dense layer with ReLU, and dropout if there is any, for each of `dense_units`."""
+    """Apply a dense layer with ReLU, and dropout unless it is 0, for each of `dense_units`."""
     for number, units in enumerate(dense_units, start=1):
         x = layers.Dense(units, activation="relu", name=f"dense{number}")(x)
         if dropout:
@@ -44,27 +44,27 @@ def dense_blocks(x, dense_units, dropout):
 
 
 def adaptive_average_pooling(x, size, *, name):
-    """Averages maps of any height and width, 2 or more, to `size`×`size`, as PyTorch's `AdaptiveAvgPool2d`.
+    """Average feature maps of any height and width of at least 2 to `size`×`size`, as PyTorch's `AdaptiveAvgPool2d`.
 
-    Matrix products on JAX, where Keras 3.15's layer rounds the ends of its windows wrongly and gives NaN.
+    On JAX this is done with matrix products, because Keras 3.15's own layer returns NaN there.
     """
     if backend.backend() != "jax":
         return layers.AdaptiveAveragePooling2D(size, name=name)(x)
-    rows, columns = (_averages(length, size) for length in x.shape[1:3])
+    rows, columns = (_averaging_matrix(length, size) for length in x.shape[1:3])
     return layers.Identity(name=name)(ops.einsum("ih,bhwc,jw->bijc", rows, x, columns))
 
 
-def _averages(length, size):
-    """Matrix `(size, length)`: row i averages the positions from ⌊i · length / size⌋ to ⌈(i + 1) · length / size⌉."""
+def _averaging_matrix(length, size):
+    # Row i averages the positions from ⌊i · length / size⌋ to ⌈(i + 1) · length / size⌉.
     window, position = np.arange(size)[:, None], np.arange(length)
     inside = (position >= window * length // size) & (position < -(-(window + 1) * length // size))
     return (inside / inside.sum(axis=1, keepdims=True)).astype("float32")
 
 
 def classifier(x, num_classes, activation, *, logits_dropout=0):
-    """The last dense layer and its activation; `logits_dropout` is the fraction dropped between the two.
+    """Apply the last dense layer, dropout of its outputs unless it is 0, and the activation.
 
-    Probabilities stay float32 under a mixed-precision policy too.
+    Probabilities are float32 under a mixed-precision policy as well.
     """
     if not logits_dropout:
         return layers.Dense(num_classes, activation=activation, dtype="float32", name="predictions")(x)

@@ -1,4 +1,4 @@
-"""The networks that papers 1 to 4 train from scratch."""
+"""Networks that papers 1 to 4 train from scratch."""
 
 from keras import Model, layers
 
@@ -22,21 +22,20 @@ def seven_layer_cnn(
     classifier_activation="softmax",
     name="seven_layer_cnn",
 ):
-    """Four convolutions and three dense layers, trained from scratch (paper 1, section 3.1 and Fig. 2).
+    """Build a network of four convolutions and three dense layers (paper 1, section 3.1 and Fig. 2).
 
-    Reference: N. Dave, "Predicting movie genres from movie posters", 2018.
+    Reference: N. Dave, "Predicting movie genres from movie posters", 2018. The paper's code swaps height and width.
 
-    The model takes raw pixels, 0–255, and scales them itself. Its authors' code feeds (width, height, 3); here images
-    are (height, width, 3), as everywhere in Keras: the same family of networks with the axes swapped.
+    The model takes raw pixels, 0–255, and scales them to 0–1 itself.
 
     Args:
-        input_shape: `(height, width, channels)`. Height and width are at least 46. Defaults to `(107, 73, 3)`, the
-            paper's best: posters shrunk to 40%.
+        input_shape: `(height, width, channels)`; height and width at least 46. Defaults to `(107, 73, 3)`, posters
+            shrunk to 40%, which scored best in the paper.
         num_classes: Number of genres. Defaults to 4.
         filters: Filters of the 3×3 convolutions, each followed by 2×2 max pooling. Defaults to `(32, 32, 32, 64)`.
         dense_units: Units of the hidden dense layers, each followed by dropout. Defaults to `(64, 32)`.
-        dropout: Fraction of hidden units dropped in training. Defaults to 0.5.
-        classifier_activation: Activation of the last layer: `"softmax"` as in the paper, `"sigmoid"` for independent
+        dropout: Fraction of the hidden units dropped in training. Defaults to 0.5.
+        classifier_activation: Activation of the last layer: `"softmax"` as in the paper, or `"sigmoid"` for independent
             genres. Defaults to `"softmax"`.
         name: Name of the model.
 
@@ -44,7 +43,7 @@ def seven_layer_cnn(
         An uncompiled `keras.Model`: float32 `(batch, *input_shape)` -> float32 `(batch, num_classes)`.
 
     Raises:
-        ValueError: If `input_shape` is too small for the convolutions.
+        ValueError: If `input_shape` is too small for the poolings.
 
     Example:
 
@@ -70,21 +69,22 @@ def two_conv_cnn(
     classifier_activation="softmax",
     name="two_conv_cnn",
 ):
-    """Two convolutions and a dense layer, whose sizes a random search draws (paper 3, section II.B, Table 2).
+    """Build a network of two convolutions and a hidden dense layer (paper 3, section II.B, Table 2).
 
-    Reference: G. Zavala, D. Badveli, A. McKinnon, "Movie genre classification from poster images".
+    Reference: G. Zavala, D. Badveli, A. McKinnon, "Movie genre classification from poster images". The paper chooses
+    the sizes by random search.
 
     The model takes raw pixels, 0–255, and scales them to 0–1 itself.
 
     Args:
-        input_shape: `(height, width, channels)`. Defaults to `(150, 101, 3)`.
+        input_shape: `(height, width, channels)`; height and width at least 10. Defaults to `(150, 101, 3)`.
         num_classes: Number of genres. Defaults to 6.
-        filters: Filters of the two 3×3 convolutions, each followed by 2×2 max pooling; the paper draws 4–12 and 16–31.
+        filters: Filters of the 3×3 convolutions, each followed by 2×2 max pooling; the paper draws 4–12 and 16–31.
             Defaults to `(12, 24)`.
         dense_units: Units of the hidden dense layer; the paper draws 80–115. Defaults to 100.
-        dropout: Fraction of hidden units dropped in training; the paper draws 0.2–0.5. Defaults to 0.35.
-        batch_norm: Whether batch normalization follows each convolution and the hidden dense layer (the paper's second
-            search). Defaults to `False`.
+        dropout: Fraction of the hidden units dropped in training; the paper draws 0.2–0.5. Defaults to 0.35.
+        batch_norm: Whether to normalize batches after each convolution and after the hidden dense layer, as in the
+            paper's second search. Defaults to `False`.
         classifier_activation: Activation of the last layer. Defaults to `"softmax"`.
         name: Name of the model.
 
@@ -92,11 +92,11 @@ def two_conv_cnn(
         An uncompiled `keras.Model`: float32 `(batch, *input_shape)` -> float32 `(batch, num_classes)`.
 
     Raises:
-        ValueError: If `input_shape` is too small for the convolutions.
+        ValueError: If `input_shape` is too small for the poolings.
 
     Example:
 
-    >>> model = two_conv_cnn(filters=(10, 30), dense_units=106, dropout=0.41)  # the first set of Table 3
+    >>> model = two_conv_cnn(filters=(10, 30), dense_units=106, dropout=0.41)  # the first row of Table 3
     """
     inputs, x = scaled_input(input_shape, smallest_for_blocks(len(filters)))
     x = conv_blocks(x, filters, batch_norm=batch_norm)
@@ -116,17 +116,17 @@ def one_hot_sigmoid_cnn(
     classifier_activation="sigmoid",
     name="one_hot_sigmoid_cnn",
 ):
-    """Four convolutions in two blocks and a sigmoid for each genre (paper 3, section III.C, Table 6).
+    """Build a network of two blocks of two convolutions, with a sigmoid per genre (paper 3, section III.C, Table 6).
 
     Reference: G. Zavala, D. Badveli, A. McKinnon, "Movie genre classification from poster images".
 
     The model takes raw pixels, 0–255, and scales them to 0–1 itself.
 
     Args:
-        input_shape: `(height, width, channels)`. Defaults to `(150, 101, 3)`.
+        input_shape: `(height, width, channels)`; height and width at least 16. Defaults to `(150, 101, 3)`.
         num_classes: Number of genres. Defaults to 6.
-        dropout: Fractions dropped in training after the convolutions and after the hidden dense layer; 0 leaves a
-            dropout out, as in the paper's ablations (Fig. 12). Defaults to `(0.25, 0.5)`.
+        dropout: Fractions dropped in training after the convolutions and after the hidden dense layer. A layer with 0
+            is left out, as in the paper's ablations (Fig. 12). Defaults to `(0.25, 0.5)`.
         classifier_activation: Activation of the last layer. Defaults to `"sigmoid"`.
         name: Name of the model.
 
@@ -134,11 +134,11 @@ def one_hot_sigmoid_cnn(
         An uncompiled `keras.Model`: float32 `(batch, *input_shape)` -> float32 `(batch, num_classes)`.
 
     Raises:
-        ValueError: If `input_shape` is too small for the convolutions.
+        ValueError: If `input_shape` is too small for the poolings.
 
     Example:
 
-    >>> one_hot_sigmoid_cnn(input_shape=(150, 101, 3), num_classes=6).count_params()
+    >>> one_hot_sigmoid_cnn().count_params()
     6295558
     """
     inputs, x = scaled_input(input_shape, smallest=16)
@@ -166,20 +166,20 @@ def vgg_like_cnn(
     classifier_activation="sigmoid",
     name="vgg_like_cnn",
 ):
-    """Three padded convolutions, adaptive pooling to 7×7 and three dense layers (paper 2, section IV.B and Fig. 3).
+    """Build a network of three padded convolutions and three dense layers (paper 2, section IV.B and Fig. 3).
 
     Reference: R. Wang, B. Danek, T. Thornmann, "Convolutional Neural Networks for Movie Poster Image Recognition",
     2023.
 
-    The model takes raw pixels, 0–255, and scales them to 0–1 itself. Images of any size become 7×7 maps.
+    The model takes raw pixels, 0–255, and scales them to 0–1 itself. Adaptive pooling gives 7×7 maps for any size.
 
     Args:
-        input_shape: `(height, width, channels)`, at least 8 each. Defaults to `(268, 182, 3)`, whole posters.
+        input_shape: `(height, width, channels)`; height and width at least 8. Defaults to `(268, 182, 3)`.
         num_classes: Number of genres. Defaults to 5.
-        filters: Filters of the 3×3 convolutions; 2×2 max pooling follows each but the last. Defaults to
+        filters: Filters of the 3×3 convolutions; 2×2 max pooling follows all but the last. Defaults to
             `(64, 128, 256)`.
         dense_units: Units of the hidden dense layers, each followed by dropout. Defaults to `(4096, 4096)`.
-        dropout: Fraction of hidden units dropped in training. Defaults to 0.5.
+        dropout: Fraction of the hidden units dropped in training. Defaults to 0.5.
         classifier_activation: Activation of the last layer. Defaults to `"sigmoid"`.
         name: Name of the model.
 
@@ -191,10 +191,10 @@ def vgg_like_cnn(
 
     Example:
 
-    >>> vgg_like_cnn(input_shape=(268, 182, 3), num_classes=5).count_params()
+    >>> vgg_like_cnn().count_params()
     68556933
     """
-    inputs, x = scaled_input(input_shape, smallest=2 ** len(filters))  # Keras pools maps of 2×2 or more to 7×7
+    inputs, x = scaled_input(input_shape, smallest=2 ** len(filters))  # Keras needs maps of at least 2×2 to pool to 7×7
     for number, width in enumerate(filters, start=1):
         if number > 1:
             x = layers.MaxPooling2D(2, name=f"pool{number - 1}")(x)
@@ -214,16 +214,16 @@ def six_conv_cnn(
     classifier_activation="sigmoid",
     name="six_conv_cnn",
 ):
-    """Six 2×2 convolutions with spatial dropout and one dense layer (paper 4, section "Custom Convolutional ...").
+    """Build a network of six 2×2 convolutions with spatial dropout (paper 4, section "Custom Convolutional ...").
 
-    Reference: "Multi-label Classification of Movies".
+    Reference: "Multi-label Classification of Movies". One version of the paper's code leaves out the last block; pass
+    five `filters` and five dropouts to build that one.
 
-    The model takes raw pixels, 0–255, and scales them to 0–1 itself. One version of its authors' code leaves the last
-    block out: give five `filters` and five dropouts for it.
+    The model takes raw pixels, 0–255, and scales them to 0–1 itself.
 
     Args:
-        input_shape: `(height, width, channels)`; at least 127 each for six blocks. Defaults to `(150, 150, 3)`, the
-            paper's crops.
+        input_shape: `(height, width, channels)`; height and width at least 127 for six blocks. Defaults to
+            `(150, 150, 3)`, the paper's crops.
         num_classes: Number of genres. Defaults to 20.
         filters: Filters of the 2×2 convolutions, each followed by dropout, 2×2 max pooling and ReLU. Defaults to
             `(128, 64, 64, 64, 32, 16)`.
@@ -236,7 +236,7 @@ def six_conv_cnn(
         An uncompiled `keras.Model`: float32 `(batch, *input_shape)` -> float32 `(batch, num_classes)`.
 
     Raises:
-        ValueError: If `input_shape` is too small for the convolutions, or there is not a dropout for each.
+        ValueError: If `input_shape` is too small for the poolings, or `dropout` and `filters` differ in length.
 
     Example:
 
@@ -248,9 +248,9 @@ def six_conv_cnn(
             f"`dropout` must have a fraction for each of the {len(filters)} `filters`. Received: dropout={dropout}"
         )
     inputs, x = scaled_input(input_shape, smallest=2 ** (len(filters) + 1) - 1)
-    for number, (width, share) in enumerate(zip(filters, dropout, strict=True), start=1):
+    for number, (width, rate) in enumerate(zip(filters, dropout, strict=True), start=1):
         x = layers.Conv2D(width, 2, name=f"conv{number}")(x)
-        x = layers.SpatialDropout2D(share, name=f"dropout{number}")(x)
+        x = layers.SpatialDropout2D(rate, name=f"dropout{number}")(x)
         x = layers.MaxPooling2D(2, name=f"pool{number}")(x)
         x = layers.ReLU(name=f"relu{number}")(x)
     x = layers.Flatten(name="flatten")(x)

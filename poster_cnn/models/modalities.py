@@ -1,4 +1,4 @@
-"""Paper 5: a network for each modality of a movie, and the layer that combines what they say."""
+"""Networks of paper 5: a branch per modality of a movie, and the late fusion of their probabilities."""
 
 import numpy as np
 from keras import Input, Model, layers, ops
@@ -6,7 +6,7 @@ from keras import Input, Model, layers, ops
 from poster_cnn.models.backbones import FEATURES
 from poster_cnn.models.blocks import classifier, dense_blocks
 
-_SMALLEST = 1e-6  # probabilities are kept this far from 0 and 1, where logits are infinite
+_EPSILON = 1e-6  # probabilities are clipped to this distance from 0 and 1, where logits are infinite
 
 
 def poster_branch(
@@ -18,15 +18,15 @@ def poster_branch(
     classifier_activation="sigmoid",
     name="poster_branch",
 ):
-    """A hidden dense layer and the last on features of a frozen backbone (paper 5, section 4 and Fig. 3).
+    """Build a network of one hidden layer on the features of a frozen backbone (paper 5, section 4 and Fig. 3).
 
     Reference: D. LeBaron, "Multi-label Movie Genre Classification Using Multiple Modalities".
 
     Args:
-        num_features: Features of a poster. Defaults to 4096, those of `vgg16`; `mobilenet_v2` has 1280.
+        num_features: Number of features of a poster. Defaults to 4096, as of `vgg16`; `mobilenet_v2` has 1280.
         num_classes: Number of genres. Defaults to 13.
         dense_units: Units of the hidden layer, with ReLU; the paper names no activation. Defaults to 1000.
-        dropout: Fraction of the hidden units dropped in training. Defaults to 0; the paper has none.
+        dropout: Fraction of the hidden units dropped in training. Defaults to 0, as in the paper.
         classifier_activation: Activation of the last layer. Defaults to `"sigmoid"`.
         name: Name of the model.
 
@@ -51,14 +51,14 @@ def trailer_branch(
     classifier_activation="sigmoid",
     name="trailer_branch",
 ):
-    """The mean over a trailer's frames, a hidden dense layer and the last (paper 5, section 4).
+    """Build a network of a mean over the frames of a trailer and one hidden layer (paper 5, section 4).
 
-    A frame of which all features are 0 is padding and does not count in the mean. `feature_extractor_and_head` cuts the
-    model after the mean, which can be computed once and kept.
+    A frame whose features are all 0 is padding, and is left out of the mean. `feature_extractor_and_head` cuts the
+    model after the mean, so that means can be computed once and cached.
 
     Args:
-        input_shape: `(frames, features of a frame)`; `None` for any number of frames. Defaults to `(200, 4096)`.
-        num_classes, dense_units, dropout, classifier_activation, name: As in `poster_branch`.
+        input_shape: `(num_frames, num_features)`; `None` allows any number of frames. Defaults to `(200, 4096)`.
+        num_classes, dense_units, dropout, classifier_activation, name: See `poster_branch`.
 
     Returns:
         An uncompiled `keras.Model`: float32 `(batch, *input_shape)` -> float32 `(batch, num_classes)`.
@@ -79,15 +79,14 @@ def metadata_branch(
     classifier_activation="sigmoid",
     name="metadata_branch",
 ):
-    """Four fully connected layers on one-hot metadata (paper 5, section 4).
+    """Build a network of three hidden layers on one-hot metadata (paper 5, section 4).
 
-    The paper has "a fully-connected network with 4 layers" and prints no widths: three hidden layers and the last are
-    taken for the four, and the widths are ours.
+    The paper describes "a fully-connected network with 4 layers" without their widths; the widths here are ours.
 
     Args:
-        num_columns: Columns of the one-hot encoding; the paper has 11,113.
+        num_columns: Number of columns of the one-hot encoding; 11,113 in the paper.
         dense_units: Units of the hidden layers, with ReLU. Defaults to `(256, 128, 64)`.
-        num_classes, dropout, classifier_activation, name: As in `poster_branch`.
+        num_classes, dropout, classifier_activation, name: See `poster_branch`.
 
     Returns:
         An uncompiled `keras.Model`: float32 `(batch, num_columns)` -> float32 `(batch, num_classes)`.
@@ -105,12 +104,12 @@ def plot_branch(
     classifier_activation="sigmoid",
     name="plot_branch",
 ):
-    """A hidden dense layer and the last on the mean word vector of a plot (paper 5, section 4).
+    """Build a network of one hidden layer on the mean word vector of a plot (paper 5, section 4).
 
     Args:
         num_features: Dimensions of the word vectors. Defaults to 300.
         dense_units: Units of the hidden layer, with ReLU. Defaults to 50.
-        num_classes, dropout, classifier_activation, name: As in `poster_branch`.
+        num_classes, dropout, classifier_activation, name: See `poster_branch`.
 
     Returns:
         An uncompiled `keras.Model`: float32 `(batch, num_features)` -> float32 `(batch, num_classes)`.
@@ -120,49 +119,43 @@ def plot_branch(
 
 
 def _branch(inputs, x, dense_units, dropout, num_classes, activation, name):
-    """Hidden dense layers on `x`, which is made of `inputs`, and the last."""
     x = dense_blocks(x, dense_units, dropout)
     return Model(inputs, classifier(x, num_classes, activation), name=name)
 
 
 def late_fusion(num_classes=13, num_branches=4, *, on="logits", prior=None, name="late_fusion"):
-    """One dense layer on what the branches say, whichever of them are present (paper 5, section 4).
+    """Build one dense layer that combines the probabilities of any subset of branches (paper 5, section 4).
 
-    The paper stacks the branches' probabilities before a dense layer whose size it prints as "(13*4)x3", which does not
-    fit 13 genres; it is 52×13 here. Unlike the paper's, this layer sees *logits*, less those of the prior, divided by
-    how many branches are present. A missing branch counts as 0: it says what the prior says. Each block of the layer
-    starts as the identity, so that before any training the fusion is the mean of the logits of the present branches:
-
-    - any subset of the branches gives sensible probabilities, and one branch alone gives its own;
-    - one more branch moves them towards what it says, and nowhere if it says the same;
-    - training starts from an ensemble that works, where a random layer would start by mixing up the genres.
-
-    With none present the outcome is the prior, before and after training. Train it with some branches of each movie
-    left out at random if some are to be missing later.
+    The paper stacks the probabilities of four branches before a dense layer of size "(13*4)x3", which does not fit 13
+    genres; it is 52×13 here. Unlike the paper's, this layer takes logits minus the logits of the prior, divided by
+    the number of present branches, where a missing branch contributes 0. The layer starts as the identity for each
+    branch, so that the untrained fusion is the mean of the logits of the present branches. If no branch is present,
+    the output is the prior, before and after training. To allow missing branches later, train with branches dropped
+    at random.
 
     Args:
         num_classes: Number of genres. Defaults to 13.
         num_branches: Number of branches. Defaults to 4.
-        on: `"logits"`, as described, or `"probabilities"`: the paper's own, a dense layer with random weights on the
-            stacked probabilities, where a missing branch says the prior. Defaults to `"logits"`.
-        prior: Probability of each genre `(num_classes,)`, 0..1, where nothing is known: their frequencies in training
-            if the branches were trained with plain cross-entropy. Defaults to `None`: 0.5 each, what a branch that
-            knows nothing says where negatives/positives weigh the loss.
+        on: `"logits"`, as described, or `"probabilities"` for the paper's own layer, which has random initial weights
+            and takes the stacked probabilities, the prior in place of missing ones. Defaults to `"logits"`.
+        prior: Probabilities of the genres if no branch is present, `(num_classes,)`, 0..1, such as their frequencies
+            in the training set. Defaults to `None`: 0.5 each, the output of an uninformative branch whose loss was
+            weighted by negatives/positives.
         name: Name of the model.
 
     Returns:
-        An uncompiled `keras.Model` of a dict, `probabilities`, float32 `(batch, num_branches, num_classes)`, and
-        `present`, bool `(batch, num_branches)` -> float32 `(batch, num_classes)`. What stands in the place of a missing
-        branch, be it NaN, changes nothing.
+        An uncompiled `keras.Model`: dict of `probabilities`, float32 `(batch, num_branches, num_classes)`, and
+        `present`, bool `(batch, num_branches)` -> float32 `(batch, num_classes)`. The probabilities of missing
+        branches are ignored, even if they are NaN.
 
     Raises:
-        ValueError: If `prior` is not one probability for each genre, or `on` is unknown.
+        ValueError: If `prior` is not one probability per genre, or `on` is unknown.
 
     Example:
 
     >>> fusion = late_fusion(num_classes=2, num_branches=2)
-    >>> opinions = np.float32([[[0.9, 0.2], [np.nan, np.nan]]])
-    >>> fusion.predict({"probabilities": opinions, "present": np.array([[True, False]])})
+    >>> probabilities = np.float32([[[0.9, 0.2], [np.nan, np.nan]]])
+    >>> fusion.predict({"probabilities": probabilities, "present": np.array([[True, False]])})
     array([[0.9, 0.2]], dtype=float32)
     """
     if on not in ("logits", "probabilities"):
@@ -178,35 +171,35 @@ def late_fusion(num_classes=13, num_branches=4, *, on="logits", prior=None, name
         x = layers.Flatten(dtype="float32", name="stack")(stack)
         return Model(inputs, classifier(x, num_classes, "sigmoid"), name=name)
     probabilities = ops.where(present, inputs["probabilities"], 0.5)
-    probabilities = ops.clip(probabilities, _SMALLEST, 1 - _SMALLEST)
+    probabilities = ops.clip(probabilities, _EPSILON, 1 - _EPSILON)
     logits = ops.log(probabilities) - ops.log1p(-probabilities)
-    opinions = layers.Rescaling(1.0, offset=(-prior).tolist(), dtype="float32", name="less_prior")(logits)
+    logits = layers.Rescaling(1.0, offset=(-prior).tolist(), dtype="float32", name="less_prior")(logits)
     present = ops.cast(present, "float32")
     num_present = ops.sum(present, axis=1)  # (batch, 1)
-    opinions = opinions * present / ops.expand_dims(ops.maximum(num_present, 1), axis=-1)
-    x = layers.Flatten(dtype="float32", name="stack")(opinions)
+    logits = logits * present / ops.expand_dims(ops.maximum(num_present, 1), axis=-1)
+    x = layers.Flatten(dtype="float32", name="stack")(logits)
     dense = layers.Dense(num_classes, dtype="float32", name="fusion")
-    x = dense(x) * ops.minimum(num_present, 1)  # without any branch, no bias either
+    x = dense(x) * ops.minimum(num_present, 1)  # without any branch, the bias is ignored too
     dense.set_weights([np.tile(np.eye(num_classes), (num_branches, 1)), np.zeros(num_classes)])
     x = layers.Rescaling(1.0, offset=prior.tolist(), dtype="float32", name="plus_prior")(x)
     return Model(inputs, layers.Activation("sigmoid", dtype="float32", name="predictions")(x), name=name)
 
 
 def multimodal(branches, fusion, *, name="multimodal"):
-    """All branches and their fusion as one model: trained end to end, or put together once they are trained.
+    """Join branches and their fusion into one model that shares their weights.
 
-    The paper trains each branch alone, then the fusion; to train them at once is a variant. The model shares the
-    weights of its parts. To train the fusion alone, freeze the branches before (`branch.trainable = False`).
+    The paper trains each branch alone, then the fusion. Training all of them end to end is a variant; to train the
+    fusion only, freeze the branches first (`branch.trainable = False`).
 
     Args:
-        branches: Dict of modality -> `keras.Model` with one input and outputs `(batch, num_classes)`.
-        fusion: `late_fusion` for as many branches.
+        branches: Dict of modality -> `keras.Model` with one input and output `(batch, num_classes)`.
+        fusion: Model from `late_fusion` for this number of branches.
         name: Name of the model.
 
     Returns:
-        An uncompiled `keras.Model` of a dict, an input for each modality, and `present`, bool `(batch, num_branches)`,
-        its columns in the order of `branches` -> float32 `(batch, num_classes)`. What stands in the place of a missing
-        modality, be it NaN, changes neither predictions nor gradients.
+        An uncompiled `keras.Model`: dict of an input per modality and `present`, bool `(batch, num_branches)` in the
+        order of `branches` -> float32 `(batch, num_classes)`. The inputs of missing modalities are ignored, even if
+        they are NaN.
 
     Raises:
         ValueError: If the fusion is for another number of branches or genres, a modality is named "present", or two
@@ -222,12 +215,12 @@ def multimodal(branches, fusion, *, name="multimodal"):
         key: Input(branch.input.shape[1:], dtype=branch.input.dtype, name=key) for key, branch in branches.items()
     }
     present = Input((len(branches),), dtype="bool", name="present")
-    opinions = []
+    probabilities = []
     for number, (key, branch) in enumerate(branches.items()):
         here = ops.reshape(ops.take(present, number, axis=1), (-1, *[1] * (len(branch.input.shape) - 1)))
-        # Zeros instead of garbage before the branch, too: 0 times NaN would make its gradients NaN.
-        opinions.append(branch(ops.where(here, inputs[key], ops.zeros_like(inputs[key]))))
-    outputs = fusion({"probabilities": ops.stack(opinions, axis=1), "present": present})
+        # A NaN in a missing input would make the branch's gradients NaN, even when multiplied by 0.
+        probabilities.append(branch(ops.where(here, inputs[key], ops.zeros_like(inputs[key]))))
+    outputs = fusion({"probabilities": ops.stack(probabilities, axis=1), "present": present})
     return Model(inputs | {"present": present}, outputs, name=name)
 
 
@@ -237,7 +230,7 @@ def _prior_logits(prior, num_classes):
         raise ValueError(
             f"`prior` must be {num_classes} probabilities, 0..1, or None. Received: prior={prior.tolist()}"
         )
-    prior = prior.clip(_SMALLEST, 1 - _SMALLEST)
+    prior = prior.clip(_EPSILON, 1 - _EPSILON)
     return np.log(prior) - np.log1p(-prior)
 
 
@@ -246,12 +239,12 @@ def _check_parts(branches, fusion):
     shapes = {key: tuple(branch.output.shape) for key, branch in branches.items()}
     if len(branches) != expected[0] or set(shapes.values()) != {(None, expected[1])}:
         raise ValueError(
-            f"`branches` must be {expected[0]} models with {expected[1]} genres each, as `fusion` combines. "
-            f"Received models with outputs: {shapes}"
+            f"`branches` must be {expected[0]} models with {expected[1]} genres each, as expected by `fusion`. "
+            f"Received: outputs={shapes}"
         )
     names = ["present", fusion.name, *branches, *(branch.name for branch in branches.values())]
     if len(set(names)) < len(names):
         raise ValueError(
-            "Modalities, their models and `fusion` must have names of their own, none of them 'present'. Build the "
-            f"models with another `name`. Received: {', '.join(names[1:])}"
+            "Modalities, their models and `fusion` must have different names, none of them 'present'. "
+            f"Received: {', '.join(names[1:])}"
         )

@@ -1,6 +1,6 @@
-"""Networks on a backbone of `keras.applications`, and on our ResNet18: frozen or not, with the papers' heads.
+"""Networks on a backbone from `keras.applications`, or on our ResNet18, with the papers' heads.
 
-Each builder hands its own arguments on as they are: `locals()` are nothing else.
+Each builder passes all of its arguments to `on_backbone`, as `locals()`.
 """
 
 import keras
@@ -23,7 +23,7 @@ def mobilenet_v2(
     classifier_activation="softmax",
     name="mobilenet_v2",
 ):
-    """MobileNetV2 1.0, global max pooling and one dense layer (paper 3, section I.B and Fig. 5).
+    """Build MobileNetV2 1.0 with global max pooling and one dense layer (paper 3, section I.B and Fig. 5).
 
     Reference: G. Zavala, D. Badveli, A. McKinnon, "Movie genre classification from poster images"; M. Sandler et al.,
     "MobileNetV2: Inverted Residuals and Linear Bottlenecks", https://arxiv.org/abs/1801.04381.
@@ -31,33 +31,25 @@ def mobilenet_v2(
     The model takes raw pixels, 0–255, and scales them itself.
 
     Args:
-        input_shape: `(height, width, 3)`; at least 32 each. Defaults to `(128, 128, 3)`. ImageNet weights exist for
-            squares of 96, 128, 160, 192 and 224; at other sizes those of 224 are used.
+        input_shape: `(height, width, 3)`; height and width at least 32. Defaults to `(128, 128, 3)`. ImageNet weights
+            exist for squares of 96, 128, 160, 192 and 224; other sizes use those of 224.
         num_classes: Number of genres. Defaults to 6.
-        weights: `"imagenet"` (downloaded by Keras on first use), `None` (random), or the path of a weights file for
-            `keras.applications.MobileNetV2(include_top=False)`. Defaults to `"imagenet"`.
-        trainable: `False` freezes the backbone; its batch normalization uses the statistics it came with. `True` trains
-            everything from the start, statistics included. Defaults to `False`.
-        pixel_range: What 0–255 is scaled to; the paper has `(0, 1)` (section I.A). Defaults to `None`: -1 to 1, as
-            MobileNetV2 was trained.
-        channel_order: As in `resnet50`. Defaults to `None`.
+        pixel_range: Range to scale pixels to; the paper uses `(0, 1)` (section I.A). Defaults to `None`: -1 to 1, as
+            in MobileNetV2's pretraining.
         dropout: Fraction of the pooled features dropped in training. Defaults to 0, as in the paper; on a few thousand
-            posters 0.5 keeps the dense layer from learning them by heart.
-        logits_dropout: As in `resnet50`. Defaults to 0.
+            posters 0.5 keeps the dense layer from overfitting.
         classifier_activation: Activation of the last layer. Defaults to `"softmax"`.
-        name: Name of the model.
+        weights, trainable, channel_order, logits_dropout, name: See `resnet50`.
 
     Returns:
         An uncompiled `keras.Model`: float32 `(batch, *input_shape)` -> float32 `(batch, num_classes)`.
 
     Raises:
-        FileNotFoundError: If `weights` is a path and there is no such file.
-        RuntimeError: If the ImageNet weights cannot be downloaded; the message says where to put a file.
+        FileNotFoundError, RuntimeError: See `resnet50`.
 
     Example:
 
-    >>> model = mobilenet_v2(input_shape=(128, 128, 3), num_classes=6, weights=None)
-    >>> model.count_params()
+    >>> mobilenet_v2(input_shape=(128, 128, 3), num_classes=6, weights=None).count_params()
     2265670
     """
     return on_backbone(keras.applications.MobileNetV2, "tf", layers.GlobalMaxPooling2D, alpha=1.0, **locals())
@@ -76,11 +68,10 @@ def resnet18(
     classifier_activation="sigmoid",
     name="resnet18",
 ):
-    """ResNet18, global average pooling and a sigmoid for each genre (paper 2, section IV.B).
+    """Build ResNet18 with global average pooling and a sigmoid per genre (paper 2, section IV.B).
 
-    The paper names it; its code trains `resnet152`. Keras offers no ImageNet weights for it.
-
-    Args, Returns, Raises: as `resnet50`, but `weights` is `None` or a path; pixels are scaled as for PyTorch's weights.
+    The paper names this network, but its code trains `resnet152`. Keras has no ImageNet weights for it. Arguments are
+    those of `resnet50`, except that `weights` is `None` or a path. Pixels are scaled as for PyTorch's weights.
 
     Example:
 
@@ -103,7 +94,7 @@ def resnet50(
     classifier_activation="sigmoid",
     name="resnet50",
 ):
-    """ResNet50, global average pooling and a sigmoid for each genre (paper 2, section IV.B and Fig. 1).
+    """Build ResNet50 with global average pooling and a sigmoid per genre (paper 2, section IV.B and Fig. 1).
 
     Reference: R. Wang, B. Danek, T. Thornmann, "Convolutional Neural Networks for Movie Poster Image Recognition",
     2023; K. He et al., "Deep Residual Learning for Image Recognition", https://arxiv.org/abs/1512.03385.
@@ -111,19 +102,19 @@ def resnet50(
     The model takes raw pixels, 0–255, and scales them itself.
 
     Args:
-        input_shape: `(height, width, 3)`; at least 32 each. Defaults to `(268, 182, 3)`, whole posters.
+        input_shape: `(height, width, 3)`; height and width at least 32. Defaults to `(268, 182, 3)`, whole posters.
         num_classes: Number of genres. Defaults to 5.
         weights: `"imagenet"` (downloaded by Keras on first use), `None` (random), or the path of a weights file for
             `keras.applications.ResNet50(include_top=False)`. Defaults to `"imagenet"`.
-        trainable: `False` freezes the backbone; its batch normalization uses the statistics it came with. `True` trains
-            everything from the start, as in the paper. Defaults to `False`.
-        pixel_range: What 0–255 is scaled to, such as `(0, 1)`, as in the paper's code. Defaults to `None`: as the
-            ImageNet weights expect.
-        channel_order: `"rgb"`, or `"bgr"`, as in the paper's code. Defaults to `None`: as the ImageNet weights expect,
-            or RGB with a `pixel_range`.
+        trainable: `False` freezes the backbone, including the statistics of its batch normalization. `True` trains the
+            whole network from the start, as in the paper. Defaults to `False`.
+        pixel_range: Range to scale pixels to, such as `(0, 1)` in the paper's code. Defaults to `None`: the range that
+            the ImageNet weights expect.
+        channel_order: `"rgb"`, or `"bgr"` as in the paper's code. Defaults to `None`: the order that the ImageNet
+            weights expect, or RGB if `pixel_range` is given.
         dropout: Fraction of the pooled features dropped in training. Defaults to 0.
-        logits_dropout: Fraction of the dense layer's outputs dropped in training, *before* the activation; the paper's
-            code has 0.5. A dropped genre has probability 0.5 in that step. Defaults to 0.
+        logits_dropout: Fraction of the last layer's outputs dropped in training before the activation; 0.5 in the
+            paper's code. A dropped genre has probability 0.5 in that step. Defaults to 0.
         classifier_activation: Activation of the last layer. Defaults to `"sigmoid"`.
         name: Name of the model.
 
@@ -131,8 +122,8 @@ def resnet50(
         An uncompiled `keras.Model`: float32 `(batch, *input_shape)` -> float32 `(batch, num_classes)`.
 
     Raises:
-        FileNotFoundError: If `weights` is a path and there is no such file.
-        RuntimeError: If the ImageNet weights cannot be downloaded; the message says where to put a file.
+        FileNotFoundError: If `weights` is the path of a file that does not exist.
+        RuntimeError: If the ImageNet weights cannot be downloaded.
 
     Example:
 
@@ -155,10 +146,7 @@ def resnet152(
     classifier_activation="sigmoid",
     name="resnet152",
 ):
-    """ResNet152, which the code of paper 2 trains where the paper says ResNet18.
-
-    Args, Returns, Raises: as `resnet50`.
-    """
+    """Build ResNet152, which the code of paper 2 trains in place of ResNet18. Arguments are those of `resnet50`."""
     return on_backbone(keras.applications.ResNet152, "caffe", layers.GlobalAveragePooling2D, **locals())
 
 
@@ -175,13 +163,13 @@ def densenet121(
     classifier_activation="sigmoid",
     name="densenet121",
 ):
-    """DenseNet-121, global average pooling and a sigmoid for each genre (paper 4, section "Modified DenseNet-121").
+    """Build DenseNet-121 with average pooling and a sigmoid per genre (paper 4, section "Modified DenseNet-121").
 
     Reference: "Multi-label Classification of Movies"; G. Huang et al., "Densely Connected Convolutional Networks",
     https://arxiv.org/abs/1608.06993.
 
-    Args, Returns, Raises: as `resnet50`; `input_shape` defaults to `(150, 150, 3)`, the paper's crops, `num_classes` to
-    20. The paper's backbone is frozen.
+    Arguments are those of `resnet50`; the default `input_shape` is that of the paper's crops. The paper freezes the
+    backbone.
 
     Example:
 
@@ -204,9 +192,9 @@ def densenet201(
     classifier_activation="sigmoid",
     name="densenet201",
 ):
-    """DenseNet-201, global average pooling and a sigmoid for each genre (paper 2, section IV.B and Fig. 2).
+    """Build DenseNet-201 with average pooling and a sigmoid per genre (paper 2, section IV.B and Fig. 2).
 
-    Args, Returns, Raises: as `resnet50`.
+    Arguments are those of `resnet50`.
     """
     return on_backbone(keras.applications.DenseNet201, "torch", layers.GlobalAveragePooling2D, **locals())
 
@@ -225,36 +213,31 @@ def vgg16(
     classifier_activation="sigmoid",
     name="vgg16",
 ):
-    """VGG-16 up to its second dense layer of 4,096 units, a dense layer of 1,000 and the last (paper 5, Fig. 3).
+    """Build VGG-16 up to its second dense layer, followed by the layers of `poster_branch` (paper 5, Fig. 3).
 
     Reference: D. LeBaron, "Multi-label Movie Genre Classification Using Multiple Modalities"; K. Simonyan,
     A. Zisserman, "Very Deep Convolutional Networks for Large-Scale Image Recognition",
     https://arxiv.org/abs/1409.1556.
 
-    The model takes raw pixels, 0–255, and scales them itself. What comes after its features is `poster_branch`.
+    The model takes raw pixels, 0–255, and scales them itself.
 
     Args:
-        input_shape: `(height, width, 3)`; at least 32 each. Defaults to `(224, 224, 3)`, the only size that VGG-16's
-            dense layers have weights for; others are for `weights=None`.
+        input_shape: `(height, width, 3)`; height and width at least 32. Defaults to `(224, 224, 3)`, the only size
+            allowed with weights, because VGG-16's dense layers have weights for that size only.
         num_classes: Number of genres. Defaults to 13.
         weights: `"imagenet"` (downloaded by Keras on first use, 550 MB), `None` (random), or the path of a weights file
             for `keras.applications.VGG16(include_top=True)`. Defaults to `"imagenet"`.
         trainable: Whether VGG-16 is trained too. Defaults to `False`, as in the paper.
-        dense_units: Units of the hidden dense layer after the features. Defaults to 1000.
-        pixel_range: As in `resnet50`. Defaults to `None`.
-        channel_order: As in `resnet50`. Defaults to `None`.
-        dropout: Fraction of the hidden units dropped in training. Defaults to 0; the paper has none.
-        logits_dropout: As in `resnet50`. Defaults to 0.
-        classifier_activation: Activation of the last layer. Defaults to `"sigmoid"`.
-        name: Name of the model.
+        dense_units: Units of the hidden dense layer after the 4,096 features. Defaults to 1000.
+        dropout: Fraction of the hidden units dropped in training. Defaults to 0, as in the paper.
+        pixel_range, channel_order, logits_dropout, classifier_activation, name: See `resnet50`.
 
     Returns:
         An uncompiled `keras.Model`: float32 `(batch, *input_shape)` -> float32 `(batch, num_classes)`.
 
     Raises:
-        ValueError: If there are weights and `input_shape` is not `(224, 224, 3)`.
-        FileNotFoundError: If `weights` is a path and there is no such file.
-        RuntimeError: If the ImageNet weights cannot be downloaded; the message says where to put a file.
+        ValueError: If `weights` is not `None` and `input_shape` is not `(224, 224, 3)`.
+        FileNotFoundError, RuntimeError: See `resnet50`.
 
     Example:
 
@@ -265,10 +248,10 @@ def vgg16(
     arguments = locals() | {"dense_units": (dense_units,)}
     if weights is not None and tuple(input_shape) != (224, 224, 3):
         raise ValueError(
-            "`input_shape` must be (224, 224, 3), as VGG-16's dense layers have weights for that size alone, unless "
-            f"weights=None. Received: input_shape={input_shape}"
+            "`input_shape` must be (224, 224, 3), the size of VGG-16's pretrained dense layers, unless weights=None. "
+            f"Received: input_shape={input_shape}"
         )
-    # The dense layer's outputs are the features as they are.
+    # The features are the outputs of the dense layer, so there is no pooling.
     return on_backbone(
         keras.applications.VGG16, "caffe", layers.Identity, include_top=True, last_layer="fc2", **arguments
     )

@@ -4,25 +4,25 @@ from keras import Input, Model, layers
 
 
 def resnet18_backbone(*, input_shape, weights=None, include_top=False):
-    """The convolutions of ResNet18: 11,186,112 parameters (K. He et al., 2016, Table 1, 18 layers).
+    """Build ResNet18 without its top: 11,186,112 parameters (K. He et al., 2016, Table 1, 18 layers).
 
     Reference: "Deep Residual Learning for Image Recognition", https://arxiv.org/abs/1512.03385.
 
     Args:
-        input_shape: `(height, width, channels)`, at least 32 each.
-        weights: `None` (random), or the path of a weights file of this very network. Defaults to `None`.
-        include_top: Only `False`, as the dense layer for ImageNet's classes is of no use here.
+        input_shape: `(height, width, channels)`; height and width at least 32.
+        weights: `None` (random), or the path of a weights file for this network. Defaults to `None`.
+        include_top: Must be `False`.
 
     Returns:
-        `keras.Model`: scaled pixels -> float32 maps `(batch, height / 32, width / 32, 512)`.
+        A `keras.Model`: scaled pixels -> float32 `(batch, height / 32, width / 32, 512)`.
 
     Raises:
-        ValueError: If `include_top` is true or `weights` is "imagenet": Keras offers none for this network.
+        ValueError: If `include_top` is true or `weights` is `"imagenet"`, which Keras does not offer for ResNet18.
     """
     if include_top or weights == "imagenet":
         raise ValueError(
-            "ResNet18 comes without top and without ImageNet weights, as Keras offers none. Give the path of a weights "
-            f"file, or None for random weights. Received: include_top={include_top}, weights={weights!r}"
+            "`include_top` must be False and `weights` a path or None: Keras offers no top and no ImageNet weights for "
+            f"ResNet18. Received: include_top={include_top}, weights={weights!r}"
         )
     inputs = Input(input_shape)
     x = layers.ZeroPadding2D(3, name="stem_pad")(inputs)
@@ -41,7 +41,7 @@ def resnet18_backbone(*, input_shape, weights=None, include_top=False):
 
 
 def residual_block(x, filters, *, strides, name):
-    """Two 3×3 convolutions beside a shortcut, which is a 1×1 convolution where the shape changes."""
+    """Apply two 3×3 convolutions and add a shortcut, which is a 1×1 convolution where the shape changes."""
     shortcut = x
     if strides != 1 or x.shape[-1] != filters:
         shortcut = _conv_norm(x, filters, 1, strides, f"{name}_shortcut")
@@ -52,7 +52,7 @@ def residual_block(x, filters, *, strides, name):
 
 def _conv_norm(x, filters, size, strides, name):
     if size == 3:
-        x = layers.ZeroPadding2D(1, name=f"{name}_pad")(x)  # as in the original; "same" pads one side only at stride 2
+        x = layers.ZeroPadding2D(1, name=f"{name}_pad")(x)  # as in the paper; "same" pads one side only at stride 2
     x = layers.Conv2D(
         filters, size, strides=strides, use_bias=False, kernel_initializer="he_normal", name=f"{name}_conv"
     )(x)

@@ -1,19 +1,19 @@
-"""A model as a table: what figures draw and notebooks print."""
+"""Summary of a model as a table, for notebooks and figures."""
 
 import pandas as pd
 
 
 def layer_table(model):
-    """Lists a model's layers, for printing beside a paper's table or drawing with `figures.network_diagram`.
+    """Return a model's layers as a table, to print or to draw with `figures.network_diagram`.
 
     Args:
         model: A built `keras.Model`.
 
     Returns:
-        DataFrame, one row a layer: `name` (str), `type` (class name, str), `output_shape` (tuple without the batch),
+        DataFrame, one row per layer: `name` (str), `type` (class name, str), `output_shape` (tuple without the batch),
         `num_params` (int), `activation` (str, "" if none).
     """
-    rows = [
+    return pd.DataFrame(
         {
             "name": layer.name,
             "type": type(layer).__name__,
@@ -22,5 +22,4 @@ def layer_table(model):
             "activation": getattr(getattr(layer, "activation", None), "__name__", ""),
         }
         for layer in model.layers
-    ]
-    return pd.DataFrame(rows)
+    )

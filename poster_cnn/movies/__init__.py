@@ -1,3 +1,5 @@
+"""Movie tables, genres, metadata and splits: everything that needs no images."""
+
 import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(

@@ -1,7 +1,4 @@
-"""Files as other people made them -> one frame of strings: row, imdb_id, title, year, score, genres, poster_url.
-
-Only reading happens here; what the strings mean, and which rows stay, is decided in `table`.
-"""
+"""Movie tables in published layouts, read as DataFrames of strings; `table` interprets the strings."""
 
 import csv
 import io
@@ -13,17 +10,9 @@ import pandas as pd
 
 COLUMNS = ("imdb_id", "title", "year", "score", "genres", "poster_url")
 
-# Kaggle's header -> ours. The first three are required.
-_KAGGLE = {
-    "imdbid": "imdb_id",
-    "title": "title",
-    "genre": "genres",
-    "imdb score": "score",
-    "poster": "poster_url",
-}
-_REQUIRED = ("imdbId", "Title", "Genre")
-
-# The OMDb service's record -> ours.
+# Column of Kaggle's "movie genre from its poster", in lower case -> our column.
+_KAGGLE = {"imdbid": "imdb_id", "title": "title", "genre": "genres", "imdb score": "score", "poster": "poster_url"}
+# Field of a record of the OMDb service -> our column.
 _OMDB = {
     "imdbID": "imdb_id",
     "Title": "title",
@@ -35,54 +24,32 @@ _OMDB = {
 
 
 def read_kaggle_csv(csv_path):
-    """Reads a CSV in the layout of Kaggle's "movie genre from its poster" (`MovieGenre.csv`).
-
-    UTF-8 (with or without byte order mark) and ISO-8859-1 are both read, even mixed in one file; comma, semicolon and
-    tab are recognised as delimiters from the header.
-
-    Args:
-        csv_path: Path of the file.
+    """Read a CSV in the layout of Kaggle's "movie genre from its poster" (`MovieGenre.csv`); see `read_csv`.
 
     Returns:
-        `(frame, notes)`: a DataFrame of strings with columns `row` (the data row's number, the first being 1) and
-        `COLUMNS`, and a list of `(what, count, what was done, examples)`.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If a required column is missing or the file has no rows.
+        `(frame, notes)` from `read_csv`, with the columns `row` and `COLUMNS`.
     """
-    path = pathlib.Path(csv_path)
-    if not path.is_file():
-        raise FileNotFoundError(f"No movie table found. Expected a CSV file. Received: csv_path={str(csv_path)!r}")
-    text, notes = decode(path.read_bytes())
-    delimiter = max(",;\t", key=text.split("\n", 1)[0].count)
-    if delimiter != ",":
-        notes.append(("delimiter is not a comma", 1, "accepted", [repr(delimiter)]))
-    records = read_records(text, delimiter)
-    header = [_KAGGLE.get(name.strip().lower(), name) for name in records[0]] if records else []
-    _check_header(path, header, received=records[0] if records else [])
-    if len(records) < 2:
-        raise ValueError(f"The movie table has a header but no rows. Received: csv_path={str(csv_path)!r}")
-    check_quotes(records, header.index("imdb_id"), delimiter)
-    width = len(header)
-    fitting = {row: record for row, record in enumerate(records) if row and not any(record[width:])}
-    if malformed := [f"row {row}" for row in range(1, len(records)) if row not in fitting]:
-        notes.append(("too many fields in a row", len(malformed), "set aside", malformed))
-    padded = [record[:width] + [""] * (width - len(record)) for record in fitting.values()]
-    return _finish(pd.DataFrame(padded, columns=header, dtype=str), rows=list(fitting)), notes
+    frame, notes = read_csv(
+        csv_path,
+        "movie table",
+        _KAGGLE,
+        required={"imdb_id": "imdbId", "title": "Title", "genres": "Genre"},
+        expected="a header like 'imdbId,Imdb Link,Title,IMDB Score,Genre,Poster'",
+    )
+    return frame.reindex(columns=["row", *COLUMNS], fill_value=""), notes
 
 
 def read_omdb_folder(folder):
-    """Reads the layout of Chu & Guo's poster set: one JSON list of OMDb records per year.
+    """Read the layout of Chu & Guo's poster set: one JSON list of OMDb records per year.
 
     Args:
-        folder: Folder with the `*.json` files; their names do not matter.
+        folder: Folder with the `*.json` files, of any name.
 
     Returns:
-        `(frame, notes)` as `read_kaggle_csv`.
+        `(frame, notes)`, as from `read_kaggle_csv`.
 
     Raises:
-        FileNotFoundError: If the folder holds no JSON file.
+        FileNotFoundError: If the folder has no JSON file.
     """
     paths = sorted(pathlib.Path(folder).glob("*.json"))
     if not paths:
@@ -97,21 +64,75 @@ def read_omdb_folder(folder):
             continue
         records.extend(good)
         if len(good) < len(content):
-            broken.append(f"{path.name}: {len(content) - len(good)} entries are no OMDb records")
-    notes = [("unreadable JSON", len(broken), "set aside", broken)] if broken else []
+            broken.append(f"{path.name}: {len(content) - len(good)} entries are not OMDb records")
     frame = pd.DataFrame(records, columns=list(_OMDB)).rename(columns=_OMDB).fillna("").astype(str)
     frame["genres"] = frame["genres"].str.replace(",", "|")
-    return _finish(frame, rows=range(1, len(frame) + 1)), notes
+    frame.insert(0, "row", range(1, len(frame) + 1))
+    return frame, [("unreadable JSON", len(broken), "set aside", broken)] if broken else []
 
 
-def _finish(frame, rows):
-    frame = frame.reindex(columns=list(COLUMNS), fill_value="")
+def read_csv(csv_path, what, names, *, required, expected):
+    """Read some columns of a CSV as strings.
+
+    UTF-8, with or without byte order mark, and ISO-8859-1 are accepted, even mixed in one file. The delimiter is
+    detected from the header: comma, semicolon or tab.
+
+    Args:
+        csv_path: Path of the file.
+        what: Kind of table, for messages.
+        names: Dict of a column in the file, in lower case -> name in the result. Other columns are ignored.
+        required: Dict of a required name in the result -> column in the file, for messages.
+        expected: Expected header, for messages.
+
+    Returns:
+        `(frame, notes)`: a DataFrame of strings with the column `row`, the number of the data row counted from 1, and
+        the columns found; and a list of findings as in `TableReport`.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If a required column is missing, a column is there twice, a quote is never closed, or there are no
+            rows.
+    """
+    path = pathlib.Path(csv_path)
+    if not path.is_file():
+        raise FileNotFoundError(f"No {what} found. Expected a CSV file. Received: csv_path={str(csv_path)!r}")
+    text, notes = decode(path.read_bytes())
+    delimiter = max(",;\t", key=text.split("\n", 1)[0].count)
+    if delimiter != ",":
+        notes.append(("delimiter is not a comma", 1, "accepted", [repr(delimiter)]))
+    records = _split_rows(text, delimiter)
+    received = records[0] if records else []
+    names = {name: name for name in (*COLUMNS, *names.values())} | names
+    header = [names.get(name.strip().lower(), "") for name in received]
+    if "imdb_id" not in header:  # Kaggle's "IMDB 5000" has links instead
+        header = ["imdb_id" if name == "link" else name for name in header]
+    missing = [column for name, column in required.items() if name not in header]
+    repeated = sorted({name for name in header if name and header.count(name) > 1})
+    if missing or repeated:
+        problem = f"lacks the column(s) {', '.join(missing)}" if missing else f"has two columns for {repeated[0]}"
+        raise ValueError(
+            f"The {what} {problem}. Expected {expected}, separated by commas, semicolons or tabs. "
+            f"Received: columns={received} in {path.name}"
+        )
+    if len(records) < 2:
+        raise ValueError(f"The {what} has a header but no rows. Received: csv_path={str(csv_path)!r}")
+    _check_quotes(records, header.index("imdb_id"), delimiter)
+    width = len(header)
+    rows = [row for row, record in enumerate(records) if row and not any(record[width:])]
+    if malformed := [f"row {row}" for row in sorted({*range(1, len(records))} - {*rows})]:
+        notes.append(("too many fields in a row", len(malformed), "set aside", malformed))
+    frame = pd.DataFrame([(records[row] + [""] * width)[:width] for row in rows], columns=header, dtype=str)
+    frame = frame[[name for name in header if name]]
     frame.insert(0, "row", rows)
-    return frame
+    return frame, notes
 
 
 def decode(content):
-    """Bytes -> text, line by line, as files glued together from several sources mix their encodings."""
+    """Decode bytes line by line, because files joined from several sources mix their encodings.
+
+    Returns:
+        `(text, notes)`: str, and a list of findings as in `TableReport`.
+    """
     lines, latin = [], []
     for number, line in enumerate(content.removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1):
         try:
@@ -123,9 +144,8 @@ def decode(content):
     return "\n".join(line.removesuffix("\r") for line in lines).replace("\0", ""), notes
 
 
-def read_records(text, delimiter):
-    """The rows of a CSV as lists of str, without empty ones."""
-    # The csv module rather than pandas, which drops what follows a quote that is never closed without a word.
+def _split_rows(text, delimiter):
+    # pandas would silently drop everything after a quote that is never closed.
     records = []
     try:
         records.extend(record for record in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if record)
@@ -134,25 +154,13 @@ def read_records(text, delimiter):
     return records
 
 
-def _check_header(path, header, received):
-    missing = [name for name in _REQUIRED if _KAGGLE[name.lower()] not in header]
-    twice = [name for name in COLUMNS if header.count(name) > 1]
-    if missing or twice:
-        what = f"lacks the column(s) {', '.join(missing)}" if missing else f"has two columns for {', '.join(twice)}"
-        raise ValueError(
-            f"The movie table {what}. Expected a header like "
-            f"'imdbId,Imdb Link,Title,IMDB Score,Genre,Poster', separated by commas, semicolons or tabs. "
-            f"Received: columns={received} in {path.name}. Rename the columns, or add them."
-        )
-
-
-def check_quotes(records, id_column, delimiter):
-    """Finds a quote that is never closed: lines inside its field look like rows of their own."""
+def _check_quotes(records, id_column, delimiter):
+    """Raise an error for a quote that is never closed: lines inside its field look like rows."""
     for row, record in enumerate(records):
         for line in "".join(field for field in record if "\n" in field).split("\n")[1:]:
             fields = line.split(delimiter)
             if len(fields) >= 3 and re.fullmatch(r'\s*"?(tt)?\d+"?\s*', fields[id_column]):
                 raise ValueError(
-                    f"Data row {row} ({delimiter.join(record)[:40]!r}…) opens a quote that is never closed, and takes "
-                    f"the rows after it for its own. Received: {line[:60]!r} inside it. Close the quote, or remove it."
+                    f"Data row {row} ({delimiter.join(record)[:40]!r}…) opens a quote that is never closed. Close it, "
+                    f"or remove it. Received: {line[:60]!r} inside the quote."
                 )

@@ -1,4 +1,4 @@
-"""A folder of movies: `MovieGenre.csv`, `posters/`, and what else there may be."""
+"""Files of a data folder: `MovieGenre.csv`, `posters/`, and optional ones."""
 
 import dataclasses
 import pathlib
@@ -6,17 +6,17 @@ import pathlib
 
 @dataclasses.dataclass(frozen=True)
 class DataFolder:
-    """Where the files of a data folder lie; `find_data_folder` makes it.
+    """Paths in a data folder, as found by `find_data_folder`.
 
     Attributes:
         root: The folder.
         csv: The movie table, `MovieGenre.csv`.
         posters: Folder of `<imdbId>.jpg` files.
-        metadata: `movie_metadata.csv` with plots, directors, actors; `None` if absent.
-        glove: Word vectors in GloVe's text layout, `glove*.txt`; `None` if absent.
-        trailers: Folder of trailers, or `trailers.h5`; see `trailers.find_trailers`. `None` if absent.
-        everyday: Folder of photos that are no posters; `None` if absent.
-        weights: Dict of pretrained weights, file name -> path, for the `*.h5` files.
+        metadata: `movie_metadata.csv` with plots, directors and actors; `None` if absent.
+        glove: Word vectors in GloVe's text format, `glove*.txt`; `None` if absent.
+        trailers: Folder of trailers, or `trailers.h5`, as read by `trailers.find_trailers`; `None` if absent.
+        everyday: Folder of everyday photos, which are not posters; `None` if absent.
+        weights: Dict of pretrained weights, file name -> path, of the `*.h5` files.
     """
 
     root: pathlib.Path
@@ -30,17 +30,17 @@ class DataFolder:
 
 
 def find_data_folder(root):
-    """Finds the files of a data folder.
+    """Find the files of a data folder.
 
     Args:
-        root: Folder with `MovieGenre.csv` and `posters/` (or Kaggle's `SampleMoviePosters/`); `movie_metadata.csv`,
-            `glove*.txt`, `trailers/` or `trailers.h5`, `everyday/` and `*.h5` are found too.
+        root: Folder with `MovieGenre.csv` and `posters/` (or Kaggle's `SampleMoviePosters/`), and optionally
+            `movie_metadata.csv`, `glove*.txt`, `trailers/` or `trailers.h5`, `everyday/` and `*.h5`.
 
     Returns:
         `DataFolder`
 
     Raises:
-        FileNotFoundError: If the table or the posters are not there.
+        FileNotFoundError: If the folder, its table or its posters are missing.
     """
     root = pathlib.Path(root).expanduser()
     if not root.is_dir():

@@ -1,4 +1,4 @@
-"""One row per movie and genre, as paper 3 makes them: a movie of three genres stands in the table three times."""
+"""Genres: encoding, counts, merged genres, and tables with one row per movie and genre (paper 3)."""
 
 import itertools
 import re
@@ -6,20 +6,57 @@ import re
 import numpy as np
 import pandas as pd
 
+_GENRES = (
+    "Action Adult Adventure Animation Biography Comedy Crime Documentary Drama Family Fantasy Film-Noir Game-Show "
+    "History Horror Music Musical Mystery News Reality-TV Romance Sci-Fi Short Sport Talk-Show Thriller War Western"
+).split()
+# Name in lower case without hyphens and spaces -> IMDb's spelling.
+_SPELLING = {re.sub(r"\W", "", name).lower(): name for name in _GENRES} | {"sciencefiction": "Sci-Fi"}
+_NO_GENRE = {"", "na", "nogenreslisted", "none", "nan"}
 
-def explode_genres(table, class_names):
-    """One row for each movie and each of its genres among `class_names` (paper 3, section I.A).
 
-    The same poster then stands in several classes: a network that sees nothing else cannot get all of its rows right.
-    See `best_accuracy`.
+def canonical_genres(names):
+    """Return genre names in IMDb's spelling and in the given order, without empty and repeated ones."""
+    keys = {re.sub(r"\W", "", name).lower(): name.strip() for name in names}
+    return list(dict.fromkeys(_SPELLING.get(key, name) for key, name in keys.items() if key not in _NO_GENRE))
+
+
+def encode_genres(table, class_names):
+    """Return the genres of movies as a multi-hot matrix.
 
     Args:
         table: Movie table.
-        class_names: Genres, in label order; others are left out, and movies with none of them.
+        class_names: Genres, in label order.
 
     Returns:
-        Movie table with a new index. `genres` is a list of the row's one genre, `all_genres` that of all genres of the
-        movie. Rows follow the movies, a movie's rows the label order.
+        float32 array `(num_movies, num_classes)` of zeros and ones. Genres outside `class_names` are ignored.
+
+    Raises:
+        ValueError: If a name is neither one of IMDb's genres nor in the table, such as a misspelling.
+    """
+    class_names = list(class_names)
+    rows = [[name in genres for name in class_names] for genres in table["genres"]]
+    labels = np.array(rows, dtype="float32").reshape(len(table), len(class_names))
+    absent = [name for name, count in zip(class_names, labels.sum(axis=0), strict=True) if not count]
+    if unknown := [name for name in absent if name not in _GENRES]:
+        known = ", ".join(genre_counts(table).index)
+        raise ValueError(f"`class_names` must be some of: {known}. Received unknown genre(s): {', '.join(unknown)}")
+    return labels
+
+
+def explode_genres(table, class_names):
+    """Return a table with one row for each movie and each of its genres (paper 3, section I.A).
+
+    The rows of a movie show the same poster in different classes, so a model of posters alone cannot classify all of
+    them correctly; see `best_accuracy`.
+
+    Args:
+        table: Movie table.
+        class_names: Genres, in label order. Other genres are left out, and so are movies that have only others.
+
+    Returns:
+        Movie table with a new index, in the order of the movies and, for each movie, in label order. `genres` is a list
+        of the row's genre, `all_genres` the list of all genres of the movie.
     """
     wanted = [[name for name in class_names if name in genres] for genres in table["genres"]]
     rows = table.assign(all_genres=table["genres"], genres=wanted).explode("genres")
@@ -29,16 +66,16 @@ def explode_genres(table, class_names):
 
 
 def limit_per_genre(rows, class_names, max_per_genre, *, seed=0):
-    """Leaves out rows of the larger genres at random, for a flatter distribution (paper 3, section I.A, Fig. 3).
+    """Sample the rows of larger genres down to a maximum (paper 3, section I.A, Fig. 3).
 
     Args:
         rows: Result of `explode_genres`.
         class_names: Genres, in label order.
-        max_per_genre: Most rows of a genre.
+        max_per_genre: Maximum number of rows of a genre.
         seed: Seed of the random choice. Defaults to 0.
 
     Returns:
-        The rows that stay, in their order, with their index.
+        The rows that are kept, in the same order and with the same index.
     """
     labels = integer_labels(rows, class_names)
     rng = np.random.default_rng(seed)
@@ -50,7 +87,7 @@ def limit_per_genre(rows, class_names, max_per_genre, *, seed=0):
 
 
 def integer_labels(rows, class_names):
-    """Each row's genre as its number in label order (paper 3, Fig. 4).
+    """Return the genre of each row as its index in `class_names` (paper 3, Fig. 4).
 
     Args:
         rows: Result of `explode_genres`.
@@ -60,23 +97,23 @@ def integer_labels(rows, class_names):
         int64 array `(num_rows,)`. The one-hot encoding (Table 5) is `encode_genres(rows, class_names)`.
 
     Raises:
-        ValueError: If a row has not exactly one of the genres.
+        ValueError: If a row does not have exactly one of the genres.
     """
     labels = encode_genres(rows, class_names)
     odd = np.flatnonzero(labels.sum(axis=1) != 1)
     if len(odd):
         raise ValueError(
-            "Integer labels need rows with exactly one genre; see `explode_genres`. "
+            "`rows` must have exactly one genre each, as from `explode_genres`. "
             f"Received: {rows['genres'].iloc[odd[0]]} in row {rows.index[odd[0]]}, and {len(odd) - 1} more."
         )
     return labels.argmax(axis=1).astype("int64")
 
 
 def best_accuracy(rows):
-    """The accuracy that nothing can exceed which sees only the poster: a movie in three classes is right once.
+    """Return the upper bound on the accuracy of any model that sees only the poster.
 
     Args:
-        rows: Result of `explode_genres`, or the part of it that is scored.
+        rows: Result of `explode_genres`, or a part of it.
 
     Returns:
         float, 0..1: number of movies / number of rows.
@@ -84,56 +121,18 @@ def best_accuracy(rows):
     return rows["imdb_id"].nunique() / len(rows)
 
 
-_GENRES = (
-    "Action Adult Adventure Animation Biography Comedy Crime Documentary Drama Family Fantasy Film-Noir Game-Show "
-    "History Horror Music Musical Mystery News Reality-TV Romance Sci-Fi Short Sport Talk-Show Thriller War Western"
-).split()
-# Spelling without case, hyphen and space -> IMDb's own spelling.
-_SPELLING = {re.sub(r"\W", "", name).lower(): name for name in _GENRES} | {"sciencefiction": "Sci-Fi"}
-_NO_GENRE = {"", "na", "nogenreslisted", "none", "nan"}
-
-
-def _canonical_genres(names):
-    """Genre names in IMDb's spelling, without blanks and repetitions, in the order given."""
-    keys = {re.sub(r"\W", "", name).lower(): name.strip() for name in names}
-    return list(dict.fromkeys(_SPELLING.get(key, name) for key, name in keys.items() if key not in _NO_GENRE))
-
-
-def encode_genres(table, class_names):
-    """Genres as a multi-hot matrix.
-
-    Args:
-        table: Movie table.
-        class_names: Genres, in label order.
-
-    Returns:
-        float32 array `(num_movies, num_classes)` of zeros and ones. Genres outside `class_names` are ignored.
-
-    Raises:
-        ValueError: If a name is neither one of IMDb's genres nor in the table: most likely a misspelling.
-    """
-    class_names = list(class_names)
-    rows = [[name in genres for name in class_names] for genres in table["genres"]]
-    labels = np.array(rows, dtype="float32").reshape(len(table), len(class_names))
-    absent = [name for name, count in zip(class_names, labels.sum(axis=0), strict=True) if not count]
-    if unknown := [name for name in absent if name not in _GENRES]:
-        known = ", ".join(genre_counts(table).index)
-        raise ValueError(f"No movie has the genre(s) {', '.join(unknown)}. Expected some of: {known}.")
-    return labels
-
-
 def merge_genres(table, genre_groups):
-    """Counts several genres as one (paper 4, section "Data": seven rare genres are "Other").
+    """Replace groups of genres by one name (paper 4, section "Data": seven rare genres become "Other").
 
     Args:
         table: Movie table.
-        genre_groups: dict of a name -> the genres that count as it; the name may be a genre, too.
+        genre_groups: Dict of a name -> genres to replace by it; the name may be a genre itself.
 
     Returns:
-        Movie table whose `genres` have the names instead; of several genres of a group, one stays.
+        Movie table with the new names in `genres`, each at most once per movie.
 
     Raises:
-        ValueError: If a genre of a group is neither one of IMDb's nor in the table: most likely a misspelling.
+        ValueError: If a genre is neither one of IMDb's nor in the table, such as a misspelling.
 
     Example:
 
@@ -143,7 +142,7 @@ def merge_genres(table, genre_groups):
     known = {*_GENRES, *itertools.chain.from_iterable(table["genres"])}
     if unknown := [genre for genre in name_of if genre not in known]:
         raise ValueError(
-            f"`genre_groups` must be a dict of a name -> list of genres. Expected some of: {', '.join(sorted(known))}. "
+            f"`genre_groups` must be a dict of a name -> genres, among: {', '.join(sorted(known))}. "
             f"Received: {', '.join(unknown)}"
         )
     merged = [list(dict.fromkeys(name_of.get(genre, genre) for genre in genres)) for genres in table["genres"]]
@@ -151,16 +150,16 @@ def merge_genres(table, genre_groups):
 
 
 def genre_counts(table):
-    """Number of movies per genre (paper 1, Fig. 3; paper 3, Fig. 1), as an int Series in descending order."""
+    """Return the number of movies per genre, an int Series in descending order (paper 1, Fig. 3; paper 3, Fig. 1)."""
     counts = table["genres"].explode().dropna().value_counts()
     return counts.sort_index().sort_values(ascending=False, kind="stable").rename("movies").rename_axis("genre")
 
 
 def genre_cooccurrence(table):
-    """Number of movies per pair of genres (paper 1, Fig. 4).
+    """Return the number of movies per pair of genres (paper 1, Fig. 4).
 
     Returns:
-        Square int DataFrame, genres in descending order of their counts; the diagonal holds the counts themselves.
+        Square int DataFrame, genres in the order of `genre_counts`; the diagonal holds the counts themselves.
     """
     names = list(genre_counts(table).index)
     labels = encode_genres(table, names).astype("int64")

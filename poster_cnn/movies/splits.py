@@ -1,6 +1,6 @@
-"""Which movies train, which validate, which test: every paper's split, and one that does not leak.
+"""Splits into train, validation and test: those of the papers, and one without leakage.
 
-A split is a Series over the table's index with the values "train", "validation", "test".
+A split is a Series over the table's index with the values "train", "validation" and "test".
 """
 
 import numpy as np
@@ -15,11 +15,11 @@ PARTS = ("train", "validation", "test")
 
 
 def imdb_id_split(table):
-    """Paper 1's split, by imdbId alone (its authors' code).
+    """Split movies by their imdbId, as paper 1's code does.
 
-    A movie is test when `imdb_id % 7 == 0`. Within each year, movies are numbered 1, 2, 3… in imdbId order, test ones
-    included; one that is not test is validation when its number is divisible by 6, else train. The numbers depend on
-    which posters are on disk, so another copy of the dataset validates on other movies.
+    A movie is in test if `imdb_id % 7 == 0`. The movies of each year are numbered from 1 in the order of their imdbId;
+    those not in test are in validation if their number is divisible by 6, else in train. The numbers depend on the
+    posters on disk, so another copy of the dataset has other validation movies.
 
     Args:
         table: Movie table with every `year` known.
@@ -32,9 +32,8 @@ def imdb_id_split(table):
     """
     if table["year"].isna().any():
         raise ValueError(
-            "Paper 1's split numbers the movies within each year, so every movie needs one. "
-            f"Received: {int(table['year'].isna().sum())} movies without a year. Load the table with "
-            "`missing_year='drop'`."
+            "`table` must have the year of each movie; load it with missing_year='drop'. "
+            f"Received: {int(table['year'].isna().sum())} movies without a year."
         )
     in_order = table.sort_values(["year", "imdb_id"])
     number = in_order.groupby("year").cumcount().reindex(table.index) + 1
@@ -44,11 +43,11 @@ def imdb_id_split(table):
 
 
 def random_split(table, *, fractions=(0.8, 0.2), seed=0):
-    """Splits rows at random, whatever they show (papers 2 and 4).
+    """Split rows at random, without stratification or groups (papers 2 and 4).
 
     Args:
-        table: Table of movies, or of several rows a movie, which then land on different sides.
-        fractions: As in `leak_free`. Defaults to `(0.8, 0.2)` (paper 2, section IV.A).
+        table: Table of movies, or of several rows per movie, which may be split between the parts.
+        fractions: See `leak_free`. Defaults to `(0.8, 0.2)` (paper 2, section IV.A).
         seed: Seed of the random choice. Defaults to 0.
 
     Returns:
@@ -64,7 +63,6 @@ def random_split(table, *, fractions=(0.8, 0.2), seed=0):
 
 
 def _parts(fractions):
-    """Names of the parts that so many fractions are shares of."""
     parts = {2: ("train", "test"), 3: PARTS}.get(len(fractions))
     if parts is None or min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-6:
         raise ValueError(f"`fractions` must be 2 or 3 positive shares that sum to 1. Received: fractions={fractions}")
@@ -72,7 +70,7 @@ def _parts(fractions):
 
 
 def describe_split(table, class_names, split=None):
-    """How many movies each part of a split has, and how many of each genre.
+    """Count the movies of each part of a split, in all and per genre.
 
     Args:
         table: Movie table.
@@ -80,8 +78,8 @@ def describe_split(table, class_names, split=None):
         split: Series over the table's index. Defaults to `None`: `imdb_id_split(table)`.
 
     Returns:
-        DataFrame, a row a part: `part`, `movies`, a column for each genre, and `majority`: the share of the part's
-        movies whose first genre, in label order, is the most frequent one in train.
+        DataFrame, one row per part: `part`, `movies`, a column for each genre, and `majority`, the share of movies
+        whose first genre in label order is the most frequent one in train.
     """
     split = imdb_id_split(table) if split is None else split
     labels = pd.DataFrame(encode_genres(table, class_names), columns=list(class_names), index=table.index).astype(int)
@@ -93,14 +91,13 @@ def describe_split(table, class_names, split=None):
 
 
 def stratified_split(rows, class_names, *, fractions=(0.6, 0.2, 0.2), seed=0):
-    """Splits rows at random so that each genre keeps its share (paper 3, section I.A).
+    """Split rows at random, stratified by genre (paper 3, section I.A).
 
-    Rows are looked at one by one: where a movie has several, they land on different sides, and the split leaks. See
-    `leak_free` for the correction.
+    The split leaks, because several rows of a movie may be in different parts. `leak_free` corrects that.
 
     Args:
-        rows: Table with one genre a row, as from `rows.explode_genres`; of several genres the first in label order
-            counts.
+        rows: Table with one genre per row, as from `explode_genres`. Of several genres, the first in label order is
+            used.
         class_names: Genres, in label order.
         fractions: Shares of train, validation and test, summing to 1. Defaults to `(0.6, 0.2, 0.2)`.
         seed: Seed of the random choice. Defaults to 0.
@@ -132,11 +129,10 @@ def _stratified_draw(candidates, genre, share, class_names, seed):
 
 
 def stratified_folds(rows, class_names, *, n_splits=4, seed=0):
-    """Assigns rows to folds for cross-validation, one by one, stratified by genre; see `stratified_split`.
+    """Assign rows to folds for cross-validation, stratified by genre.
 
     Args:
-        rows: As in `stratified_split`.
-        class_names: Genres, in label order.
+        rows, class_names: See `stratified_split`.
         n_splits: Number of folds. Defaults to 4 (paper 3, section II.B).
         seed: Seed of the random choice. Defaults to 0.
 
@@ -152,17 +148,17 @@ def stratified_folds(rows, class_names, *, n_splits=4, seed=0):
 
 
 def leak_free(table, class_names, *, fractions=(0.7, 0.1, 0.2), groups=None, seed=0):
-    """Splits movies at random so that each genre keeps its share, and no group of movies is torn.
+    """Split movies at random, stratified by genre, with each group of movies in one part.
 
-    The corrected variant of every paper's split: stratified over the multi-hot labels (iterative stratification,
-    Sechidis et al. 2011) and grouped by movie, or by duplicate group where `groups` gives one.
+    This is the corrected variant of every paper's split: iterative stratification over the multi-hot labels (Sechidis
+    et al. 2011), grouped by movie or by `groups`, such as duplicates.
 
     Args:
         table: Movie table.
-        class_names: Genres to stratify over.
-        fractions: Shares of train, validation and test, summing to 1; or of train and test. Defaults to
+        class_names: Genres to stratify by.
+        fractions: Shares of train, validation and test, or of train and test, summing to 1. Defaults to
             `(0.7, 0.1, 0.2)`.
-        groups: Series over the table's index; movies with equal values stay together. Defaults to `None`: the imdb_id.
+        groups: Series over the table's index; movies with equal values stay together. Defaults to `None`: `imdb_id`.
         seed: Seed of the random choice. Defaults to 0.
 
     Returns:
@@ -190,13 +186,11 @@ def leak_free(table, class_names, *, fractions=(0.7, 0.1, 0.2), groups=None, see
 
 
 def leak_free_folds(table, class_names, *, n_splits=5, groups=None, seed=0):
-    """Assigns movies to folds of about equal size for cross-validation: stratified over genres, no group torn.
+    """Assign movies to folds for cross-validation, stratified by genre, with each group of movies in one fold.
 
     Args:
-        table: Movie table.
-        class_names: Genres to stratify over.
+        table, class_names, groups: See `leak_free`.
         n_splits: Number of folds. Defaults to 5.
-        groups: As in `leak_free`.
         seed: Seed of the random choice. Defaults to 0.
 
     Returns:
@@ -207,7 +201,9 @@ def leak_free_folds(table, class_names, *, n_splits=5, groups=None, seed=0):
     """
     group_labels, membership = _label_groups(table, class_names, groups)
     if not 2 <= n_splits <= len(group_labels):
-        raise ValueError(f"`n_splits` must be 2 … {len(group_labels)} (the movies). Received: n_splits={n_splits}")
+        raise ValueError(
+            f"`n_splits` must be 2 … {len(group_labels)} (the number of movies). Received: n_splits={n_splits}"
+        )
     fold = np.zeros(len(group_labels), dtype="int64")
     splitter = MultilabelStratifiedKFold(n_splits=n_splits, shuffle=True, random_state=seed)
     for number, (_, held_out) in enumerate(splitter.split(group_labels, group_labels)):
@@ -216,49 +212,53 @@ def leak_free_folds(table, class_names, *, n_splits=5, groups=None, seed=0):
 
 
 def _label_groups(table, class_names, groups):
-    """Labels of each group (any of its movies has the genre), and each movie's position among the groups."""
+    """Return the labels of each group, those of all its movies together, and the group index of each movie."""
     groups = table["imdb_id"] if groups is None else groups.reindex(table.index)
     membership, names = pd.factorize(groups, sort=True)
     if (membership < 0).any():
-        raise ValueError(f"`groups` must name a group for every movie. Received: {(membership < 0).sum()} without one.")
-    # Two columns at least, as the stratifier refuses a single one.
+        raise ValueError(f"`groups` must have a group for every movie. Received: {(membership < 0).sum()} without one.")
+    # The stratifier needs at least two columns.
     group_labels = np.zeros((len(names), max(len(class_names), 2)), dtype="int64")
     np.maximum.at(group_labels[:, : len(class_names)], membership, encode_genres(table, class_names).astype("int64"))
     return group_labels, membership
 
 
 def _draw(group_labels, candidates, size, seed):
-    """Takes about `size` of the candidates, genres in proportion; returns the rest and the taken."""
+    """Draw about `size` of the candidates, stratified by genre; return the others and those drawn."""
     splitter = MultilabelStratifiedShuffleSplit(n_splits=1, test_size=size / len(candidates), random_state=seed)
     rest, taken = next(splitter.split(candidates, group_labels[candidates]))
     return candidates[rest], candidates[taken]
 
 
 def save_split(table, split, path):
-    """Writes a split as a small CSV (`imdb_id,part`), so that others can use exactly the same one."""
+    """Write a split as a CSV with the columns `imdb_id` and `part`, to share it."""
     frame = pd.DataFrame({"imdb_id": table["imdb_id"], "part": split.reindex(table.index)})
     with write_atomically(path) as temporary:
         frame.to_csv(temporary, index=False)
 
 
 def load_split(table, path):
-    """Reads a split written by `save_split` for the movies of a table.
+    """Read a split from a CSV, as written by `save_split`, for the movies of a table.
 
     Args:
-        table: Movie table; its movies must all stand in the file.
+        table: Movie table; all of its movies must be in the file.
         path: CSV with the columns `imdb_id` and `part`.
 
     Returns:
         Series of str over the table's index.
 
     Raises:
-        ValueError: If the file lacks some of the movies or a column.
+        ValueError: If a movie or a column is missing from the file.
     """
     frame = pd.read_csv(path)
     if not {"imdb_id", "part"} <= set(frame.columns):
-        raise ValueError(f"A split file needs the columns imdb_id and part. Received: {list(frame.columns)} in {path}")
+        raise ValueError(
+            f"A split file must have the columns imdb_id and part. Received: {list(frame.columns)} in {path}"
+        )
     split = table["imdb_id"].map(frame.drop_duplicates("imdb_id").set_index("imdb_id")["part"]).rename("part")
     if split.isna().any():
         missing = table["imdb_id"][split.isna()].tolist()
-        raise ValueError(f"The split {path} does not name {len(missing)} of the movies, such as {missing[:3]}.")
+        raise ValueError(
+            f"A split file must have all movies. Received: {path} without {len(missing)}, such as {missing[:3]}."
+        )
     return split

@@ -1,4 +1,4 @@
-"""CSV -> one tidy DataFrame, a row a movie, with a report of what was dropped and why; genres -> multi-hot."""
+"""The movie table: one tidy DataFrame with a row per movie, and a report of what was dropped and why."""
 
 import dataclasses
 import pathlib
@@ -7,7 +7,7 @@ import re
 import pandas as pd
 
 from poster_cnn.movies import csv_files
-from poster_cnn.movies.genres import _canonical_genres
+from poster_cnn.movies.genres import canonical_genres
 
 _IMDB_ID = re.compile(r"(?:tt)?0*(\d{1,10})(?:\.0+)?", re.IGNORECASE)
 # "(1994)" at the end, also "(2010– )" and "(2010–2012)"; \x96 is the dash of Windows files read as ISO-8859-1.
@@ -17,29 +17,42 @@ _YEAR = re.compile(r"\s*(\d{4})")
 
 @dataclasses.dataclass
 class TableReport:
-    """What was met while reading a movie table, and what was done about it; `print` shows it as a small table.
+    """Problems found while reading a table, and how they were handled; `print` shows them as a small table.
 
     Attributes:
         rows_read: Number of data rows in the file.
         rows_kept: Number of rows in the table.
-        findings: List of `(what, count, what was done, examples)`.
+        findings: List of `(problem, count, action, examples)`.
     """
 
     rows_read: int = 0
     rows_kept: int = 0
     findings: list = dataclasses.field(default_factory=list)
 
-    def count(self, what):
-        """Number of times `what` was met, 0 if never."""
-        return sum(count for name, count, _, _ in self.findings if name == what)
+    @classmethod
+    def of(cls, raw, notes):
+        """Return the report of a table that `csv_files` has read."""
+        report = cls(findings=list(notes))
+        report.rows_read = len(raw) + report.count("too many fields in a row")
+        return report
+
+    def finish(self, table, path):
+        """Count the rows that are left; raise an error if there are none."""
+        self.rows_kept = len(table)
+        if table.empty:
+            raise ValueError(f"No movie is left of {str(path)!r}. Its rows were handled as follows:\n{self}")
+
+    def count(self, problem):
+        """Return how often a problem was found."""
+        return sum(count for name, count, _, _ in self.findings if name == problem)
 
     def __str__(self):
         rows = [("rows read", self.rows_read, "", [])] + self.findings + [("rows kept", self.rows_kept, "", [])]
-        width = max(len(what) for what, *_ in rows)
+        width = max(len(problem) for problem, *_ in rows)
         lines = []
-        for what, count, done, examples in rows:
+        for problem, count, action, examples in rows:
             shown = f" ({', '.join(map(str, examples[:3]))}{', …' if len(examples) > 3 else ''})" if examples else ""
-            lines.append(f"{what:<{width}}  {count:>7,}  {done}{shown}".rstrip())
+            lines.append(f"{problem:<{width}}  {count:>7,}  {action}{shown}".rstrip())
         return "\n".join(lines)
 
 
@@ -57,27 +70,26 @@ def load_movie_table(
     missing_year="keep",
     missing_poster="drop",
 ):
-    """Reads a movie table: Kaggle's `MovieGenre.csv`, or a folder of OMDb records (Chu & Guo), into a tidy DataFrame.
+    """Read a movie table: Kaggle's `MovieGenre.csv`, or a folder of OMDb records (Chu & Guo).
 
-    Nothing is dropped silently: `table.attrs["report"]` is a `TableReport` that counts each reason, with row numbers.
+    No row is dropped silently. `table.attrs["report"]` is a `TableReport` that counts each reason, with row numbers.
 
     Args:
         csv_path: Path of a CSV in Kaggle's layout, or of a folder of JSON lists of OMDb records.
-        posters_dir: Folder of `<imdbId>.jpg` files. Defaults to `None`: posters are not looked for.
-        min_year: First year to keep, inclusive. Defaults to `None`: no limit. With a limit, movies whose year is
-            unknown are dropped.
+        posters_dir: Folder of `<imdbId>.jpg` files. Defaults to `None`: posters are not looked up.
+        min_year: First year to keep, inclusive. Defaults to `None`: no limit. A limit drops movies without a year.
         max_year: Last year to keep, inclusive. Defaults to `None`: no limit.
         genres: Keep movies with at least one of these genres. Defaults to `None`: all genres.
-        min_genres: Keep movies with at least this many genres. Defaults to 1. Paper 1's code keeps 2 or more.
+        min_genres: Keep movies with at least this many genres. Defaults to 1; 2 in paper 1's code.
         duplicates: `"drop"` keeps the first of the rows with the same imdbId, `"keep"` keeps all. Defaults to `"drop"`.
         missing_genre: `"drop"` or `"keep"` movies without a genre. Defaults to `"drop"`.
-        missing_title: `"drop"` or `"keep"`. Defaults to `"keep"`.
-        missing_year: `"drop"` or `"keep"`. Defaults to `"keep"`.
+        missing_title: `"drop"` or `"keep"` movies without a title. Defaults to `"keep"`.
+        missing_year: `"drop"` or `"keep"` movies without a year. Defaults to `"keep"`.
         missing_poster: `"drop"` or `"keep"` movies without a file in `posters_dir`. Defaults to `"drop"`.
 
     Returns:
-        DataFrame, one row a movie: `imdb_id` (int64), `title` (str, with the year), `year` (Int64), `score` (Float64),
-        `genres` (list of str), `poster_path` (str, absolute, "" if none), `poster_url` (str, "" if none).
+        DataFrame, one row per movie: `imdb_id` (int64), `title` (str, with the year), `year` (Int64), `score`
+        (Float64), `genres` (list of str), `poster_url` (str, "" if none), `poster_path` (str, absolute, "" if none).
 
     Raises:
         FileNotFoundError: If the table or `posters_dir` does not exist.
@@ -91,51 +103,41 @@ def load_movie_table(
     for name in ("duplicates", "missing_genre", "missing_title", "missing_year", "missing_poster"):
         if locals()[name] not in ("keep", "drop"):
             raise ValueError(f"`{name}` must be 'keep' or 'drop'. Received: {name}={locals()[name]!r}")
-    if pathlib.Path(csv_path).is_dir():
-        raw, notes = csv_files.read_omdb_folder(csv_path)
-    else:
-        raw, notes = csv_files.read_kaggle_csv(csv_path)
-    report = TableReport(rows_read=len(raw) + sum(n for what, n, _, _ in notes if what == "too many fields in a row"))
-    report.findings.extend(notes)
+    read = csv_files.read_omdb_folder if pathlib.Path(csv_path).is_dir() else csv_files.read_kaggle_csv
+    raw, notes = read(csv_path)
+    report = TableReport.of(raw, notes)
     table = tidy(raw, report)
-    table["poster_path"] = _poster_paths(table["imdb_id"], posters_dir)
+    table["poster_path"] = poster_paths(table["imdb_id"], posters_dir)
 
-    wanted = set(_canonical_genres(genres)) if genres is not None else set()
-    kept = table["genres"].map(len)
+    wanted = None if genres is None else set(canonical_genres(genres))
+    num_genres = table["genres"].map(len)
+    unwanted = table["genres"].map(lambda names: wanted is not None and wanted.isdisjoint(names))
     rules = [
-        ("no genre", kept == 0, missing_genre),
+        ("no genre", num_genres == 0, missing_genre),
         ("no title", table["title"] == "", missing_title),
         ("no year", table["year"].isna(), "drop" if (min_year or max_year) else missing_year),
         (f"year before {min_year}", (table["year"] < (min_year or 0)).fillna(False), "drop"),
         (f"year after {max_year}", (table["year"] > (max_year or 9999)).fillna(False), "drop"),
-        (
-            "none of the genres asked for",
-            ~table["genres"].map(lambda g: genres is None or bool(wanted & set(g))),
-            "drop",
-        ),
-        (f"fewer than {min_genres} genres", (kept < min_genres) & (kept > 0), "drop"),
+        ("none of the genres asked for", unwanted, "drop"),
+        (f"fewer than {min_genres} genres", (num_genres < min_genres) & (num_genres > 0), "drop"),
         ("no poster file", (table["poster_path"] == "") & (posters_dir is not None), missing_poster),
     ]
-    for what, hit, action in rules:
-        table = apply_rule(table, what, hit.reindex(table.index).astype(bool), action, report)
+    for problem, hit, action in rules:
+        table = apply_rule(table, problem, hit.reindex(table.index).astype(bool), action, report)
     table = apply_rule(table, "imdbId seen before", table["imdb_id"].duplicated(), duplicates, report)
-    report.rows_kept = len(table)
-    if table.empty:
-        raise ValueError(f"No movie is left of {str(csv_path)!r}; this is what happened to its rows:\n{report}")
+    report.finish(table, csv_path)
     table = table.drop(columns="row").reset_index(drop=True)
     table.attrs["report"] = report
     return table
 
 
 def tidy(raw, report):
-    """Strings -> typed columns; rows without a usable imdbId are set aside, odd spellings mended and counted."""
+    """Convert strings to typed columns; drop rows without a valid imdbId, and count unusual spellings."""
     ids = raw["imdb_id"].str.strip().map(lambda text: _IMDB_ID.fullmatch(text))
     raw = apply_rule(raw, "imdbId is not a number", ids.isna(), "drop", report)
-    mended = raw["imdb_id"].str.strip().str.startswith(("tt", "TT", "0")) | raw["imdb_id"].str.contains(
-        ".", regex=False
-    )
+    mended = raw["imdb_id"].str.strip().str.contains(r"^(?:tt|TT|0)|\.")
     raw = apply_rule(raw, "imdbId with 'tt', zeros or decimals", mended, "mended", report)
-    genres = raw["genres"].map(lambda text: _canonical_genres(text.split("|")))
+    genres = raw["genres"].map(lambda text: canonical_genres(text.split("|")))
     respelled = raw["genres"].str.strip().ne("") & (genres.map("|".join) != raw["genres"]) & genres.map(bool)
     raw = apply_rule(raw, "genre spelled or spaced differently", respelled, "mended", report)
     years = raw["title"].str.extract(_YEAR_IN_TITLE)[0].fillna(raw["year"].str.extract(_YEAR)[0])
@@ -158,15 +160,19 @@ def tidy(raw, report):
     )
 
 
-def apply_rule(table, what, hit, action, report):
-    """Counts the rows hit in the `TableReport`, and drops them if `action` is "drop"; gives the table that is left."""
+def apply_rule(table, problem, hit, action, report, *, key="row"):
+    """Count the rows with a problem in a `TableReport`, and return the table without them if `action` is "drop".
+
+    Examples in the report are named after the column `key`.
+    """
     if hit.any():
         done = {"drop": "dropped", "keep": "kept"}.get(action, action)
-        report.findings.append((what, int(hit.sum()), done, [f"row {row}" for row in table["row"][hit]]))
+        report.findings.append((problem, int(hit.sum()), done, [f"{key} {number}" for number in table[key][hit]]))
     return table[~hit] if action == "drop" else table
 
 
-def _poster_paths(imdb_ids, posters_dir):
+def poster_paths(imdb_ids, posters_dir):
+    """Return the absolute path of each movie's poster as str, "" if there is none."""
     if posters_dir is None:
         return ""
     folder = pathlib.Path(posters_dir).absolute()

@@ -182,7 +182,7 @@ def _read_movies(config, data_folder):
         raise FileNotFoundError(f"The data folder {str(folder.root)!r} has no movie_metadata.csv.")
     table = load_movie_metadata(folder.metadata)
     notes = [str(table.attrs["report"])]
-    return folder, table.assign(poster_path=tables._poster_paths(table["imdb_id"], folder.posters)), notes
+    return folder, table.assign(poster_path=tables.poster_paths(table["imdb_id"], folder.posters)), notes
 
 
 def _split_movies(config, table, manifest, folder):

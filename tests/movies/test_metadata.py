@@ -1,4 +1,4 @@
-"""Movie metadata: as the project's data folders have it, and as Kaggle and MovieScope publish it."""
+"""Movie metadata in the layouts of our data folders, Kaggle and MovieScope."""
 
 import pathlib
 import pickle
@@ -25,14 +25,14 @@ def row(imdb_id="1", title="Alien", year="1979.0", director="Ridley Scott", genr
 
 
 def load(tmp_path, *rows, header=HEADER, encoding="utf-8", **options):
-    """Loads metadata of these rows; gives it with its report."""
+    """Return the metadata in these rows, and its report."""
     path = tmp_path / "movie_metadata.csv"
     path.write_bytes("\n".join([header, *rows]).encode(encoding))
     metadata = load_movie_metadata(path, **options)
     return metadata, metadata.attrs["report"]
 
 
-def test_a_clean_table(tmp_path):
+def test_reads_a_clean_table(tmp_path):
     metadata, report = load(tmp_path, row(), row("2", '"Me, You"', "", genres="sci-fi| Film-noir", plot='"One, two."'))
     assert metadata.columns.tolist() == ["imdb_id", "title", "year", *METADATA_COLUMNS, "genres", "plot"]
     people = ["Ridley Scott", "Ann", "Bob", "Cid", "English", "R"]
@@ -53,7 +53,7 @@ def test_missing_values_are_empty_and_counted(tmp_path, missing):
     assert (report.count("no director_name"), report.count("no plot"), report.count("no language")) == (1, 1, 0)
 
 
-def test_dirty_rows_are_dropped_and_named(tmp_path):
+def test_drops_and_reports_invalid_rows(tmp_path):
     rows = [row("x"), row("2"), row("2", "Again"), "3" + "," * 12, "," * 12, row("4") + ",,more", row("tt0005")]
     metadata, report = load(tmp_path, *rows)
     assert metadata["imdb_id"].tolist() == [2, 5]
@@ -68,14 +68,14 @@ def test_dirty_rows_are_dropped_and_named(tmp_path):
     assert (report.rows_read, report.rows_kept) == (7, 2)
 
 
-def test_duplicates_may_stay_and_rows_be_numbered(tmp_path):
+def test_keeps_duplicates_and_numbers_rows_on_request(tmp_path):
     metadata, report = load(tmp_path, row("2"), row("x"), row("2", "Again"), duplicates="keep", row_numbers=True)
     assert metadata["title"].tolist() == ["Alien", "Again"]
     assert metadata["row"].tolist() == [1, 3]
     assert report.count("imdbId seen before") == 1
 
 
-def test_the_header_of_kaggles_imdb_5000_is_read_as_well(tmp_path):
+def test_reads_kaggles_imdb_5000(tmp_path):
     lines = [f"Cameron,Joel,Action|Sci-Fi,CCH,Avatar\xa0,Wes,http://imdb.com/title/tt{i}/?ref_=1,English,PG-13,2009"
              for i in ("0499549", "")]  # fmt: skip
     metadata, report = load(tmp_path, *lines, header=KAGGLE)
@@ -90,25 +90,25 @@ def test_the_header_of_kaggles_imdb_5000_is_read_as_well(tmp_path):
         (["imdbId,language", "1,English"], r"lacks the column\(s\) director_name, actor_1_name.*Received: columns="),
         ([KAGGLE.replace("movie_imdb_link", "link_"), "a"], r"lacks the column\(s\) imdbId\."),
         ([HEADER + ",language", row()], "two columns for language"),
-        ([HEADER], "No movie is left"),
+        ([HEADER], "movie metadata has a header but no rows"),
         ([""], "lacks the column"),
         ([HEADER, row("x")], r"No movie is left(.*\n)*imdbId is not a number +1  dropped \(row 1\)"),
         ([HEADER, row("1", '"Alien'), row("2"), row("3")], "Data row 1 .*never closed"),
     ],
 )
-def test_what_cannot_be_read_says_why(tmp_path, lines, message):
+def test_rejects_unreadable_metadata(tmp_path, lines, message):
     with pytest.raises(ValueError, match=message):
         load(tmp_path, *lines[1:], header=lines[0])
 
 
-def test_a_missing_file_and_a_wrong_choice(tmp_path):
+def test_rejects_a_missing_file_and_an_unknown_option(tmp_path):
     with pytest.raises(FileNotFoundError, match="No movie metadata found.*nowhere.csv"):
         load_movie_metadata(tmp_path / "nowhere.csv")
     with pytest.raises(ValueError, match="Received: duplicates='first'"):
         load(tmp_path, row(), duplicates="first")
 
 
-def test_a_split_file_is_honoured(tmp_path):
+def test_loads_a_split_for_metadata(tmp_path):
     metadata, _ = load(tmp_path, row("5"), row("3"))
     (tmp_path / "split.csv").write_text("imdb_id,part\n3,test\n4,train\n5,train\n")
     assert splits.load_split(metadata, tmp_path / "split.csv").tolist() == ["train", "test"]
@@ -118,7 +118,7 @@ def test_a_split_file_is_honoured(tmp_path):
 
 
 class Python2Pickler(pickle._Pickler):
-    """Writes texts as the byte strings of Python 2."""
+    """Pickle str as byte strings, as Python 2 does."""
 
     dispatch = dict(pickle._Pickler.dispatch)
 
@@ -142,7 +142,7 @@ def entry(movie_id, *genres, plot="A plot."):
 
 @pytest.fixture
 def moviescope(tmp_path):
-    """A folder in MovieScope's layout: six movies, one of them twice, one in no part."""
+    """Write a folder in MovieScope's layout: six movies, one repeated, one in no part."""
     genres = ["Horror|Sci-Fi", "Drama", "Western", "Comedy", "Drama|War", "Drama"]
     lines = [f"Dee,Bob,{names},Ann,Movie {i}\xa0,Cid,http://x/title/tt000{i % 5 + 1}/?r,English,R,2001"
              for i, names in enumerate(genres)]  # fmt: skip
@@ -156,7 +156,7 @@ def moviescope(tmp_path):
     return tmp_path
 
 
-def test_moviescope_with_its_own_split(moviescope):
+def test_reads_moviescope_with_its_split(moviescope):
     movies = read_moviescope(moviescope)
     report = movies.attrs["report"]
     assert movies["movie_id"].tolist() == [0, 1, 3, 4]
@@ -182,7 +182,7 @@ def test_moviescope_with_its_own_split(moviescope):
     assert read_moviescope(moviescope, duplicates="keep")["movie_id"].tolist() == [0, 1, 3, 4, 5]
 
 
-def test_features_of_moviescope_are_read(moviescope):
+def test_reads_moviescope_features(moviescope):
     features = read_features(moviescope / "200F_VGG16/3.p")
     assert features.dtype == "float32" and features.tolist() == np.arange(12).reshape(3, 4).tolist()
     with open(moviescope / "new.p", "wb") as file:
@@ -196,10 +196,10 @@ class Dangerous:
 
 
 @pytest.mark.parametrize("content", [Dangerous(), [{"movie_id": Dangerous()}]], ids=["itself", "inside"])
-def test_nothing_in_a_pickle_is_run(moviescope, capsys, content):
+def test_never_runs_code_in_pickles(moviescope, capsys, content):
     with open(moviescope / "trailers/raw_data_val.p", "wb") as file:
         pickle.dump(content, file)
-    with pytest.raises(ValueError, match="wants to run .*print.*raw_data_val.p"):
+    with pytest.raises(ValueError, match="would run .*print.*raw_data_val.p"):
         read_moviescope(moviescope)
     assert "run" not in capsys.readouterr().out
 
@@ -213,18 +213,18 @@ def test_nothing_in_a_pickle_is_run(moviescope, capsys, content):
     ],
     ids=["no labels", "three labels", "a dict"],
 )
-def test_a_split_file_of_another_kind_says_what_was_expected(moviescope, content, message):
+def test_rejects_split_files_with_other_content(moviescope, content, message):
     dump(moviescope / "trailers/raw_data_train.p", content)
     with pytest.raises(ValueError, match=message):
         read_moviescope(moviescope)
 
 
-def test_moviescope_files_that_are_missing_twice_or_broken(moviescope):
+def test_rejects_missing_repeated_and_broken_moviescope_files(moviescope):
     (moviescope / "200F_VGG16/3.p").write_bytes(b"\x80\x02cut off")
     with pytest.raises(ValueError, match="Not a pickle of plain numbers"):
         read_features(moviescope / "200F_VGG16/3.p")
     dump(moviescope / "copy/raw_data_test.p", [])
-    with pytest.raises(ValueError, match="raw_data_test.p is there 2 times.*Keep one"):
+    with pytest.raises(ValueError, match="raw_data_test.p must be there once. Received: .*, "):
         read_moviescope(moviescope)
     (moviescope / "trailers/raw_data_train.p").unlink()
     with pytest.raises(FileNotFoundError, match="No raw_data_train.p found"):
@@ -236,7 +236,7 @@ def test_moviescope_files_that_are_missing_twice_or_broken(moviescope):
 
 @pytest.mark.real_data
 @pytest.mark.skipif(not REAL_DATA.is_dir(), reason="the real posters are not there")
-def test_the_real_metadata_as_its_readme_counts_it():
+def test_real_metadata_has_the_counts_of_its_readme():
     started = time.perf_counter()
     metadata = load_movie_metadata(REAL_DATA / "movie_metadata.csv")
     assert time.perf_counter() - started < 5  # 0.1 on an idle machine
