@@ -193,7 +193,7 @@ def test_features_of_few_posters_need_not_have_every_genre(small, tiny_config, d
 
 
 def test_resnet18_has_no_imagenet_weights():
-    with pytest.raises(ValueError, match="ResNet18 comes .* without ImageNet weights.*Received: .*weights='imagenet'"):
+    with pytest.raises(ValueError, match="no ImageNet weights for ResNet18. Received: .*weights='imagenet'"):
         models.resnet18((32, 32, 3), weights="imagenet")
 
 

@@ -262,8 +262,8 @@ def test_a_saved_model_comes_back_even_for_keras_alone(branches, trained_fusion,
     [
         (["poster", "plot"], 3, 3, "`branches` must be 3 models with 3 genres"),
         (["poster", "plot"], 2, 5, "`branches` must be 2 models with 5 genres"),
-        (["poster", "present"], 2, 3, "names of their own, none of them 'present'"),
-        (["poster", "poster_branch"], 2, 3, "names of their own.*Received: late_fusion, poster, poster_branch, poster"),
+        (["poster", "present"], 2, 3, "different names, none of them 'present'"),
+        (["poster", "poster_branch"], 2, 3, "different names.*Received: late_fusion, poster, poster_branch, poster"),
     ],
 )
 def test_parts_that_do_not_fit_together(keys, num_branches, num_classes, message):

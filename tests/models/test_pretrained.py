@@ -154,7 +154,7 @@ def test_no_network_and_no_weights(monkeypatch):
     fail.__name__ = "MobileNetV2"
     monkeypatch.setattr(keras.applications, "MobileNetV2", fail)
     monkeypatch.setenv("KERAS_HOME", "/somewhere/keras")
-    with pytest.raises(RuntimeError, match="mobilenet.h5.*/somewhere/keras/models, or give its path as `weights`"):
+    with pytest.raises(RuntimeError, match="mobilenet.h5.*/somewhere/keras/models, give its path as `weights`"):
         models.mobilenet_v2()
 
 
