@@ -18,7 +18,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "check_names",
             "values",
         ],
-        "intervals": ["bootstrap_interval", "score"],
+        "intervals": ["bootstrap_interval", "paired_difference_interval", "score"],
         "thresholds": ["best_thresholds"],
     },
 )

@@ -1,4 +1,4 @@
-"""What a network must beat: predictions that need no network. Every reported number stands beside them."""
+"""Baselines without a network: constant predictions, and a logistic regression on color histograms."""
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
@@ -9,9 +9,9 @@ from threadpoolctl import threadpool_limits
 
 
 def majority_class(train_labels, num_movies):
-    """Predicts for every movie the most frequent *first* genre of the training movies.
+    """Predict the most frequent *first* genre of the training movies for every movie.
 
-    The baseline of `metrics.first_label_accuracy`, where a movie's class is its first genre in label order.
+    This is the baseline of `metrics.first_label_accuracy`, where a movie's class is its first genre in label order.
 
     Args:
         train_labels: Zeros and ones `(num_train, num_classes)`.
@@ -27,29 +27,27 @@ def majority_class(train_labels, num_movies):
 
 
 def all_zeros(train_labels, num_movies):
-    """Predicts no genre for any movie: what `metrics.label_accuracy` must be compared with.
+    """Predict no genre for any movie, the baseline of `metrics.label_accuracy`.
 
-    With one genre a row of six, predicting nothing is right for 5/6 = 83.3% of the labels (paper 3, section III.C).
-
-    Args, Returns: as `majority_class`; all zeros.
+    With one of six genres per row it scores 5/6 = 83.3% (paper 3, section III.C). The arguments are those of
+    `majority_class`; all values returned are 0.
     """
     return np.zeros((num_movies, np.asarray(train_labels).shape[1]), dtype="float32")
 
 
 def label_prior(train_labels, num_movies):
-    """Predicts for every movie each genre's share among the training movies: ranking by frequency alone.
+    """Predict each genre's share among the training movies for every movie, which ranks genres by frequency.
 
-    Args, Returns: as `majority_class`; each row holds the shares.
+    The arguments are those of `majority_class`; each row returned holds the shares.
     """
     return np.tile(np.asarray(train_labels, dtype="float32").mean(axis=0), (num_movies, 1))
 
 
 def frequent_genres(train_labels, num_movies):
-    """Predicts for every movie the same most frequent genres, as many as score best: what OF1 must be compared with.
+    """Predict the k most frequent genres for every movie, the baseline of OF1.
 
-    How many is decided by the micro-averaged F1 of the training movies (paper 2, section V.A): two of five there.
-
-    Args, Returns: as `majority_class`; some columns of ones.
+    k has the highest micro-averaged F1 on the training movies (paper 2, section V.A: two of five genres). The arguments
+    are those of `majority_class`; k columns returned are ones.
     """
     train_labels = np.asarray(train_labels)
     in_order = np.argsort(-train_labels.sum(axis=0), kind="stable")
@@ -62,19 +60,22 @@ def frequent_genres(train_labels, num_movies):
 
 
 def color_histograms(images, *, num_bands=3, num_bins=8):
-    """Color histograms of the horizontal bands of posters (top, middle and bottom third by default).
+    """Compute color histograms of horizontal bands of posters.
 
     Args:
         images: uint8 array `(num_movies, height, width, 3)`.
-        num_bands: Defaults to 3.
-        num_bins: Bins per color channel; a divisor of 256. Defaults to 8.
+        num_bands: Number of bands. Defaults to 3: top, middle and bottom.
+        num_bins: Bins per color channel; a divisor of 256, at least 2. Defaults to 8.
 
     Returns:
-        float32 array `(num_movies, num_bands * 3 * num_bins)`; each band's and channel's bins sum to 1.
+        float32 array `(num_movies, num_bands * 3 * num_bins)`; the bins of each band and channel sum to 1.
+
+    Raises:
+        ValueError: If `num_bins` is not a divisor of 256.
     """
     if num_bins < 2 or 256 % num_bins:
         raise ValueError(f"`num_bins` must be a divisor of 256, 2 or more. Received: num_bins={num_bins}")
-    # Each channel has bins of its own, so that one count of a picture's numbers gives all of its histograms.
+    # Each channel has its own range of bins, so one count per image gives all of its histograms.
     bins = np.asarray(images, dtype="uint8") // (256 // num_bins) + np.arange(3, dtype="uint16") * num_bins
     features = []
     for band in np.array_split(bins, num_bands, axis=1):
@@ -85,15 +86,15 @@ def color_histograms(images, *, num_bands=3, num_bins=8):
 
 
 def fit_color_histogram(histograms, labels):
-    """Fits one logistic regression per genre on `color_histograms`.
+    """Fit one logistic regression per genre on `color_histograms`.
 
     Args:
         histograms: float array `(num_train, num_features)`.
         labels: Zeros and ones `(num_train, num_classes)`.
 
     Returns:
-        A fitted scikit-learn pipeline; its `predict_proba` gives `(num_movies, num_classes)`.
+        A fitted scikit-learn pipeline; its `predict_proba` returns `(num_movies, num_classes)`.
     """
     classifier = OneVsRestClassifier(LogisticRegression(max_iter=2000))
-    with threadpool_limits(1):  # several threads take turns rather than share so little work
+    with threadpool_limits(1):  # more threads are slower on so little work
         return make_pipeline(StandardScaler(), classifier).fit(histograms, np.asarray(labels, dtype="int64"))

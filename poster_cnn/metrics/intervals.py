@@ -1,25 +1,105 @@
-"""Scores counted for resampled movies: equal to scikit-learn's, which `metrics` reports, and many times quicker.
+"""Bootstrap intervals, and fast equivalents of the metrics that scikit-learn computes slowly.
 
-A bootstrap interval takes a score a thousand times, so that is where the time goes.
+An interval needs a thousand evaluations of its metric, so the metric's speed decides.
 """
 
 import functools
 
 import numpy as np
 
-from poster_cnn.metrics.scores import BY_NAME, LOGIT_HALF, _checked, _overall, check_names
+from poster_cnn.metrics.scores import BY_NAME, LOGIT_HALF, check_arrays, check_names, overall
 
 
-def overall_precision_recall_f1(y_true, y_prob, threshold=0.5):
-    """As `metrics.overall_precision_recall_f1`, unchecked: `(precision, recall, f1)`."""
+def bootstrap_interval(metric, y_true, y_prob, *, groups=None, num_resamples=1000, level=0.95, seed=0):
+    """Return the percentile bootstrap interval of a metric, resampling movies with replacement.
+
+    Args:
+        metric: Function of `(y_true, y_prob)` that returns a float.
+        y_true: Zeros and ones `(num_movies, num_classes)`.
+        y_prob: Probabilities `(num_movies, num_classes)`.
+        groups: Array `(num_movies,)`; rows with equal values, such as those of one movie, are drawn together. Defaults
+            to `None`: each row is its own group.
+        num_resamples: Number of bootstrap samples. Defaults to 1000.
+        level: Coverage. Defaults to 0.95.
+        seed: Seed of the resampling. Defaults to 0.
+
+    Returns:
+        `(low, high)`, floats.
+
+    Raises:
+        ValueError: If `y_true` has no positive label.
+
+    Example:
+
+    >>> low, high = bootstrap_interval(hit_at_1, y_true, y_prob)
+    """
+    y_true, y_prob = check_arrays(y_true, y_prob, needs_positive=True)
+    sampling = {"groups": groups, "num_resamples": num_resamples, "level": level, "seed": seed}
+    return _percentiles(lambda rows: metric(y_true[rows], y_prob[rows]), y_true, **sampling)
+
+
+def paired_difference_interval(metric, y_true, y_prob, other_prob, **sampling):
+    """Return the bootstrap interval of the difference of a metric between two predictions of the same movies.
+
+    Both predictions are scored on the same resampled movies, which gives a narrower interval than two separate ones.
+
+    Args:
+        metric: Function of `(y_true, y_prob)` that returns a float.
+        y_true: Zeros and ones `(num_movies, num_classes)`.
+        y_prob: Probabilities `(num_movies, num_classes)`.
+        other_prob: Probabilities whose score is subtracted, of the same shape.
+        **sampling: `groups`, `num_resamples`, `level` and `seed`, as in `bootstrap_interval`.
+
+    Returns:
+        `(low, high)`, floats: bounds of `metric(y_true, y_prob) - metric(y_true, other_prob)`.
+
+    Raises:
+        ValueError: If the shapes differ, or `y_true` has no positive label.
+    """
+    y_true, y_prob = check_arrays(y_true, y_prob, needs_positive=True)
+    _, other_prob = check_arrays(y_true, other_prob)
+
+    def difference(rows):
+        return metric(y_true[rows], y_prob[rows]) - metric(y_true[rows], other_prob[rows])
+
+    return _percentiles(difference, y_true, **sampling)
+
+
+def score(names, y_true, y_prob, *, groups=None, num_resamples=1000, seed=0):
+    """Return several metrics with their 95% bootstrap intervals.
+
+    Args:
+        names: Keys of `BY_NAME`.
+        y_true, y_prob, groups, seed: As in `bootstrap_interval`.
+        num_resamples: Number of bootstrap samples; 0 omits the intervals. Defaults to 1000.
+
+    Returns:
+        dict: name -> `{"value": float, "low": float, "high": float}`.
+
+    Raises:
+        ValueError: If a name is unknown.
+    """
+    check_names(names)
+    result = {}
+    for name in names:
+        result[name] = {"value": BY_NAME[name](y_true, y_prob)}
+        if num_resamples:
+            metric, sampling = FAST.get(name, BY_NAME[name]), {"num_resamples": num_resamples, "seed": seed}
+            low, high = bootstrap_interval(metric, y_true, y_prob, groups=groups, **sampling)
+            result[name] |= {"low": low, "high": high}
+    return result
+
+
+def fast_precision_recall_f1(y_true, y_prob, threshold=0.5):
+    """Return the same floats as `overall_precision_recall_f1`, without checks."""
     positive, predicted = y_true > 0, y_prob >= threshold
     hits, num_true, num_predicted = (positive & predicted).sum(), positive.sum(), predicted.sum()
     counts = (num_predicted, num_true, (num_predicted + num_true) / 2)
     return tuple(float(hits / count) if count else 0.0 for count in counts)
 
 
-def average_precision(y_true, y_prob, average="macro"):
-    """As `metrics.average_precision`, unchecked."""
+def fast_average_precision(y_true, y_prob, average="macro"):
+    """Return the same float as `average_precision`, without checks."""
     if average == "micro":
         y_true, y_prob = y_true.reshape(-1, 1), y_prob.reshape(-1, 1)
     elif average == "samples":
@@ -29,63 +109,42 @@ def average_precision(y_true, y_prob, average="macro"):
 
 
 def _average_precisions(y_true, y_prob):
-    """Average precision of each column; each has a positive."""
+    """Average precision of each column; each must have a positive label."""
     order = np.argsort(-y_prob, axis=0, kind="stable")
     y_true, y_prob = np.take_along_axis(y_true > 0, order, axis=0), np.take_along_axis(y_prob, order, axis=0)
     rank = np.arange(1, len(y_true) + 1)[:, None]
     precision = np.cumsum(y_true, axis=0) / rank
-    # Of equal probabilities, the precision after the last of them counts.
+    # Tied probabilities share the precision after the last of them.
     is_last = np.vstack([y_prob[1:] != y_prob[:-1], np.ones_like(y_true[:1])])
     last = np.minimum.accumulate(np.where(is_last, rank - 1, len(rank))[::-1], axis=0)[::-1]
     return (np.take_along_axis(precision, last, axis=0) * y_true).sum(axis=0) / y_true.sum(axis=0)
 
 
-# What stands for them where movies are resampled: the same numbers, quicker.
-_COUNT = overall_precision_recall_f1
-_RESAMPLED = {
-    "average_precision": average_precision,
-    "average_precision_micro": functools.partial(average_precision, average="micro"),
-    "average_precision_samples": functools.partial(average_precision, average="samples"),
-    "overall_f1": _overall(2, 0.5, _COUNT),
-    "overall_precision": _overall(0, 0.5, _COUNT),
-    "overall_recall": _overall(1, 0.5, _COUNT),
-    "overall_precision_at_622": _overall(0, LOGIT_HALF, _COUNT),
-    "overall_recall_at_622": _overall(1, LOGIT_HALF, _COUNT),
-    "overall_f1_at_622": _overall(2, LOGIT_HALF, _COUNT),
+# Fast equivalents for the bootstrap, by the metric's name in `BY_NAME`.
+FAST = {
+    "average_precision": fast_average_precision,
+    "average_precision_micro": functools.partial(fast_average_precision, average="micro"),
+    "average_precision_samples": functools.partial(fast_average_precision, average="samples"),
+    "overall_precision": overall(0, 0.5, fast_precision_recall_f1),
+    "overall_recall": overall(1, 0.5, fast_precision_recall_f1),
+    "overall_f1": overall(2, 0.5, fast_precision_recall_f1),
+    "overall_precision_at_622": overall(0, LOGIT_HALF, fast_precision_recall_f1),
+    "overall_recall_at_622": overall(1, LOGIT_HALF, fast_precision_recall_f1),
+    "overall_f1_at_622": overall(2, LOGIT_HALF, fast_precision_recall_f1),
 }
 
 
-def bootstrap_interval(metric, y_true, y_prob, *, groups=None, num_resamples=1000, level=0.95, seed=0):
-    """Percentile bootstrap interval of a score, resampling movies with replacement.
-
-    Args:
-        metric: Function of `(y_true, y_prob)`.
-        groups: Array `(num_rows,)`; rows with equal values, such as those of one movie, are drawn together. Defaults to
-            `None`: each row by itself.
-        num_resamples: Defaults to 1000.
-        level: Coverage. Defaults to 0.95.
-        seed: Seed of the resampling. Defaults to 0.
-
-    Returns:
-        `(low, high)`, floats.
-
-    Raises:
-        ValueError: If nothing is positive.
-
-    Example:
-
-    >>> low, high = bootstrap_interval(hit_at_1, y_true, y_prob)
-    """
-    y_true, y_prob = _checked(y_true, y_prob, needs_positive=True)
+def _percentiles(score_rows, y_true, *, groups=None, num_resamples=1000, level=0.95, seed=0):
+    """Quantiles of `score_rows(rows)` over resamples; samples without a positive label are skipped."""
     draw = _resampler(np.arange(len(y_true)) if groups is None else groups, np.random.default_rng(seed))
-    rows = (draw() for _ in range(num_resamples))
-    scores = [metric(y_true[row], y_prob[row]) for row in rows if y_true[row].any()]
+    samples = (draw() for _ in range(num_resamples))
+    scores = [score_rows(rows) for rows in samples if y_true[rows].any()]
     low, high = np.quantile(scores, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
 
 
 def _resampler(groups, rng):
-    """Function that draws as many groups as there are, with replacement, and gives the positions of their rows."""
+    """Function that draws groups with replacement and returns the positions of their rows."""
     _, membership, sizes = np.unique(groups, return_inverse=True, return_counts=True)
     in_order = np.argsort(membership, kind="stable")
     first = np.cumsum(sizes) - sizes
@@ -97,25 +156,3 @@ def _resampler(groups, rng):
         return in_order[np.repeat(first[drawn], sizes[drawn]) + within]
 
     return draw
-
-
-def score(names, y_true, y_prob, *, groups=None, num_resamples=1000, seed=0):
-    """Several scores with their 95% bootstrap intervals.
-
-    Args:
-        names: Keys of `BY_NAME`.
-        groups: As in `bootstrap_interval`.
-        num_resamples: Defaults to 1000; 0 leaves the intervals out.
-
-    Returns:
-        dict: name -> `{"value": float, "low": float, "high": float}`.
-    """
-    check_names(names)
-    result = {}
-    for name in names:
-        result[name] = {"value": BY_NAME[name](y_true, y_prob)}
-        if num_resamples:
-            metric, options = _RESAMPLED.get(name, BY_NAME[name]), {"num_resamples": num_resamples, "seed": seed}
-            low, high = bootstrap_interval(metric, y_true, y_prob, groups=groups, **options)
-            result[name] |= {"low": low, "high": high}
-    return result

@@ -1,7 +1,6 @@
-"""Each paper's score over NumPy arrays, built on scikit-learn, with bootstrap intervals.
+"""Metrics of the papers, computed over a whole split with NumPy and scikit-learn.
 
-Every score takes `y_true`, zeros and ones `(num_movies, num_classes)`, and `y_prob`, probabilities of the same shape.
-It is computed over the whole split at once, never averaged over batches.
+Every metric takes `y_true`, zeros and ones `(num_movies, num_classes)`, and `y_prob`, probabilities of the same shape.
 """
 
 import functools
@@ -9,42 +8,44 @@ import functools
 import numpy as np
 from sklearn import metrics as sk
 
-LOGIT_HALF = 1 / (1 + np.exp(-0.5))  # 0.622: paper 2's code counts a genre as predicted when its logit rounds to 1
+LOGIT_HALF = 1 / (1 + np.exp(-0.5))  # 0.622: the code of paper 2 predicts a genre when its logit rounds to 1
 
 
 def first_label_accuracy(y_true, y_prob):
-    """Share of movies whose top prediction is their *first* true genre in label order (paper 1, section 4.3).
+    """Return the share of movies whose top prediction is their *first* true genre in label order.
 
-    This is what Keras calls accuracy on multi-hot targets: `argmax(y_true) == argmax(y_pred)`. A movie with two of the
-    genres counts as wrong when the top prediction is its second one; see `hit_at_1`.
+    This equals Keras's accuracy on multi-hot targets (paper 1, section 4.3). A movie of two genres counts as wrong when
+    the top prediction is its second genre; see `hit_at_1`.
 
     Returns:
         float, 0..1.
     """
-    y_true, y_prob = _checked(y_true, y_prob)
+    y_true, y_prob = check_arrays(y_true, y_prob)
     return float(np.mean(y_true.argmax(axis=1) == y_prob.argmax(axis=1)))
 
 
 def hit_at_1(y_true, y_prob):
-    """Share of movies whose top prediction is any of their true genres.
+    """Return the share of movies whose top prediction is any of their true genres.
 
     Returns:
         float, 0..1.
     """
-    y_true, y_prob = _checked(y_true, y_prob)
+    y_true, y_prob = check_arrays(y_true, y_prob)
     return float(np.mean(y_true[np.arange(len(y_true)), y_prob.argmax(axis=1)] > 0))
 
 
 def top_n_accuracy(y_true, y_prob):
-    """Mean share of a movie's n true genres found among its n top predictions (paper 4).
+    """Return the mean share of a movie's n true genres among its n top predictions (paper 4).
+
+    Movies without a genre are ignored.
 
     Returns:
-        float, 0..1. Movies without a genre are left out.
+        float, 0..1.
 
     Raises:
-        ValueError: If nothing is positive.
+        ValueError: If `y_true` has no positive label.
     """
-    y_true, y_prob = _checked(y_true, y_prob, needs_positive=True)
+    y_true, y_prob = check_arrays(y_true, y_prob, needs_positive=True)
     y_true, y_prob = y_true[y_true.any(axis=1)], y_prob[y_true.any(axis=1)]
     order = np.argsort(-y_prob, axis=1, kind="stable")
     ranked = np.take_along_axis(y_true, order, axis=1)
@@ -53,22 +54,22 @@ def top_n_accuracy(y_true, y_prob):
 
 
 def overall_precision_recall_f1(y_true, y_prob, threshold=0.5):
-    """Micro-averaged precision, recall and F1: OP, OR and OF1 (paper 2).
+    """Return micro-averaged precision, recall and F1: OP, OR and OF1 (paper 2).
 
     Args:
-        threshold: Probability from which a genre counts as predicted: a float, or an array `(num_classes,)` with one
-            for each genre, as from `thresholds.best_thresholds`. Defaults to 0.5; paper 2's code has 0.622.
+        threshold: Decision threshold: a float, or an array `(num_classes,)` as from `thresholds.best_thresholds`.
+            Defaults to 0.5; the code of paper 2 uses 0.622.
 
     Returns:
-        `(precision, recall, f1)`, floats, 0..1; 0 where nothing is predicted.
+        `(precision, recall, f1)`, floats, 0..1; 0 if nothing is predicted.
 
     Raises:
-        ValueError: If `threshold` is neither one number nor one for each genre.
+        ValueError: If `threshold` is neither a number nor an array `(num_classes,)`.
     """
-    y_true, y_prob = _checked(y_true, y_prob)
+    y_true, y_prob = check_arrays(y_true, y_prob)
     if np.shape(threshold) not in ((), y_true.shape[1:]):
         raise ValueError(
-            f"`threshold` must be one number, or one for each of the {y_true.shape[1]} genres. "
+            f"`threshold` must be a number or an array of shape {y_true.shape[1:]}. "
             f"Received: shape {np.shape(threshold)}"
         )
     precision, recall, f1, _ = sk.precision_recall_fscore_support(
@@ -78,19 +79,19 @@ def overall_precision_recall_f1(y_true, y_prob, threshold=0.5):
 
 
 def average_precision(y_true, y_prob, average="macro"):
-    """Average precision as scikit-learn defines it (paper 5).
+    """Return average precision as scikit-learn defines it (paper 5).
 
     Args:
         average: `"macro"`, `"micro"` or `"samples"`. Defaults to `"macro"`. Genres (for `"samples"`: movies) without a
-            positive have no average precision and are left out.
+            positive label have no average precision and are ignored.
 
     Returns:
         float, 0..1.
 
     Raises:
-        ValueError: If nothing is positive.
+        ValueError: If `y_true` has no positive label.
     """
-    y_true, y_prob = _checked(y_true, y_prob, needs_positive=True)
+    y_true, y_prob = check_arrays(y_true, y_prob, needs_positive=True)
     if average == "macro":
         y_true, y_prob = y_true[:, y_true.any(axis=0)], y_prob[:, y_true.any(axis=0)]
     elif average == "samples":
@@ -99,40 +100,43 @@ def average_precision(y_true, y_prob, average="macro"):
 
 
 def label_accuracy(y_true, y_prob):
-    """Share of the (movie, genre) pairs predicted right at 0.5; predicting nothing scores high on it (paper 3, part C).
+    """Return the share of correct (movie, genre) pairs at a threshold of 0.5 (paper 3, section III.C).
+
+    Predicting no genre at all scores high on this metric.
 
     Returns:
         float, 0..1.
     """
-    y_true, y_prob = _checked(y_true, y_prob)
+    y_true, y_prob = check_arrays(y_true, y_prob)
     return float(np.mean((y_prob >= 0.5) == (y_true > 0)))
 
 
 def overall_f1(y_true, y_prob):
-    """OF1, the micro-averaged F1 at 0.5; see `overall_precision_recall_f1`."""
+    """Return OF1, the micro-averaged F1 at a threshold of 0.5; see `overall_precision_recall_f1`."""
     return overall_precision_recall_f1(y_true, y_prob)[2]
 
 
 def top_n_accuracy_by_genre(y_true, y_prob):
-    """For each genre, the share of its movies that have it among their n top predictions (paper 4, accuracy per genre).
+    """Return for each genre the share of its movies that have it among their n top predictions (paper 4).
 
     n is the movie's number of true genres, as in `top_n_accuracy`.
 
     Returns:
-        float64 array `(num_classes,)`, 0..1; NaN for a genre without a movie.
+        float64 array `(num_classes,)`, 0..1; NaN for a genre without movies.
     """
-    y_true, y_prob = _checked(y_true, y_prob)
+    y_true, y_prob = check_arrays(y_true, y_prob)
     ranks = np.argsort(np.argsort(-y_prob, axis=1, kind="stable"), axis=1)
     hits = (ranks < y_true.sum(axis=1, keepdims=True)) & (y_true > 0)
     movies = (y_true > 0).sum(axis=0)
     return np.divide(hits.sum(axis=0), movies, out=np.full(len(movies), np.nan), where=movies > 0)
 
 
-def _overall(position, threshold, count=overall_precision_recall_f1):
-    return lambda y_true, y_prob: count(y_true, y_prob, threshold)[position]
+def overall(position, threshold, compute=overall_precision_recall_f1):
+    """Return a metric function for one of OP (0), OR (1) and OF1 (2) at a threshold."""
+    return lambda y_true, y_prob: compute(y_true, y_prob, threshold)[position]
 
 
-# What a config may name. Each takes (y_true, y_prob) and gives one float.
+# Names allowed in a config. Each function takes (y_true, y_prob) and returns a float.
 BY_NAME = {
     "first_label_accuracy": first_label_accuracy,
     "hit_at_1": hit_at_1,
@@ -142,38 +146,39 @@ BY_NAME = {
     "average_precision_samples": functools.partial(average_precision, average="samples"),
     "overall_f1": overall_f1,
     "label_accuracy": label_accuracy,
-    "overall_precision": _overall(0, 0.5),
-    "overall_recall": _overall(1, 0.5),
-    "overall_precision_at_622": _overall(0, LOGIT_HALF),
-    "overall_recall_at_622": _overall(1, LOGIT_HALF),
-    "overall_f1_at_622": _overall(2, LOGIT_HALF),
+    "overall_precision": overall(0, 0.5),
+    "overall_recall": overall(1, 0.5),
+    "overall_precision_at_622": overall(0, LOGIT_HALF),
+    "overall_recall_at_622": overall(1, LOGIT_HALF),
+    "overall_f1_at_622": overall(2, LOGIT_HALF),
 }
 
-# Those that need no paper to be understood: what `poster-cnn train --head sigmoid` and `evaluate` print.
+# Metrics of general interest, printed by `poster-cnn train --head sigmoid` and `poster-cnn evaluate`.
 EVERYDAY = ("first_label_accuracy", "hit_at_1", "top_n_accuracy", "average_precision", "overall_f1", "label_accuracy")
 
 
 def check_names(names):
-    """Raises a ValueError for the first of `names` that is no key of `BY_NAME`."""
+    """Raise a ValueError if a name is not in `BY_NAME`."""
     for name in names:
         if name not in BY_NAME:
             raise ValueError(f"Unknown metric. Expected one of {', '.join(BY_NAME)}. Received: {name!r}")
 
 
 def values(names, y_true, y_prob):
-    """Several scores alone, without intervals: dict of a key of `BY_NAME` -> float."""
+    """Return several metrics without intervals, as a dict from a key of `BY_NAME` to a float."""
     return {name: BY_NAME[name](y_true, y_prob) for name in names}
 
 
-def _checked(y_true, y_prob, needs_positive=False):
+def check_arrays(y_true, y_prob, needs_positive=False):
+    """Return both arguments as arrays, or raise a ValueError if they cannot be scored."""
     y_true, y_prob = np.asarray(y_true), np.asarray(y_prob)
     if y_true.ndim != 2 or y_true.shape != y_prob.shape or not len(y_true):
         raise ValueError(
-            "`y_true` and `y_prob` must both be (num_movies, num_classes), with a movie at least. "
+            "`y_true` and `y_prob` must both be (num_movies, num_classes), with at least one movie. "
             f"Received: shapes {y_true.shape} and {y_prob.shape}"
         )
     if not np.isfinite(y_prob).all():
         raise ValueError("`y_prob` must be finite. Received: NaN or infinity among the probabilities.")
     if needs_positive and not y_true.any():
-        raise ValueError("This score needs a positive label. Received: `y_true` is all zeros.")
+        raise ValueError("`y_true` must have at least one positive label. Received: an array of zeros.")
     return y_true, y_prob

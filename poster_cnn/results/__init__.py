@@ -7,12 +7,12 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "collect_results",
             "collect_history",
             "read_results",
-            "read_history",
             "read_predictions",
             "read_published",
             "write_results",
             "stack",
             "genres_of",
+            "prediction_arrays",
         ]
     },
 )

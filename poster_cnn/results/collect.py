@@ -1,4 +1,4 @@
-"""Run folders -> one tidy table -> the csv files that tables and figures are drawn from."""
+"""Collect run folders into tidy tables, and read and write the csv files that tables and figures are drawn from."""
 
 import json
 import os
@@ -16,35 +16,24 @@ FIRST_COLUMNS = (
 HISTORY_COLUMNS = "run experiment variant set_name model ratio learning_rate seed epoch".split()
 RUN_FILES = ("config.json", "history.csv", "metrics.json")
 SORT_COLUMNS = "experiment variant model ratio learning_rate seed run".split()
-# Read as text: "3.11" is a version, not a number, and a fingerprint such as 12e45 is not an infinity.
-TEXT_COLUMNS = (
-    "run",
-    "experiment",
-    "variant",
-    "set_name",
-    "model",
-    "class_names",
-    "data_fingerprint",
-    "device",
-    "date",
-)
+# Read as text: "3.11" is a version, and the fingerprint 12e45 is not a number.
+TEXT_COLUMNS = "run experiment variant set_name model class_names data_fingerprint device date".split()
 
 
 def collect_results(runs_dir):
-    """Gathers every finished run under a folder into one table, one row a run.
+    """Collect all finished runs below a folder into one table, one row per run.
 
-    A run folder that is unfinished or cannot be read is left out, and a warning names it with the reason.
+    Unfinished or unreadable run folders are skipped with a warning that names them.
 
     Args:
-        runs_dir: Folder that holds run folders, at any depth; folders whose name starts with a dot are not looked into.
+        runs_dir: Folder that holds run folders at any depth. Hidden folders are skipped.
 
     Returns:
-        DataFrame. `run` is the run folder's path below `runs_dir`. Then the fields of the run's config (`class_names`
-        joined with "|", `image_size` as `image_height` and `image_width`), `num_train`, `num_validation` and
-        `num_test`; each test metric as `<metric>`, `<metric>_low` and `<metric>_high`, a fraction in 0..1; each
-        baseline's as `<baseline>_<metric>`, each validation metric as `validation_<metric>`; the `leak_...` columns;
-        versions as `<library>_version`; `device`, `date`, `seconds`. Rows are sorted by experiment, variant, model,
-        ratio, learning rate (high to low) and seed.
+        DataFrame with `run`, the path below `runs_dir`; the fields of the config (`class_names` joined with "|",
+        `image_size` as `image_height` and `image_width`); `num_train`, `num_validation` and `num_test`; each test
+        metric as `<metric>`, `<metric>_low` and `<metric>_high`, fractions in 0..1; `<baseline>_<metric>`,
+        `validation_<metric>` and `leak_...`; `<library>_version`, `device`, `date` and `seconds`. Rows are sorted by
+        experiment, variant, model, ratio, learning rate (descending) and seed.
 
     Raises:
         FileNotFoundError: If `runs_dir` is not a folder.
@@ -54,15 +43,15 @@ def collect_results(runs_dir):
 
 
 def collect_history(runs_dir):
-    """Gathers the learning curves of every finished run under a folder into one table, one row an epoch.
+    """Collect the learning curves of all finished runs below a folder into one table, one row per epoch.
 
     Args:
-        runs_dir: Folder that holds run folders, as for `collect_results`.
+        runs_dir: As in `collect_results`.
 
     Returns:
-        DataFrame with what identifies a run (`run`, and where its config has them `experiment`, `variant`, `set_name`,
-        `model`, `ratio`, `learning_rate`, `seed`), then the columns of its history.csv: `epoch` (from 0), `loss`,
-        `accuracy`, `val_loss`, `val_accuracy` and any other.
+        DataFrame with the run's identity (`run` and, if its config has them, `experiment`, `variant`, `set_name`,
+        `model`, `ratio`, `learning_rate`, `seed`) and the columns of its history.csv: `epoch` (from 0), `loss`,
+        `accuracy`, `val_loss`, `val_accuracy` and others.
 
     Raises:
         FileNotFoundError: If `runs_dir` is not a folder.
@@ -73,14 +62,13 @@ def collect_history(runs_dir):
 
 
 def write_results(frame, path):
-    """Writes a table of results or learning curves as csv, so that the same numbers always give the same file.
+    """Write a table of results or learning curves atomically as csv.
 
-    Columns come in a fixed order (what identifies a run first, the rest by name) and floats with six significant
-    digits, so a learning rate of 1e-7 survives. The file is replaced whole or not at all.
+    Equal tables give equal files: the column order is fixed and floats have six significant digits.
 
     Args:
         frame: DataFrame from `collect_results` or `collect_history`.
-        path: Path of the csv file. Missing folders are made.
+        path: Path of the csv file. Missing folders are created.
     """
     first = HISTORY_COLUMNS if "epoch" in frame else FIRST_COLUMNS
     columns = [name for name in first if name in frame]
@@ -90,46 +78,60 @@ def write_results(frame, path):
 
 
 def read_results(path):
-    """Reads a csv that `write_results` wrote.
+    """Read a csv file written by `write_results`.
 
-    Args:
-        path: Path of the csv file.
-
-    Returns:
-        DataFrame. Names, dates, versions and fingerprints are text, also where they look like numbers.
+    Names, dates, versions and fingerprints are read as text even if they look like numbers.
     """
     columns = pd.read_csv(path, nrows=0).columns
     text = [name for name in columns if name in TEXT_COLUMNS or name.endswith("_version")]
     results = pd.read_csv(path, dtype=dict.fromkeys(text, str))
-    return results.fillna({"set_name": ""})  # without a name, and not unknown
+    return results.fillna({"set_name": ""})  # an empty name is not a missing value
 
 
 def stack(frames):
-    """Several tables of results as one, rows below each other; a column that one lacks is empty there."""
+    """Concatenate several tables of results; a column that a table lacks is empty in its rows."""
     return pd.concat(frames, ignore_index=True)
 
 
 def read_predictions(run_dir):
-    """Reads what a finished run predicted for its test movies.
+    """Read the test predictions of a finished run.
 
     Args:
         run_dir: The run folder.
 
     Returns:
-        DataFrame, a row a movie: `imdb_id`, then `true_<genre>` (0 or 1) and `probability_<genre>` for each genre.
+        DataFrame, one row per movie: `imdb_id`, `true_<genre>` (0 or 1) and `probability_<genre>` for each genre.
     """
     return pd.read_csv(pathlib.Path(run_dir) / "predictions.csv")
 
 
-def read_published(path):
-    """Reads a paper's printed numbers, one row a number.
+def genres_of(predictions):
+    """Return the genres of a table of predictions in label order."""
+    return [name.removeprefix("probability_") for name in predictions if name.startswith("probability_")]
+
+
+def prediction_arrays(predictions):
+    """Return a table of predictions as arrays.
 
     Args:
-        path: Path of a csv file under experiments/published.
+        predictions: DataFrame from `read_predictions`.
 
     Returns:
-        DataFrame with text columns `paper`, `table` (such as "Table 2"), `row`, `column`, `metric`, and `value`:
-        float, as printed; percent where the metric is a share.
+        `(genres, y_true, y_prob)`: a list of str in label order, and two arrays `(num_movies, num_classes)`.
+    """
+    genres = genres_of(predictions)
+    return genres, *(predictions[[f"{kind}_{name}" for name in genres]].to_numpy() for kind in ("true", "probability"))
+
+
+def read_published(path):
+    """Read a paper's printed numbers, one row per number.
+
+    Args:
+        path: Path of a csv file in experiments/published.
+
+    Returns:
+        DataFrame with the text columns `paper`, `table` (such as "Table 2"), `row`, `column` and `metric`, and `value`:
+        float as printed, in percent for shares.
     """
     return pd.read_csv(path, dtype=dict.fromkeys(["paper", "table", "row", "column", "metric"], str))
 
@@ -138,7 +140,7 @@ def _read_runs(runs_dir, read):
     runs_dir = pathlib.Path(runs_dir)
     if not runs_dir.is_dir():
         raise FileNotFoundError(
-            f"`runs_dir` must be a folder of run folders, as training writes them. Received: runs_dir={runs_dir}"
+            f"`runs_dir` must be a folder of run folders. Received: runs_dir={runs_dir}"
         )
     folders = _run_folders(runs_dir)
     found, left_out = [], []
@@ -157,9 +159,9 @@ def _read_runs(runs_dir, read):
 def _run_folders(runs_dir):
     folders = []
     for folder, children, files in os.walk(runs_dir):
-        # Hidden folders are half-written runs or caches.
+        # Hidden folders are unfinished runs or caches.
         children[:] = sorted(name for name in children if not name.startswith("."))
-        if "config.json" in files or "metrics.json" in files:  # a sweep has a history.csv of its own, beside its runs
+        if "config.json" in files or "metrics.json" in files:  # a sweep has its own history.csv
             folders.append(pathlib.Path(folder))
     return folders
 
@@ -205,7 +207,7 @@ def _history_rows(name, folder):
     config = _config_columns(record["config"])
     history = pd.read_csv(folder / "history.csv")
     if "epoch" not in history or history.empty:
-        raise ValueError("broken, history.csv has no epoch in it")
+        raise ValueError("broken, history.csv has no epochs")
     known = {"run": name} | {key: config[key] for key in HISTORY_COLUMNS if key in config}
     for position, (key, value) in enumerate(known.items()):
         history.insert(position, key, value)
@@ -221,7 +223,7 @@ def _config_columns(config):
 
 
 def _flatten(content, prefix=""):
-    """{"hit_at_1": {"value": .6, "low": .5}} -> {"hit_at_1": .6, "hit_at_1_low": .5}; lists are joined with "|"."""
+    """Flatten {"hit_at_1": {"value": .6, "low": .5}} to {"hit_at_1": .6, "hit_at_1_low": .5}; join lists with "|"."""
     columns = {}
     for key, value in content.items():
         name = prefix.removesuffix("_") if key == "value" else f"{prefix}{key}"
@@ -237,11 +239,6 @@ def _arrange(frame, first):
     frame = frame.sort_values(by, ascending=[name != "learning_rate" for name in by], kind="stable", ignore_index=True)
     columns = [name for name in first if name in frame]
     frame = frame[columns + [name for name in frame if name not in columns]]
-    # Whole numbers stay whole where some runs lack them.
+    # Integers stay integers if some runs lack them.
     floats = frame.select_dtypes("float")
     return frame.assign(**floats.convert_dtypes(convert_floating=False))
-
-
-def genres_of(predictions):
-    """The genres of a table of predictions, in label order: those of its columns `probability_<genre>`."""
-    return [name.removeprefix("probability_") for name in predictions if name.startswith("probability_")]

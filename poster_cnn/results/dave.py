@@ -2,11 +2,11 @@
 
 import pandas as pd
 
-from poster_cnn.results.tables import BASELINES, MISSING, _check_results, label, title
+from poster_cnn.results.tables import BASELINES, MISSING, check_results, label, title
 
 
 def shrunk_sizes_table(sizes, published):
-    """Table 1 of Dave (section 3.5.2): the image size at each shrink ratio, ours beside the paper's.
+    """Compare our image size at each shrink ratio with the paper's (Table 1 of Dave, section 3.5.2).
 
     Args:
         sizes: Dictionary from shrink ratio in percent to our `(height, width)` in pixels, as in
@@ -14,8 +14,8 @@ def shrunk_sizes_table(sizes, published):
         published: DataFrame from `read_published`.
 
     Returns:
-        DataFrame of str, one row a ratio: "Shrink ratio (%)", "Ours (width × height)", "Paper (width × height)" and
-        "Same" ("yes" or "no"; "–" where the paper has no such ratio).
+        DataFrame of str, one row per ratio: "Shrink ratio (%)", "Ours (width × height)", "Paper (width × height)" and
+        "Same" ("yes" or "no"; "–" for a ratio that the paper lacks).
     """
     printed = published[published["table"] == "Table 1"].pivot(index="row", columns="column", values="value")
     theirs = {int(ratio): (int(size["height"]), int(size["width"])) for ratio, size in printed.iterrows()}
@@ -32,22 +32,22 @@ def shrunk_sizes_table(sizes, published):
 def seeds_table(
     results, *, metrics=("first_label_accuracy", "hit_at_1"), by=("ratio", "learning_rate"), baselines=BASELINES
 ):
-    """How much scores depend on the seed: mean, standard deviation, least and greatest over the runs of each setting.
+    """Summarize scores over seeds: mean, standard deviation, minimum and maximum for each setting.
 
     Args:
-        results: DataFrame from `collect_results` or `read_results`, one row a seed.
-        metrics: Metrics to describe. Defaults to first-label accuracy and hit@1.
-        by: Columns of `results` that make a setting. Defaults to ratio and learning rate.
-        baselines: Baselines to set beside, averaged over the runs, where `results` has them.
+        results: DataFrame from `collect_results` or `read_results`, one row per seed.
+        metrics: Metrics to summarize. Defaults to first-label accuracy and hit@1.
+        by: Columns of `results` that define a setting. Defaults to ratio and learning rate.
+        baselines: Baselines to include, averaged over the runs, if `results` has them.
 
     Returns:
-        DataFrame, one row a setting and metric, scores in percent: `by`, `metric`, `seeds` (number of runs), `mean`,
-        `std` (of a sample; missing for a single run), `min`, `max`, a column for each baseline.
+        DataFrame, one row per setting and metric, scores in percent: `by`, `metric`, `seeds` (number of runs), `mean`,
+        `std` (of a sample; missing for a single run), `min`, `max`, a column per baseline.
 
     Raises:
         ValueError: If `results` lacks a metric or a column of `by`.
     """
-    _check_results(results, [*by, *metrics])
+    check_results(results, [*by, *metrics])
     tables = []
     groups = results.groupby(list(by), dropna=False, sort=False)
     for metric in metrics:

@@ -1,4 +1,4 @@
-"""Paper 4's results as tables: what crops do to the genres, accuracy beside paper and baselines, genre by genre."""
+"""Tables of paper 4: numbers of crops, accuracy with the paper's numbers and the baselines, and accuracy by genre."""
 
 import numpy as np
 import pandas as pd
@@ -6,25 +6,25 @@ import pandas as pd
 from poster_cnn.metrics import baselines
 from poster_cnn.metrics.scores import top_n_accuracy_by_genre
 from poster_cnn.movies.genres import encode_genres
-from poster_cnn.results.collect import genres_of
-from poster_cnn.results.tables import in_percent
+from poster_cnn.results.collect import prediction_arrays
+from poster_cnn.results.tables import image_sizes, in_percent, pretrained
 
-ALL = "All"  # the row of totals, where an image of several genres counts once
-PRINTED_ROWS = {"densenet121,as_printed": "DenseNet", "custom,as_printed": "Custom CNN"}  # set_name -> the paper's row
+ALL = "All"  # row of totals; an image of several genres counts once
+PRINTED_ROWS = {"densenet121,as_printed": "DenseNet", "custom,as_printed": "Custom CNN"}  # set_name -> printed row
 _SETTING = ["variant", "network", "setting"]
 
 
 def crop_counts(before, after, class_names):
-    """How many images each genre has before and after crops are added (paper 4, section "Data", both figures).
+    """Count the images of each genre before and after adding crops (paper 4, section "Data", both figures).
 
     Args:
-        before: Movie table, one row a poster.
+        before: Movie table, one row per poster.
         after: The same with crops, as from `crops.balance_by_crops`.
         class_names: Genres, in label order.
 
     Returns:
-        DataFrame, the most frequent genre first and "All" last, where an image of several genres counts once: `genre`
-        (str), `posters` (int, before), `images` (int, after), `crops` (int, what was added).
+        DataFrame, the most frequent genre first and the total "All" last: `genre` (str), `posters` (int, before),
+        `images` (int, after), `crops` (int, the difference).
 
     Example:
 
@@ -40,15 +40,15 @@ def crop_counts(before, after, class_names):
 
 
 def total_table(counts, results, published):
-    """Numbers of posters and images, ours beside the paper's (sections "Data" and "Modified DenseNet-121").
+    """Compare our numbers of posters and images with the paper's (sections "Data" and "Modified DenseNet-121").
 
     Args:
-        counts: DataFrame from `crop_counts` of the faithful protocol: crops before the split.
+        counts: DataFrame from `crop_counts` of the faithful protocol, crops before the split.
         results: DataFrame from `collect_results` or `read_results` of the same; the first run counts.
         published: DataFrame from `read_published`.
 
     Returns:
-        DataFrame: `count` ("posters", "images", "train" or "test", both images), `ours` and `paper` (int).
+        DataFrame: `count` ("posters", "images", "train" or "test"), `ours` and `paper` (int).
     """
     total, run = counts[counts["genre"] == ALL].iloc[0], results.iloc[0]
     ours = {"posters": total["posters"], "images": total["images"], "train": run["num_train"], "test": run["num_test"]}
@@ -60,23 +60,23 @@ def total_table(counts, results, published):
 
 
 def accuracy_table(results, published):
-    """The paper's table (section "Model Accuracy"): the share of n true genres among the n most probable ones.
+    """Compare top-n accuracy of all runs with the paper's and the baselines' (section "Model Accuracy").
 
     Args:
-        results: DataFrame from `collect_results` or `read_results` with the metric `top_n_accuracy`, and
-            `average_precision` if it is to be in the table; several tables are stacked with `results.stack`.
+        results: DataFrame from `collect_results` or `read_results` with the metric `top_n_accuracy`, and optionally
+            `average_precision`.
         published: DataFrame from `read_published`.
 
     Returns:
-        DataFrame, one row a run, sorted by its first columns: `variant`; `network` and `setting` (str, what stands
-        before and after the first comma of the set's name); `pretrained` ("yes" or "no"), `image_size` (width×height),
+        DataFrame, one row per run, sorted by its first columns: `variant`; `network` and `setting` (the parts of the
+        set's name before and after the first comma); `pretrained` ("yes" or "no"), `image_size` (width×height),
         `epochs`, `learning_rate`, `batch_size`; top-n accuracy in percent as `ours`, `low` and `high` (95% interval),
-        `paper` (for faithful runs of the paper's networks and settings) and that of the baselines that `results` has:
-        `majority`, `label_prior` (genres ranked by frequency), `color_histogram`; macro average precision in percent as
-        `average_precision` and `label_prior_average_precision`; `num_test` (images), `device`. A network of the paper
-        without a run has a row, too, whose scores are missing.
+        `paper` (for faithful runs of the paper's networks) and that of the baselines `majority`, `label_prior` and
+        `color_histogram`; macro average precision in percent as `average_precision` and
+        `label_prior_average_precision`; `num_test` (images), `device`. A network of the paper without a run has a row
+        with missing scores.
     """
-    runs = _described(results)
+    runs = _with_settings(results)
     setting = [*_SETTING, "pretrained", "image_size", "epochs", "learning_rate", "batch_size"]
     scores = in_percent(results, "top_n_accuracy")
     scores.insert(scores.columns.get_loc("high") + 1, "paper", _printed(runs, published))
@@ -85,7 +85,7 @@ def accuracy_table(results, published):
     precision = precision.rename(columns=names).drop(columns=["low", "high"], errors="ignore")
     table = runs[setting].join(scores).join(precision).join(runs[["num_test", "device"]])
     absent = [name for name in PRINTED_ROWS if name not in set(runs.loc[runs["variant"] == "faithful", "set_name"])]
-    absent = _described(pd.DataFrame({"variant": "faithful", "set_name": absent}, dtype=str))
+    absent = _with_settings(pd.DataFrame({"variant": "faithful", "set_name": absent}, dtype=str))
     absent = absent.assign(paper=_printed(absent, published)).drop(columns="set_name")
     table = pd.concat([absent, table], ignore_index=True)[list(table)] if len(absent) else table
     table = table.astype(dict.fromkeys(("epochs", "batch_size", "num_test"), "Int64"))
@@ -93,13 +93,13 @@ def accuracy_table(results, published):
 
 
 def accuracy_cells(table):
-    """The runs of an `accuracy_table` as `figures.comparison_dots` draws them, with rows="panel", columns="network".
+    """Prepare the runs of an `accuracy_table` for `figures.comparison_dots` with rows="panel", columns="network".
 
     Args:
         table: DataFrame from `accuracy_table`.
 
     Returns:
-        DataFrame: `table` with `panel` (the variant), `network` (its name and setting, in lines) and `metric`.
+        DataFrame: `table` with `panel` (the variant), `network` (multi-line name and setting) and `metric`.
     """
     networks = table["network"] + table["setting"].map(lambda setting: f",{setting}" if setting else "")
     networks = networks.str.replace("[,_]", "\n", regex=True)
@@ -107,57 +107,56 @@ def accuracy_cells(table):
 
 
 def epoch_table(history, published):
-    """Accuracy of the test images after the last epoch, the best one, and on average over all of them.
+    """Compare the test accuracy of the last epoch, the best epoch and the mean over all epochs.
 
-    The paper's table is captioned "over all epochs" (section "Model Accuracy"): `mean` is what its numbers may be.
+    The paper's table is captioned "over all epochs" (section "Model Accuracy"), so its numbers may be the mean.
 
     Args:
         history: DataFrame from `collect_history` of runs without a validation part.
         published: DataFrame from `read_published`.
 
     Returns:
-        DataFrame, one row a run: `variant`, `network`, `setting`; top-n accuracy in percent as `last`, `best` and
-        `mean`; `paper` where it has such a run.
+        DataFrame, one row per run: `variant`, `network`, `setting`; top-n accuracy in percent as `last`, `best` and
+        `mean`; `paper` if it has the run.
     """
     runs = history.sort_values("epoch").groupby(["variant", "set_name", "run"], sort=False)["val_top_n_accuracy"]
     table = 100 * runs.agg(["last", "max", "mean"]).rename(columns={"max": "best"})
-    table = _described(table.reset_index())
+    table = _with_settings(table.reset_index())
     table["paper"] = _printed(table, published)
     return table[[*_SETTING, "last", "best", "mean", "paper"]]
 
 
 def genre_accuracy(results, predictions, splits):
-    """For each genre, how often it is among the n most probable genres of the test images that have it.
+    """Compute for each genre how often it is among the n most probable genres of its test images.
 
     Args:
         results: DataFrame from `collect_results`.
-        predictions: Dictionary from `(experiment, run)` to the run's predictions, as `results.read_predictions` gives
-            them.
-        splits: Dictionary with the same keys: the run folder's split.csv, with the column `part` and one for each
-            genre.
+        predictions: Dictionary from `(experiment, run)` to the run's predictions from `read_predictions`.
+        splits: Dictionary with the same keys: the run folder's split.csv, with `part` and a column per genre.
 
     Returns:
-        DataFrame, one row a run and genre in label order: `experiment`, `run`, `variant`, `network` and `setting` as in
-        `accuracy_table`, `genre`, `test_images` (int), and in percent `accuracy` and `label_prior`: the same for
-        ranking genres by their frequency in train. Genres without a test image are left out.
+        DataFrame, one row per run and genre in label order: `experiment`, `run`, `variant`, `network` and `setting` as
+        in `accuracy_table`, `genre`, `test_images` (int), and in percent `accuracy` and `label_prior`, the accuracy of
+        ranking genres by their frequency in train. Genres without a test image are skipped.
     """
     tables = []
-    for run in _described(results).to_dict("records"):
-        predicted, split = (of[run["experiment"], run["run"]] for of in (predictions, splits))
-        genres, y_true, y_prob = _arrays(predicted)
+    for run in _with_settings(results).to_dict("records"):
+        predicted, split = (frames[run["experiment"], run["run"]] for frames in (predictions, splits))
+        genres, y_true, y_prob = prediction_arrays(predicted)
         prior = baselines.label_prior(split.loc[split["part"] == "train", genres].to_numpy(), len(y_true))
         scores = {"accuracy": y_prob, "label_prior": prior}
         scores = {name: 100 * top_n_accuracy_by_genre(y_true, ranked) for name, ranked in scores.items()}
-        about = {name: run[name] for name in ("experiment", "run", *_SETTING)}
-        tables.append(pd.DataFrame(about | {"genre": genres, "test_images": y_true.sum(axis=0)} | scores))
+        setting = {name: run[name] for name in ("experiment", "run", *_SETTING)}
+        tables.append(pd.DataFrame(setting | {"genre": genres, "test_images": y_true.sum(axis=0)} | scores))
     return pd.concat(tables).dropna(ignore_index=True)
 
 
 def chance_table(by_genre, results, published):
-    """What accuracy without a look at the posters is, beside the paper's 5% (section "Discussion").
+    """Compare the paper's chance level of 5% with a random ranking and the label prior (section "Discussion").
 
     A random ranking has each of an image's n true genres among the first n of N with probability n/N, so its accuracy
-    grows with n. The paper's chance shrinks: 1/N, to the power of n, as if only finding all of them counted.
+    grows with n. The paper's chance level is 1/N to the power of n, the probability of finding all of them, and shrinks
+    with n.
 
     Args:
         by_genre: DataFrame from `genre_accuracy`.
@@ -165,9 +164,9 @@ def chance_table(by_genre, results, published):
         published: DataFrame from `read_published`.
 
     Returns:
-        DataFrame, one row a variant: `variant`, `num_classes` (int), `genres_per_image` (of the test images); top-n
-        accuracy in percent as `paper` (chance as printed), `random_ranking` and `label_prior` (genres ranked by
-        frequency); `num_test` (images).
+        DataFrame, one row per variant: `variant`, `num_classes` (int), `genres_per_image` (of the test images); top-n
+        accuracy in percent as `paper`, `random_ranking` and `label_prior` (genres ranked by frequency); `num_test`
+        (images).
     """
     printed = published[(published["column"] == "chance") & (published["row"] == "1")]["value"].iloc[0]
     lines = []
@@ -183,21 +182,21 @@ def chance_table(by_genre, results, published):
 
 
 def output_table(results, predictions):
-    """What a network's outputs look like: whether they still differ between test images, and are 0 or 1 throughout.
+    """Describe each network's outputs: their mean, their saturation, and their variation between test images.
 
     Args:
         results: DataFrame from `collect_results`.
         predictions: As in `genre_accuracy`.
 
     Returns:
-        DataFrame, one row a run: `variant`, `network`, `setting`; `mean_probability` and `true_share`, the mean of the
-        outputs and of the labels; in percent `saturated` (outputs within 1e-6 of 0 or 1, which rank by label order
-        where they are equal) and `same_ranking` (images with the most frequent order of all genres); `genres_named`
-        (int, those among the n most probable ones of any image).
+        DataFrame, one row per run: `variant`, `network`, `setting`; `mean_probability` and `true_share`, the means of
+        the outputs and of the labels; in percent `saturated` (outputs within 1e-6 of 0 or 1) and `same_ranking` (images
+        with the most frequent ranking of the genres; ties are ranked by label order); `genres_named` (int, genres among
+        the n most probable ones of any image).
     """
     lines = []
-    for run in _described(results).to_dict("records"):
-        _, y_true, y_prob = _arrays(predictions[run["experiment"], run["run"]])
+    for run in _with_settings(results).to_dict("records"):
+        _, y_true, y_prob = prediction_arrays(predictions[run["experiment"], run["run"]])
         order = np.argsort(-y_prob, axis=1, kind="stable")
         _, repeats = np.unique(order, axis=0, return_counts=True)
         among_top_n = np.arange(y_true.shape[1]) < y_true.sum(axis=1, keepdims=True)
@@ -208,28 +207,19 @@ def output_table(results, predictions):
     return pd.DataFrame(lines, columns=[*_SETTING, *measured])
 
 
-def _described(results):
-    """Results with `network`, `setting`, and where they tell `image_size` and `pretrained`."""
+def _with_settings(results):
+    """Results with `network` and `setting`, and with `image_size` and `pretrained` if they are known."""
     names = results["set_name"].str
     results = results.assign(
         network=names.replace(",.*", "", regex=True), setting=names.replace("^[^,]*,?", "", regex=True)
     )
     if "image_width" not in results:
         return results
-    size = results["image_width"].astype(str) + "×" + results["image_height"].astype(str)
-    weights = results.reindex(columns=["model_args_weights", "weights_file"])  # asked for, or brought by the data
-    return results.assign(image_size=size, pretrained=weights.notna().any(axis=1).map({True: "yes", False: "no"}))
+    return results.assign(image_size=image_sizes(results), pretrained=pretrained(results))
 
 
 def _printed(runs, published):
-    """The paper's accuracy of each run that is faithful to it."""
+    """The paper's accuracy of each faithful run."""
     printed = published[(published["table"] == "Model Accuracy") & (published["metric"] == "top_n_accuracy")]
     theirs = runs["set_name"].map(PRINTED_ROWS).map(printed.set_index("row")["value"])
     return theirs.where(runs["variant"] == "faithful")
-
-
-def _arrays(predictions):
-    """Genres in label order, labels and probabilities `(num_images, num_classes)` of a run's predictions."""
-    genres = genres_of(predictions)
-    labels = predictions[[f"true_{genre}" for genre in genres]].to_numpy()
-    return genres, labels, predictions[[f"probability_{genre}" for genre in genres]].to_numpy()

@@ -1,10 +1,10 @@
-"""The papers' tables, ours beside theirs: DataFrame in, DataFrame or Markdown out."""
+"""Comparison tables that the papers share: our scores, the printed ones and the baselines, as DataFrame or Markdown."""
 
 import pandas as pd
 from pandas.api.types import is_float_dtype, is_numeric_dtype
 
 BASELINES = ("majority", "label_prior", "color_histogram")
-BASELINES_OF_ONE_GENRE = ("majority", "color_histogram")  # with one genre a row, `label_prior` ranks `majority` first
+BASELINES_OF_ONE_GENRE = ("majority", "color_histogram")  # with one genre per row, `label_prior` equals `majority`
 MISSING = "–"
 TITLES = {
     "all_zeros": "No genre at all",
@@ -25,12 +25,12 @@ TITLES = {
 
 
 def title(name):
-    """A column's name as a reader sees it: "learning_rate" becomes "Learning rate"."""
+    """Return the display name of a column: "learning_rate" becomes "Learning rate"."""
     return TITLES.get(name, str(name).replace("_", " ").capitalize())
 
 
 def label(value):
-    """A value as a reader sees it on an axis or in a header: 0.001 becomes "1e-3", 40.0 becomes "40"."""
+    """Format a value for an axis or a header: 0.001 becomes "1e-3", 40.0 becomes "40"."""
     if isinstance(value, str):
         return value
     if pd.isna(value):
@@ -42,7 +42,7 @@ def label(value):
 
 
 def title_with(name, value):
-    """A column's name and one of its values as a heading: "Shrink ratio 30%", "Learning rate 1e-3"."""
+    """Format a column and one of its values as a heading: "Shrink ratio 30%", "Learning rate 1e-3"."""
     heading = title(name)
     return f"{heading.removesuffix(' (%)')} {label(value)}{'%' if heading.endswith(' (%)') else ''}".lstrip()
 
@@ -57,28 +57,27 @@ def beside_published(
     columns="learning_rate",
     baselines=BASELINES,
 ):
-    """Sets our scores beside a paper's printed ones and the trivial baselines', one row a cell of the paper's table.
+    """Compare our scores with a paper's printed ones and the baselines, one row per cell of the paper's table.
 
-    A cell that only one side has is kept; the other side's numbers are missing there.
+    Cells found on one side only are kept, with missing values for the other side.
 
     Args:
-        results: DataFrame from `collect_results` or `read_results` with at most one run a cell.
+        results: DataFrame from `collect_results` or `read_results` with at most one run per cell.
         published: DataFrame from `read_published`.
         table: Name of the table in `published`, such as "Table 2".
-        metric: Metric to compare, as both files name it. Defaults to "first_label_accuracy".
-        rows: Column of `results` that the table's rows are values of. Defaults to "ratio".
-        columns: Column of `results` that the table's columns are values of, or None where the table's columns are
+        metric: Name of the metric in both files. Defaults to "first_label_accuracy".
+        rows: Column of `results` with the values of the table's rows. Defaults to "ratio".
+        columns: Column of `results` with the values of the table's columns, or `None` if the table's columns are
             metrics. Defaults to "learning_rate".
-        baselines: Baselines to carry along where `results` has them. Defaults to the majority class, the label prior
-            and the color histogram with logistic regression.
+        baselines: Baselines to include if `results` has them. Defaults to `BASELINES`.
 
     Returns:
-        DataFrame, the paper's cells first and in its order, scores in percent: `rows`, `columns`, `metric`, `ours`,
-        `low` and `high` (our 95% interval), `paper`, `difference` (ours minus the paper's, in points), a column for
-        each baseline, `num_test`.
+        DataFrame in the paper's order, then our other cells, scores in percent: `rows`, `columns`, `metric`, `ours`,
+        `low` and `high` (95% interval), `paper`, `difference` (ours minus the paper's, in points), a column per
+        baseline, `num_test`.
 
     Raises:
-        ValueError: If a cell has several runs, or `results` or `published` lacks what is asked for.
+        ValueError: If a cell has several runs, or `results` or `published` lacks a requested column, table or metric.
 
     Example:
 
@@ -86,13 +85,7 @@ def beside_published(
     >>> print(to_markdown(comparison_grid(cells)))
     """
     keys = [rows] if columns is None else [rows, columns]
-    _check_results(results, [*keys, metric])
-    repeated = results[results.duplicated(keys)]
-    if len(repeated):
-        raise ValueError(
-            "`results` must have one run a cell: choose one, for example with `results[results['seed'] == 0]`. "
-            f"Received several for {repeated.iloc[0][keys].to_dict()}"
-        )
+    check_results(results, [*keys, metric], unique=keys)
     printed = published[(published["table"] == table) & (published["metric"] == metric)]
     if printed.empty:
         known = sorted(set(zip(published["table"], published["metric"], strict=True)))
@@ -111,16 +104,16 @@ def beside_published(
 
 
 def in_percent(results, metric, *, baselines=BASELINES):
-    """A metric's columns of a table of results, in percent and under short names.
+    """Return the columns of one metric in percent under short names.
 
     Args:
         results: DataFrame from `collect_results` or `read_results`.
-        metric: Metric, as the table names it.
-        baselines: Baselines to carry along where `results` has them. Defaults to those of `beside_published`.
+        metric: Name of the metric.
+        baselines: Baselines to include. Defaults to `BASELINES`.
 
     Returns:
-        DataFrame over the same index: `ours`, `low` and `high` (our 95% interval), a column for each baseline; without
-        those that `results` lacks.
+        DataFrame with the index of `results`: `ours`, `low` and `high` (95% interval), and a column per baseline, as
+        far as `results` has them.
     """
     scores = {"ours": metric, "low": f"{metric}_low", "high": f"{metric}_high"}
     scores |= {name: f"{name}_{metric}" for name in baselines}
@@ -128,44 +121,39 @@ def in_percent(results, metric, *, baselines=BASELINES):
 
 
 def comparison_grid(cells, *, rows="ratio", columns="learning_rate", intervals=False):
-    """Lays the cells of `beside_published` out as a paper prints them: "ours (paper's)", the best of each side in bold.
+    """Lay out the cells of `beside_published` like the paper's table: "ours (paper's)", the best of each side in bold.
 
     Args:
         cells: DataFrame from `beside_published`, or several of them concatenated.
         rows: Column of `cells` that becomes the rows. Defaults to "ratio".
-        columns: Column of `cells` that becomes the columns; "metric" where a paper's columns are metrics, and then the
-            best is taken within each metric. Defaults to "learning_rate".
-        intervals: Whether our 95% interval follows our number, as in "54.6 [50.4, 58.7] (50.5)". Defaults to False.
+        columns: Column of `cells` that becomes the columns. Defaults to "learning_rate". With "metric", the best is
+            taken within each metric.
+        intervals: Whether to add our 95% interval, as in "54.6 [50.4, 58.7] (50.5)". Defaults to `False`.
 
     Returns:
         DataFrame of str, the row variable as its first column; bold is Markdown's `**`.
     """
     texts = _bold_best(cells, "ours")
     if intervals:
-        texts += [
-            "" if pd.isna(low) else f" [{low:.1f}, {high:.1f}]"
-            for low, high in zip(cells["low"], cells["high"], strict=True)
-        ]
+        bounds = zip(cells["low"], cells["high"], strict=True)
+        texts += ["" if pd.isna(low) else f" [{low:.1f}, {high:.1f}]" for low, high in bounds]
     texts += " (" + _bold_best(cells, "paper") + ")"
     grid = cells.assign(text=texts).pivot(index=rows, columns=columns, values="text").fillna(MISSING)
     grid = grid.reindex(index=cells[rows].unique(), columns=cells[columns].unique())
-    named = title if columns == "metric" else label
-    grid = grid.rename(index=label, columns=named).rename_axis(
-        index=f"{title(rows)} ↓ {title(columns)} →", columns=None
-    )
-    return grid.reset_index()
+    grid = grid.rename(index=label, columns=title if columns == "metric" else label)
+    return grid.rename_axis(index=f"{title(rows)} ↓ {title(columns)} →", columns=None).reset_index()
 
 
 def baseline_note(cells, *, baselines=BASELINES):
-    """The lines that belong under a `comparison_grid`: what trivial baselines score on the same test posters.
+    """Write the note below a `comparison_grid`: the scores of the baselines on the same test posters.
 
     Args:
         cells: DataFrame from `beside_published`, or several of them concatenated.
-        baselines: Baselines to name where `cells` has them. Defaults to those of `beside_published`.
+        baselines: Baselines to name if `cells` has them. Defaults to `BASELINES`.
 
     Returns:
-        str, one line a metric: the number of test posters, the baselines (a range where they differ between cells)
-        and how far our 95% intervals reach.
+        str, one line per metric: the number of test posters, the baselines (as a range if they differ between cells)
+        and the greatest half-width of our 95% intervals.
     """
     lines = []
     for metric, group in cells.groupby("metric", sort=False):
@@ -183,19 +171,44 @@ def baseline_note(cells, *, baselines=BASELINES):
 
 
 def to_markdown(frame, *, digits=1):
-    """A DataFrame as a Markdown table; its index is left out.
+    """Format a DataFrame as a Markdown table without its index.
 
     Args:
-        frame: DataFrame. Numbers stand to the right; missing values are "–".
-        digits: Decimal places of floats; learning rates keep their own. Defaults to 1.
+        frame: DataFrame. Numbers are right-aligned; missing values become "–".
+        digits: Decimal places of floats, except learning rates. Defaults to 1.
 
     Returns:
-        str, without a newline at its end.
+        str, without a final newline.
     """
-
     lines = [frame.columns, ["---:" if is_numeric_dtype(dtype) else "---" for dtype in frame.dtypes]]
     lines += zip(*(_texts(frame[name], digits) for name in frame), strict=True)
     return "\n".join(f"| {' | '.join(map(_escape, line))} |" for line in lines)
+
+
+def check_results(results, columns, *, unique=()):
+    """Raise a ValueError unless `results` has runs, all of `columns`, and one run per value of the columns `unique`."""
+    missing = [name for name in columns if name not in results]
+    if missing:
+        raise ValueError(f"`results` must have the columns {missing}. Received: columns={list(results.columns)}")
+    if results.empty:
+        raise ValueError("`results` must have at least one finished run. Received: an empty table")
+    repeated = results[results.duplicated(list(unique))] if unique else []
+    if len(repeated):
+        raise ValueError(
+            f"`results` must have one run for each {', '.join(unique)}: select runs, for example with "
+            f"`results[results['seed'] == 0]`. Received: several runs for {repeated.iloc[0][list(unique)].to_dict()}"
+        )
+
+
+def image_sizes(results):
+    """Return the image size of each run, such as "182×268" (width × height)."""
+    return results["image_width"].astype(str) + "×" + results["image_height"].astype(str)
+
+
+def pretrained(results):
+    """Return "yes" or "no" for each run: whether its weights were requested by name or came with the data."""
+    weights = results.reindex(columns=["model_args_weights", "weights_file"])
+    return weights.notna().any(axis=1).map({True: "yes", False: "no"})
 
 
 def _texts(column, digits):
@@ -208,16 +221,8 @@ def _escape(text):
     return str(text).replace("|", "\\|").replace("\n", "<br>")
 
 
-def _check_results(results, columns):
-    missing = [name for name in columns if name not in results]
-    if missing:
-        raise ValueError(f"`results` must have the columns {missing}. Received: columns={list(results.columns)}")
-    if results.empty:
-        raise ValueError("`results` must have at least one finished run. Received: an empty table")
-
-
 def _as_values_of(column, printed):
-    # "1e-3" in print is 0.001 in a config.
+    # The paper prints "1e-3"; the config has 0.001.
     return pd.to_numeric(printed).astype(column.dtype) if is_numeric_dtype(column) else printed.astype(str)
 
 

@@ -3,14 +3,14 @@ import pandas as pd
 import pytest
 
 from poster_cnn import figures, metrics
-from poster_cnn.results import wang
+from poster_cnn.results import errata
 
 
 @pytest.fixture
 def table():
     rng = np.random.default_rng(0)
     y_true = rng.integers(0, 2, (150, 3))
-    return wang.scores_by_mistake(y_true, rng.random((150, 3)), train_labels=y_true, num_resamples=20)
+    return errata.scores_by_mistake(y_true, rng.random((150, 3)), train_labels=y_true, num_resamples=20)
 
 
 def legend_of(figure):

@@ -1,5 +1,3 @@
-"""Predictions without a network: exactly what their names say."""
-
 import itertools
 
 import hypothesis
@@ -16,7 +14,7 @@ LABELS = np.array([[1, 1, 0], [1, 0, 0], [0, 1, 0], [0, 1, 1], [0, 0, 1]], dtype
 
 
 def test_majority_class_counts_first_genres():
-    # Romance is the most frequent genre (3 of 5), but as first genre Horror and Romance are even: the first wins.
+    # Romance is the most frequent genre, but Horror and Romance tie as first genres: the first wins.
     prediction = baselines.majority_class(LABELS, num_movies=4)
     assert prediction.tolist() == [[1, 0, 0]] * 4
     assert baselines.majority_class(LABELS[1:], num_movies=1).tolist() == [[0, 1, 0]]
@@ -29,14 +27,14 @@ def test_no_constant_prediction_beats_the_majority_class_on_first_label_accuracy
         assert metrics.first_label_accuracy(labels, np.tile(np.eye(4)[column], (200, 1))) <= best
 
 
-def test_label_prior_is_each_genres_share():
+def test_label_prior_is_the_share_of_each_genre():
     prediction = baselines.label_prior(LABELS, num_movies=2)
     assert prediction.dtype == "float32"
     assert prediction.tolist() == [pytest.approx([0.4, 0.6, 0.4])] * 2
 
 
 def test_frequent_genres_by_hand():
-    # F1 of the first k, by frequency: Romance 2·3/(5+7), and Horror 2·5/(10+7), and Action 2·7/(15+7).
+    # F1 of the k most frequent genres: 2·3/(5+7), 2·5/(10+7), 2·7/(15+7).
     assert baselines.frequent_genres(LABELS, num_movies=2).tolist() == [[1, 1, 1]] * 2
     rare = np.repeat(LABELS, 3, axis=0) * ([[0, 1, 0]] * 13 + [[1, 1, 1]] * 2)
     assert baselines.frequent_genres(rare, num_movies=1).tolist() == [[0, 1, 0]]
@@ -44,7 +42,7 @@ def test_frequent_genres_by_hand():
 
 
 @hypothesis.given(hnp.arrays("int8", st.tuples(st.integers(1, 12), st.integers(2, 5)), elements=st.integers(0, 1)))
-def test_no_choice_of_genres_beats_the_frequent_ones_on_f1(labels):
+def test_no_constant_prediction_beats_the_frequent_genres_on_f1(labels):
     best = metrics.overall_f1(labels, baselines.frequent_genres(labels, len(labels)))
     choices = itertools.product([0, 1], repeat=labels.shape[1])
     assert best == pytest.approx(
@@ -53,7 +51,7 @@ def test_no_choice_of_genres_beats_the_frequent_ones_on_f1(labels):
 
 
 def test_color_histograms_by_hand():
-    image = np.zeros((9, 4, 3), dtype="uint8")  # black, but a red top and a half blue bottom
+    image = np.zeros((9, 4, 3), dtype="uint8")  # black with a red top and a half blue bottom
     image[:3, :, 0] = 255
     image[6:, :2, 2] = 130
     histograms = baselines.color_histograms(image[None])
@@ -65,18 +63,18 @@ def test_color_histograms_by_hand():
     assert np.allclose(histograms.reshape(1, 3, 8, 3).sum(axis=2), 1)
 
 
-def test_bands_and_bins_can_be_chosen():
+def test_color_histograms_accept_bands_and_bins():
     images = np.random.default_rng(0).integers(0, 256, (5, 20, 10, 3)).astype("uint8")
     assert baselines.color_histograms(images, num_bands=2, num_bins=4).shape == (5, 2 * 3 * 4)
     with pytest.raises(ValueError, match="divisor of 256, 2 or more. Received: num_bins=10"):
         baselines.color_histograms(images, num_bins=10)
 
 
-def test_color_histogram_learns_colors_and_nothing_from_noise():
+def test_color_histogram_classifier_learns_colors_only():
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (120, 12, 8, 3)).astype("uint8")
     labels = (rng.random((120, 2)) < 0.5).astype("float32")
-    images[labels[:, 0] == 1, :4, :, 0] //= 2  # the first genre has less red at the top; the second shows in no way
+    images[labels[:, 0] == 1, :4, :, 0] //= 2  # the first genre has less red at the top; the second has no feature
     histograms = baselines.color_histograms(images)
     classifier = baselines.fit_color_histogram(histograms[:80], labels[:80])
     probabilities = classifier.predict_proba(histograms[80:])

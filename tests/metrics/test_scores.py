@@ -1,4 +1,4 @@
-"""Scores worked out by hand, and the laws they keep."""
+import functools
 
 import hypothesis
 import hypothesis.extra.numpy as hnp
@@ -6,7 +6,6 @@ import hypothesis.strategies as st
 import keras
 import numpy as np
 import pytest
-from sklearn.metrics import precision_recall_fscore_support
 
 from poster_cnn import metrics
 from poster_cnn.metrics import intervals
@@ -19,15 +18,15 @@ Y_PROB = np.array([[0.8, 0.1, 0.1], [0.3, 0.6, 0.1], [0.1, 0.3, 0.6], [0.5, 0.4,
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("first_label_accuracy", 1 / 4),  # movie 1 alone: 2 and 3 are found by their second genre, 4 is wrong
+        ("first_label_accuracy", 1 / 4),  # movie 1; the top predictions of 2 and 3 are their second genres
         ("hit_at_1", 3 / 4),
         ("top_n_accuracy", (1 + 1 + 1 + 0) / 4),  # n is the number of the movie's genres
         ("label_accuracy", (3 + 2 + 2 + 1) / 12),  # predicted at 0.5: Horror; Romance; Action; Horror
-        ("overall_f1", 2 * (3 / 4) * (3 / 6) / (3 / 4 + 3 / 6)),  # 4 predicted, 3 of them right, 6 to be found
-        # Two positives a genre. Horror: ranks 1 and 3; Romance: 1 and 3; Action: 1 and among three equal ones.
+        ("overall_f1", 2 * (3 / 4) * (3 / 6) / (3 / 4 + 3 / 6)),  # 4 predicted, 3 of them correct, 6 true
+        # Two positives per genre, at ranks 1 and 3 (Horror, Romance) and at rank 1 and in a tie of three (Action).
         ("average_precision", ((1 + 2 / 3) / 2 + (1 + 2 / 3) / 2 + (1 + 2 / 4) / 2) / 3),
         ("average_precision_samples", (1 + (1 + 2 / 2) / 2 + (1 + 2 / 2) / 2 + 1 / 3) / 4),
-        # Pairs in order: .8* .6* .6 of Action* .5 .4 .3* and .3* together, five of .1, one of them true.
+        # Sorted pairs, positives starred: .8* .6* .6* .5 .4 .3* .3* and a tie of five .1 with one positive.
         ("average_precision_micro", (1 + 3 / 3 + 3 / 3 + 5 / 7 + 5 / 7 + 6 / 12) / 6),
     ],
 )
@@ -35,40 +34,32 @@ def test_scores_by_hand(name, expected):
     assert metrics.BY_NAME[name](Y_TRUE, Y_PROB) == pytest.approx(expected)
 
 
-def test_precision_and_recall_by_hand():
+def test_overall_precision_and_recall_by_hand():
     assert metrics.overall_precision_recall_f1(Y_TRUE, Y_PROB)[:2] == pytest.approx((3 / 4, 3 / 6))
     assert metrics.overall_precision_recall_f1(Y_TRUE, Y_PROB, threshold=0.6)[:2] == pytest.approx((1, 3 / 6))
     assert metrics.overall_precision_recall_f1(Y_TRUE, Y_PROB, threshold=0.9) == (0, 0, 0)  # nothing predicted
 
 
-@pytest.mark.parametrize("threshold", [0.1, metrics.LOGIT_HALF, 1.1, (0.1, 0.5, 0.9)])
-def test_overall_scores_are_those_of_scikit_learn(threshold):
-    rng = np.random.default_rng(0)
-    y_true, y_prob = rng.integers(0, 2, (30, 3)), rng.random((30, 3))
-    expected = precision_recall_fscore_support(y_true, y_prob >= threshold, average="micro", zero_division=0)[:3]
-    assert metrics.overall_precision_recall_f1(y_true, y_prob, threshold) == pytest.approx(expected)
-
-
-def test_each_genre_may_have_its_own_threshold():
-    thresholds = np.array([0.5, 0.7, 0.1])  # Horror: 1 of 2 right; Romance: none predicted; Action: 2 of 4 right
+def test_accepts_a_threshold_per_genre():
+    thresholds = np.array([0.5, 0.7, 0.1])  # correct: Horror 1 of 2, Romance 0 of 0, Action 2 of 4
     scores = metrics.overall_precision_recall_f1(Y_TRUE, Y_PROB, threshold=thresholds)
     assert scores == pytest.approx((3 / 6, 3 / 6, 3 / 6))
     assert scores == metrics.overall_precision_recall_f1(Y_TRUE, Y_PROB, threshold=list(thresholds))
 
 
 @pytest.mark.parametrize("threshold", [[0.5, 0.5], np.full((4, 1), 0.5), np.full((4, 3), 0.5)])
-def test_a_threshold_is_one_number_or_one_a_genre(threshold):
-    with pytest.raises(ValueError, match=r"one number, or one for each of the 3 genres. Received: shape \("):
+def test_rejects_thresholds_of_other_shapes(threshold):
+    with pytest.raises(ValueError, match=r"a number or an array of shape \(3,\). Received: shape \("):
         metrics.overall_precision_recall_f1(Y_TRUE, Y_PROB, threshold=threshold)
 
 
 @pytest.mark.parametrize("name", metrics.BY_NAME)
-def test_a_perfect_prediction_scores_one(name):
+def test_perfect_predictions_score_1(name):
     y_true = np.eye(3)[[0, 1, 2, 1]]
     assert metrics.BY_NAME[name](y_true, y_true * 0.9) == pytest.approx(1)
 
 
-def test_predicting_nothing_scores_high_on_label_accuracy():
+def test_all_zeros_score_high_on_label_accuracy():
     one_of_six = np.eye(6)[[0, 1, 2, 3, 4, 5, 0, 3]]
     assert metrics.label_accuracy(one_of_six, np.zeros_like(one_of_six)) == pytest.approx(5 / 6)  # "83.3%"
     assert metrics.hit_at_1(one_of_six, np.zeros_like(one_of_six)) == pytest.approx(2 / 8)
@@ -77,40 +68,40 @@ def test_predicting_nothing_scores_high_on_label_accuracy():
 @pytest.mark.parametrize(
     ("average", "expected"),
     [
-        ("macro", ((1 + 2 / 3) / 2 + 1 / 1) / 2),  # the third genre has no movie and is left out
-        ("samples", (1 + 1 + 1 / 3) / 3),  # the last movie has no genre and is left out
-        ("micro", (1 + 2 / 2 + 3 / 7) / 3),  # pairs in order: .9* .8* .7 .4 .35 .3 .2* ...
+        ("macro", ((1 + 2 / 3) / 2 + 1 / 1) / 2),  # the third genre has no movie
+        ("samples", (1 + 1 + 1 / 3) / 3),  # the last movie has no genre
+        ("micro", (1 + 2 / 2 + 3 / 7) / 3),  # sorted pairs: .9* .8* .7 .4 .35 .3 .2* ...
     ],
 )
-def test_average_precision_leaves_out_what_has_no_positive(average, expected):
+def test_average_precision_ignores_rows_and_columns_without_a_positive(average, expected):
     y_true = np.array([[1, 0, 0], [0, 1, 0], [1, 0, 0], [0, 0, 0]])
     y_prob = np.array([[0.9, 0.1, 0.05], [0.15, 0.8, 0.12], [0.2, 0.3, 0.35], [0.7, 0.4, 0.0]])
     assert metrics.average_precision(y_true, y_prob, average=average) == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("name", intervals._RESAMPLED)
+@pytest.mark.parametrize("name", intervals.FAST)
 @pytest.mark.parametrize("digits", [1, 8])
-def test_what_stands_for_a_score_in_intervals_equals_it(name, digits):
+def test_fast_equivalents_equal_scikit_learn(name, digits):
     rng = np.random.default_rng(0)
-    y_true, y_prob = rng.integers(0, 2, (40, 5)), rng.random((40, 5)).round(digits)  # with one digit, many are equal
+    y_true, y_prob = rng.integers(0, 2, (40, 5)), rng.random((40, 5)).round(digits)  # one digit gives many ties
     y_true[3], y_true[:, 2] = 0, 0  # a movie without a genre, a genre without a movie
-    assert intervals._RESAMPLED[name](y_true, y_prob) == pytest.approx(metrics.BY_NAME[name](y_true, y_prob), abs=1e-12)
+    assert intervals.FAST[name](y_true, y_prob) == pytest.approx(metrics.BY_NAME[name](y_true, y_prob), abs=1e-12)
 
 
 def test_top_n_accuracy_by_genre_by_hand():
-    y_true = np.vstack([np.pad(Y_TRUE, [(0, 0), (0, 1)]), [[0, 0, 0, 0]]])  # a genre without movies, and the reverse
+    y_true = np.vstack([np.pad(Y_TRUE, [(0, 0), (0, 1)]), [[0, 0, 0, 0]]])  # a genre without movies, a movie without genres
     y_prob = np.vstack([np.pad(Y_PROB, [(0, 0), (0, 1)], constant_values=0.05), [[0.9, 0, 0, 0]]])
-    # Horror and Romance are found in both of their movies, Action in one: the other has n = 1, and Action is its third.
+    # Horror and Romance are found in both of their movies, Action in one of two.
     by_genre = metrics.top_n_accuracy_by_genre(y_true, y_prob)
     assert (by_genre.dtype, by_genre.shape) == ("float64", (4,))
     assert by_genre[:3].tolist() == [1, 1, 1 / 2] and np.isnan(by_genre[3])
 
 
-@pytest.mark.filterwarnings("error")  # no division by zero either
-def test_top_n_accuracy_by_genre_movie_by_movie():
+@pytest.mark.filterwarnings("error")
+def test_top_n_accuracy_by_genre_equals_a_loop_over_movies():
     rng = np.random.default_rng(0)
     y_true = (rng.random((50, 6)) < [0.4] * 5 + [0]).astype(int)
-    y_prob = rng.random((50, 6)).round(1)  # some are equal
+    y_prob = rng.random((50, 6)).round(1)  # with ties
     found = [set(np.argsort(-p, kind="stable")[: t.sum()]) for t, p in zip(y_true, y_prob, strict=True)]
     for genre, share in enumerate(metrics.top_n_accuracy_by_genre(y_true, y_prob)[:5]):
         assert share == pytest.approx(np.mean([genre in found[movie] for movie in np.flatnonzero(y_true[:, genre])]))
@@ -120,7 +111,7 @@ LABELS = hnp.arrays("int8", hnp.array_shapes(min_dims=2, max_dims=2, max_side=8)
 
 
 @hypothesis.given(LABELS)
-def test_first_label_accuracy_is_what_keras_calls_accuracy(y_true):
+def test_first_label_accuracy_equals_keras_categorical_accuracy(y_true):
     y_prob = np.random.default_rng(y_true.size).random(y_true.shape)
     in_keras = keras.metrics.CategoricalAccuracy()
     in_keras.update_state(y_true, y_prob)
@@ -134,26 +125,30 @@ def test_first_label_accuracy_never_exceeds_hit_at_1(y_true):
     assert metrics.first_label_accuracy(y_true, y_prob) <= metrics.hit_at_1(y_true, y_prob)
 
 
-# --- intervals ---
-
-
 def predictions(num_movies, seed=0):
-    """One of 4 genres at random, with predictions that are right more often than not, above 0.622 or not."""
+    """One of 4 random genres per movie, and predictions that are mostly correct."""
     rng = np.random.default_rng(seed)
     y_true = np.eye(4)[rng.integers(4, size=num_movies)]
     return y_true, (y_true / 2 + rng.random((num_movies, 4))) / 1.5
 
 
 @pytest.mark.parametrize("name", metrics.BY_NAME)
-def test_the_interval_holds_the_value_and_is_repeatable(name):
-    metric, (y_true, y_prob) = metrics.BY_NAME[name], predictions(100)
-    low, high = metrics.bootstrap_interval(metric, y_true, y_prob, num_resamples=100)
-    assert low <= metric(y_true, y_prob) <= high and low < high
-    assert (low, high) == metrics.bootstrap_interval(metric, y_true, y_prob, num_resamples=100)
-    assert (low, high) != metrics.bootstrap_interval(metric, y_true, y_prob, num_resamples=100, seed=1)
+def test_interval_contains_the_value_and_is_repeatable(name):
+    first, again, other = (
+        metrics.score([name], *predictions(100), num_resamples=50, seed=seed)[name] for seed in (0, 0, 1)
+    )
+    assert first["low"] <= first["value"] <= first["high"] and first["low"] < first["high"]
+    assert first == again != other
 
 
-def test_the_interval_narrows_with_the_root_of_the_movies_and_widens_with_the_level():
+@pytest.mark.parametrize("name", intervals.FAST)
+def test_interval_of_a_fast_equivalent_equals_that_of_the_metric(name):
+    y_true, y_prob = predictions(20)
+    expected = metrics.bootstrap_interval(metrics.BY_NAME[name], y_true, y_prob, num_resamples=10)
+    assert metrics.bootstrap_interval(intervals.FAST[name], y_true, y_prob, num_resamples=10) == pytest.approx(expected)
+
+
+def test_interval_width_depends_on_the_number_of_movies_and_the_level():
     def width(num_movies, level=0.95):
         low, high = metrics.bootstrap_interval(metrics.hit_at_1, *predictions(num_movies), level=level)
         return high - low
@@ -162,14 +157,34 @@ def test_the_interval_narrows_with_the_root_of_the_movies_and_widens_with_the_le
     assert width(100, level=0.5) < width(100) < width(100, level=0.99)
 
 
-def test_the_interval_is_that_of_the_binomial():
+def test_interval_of_a_share_is_binomial():
     y_true, y_prob = predictions(400)
     value = metrics.hit_at_1(y_true, y_prob)
     low, high = metrics.bootstrap_interval(metrics.hit_at_1, y_true, y_prob)
     assert high - low == pytest.approx(2 * 1.96 * (value * (1 - value) / 400) ** 0.5, rel=0.1)
 
 
-def test_score_gives_values_with_intervals():
+def test_groups_are_resampled_together():
+    y_true, y_prob = predictions(50)
+    twice = np.repeat(y_true, 2, axis=0), np.repeat(y_prob, 2, axis=0)
+    grouped = metrics.bootstrap_interval(metrics.hit_at_1, *twice, groups=np.repeat(range(50), 2))
+    assert grouped == metrics.bootstrap_interval(metrics.hit_at_1, y_true, y_prob)
+
+
+def test_paired_difference_interval():
+    y_true, y_prob = predictions(200)
+    other = np.where(np.arange(200)[:, None] < 20, 1 - y_true, y_prob)  # differs for 20 movies
+    interval = functools.partial(metrics.paired_difference_interval, metrics.hit_at_1, y_true, num_resamples=200)
+    low, high = interval(y_prob, other)
+    difference = metrics.hit_at_1(y_true, y_prob) - metrics.hit_at_1(y_true, other)
+    assert 0 < low < difference < high < 0.15
+    assert interval(other, y_prob) == pytest.approx((-high, -low))
+    assert interval(y_prob, y_prob) == (0, 0)
+    with pytest.raises(ValueError, match=r"Received: shapes \(200, 4\) and \(100, 4\)"):
+        interval(y_prob, other[:100])
+
+
+def test_score_has_values_with_intervals():
     y_true, y_prob = predictions(50)
     scores = metrics.score(["hit_at_1", "label_accuracy"], y_true, y_prob, num_resamples=50)
     assert list(scores) == ["hit_at_1", "label_accuracy"]
@@ -178,20 +193,17 @@ def test_score_gives_values_with_intervals():
     assert metrics.score(["hit_at_1"], y_true, y_prob, num_resamples=0)["hit_at_1"].keys() == {"value"}
 
 
-# --- errors ---
-
-
 @pytest.mark.parametrize("name", metrics.BY_NAME)
 @pytest.mark.parametrize(
     ("y_true", "y_prob", "message"),
     [
         (np.zeros((3, 2)), np.zeros((3, 4)), r"Received: shapes \(3, 2\) and \(3, 4\)"),
         (np.zeros(3), np.zeros(3), r"Received: shapes \(3,\) and \(3,\)"),
-        (np.zeros((0, 2)), np.zeros((0, 2)), "with a movie at least"),
+        (np.zeros((0, 2)), np.zeros((0, 2)), "at least one movie"),
         (np.ones((1, 2)), np.array([[0.5, np.nan]]), "must be finite"),
     ],
 )
-def test_arrays_that_cannot_be_scored(name, y_true, y_prob, message):
+def test_rejects_arrays_that_cannot_be_scored(name, y_true, y_prob, message):
     with pytest.raises(ValueError, match=message):
         metrics.BY_NAME[name](y_true, y_prob)
 
@@ -199,16 +211,16 @@ def test_arrays_that_cannot_be_scored(name, y_true, y_prob, message):
 @pytest.mark.parametrize(
     "name", ["average_precision", "average_precision_micro", "average_precision_samples", "top_n_accuracy"]
 )
-def test_scores_that_need_a_positive(name):
-    with pytest.raises(ValueError, match="needs a positive label"):
+def test_rejects_labels_without_a_positive(name):
+    with pytest.raises(ValueError, match="at least one positive label"):
         metrics.BY_NAME[name](np.zeros((3, 2)), np.ones((3, 2)))
 
 
-def test_an_interval_needs_a_positive():
-    with pytest.raises(ValueError, match="needs a positive label"):
+def test_interval_rejects_labels_without_a_positive():
+    with pytest.raises(ValueError, match="at least one positive label"):
         metrics.bootstrap_interval(metrics.hit_at_1, np.zeros((3, 2)), np.ones((3, 2)))
 
 
-def test_an_unknown_score():
+def test_rejects_unknown_metrics():
     with pytest.raises(ValueError, match="Expected one of first_label_accuracy, hit_at_1.*Received: 'accuracy'"):
         metrics.score(["accuracy"], Y_TRUE, Y_PROB)

@@ -1,5 +1,3 @@
-"""Thresholds: no other has a greater F1 on the movies given, and each can be reached."""
-
 import hypothesis
 import hypothesis.extra.numpy as hnp
 import hypothesis.strategies as st
@@ -13,14 +11,14 @@ from poster_cnn.metrics.thresholds import best_thresholds
 @pytest.mark.parametrize(
     ("y_true", "y_prob", "expected"),
     [
-        ([1, 1, 0, 0], [0.4, 0.2, 0.1, 0.0], 0.15),  # the middle between the last right and the first wrong one
-        ([1, 0, 1, 0], [0.9, 0.6, 0.5, 0.1], 0.3),  # 2 of 3 right beats 1 of 1
-        ([1, 0, 0, 1], [0.9, 0.8, 0.3, 0.2], 0.85),  # predicting all four is as good; the highest is taken
-        ([1, 1, 1], [0.8, 0.6, 0.4], 0.2),  # all of them: half-way to 0
+        ([1, 1, 0, 0], [0.4, 0.2, 0.1, 0.0], 0.15),  # midpoint between the last correct and the first wrong one
+        ([1, 0, 1, 0], [0.9, 0.6, 0.5, 0.1], 0.3),  # 2 of 3 correct beats 1 of 1
+        ([1, 0, 0, 1], [0.9, 0.8, 0.3, 0.2], 0.85),  # ties with predicting all four; the highest wins
+        ([1, 1, 1], [0.8, 0.6, 0.4], 0.2),  # midpoint to 0
         ([1, 1, 1], [1, 1, 1], 0.5),
         ([0, 0, 0], [0.9, 0.2, 0.1], 0.5),  # no movie of the genre
-        ([1, 0, 1], [0, 0.7, 0], 0.5),  # found by none above 0
-        ([0, 1], [0, 5e-324], 5e-324),  # no float lies between
+        ([1, 0, 1], [0, 0.7, 0], 0.5),  # no threshold above 0 finds one
+        ([0, 1], [0, 5e-324], 5e-324),  # neighbouring floats
         ([0, 1], [1 - 2**-53, 1], 1),
         ([1, 0], [0.3, 0.3], 0.15),
     ],
@@ -32,7 +30,7 @@ def test_thresholds_by_hand(y_true, y_prob, expected):
     assert thresholds[0] == pytest.approx(expected, rel=1e-12, abs=0)
 
 
-def test_each_genre_has_its_own():
+def test_each_genre_has_its_own_threshold():
     y_true = np.array([[1, 0], [1, 0], [0, 1]])
     y_prob = np.array([[0.1, 0.3], [0.2, 0.5], [0.05, 0.9]])
     assert best_thresholds(y_true, y_prob) == pytest.approx([0.075, 0.7])
@@ -44,7 +42,7 @@ PROBABILITIES = st.floats(0, 1, width=32) | st.sampled_from([0, 0.25, 0.5, 1])
 @hypothesis.given(
     hnp.arrays("int8", hnp.array_shapes(min_dims=2, max_dims=2, max_side=8), elements=st.integers(0, 1)), st.data()
 )
-def test_no_other_threshold_has_a_greater_f1(y_true, data):
+def test_no_other_threshold_has_a_higher_f1(y_true, data):
     y_prob = data.draw(hnp.arrays("float32", y_true.shape, elements=PROBABILITIES))
     thresholds = best_thresholds(y_true, y_prob)
     assert ((thresholds > 0) & (thresholds <= 1)).all()
@@ -59,11 +57,11 @@ def test_no_other_threshold_has_a_greater_f1(y_true, data):
     [
         (np.zeros((3, 2)), np.zeros((3, 4)), r"Received: shapes \(3, 2\) and \(3, 4\)"),
         (np.zeros(3), np.zeros(3), r"Received: shapes \(3,\) and \(3,\)"),
-        (np.zeros((0, 2)), np.zeros((0, 2)), "with a movie at least"),
+        (np.zeros((0, 2)), np.zeros((0, 2)), "at least one movie"),
         (np.ones((2, 1)), np.array([[-3.5], [2]]), "must be probabilities, 0..1. Received: -3.5 to 2.0"),
-        (np.ones((1, 1)), np.array([[np.nan]]), "must be probabilities"),
+        (np.ones((1, 1)), np.array([[np.nan]]), "must be finite"),
     ],
 )
-def test_what_are_no_probabilities_is_refused(y_true, y_prob, message):
+def test_rejects_bad_shapes_and_probabilities(y_true, y_prob, message):
     with pytest.raises(ValueError, match=message):
         best_thresholds(y_true, y_prob)

@@ -44,7 +44,7 @@ def runs_dir(tmp_path):
     return tmp_path / "runs"
 
 
-def test_one_row_a_run_sorted_as_the_paper_prints(runs_dir):
+def test_results_have_one_sorted_row_per_run(runs_dir):
     results = collect_results(runs_dir)
     assert list(results["run"]) == ["sweep/c", "a", "b"]
     expected = {
@@ -68,7 +68,7 @@ def test_one_row_a_run_sorted_as_the_paper_prints(runs_dir):
     assert results["allow_leak"].dtype == bool
 
 
-def test_history_is_one_row_an_epoch(runs_dir):
+def test_history_has_one_row_per_epoch(runs_dir):
     history = collect_history(runs_dir)
     assert len(history) == 3 * 2
     assert list(history["epoch"]) == [0, 1] * 3
@@ -86,7 +86,7 @@ def test_history_is_one_row_an_epoch(runs_dir):
     ],
 )
 @pytest.mark.parametrize("collect", [collect_results, collect_history])
-def test_bad_run_folders_are_left_out_by_name(runs_dir, collect, file, content, reason):
+def test_warns_about_unreadable_run_folders(runs_dir, collect, file, content, reason):
     (runs_dir / "a" / file).unlink()
     if content is not None:
         (runs_dir / "a" / file).write_text(content)
@@ -95,18 +95,18 @@ def test_bad_run_folders_are_left_out_by_name(runs_dir, collect, file, content, 
     assert set(frame["run"]) == {"sweep/c", "b"}
 
 
-def test_empty_history_is_left_out(runs_dir):
+def test_skips_runs_with_an_empty_history(runs_dir):
     (runs_dir / "a" / "history.csv").write_text("epoch,loss\n")
     with pytest.warns(UserWarning, match="a: broken, history.csv"):
         assert "a" not in set(collect_history(runs_dir)["run"])
 
 
-def test_half_written_folders_are_not_runs(runs_dir):
+def test_skips_hidden_folders(runs_dir):
     write_run(runs_dir / ".1f2e.tmp.d", ratio=50, learning_rate=1e-3)
     assert len(collect_results(runs_dir)) == 3
 
 
-def test_a_folder_without_runs_gives_an_empty_table(tmp_path):
+def test_folder_without_runs_gives_an_empty_table(tmp_path):
     assert collect_results(tmp_path).empty
     assert collect_history(tmp_path).empty
     with pytest.raises(FileNotFoundError, match="runs_dir"):
@@ -122,13 +122,13 @@ def test_csv_round_trip(runs_dir, tmp_path, collect):
     assert again["learning_rate"].min() == 1e-7
 
 
-def test_text_that_looks_like_a_number_stays_text(runs_dir, tmp_path):
+def test_csv_keeps_text_that_looks_like_a_number(runs_dir, tmp_path):
     write_results(collect_results(runs_dir), tmp_path / "results.csv")
     first = read_results(tmp_path / "results.csv").iloc[0]
     assert (first["data_fingerprint"], first["python_version"]) == ("12e45", "3.11")
 
 
-def test_csv_does_not_depend_on_the_order_of_columns(runs_dir, tmp_path):
+def test_csv_has_a_fixed_column_order(runs_dir, tmp_path):
     results = collect_results(runs_dir)
     write_results(results, tmp_path / "a.csv")
     write_results(results[results.columns[::-1]], tmp_path / "b.csv")
@@ -138,13 +138,13 @@ def test_csv_does_not_depend_on_the_order_of_columns(runs_dir, tmp_path):
     assert "0.666667" in text and "0.6666666" not in text
 
 
-def test_numbers_missing_from_some_runs_stay_whole(runs_dir, tmp_path):
+def test_csv_keeps_integers_that_some_runs_lack(runs_dir, tmp_path):
     write_run(runs_dir / "d", ratio=None, learning_rate=1e-3, num_params=2_265_670)
     write_results(collect_results(runs_dir), tmp_path / "results.csv")
     assert "2265670" in (tmp_path / "results.csv").read_text()
 
 
-def test_published_numbers_are_the_papers(request):
+def test_published_numbers_of_paper_1(request):
     published = read_published(request.config.rootpath / "experiments" / "published" / "dave.csv")
     table = published[published["table"] == "Table 2"].pivot(index="row", columns="column", values="value")
     assert table.to_numpy().tolist() == [
@@ -158,7 +158,7 @@ def test_published_numbers_are_the_papers(request):
     assert len(cards) == 6 and (cards == 100).all()
 
 
-def test_what_a_sweep_writes_beside_its_runs_is_no_run(tmp_path, recwarn):
+def test_skips_the_history_of_a_sweep(tmp_path, recwarn):
     write_run(tmp_path / "cell")
     (tmp_path / "history.csv").write_text("epoch,loss\n0,1.0\n")
     assert len(collect_results(tmp_path)) == 1

@@ -1,5 +1,3 @@
-"""Paper 4's tables: what crops add, whose accuracy stands beside the paper's, what chance and frequency alone give."""
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,19 +6,14 @@ from poster_cnn import figures
 from poster_cnn.datasets.crops import balance_by_crops
 from poster_cnn.metrics.scores import top_n_accuracy_by_genre
 from poster_cnn.results import densenet
-from poster_cnn.results.collect import read_published
 
+PAPER = "densenet"
 GENRES = ["Action", "Drama", "Horror"]
 
 
 @pytest.fixture
-def published(request):
-    return read_published(request.config.rootpath / "experiments" / "published" / "densenet.csv")
-
-
-@pytest.fixture
 def results():
-    """Two faithful networks and a corrected one, as `collect_results` gives them."""
+    """Two faithful runs and a leak-free one."""
     frame = pd.DataFrame({"set_name": ["densenet121,as_printed", "custom,sane_rate", "mobilenet_v2,dropout,center"]})
     frame = frame.assign(experiment=["a", "a", "b"], variant=["faithful", "faithful", "leak_free"], device="CPU")
     frame = frame.assign(run=frame["set_name"] + ",seed=0", class_names="|".join(GENRES))
@@ -33,20 +26,16 @@ def results():
 
 
 @pytest.fixture
-def predictions():
-    """Of four images two are ranked right; the second has two genres, the last image the most frequent one."""
+def predictions(make_predictions):
+    """Four images, the first and third ranked correctly, the second with two genres."""
     truth = [[1, 0, 0], [0, 1, 1], [0, 0, 1], [0, 1, 0]]
     outputs = [[0.9, 0.5, 0.1], [0.2, 0.9, 0.1], [0.1, 0.2, 0.9], [0.9, 0.5, 0.1]]
-    frame = pd.DataFrame({"imdb_id": [1, 2, 3, 4]})
-    for number, genre in enumerate(GENRES):
-        frame[f"true_{genre}"] = [row[number] for row in truth]
-        frame[f"probability_{genre}"] = [row[number] for row in outputs]
-    return frame
+    return make_predictions(GENRES, truth, outputs, imdb_ids=range(4))
 
 
 @pytest.fixture
 def split():
-    """Drama, then Horror, is the most frequent genre of the train rows; test rows must not count."""
+    """Drama, then Horror, is the most frequent genre in train, but not in test."""
     parts = ["train"] * 3 + ["test"] * 4
     labels = {"Action": [0, 0, 0, 1, 1, 1, 1], "Drama": [1, 1, 0, 0, 0, 0, 0], "Horror": [0, 0, 1, 0, 0, 0, 0]}
     return pd.DataFrame({"imdb_id": range(7), "part": parts} | labels)
@@ -56,17 +45,17 @@ def of_every_run(results, frame):
     return {(run.experiment, run.run): frame for run in results.itertuples()}
 
 
-def test_crops_are_counted_for_each_genre_and_images_once_in_all():
+def test_crop_counts_count_an_image_once_in_the_total():
     genres = [["Drama", "Horror"], ["Drama"], ["Drama"], ["Action"]]
     table = pd.DataFrame({"imdb_id": range(4), "genres": genres, "poster_path": "x.jpg"})
     counts = densenet.crop_counts(table, balance_by_crops(table, GENRES, 3), GENRES).set_index("genre")
     assert list(counts.index) == ["Drama", "Action", "Horror", "All"]
     assert counts["posters"].tolist() == [3, 1, 1, 4]
-    assert counts["crops"].tolist() == [2, 2, 2, 4]  # each crop for Horror is one more for Drama
+    assert counts["crops"].tolist() == [2, 2, 2, 4]  # each Horror crop is also a Drama crop
     assert (counts["images"] == counts["posters"] + counts["crops"]).all()
 
 
-def test_totals_stand_beside_the_papers(published):
+def test_total_table_matches_the_papers_numbers(published):
     counts = pd.DataFrame({"genre": ["Drama", "All"], "posters": [3, 4], "images": [5, 8]})
     run = pd.DataFrame({"num_train": [6], "num_test": [2]})
     table = densenet.total_table(counts, run, published).set_index("count")
@@ -74,14 +63,14 @@ def test_totals_stand_beside_the_papers(published):
     assert table["paper"].to_dict() == {"posters": 8052, "images": 26049, "train": 18234, "test": 7815}
 
 
-def test_only_faithful_runs_of_the_papers_networks_stand_beside_it(results, published):
+def test_accuracy_table_shows_printed_numbers_for_faithful_runs_only(results, published):
     table = densenet.accuracy_table(results, published).set_index(["network", "setting"])
     assert table["paper"].dropna().to_dict() == {("densenet121", "as_printed"): 26.41, ("custom", "as_printed"): 4.1}
     again = densenet.accuracy_table(results.assign(variant="leak_free"), published)
     assert again.loc[again["ours"].notna(), "paper"].isna().all()
 
 
-def test_runs_are_described_and_scored_beside_the_baselines(results, published):
+def test_accuracy_table_has_settings_scores_and_baselines(results, published):
     table = densenet.accuracy_table(results, published)
     row = table[table["network"] == "mobilenet_v2"].iloc[0]
     about = ["variant", "setting", "pretrained", "image_size", "epochs", "learning_rate", "batch_size", "num_test"]
@@ -91,26 +80,26 @@ def test_runs_are_described_and_scored_beside_the_baselines(results, published):
     assert table["pretrained"].tolist()[1:] == ["no", "yes", "yes"]  # the first row has no run
 
 
-def test_a_network_of_the_paper_without_a_run_is_not_forgotten(results, published):
+def test_accuracy_table_keeps_printed_networks_without_a_run(results, published):
     table = densenet.accuracy_table(results, published)
     absent = table[table["ours"].isna()]
     assert absent[["network", "setting", "paper"]].to_numpy().tolist() == [["custom", "as_printed", 4.1]]
     assert len(table) == len(results) + 1 and str(table["num_test"].dtype) == "Int64"
 
 
-def test_average_precision_may_be_missing(results, published):
+def test_accuracy_table_works_without_average_precision(results, published):
     without = results.drop(columns=[name for name in results if "average_precision" in name])
     assert not {"average_precision", "label_prior_average_precision"} & set(densenet.accuracy_table(without, published))
 
 
-def test_cells_are_what_the_figure_takes(results, published):
+def test_accuracy_cells_can_be_drawn(results, published):
     cells = densenet.accuracy_cells(densenet.accuracy_table(results, published))
     assert cells["network"].tolist()[-1] == "mobilenet\nv2\ndropout\ncenter"
     figure = figures.comparison_dots(cells, rows="panel", columns="network", baselines=("label_prior",))
     assert [ax.get_title() for ax in figure.axes] == ["faithful", "leak-free"]
 
 
-def test_accuracy_is_averaged_over_the_epochs(published):
+def test_epoch_table_has_last_best_and_mean(published):
     history = pd.DataFrame({"epoch": [2, 0, 1], "val_top_n_accuracy": [0.2, 0.1, 0.6]})
     history = history.assign(variant="faithful", set_name="custom,as_printed", run="x")
     row = densenet.epoch_table(history, published).iloc[0]
@@ -118,7 +107,7 @@ def test_accuracy_is_averaged_over_the_epochs(published):
     assert row[["last", "best", "mean", "paper"]].tolist() == pytest.approx([20, 60, 30, 4.1])
 
 
-def test_genres_are_scored_beside_ranking_them_by_their_frequency_in_train(results, predictions, split):
+def test_genre_accuracy_by_hand(results, predictions, split):
     given = of_every_run(results, predictions), of_every_run(results, split)
     table = densenet.genre_accuracy(results, *given)
     assert len(table) == 9 and table["network"].unique().tolist() == ["densenet121", "custom", "mobilenet_v2"]
@@ -128,12 +117,12 @@ def test_genres_are_scored_beside_ranking_them_by_their_frequency_in_train(resul
     assert first["label_prior"].to_dict() == {"Action": 0, "Drama": 100, "Horror": 50}
 
 
-def test_genres_without_a_test_image_are_left_out(results, predictions, split):
+def test_genre_accuracy_skips_genres_without_a_test_image(results, predictions, split):
     given = of_every_run(results, predictions.assign(true_Action=0)), of_every_run(results, split)
     assert densenet.genre_accuracy(results, *given)["genre"].unique().tolist() == ["Drama", "Horror"]
 
 
-def test_chance_grows_with_the_number_of_genres(results, predictions, split, published):
+def test_chance_table_by_hand(results, predictions, split, published):
     by_genre = densenet.genre_accuracy(results, of_every_run(results, predictions), of_every_run(results, split))
     table = densenet.chance_table(by_genre, results, published)
     assert table["variant"].tolist() == ["faithful", "leak_free"]
@@ -141,15 +130,15 @@ def test_chance_grows_with_the_number_of_genres(results, predictions, split, pub
     assert numbers.tolist() == pytest.approx([3, 5 / 4, 5, 100 * 5 / 12, 35])
 
 
-def test_random_rankings_score_as_the_table_says(predictions):
+def test_chance_formula_matches_random_rankings(predictions):
     truth = predictions.filter(regex="^true_").to_numpy()
     rng = np.random.default_rng(0)
-    scores = [top_n_accuracy_by_genre(truth, rng.random(truth.shape)) for _ in range(3000)]
-    found = np.mean(scores, axis=0) @ truth.sum(axis=0)  # of the 5 true genres: each of n with n / 3
+    scores = [top_n_accuracy_by_genre(truth, rng.random(truth.shape)) for _ in range(1000)]
+    found = np.mean(scores, axis=0) @ truth.sum(axis=0)  # an image with n genres finds each with probability n / 3
     assert found == pytest.approx((3 * 1 + 2 * 2) / 3, abs=0.1)
 
 
-def test_outputs_that_say_the_same_of_every_image_are_told_apart(results, predictions):
+def test_output_table_detects_constant_outputs(results, predictions):
     table = densenet.output_table(results.iloc[:1], of_every_run(results, predictions))
     assert table.loc[0, ["genres_named", "same_ranking", "saturated"]].tolist() == [3, 50, 0]
     stuck = predictions.assign(probability_Action=1.0, probability_Drama=1e-9, probability_Horror=1e-9)

@@ -1,5 +1,3 @@
-"""Paper 2's ways of scoring, worked out by hand on five movies in batches of two."""
-
 import math
 
 import hypothesis
@@ -8,22 +6,17 @@ import numpy as np
 import pytest
 
 from poster_cnn import metrics
-from poster_cnn.results import wang
-from poster_cnn.results.collect import read_published
+from poster_cnn.results import errata
 
+PAPER = "wang"
 Y_TRUE = np.array([[1, 0], [1, 1], [0, 1], [1, 0], [0, 1]])
 Y_PROB = np.array([[0.9, 0.8], [0.7, 0.1], [0.2, 0.3], [0.4, 0.9], [0.1, 0.6]])
 
 
-@pytest.fixture
-def published(request):
-    return read_published(request.config.rootpath / "experiments" / "published" / "wang.csv")
-
-
-@pytest.fixture
+@pytest.fixture(scope="module")
 def by_way():
-    """Rows of the network by threshold and way of scoring."""
-    table = wang.scores_by_mistake(Y_TRUE, Y_PROB, batch_size=2)
+    """Scores of five movies in batches of two, by threshold and way of scoring."""
+    table = errata.scores_by_mistake(Y_TRUE, Y_PROB, batch_size=2)
     return table.set_index(["threshold", "scored"])
 
 
@@ -38,27 +31,27 @@ def predictions(seed, movies=30):
     ("threshold", "way", "posters", "expected"),
     [
         (0.5, "last batch", 1, (1, 1, 1)),  # one movie, right
-        (0.5, "mean of batches", 5, [(2 / 3 + 0 + 1) / 3] * 3),  # the one movie counts as much as two others
+        (0.5, "mean of batches", 5, [(2 / 3 + 0 + 1) / 3] * 3),  # the last movie counts as much as a batch of two
         (0.5, "whole test set", 5, (3 / 5, 3 / 6, 6 / 11)),
-        (metrics.LOGIT_HALF, "last batch", 1, (0, 0, 0)),  # nothing is predicted: nothing to divide by
+        (metrics.LOGIT_HALF, "last batch", 1, (0, 0, 0)),  # nothing predicted, denominator 0
         (metrics.LOGIT_HALF, "mean of batches", 5, [(2 / 3 + 0 + 0) / 3] * 3),
         (metrics.LOGIT_HALF, "whole test set", 5, (2 / 4, 2 / 6, 4 / 10)),
     ],
 )
-def test_the_same_predictions_scored_in_three_ways(by_way, threshold, way, posters, expected):
+def test_scores_by_hand(by_way, threshold, way, posters, expected):
     row = by_way.loc[threshold, way]
     assert row["posters"] == posters
-    assert row[wang.SCORES].tolist() == pytest.approx([100 * score for score in expected])
+    assert row[errata.SCORES].tolist() == pytest.approx([100 * score for score in expected])
 
 
-def test_a_last_batch_of_one_movie_is_all_luck(by_way):
+def test_last_batch_of_one_movie_has_the_widest_range(by_way):
     assert by_way.loc[0.5, "last batch"][["low", "high"]].tolist() == [0, 100]
     assert by_way.loc[metrics.LOGIT_HALF, "last batch"][["low", "high"]].tolist() == pytest.approx([0, 100 * 2 / 3])
 
 
-def test_the_whole_test_set_has_the_bootstrap_interval_of_the_metrics():
+def test_whole_test_set_has_the_bootstrap_interval():
     y_true, y_prob = predictions(0)
-    table = wang.scores_by_mistake(y_true, y_prob, batch_size=7, thresholds=[0.5], num_resamples=50).set_index("scored")
+    table = errata.scores_by_mistake(y_true, y_prob, batch_size=7, thresholds=[0.5], num_resamples=50).set_index("scored")
     low, high = metrics.bootstrap_interval(metrics.overall_f1, y_true, y_prob, num_resamples=50)
     assert table.loc["whole test set", ["low", "high"]].tolist() == pytest.approx([100 * low, 100 * high])
     reach = table["high"] - table["low"]
@@ -66,45 +59,45 @@ def test_the_whole_test_set_has_the_bootstrap_interval_of_the_metrics():
 
 
 @hypothesis.given(seed=st.integers(0, 1000), movies=st.integers(1, 20), threshold=st.floats(0.05, 0.95))
-def test_all_ways_agree_where_there_is_one_batch(seed, movies, threshold):
+def test_all_ways_agree_on_one_batch(seed, movies, threshold):
     y_true, y_prob = predictions(seed, movies)
-    table = wang.scores_by_mistake(y_true, y_prob, batch_size=20, thresholds=[threshold], num_resamples=3)
+    table = errata.scores_by_mistake(y_true, y_prob, batch_size=20, thresholds=[threshold], num_resamples=3)
     expected = metrics.overall_precision_recall_f1(y_true, y_prob, threshold)
-    np.testing.assert_allclose(table[wang.SCORES], [[100 * score for score in expected]] * 3)
-    ordered = table[table["scored"] != "whole test set"]  # the order of the movies does not matter there
+    np.testing.assert_allclose(table[errata.SCORES], [[100 * score for score in expected]] * 3)
+    ordered = table[table["scored"] != "whole test set"]  # its interval is a bootstrap interval
     np.testing.assert_allclose(ordered[["low", "high"]], 100 * expected[2])
 
 
 @hypothesis.given(seed=st.integers(0, 1000), batch_size=st.integers(1, 30))
-def test_a_mean_f1_stays_below_the_harmonic_mean_of_the_means(seed, batch_size):
+def test_mean_f1_never_exceeds_the_harmonic_mean_of_the_means(seed, batch_size):
     y_true, y_prob = predictions(seed)
-    table = wang.scores_by_mistake(y_true, y_prob, batch_size=batch_size, num_resamples=1)
-    precision, recall, f1 = table.loc[table["scored"] == "mean of batches", wang.SCORES].to_numpy().T
+    table = errata.scores_by_mistake(y_true, y_prob, batch_size=batch_size, num_resamples=1)
+    precision, recall, f1 = table.loc[table["scored"] == "mean of batches", errata.SCORES].to_numpy().T
     assert (f1 <= 2 * precision * recall / np.maximum(precision + recall, 1e-9) + 1e-9).all()
 
 
-def test_naming_the_most_frequent_genres_by_hand():
+def test_frequent_genres_by_hand():
     train = np.array([[0, 1, 1], [1, 1, 0], [1, 0, 0], [0, 1, 0]])  # 2, 3, 1
     test = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]])
-    table = wang.frequent_genres(train, test, num_resamples=10)
+    table = errata.frequent_genres(train, test, num_resamples=10)
     assert table["predictions"].tolist() == ["most frequent genre", "2 most frequent genres", "3 most frequent genres"]
     assert table["overall_precision"].tolist() == pytest.approx([100 * 3 / 3, 100 * 4 / 6, 100 * 5 / 9])
     assert table["overall_recall"].tolist() == pytest.approx([100 * 3 / 5, 100 * 4 / 5, 100])
-    assert table["best"].tolist() == [False, True, False]  # on train: 6/10, 10/14, 12/18; on test one genre were best
+    assert table["best"].tolist() == [False, True, False]  # F1 on train: 6/10, 10/14, 12/18
     assert (table["low"] <= table["overall_f1"]).all() and (table["overall_f1"] <= table["high"]).all()
 
 
-def test_one_genre_and_the_best_number_of_genres_stand_beside_the_network():
+def test_scores_include_one_genre_and_the_best_number_of_genres():
     train = np.array([[0, 1], [1, 1], [1, 0], [0, 1]])
-    table = wang.scores_by_mistake(Y_TRUE, Y_PROB, batch_size=2, train_labels=train, num_resamples=10)
+    table = errata.scores_by_mistake(Y_TRUE, Y_PROB, batch_size=2, train_labels=train, num_resamples=10)
     names = ["network"] * 3 + ["most frequent genre", "2 most frequent genres"]
     assert table["predictions"].tolist() == names * 2
     assert table.loc[table["predictions"] != "network", "overall_f1"].tolist() == pytest.approx([600 / 11, 75] * 2)
     assert not table.isna().any(axis=None)
 
 
-def test_the_printed_rows_are_checked(published):
-    table = wang.printed_f1(published).set_index("row")
+def test_printed_f1_is_checked(published):
+    table = errata.printed_f1(published).set_index("row")
     assert table["consistent"].to_dict() == {
         "ResNet18": False,
         "ResNet50": False,
@@ -113,20 +106,20 @@ def test_the_printed_rows_are_checked(published):
     }
     assert table.loc["ResNet50", ["printed_f1", "harmonic_mean"]].tolist() == pytest.approx([47.96, 57.6])
     assert table["difference"].round(2).tolist() == [-0.12, -9.64, 0, -0.09]
-    assert wang.printed_f1(published, table="Logs", decimals=1)["consistent"].tolist() == [True]
+    assert errata.printed_f1(published, table="Logs", decimals=1)["consistent"].tolist() == [True]
 
 
-def test_a_table_without_scores_is_refused(published):
+def test_rejects_table_without_scores(published):
     with pytest.raises(ValueError, match=r"\['Logs', 'Section V.C'\].*Section IV.A"):
-        wang.printed_f1(published, table="Section IV.A")
+        errata.printed_f1(published, table="Section IV.A")
 
 
-def test_batches_have_a_movie_at_least():
+def test_rejects_empty_batches():
     with pytest.raises(ValueError, match="batch_size=0"):
-        wang.scores_by_mistake(Y_TRUE, Y_PROB, batch_size=0)
+        errata.scores_by_mistake(Y_TRUE, Y_PROB, batch_size=0)
 
 
-def test_the_last_batch_of_the_papers_posters_has_53(published):
+def test_last_batch_of_the_paper_has_53_posters(published):
     counts = published[published["metric"] == "count"].set_index(["row"])["value"]
     assert counts["sampled"] - counts["failed"] == counts["all"]
     test = math.ceil(0.2 * counts["all"])

@@ -1,28 +1,20 @@
-"""Paper 5's tables: beside the paper's numbers, variants in order, genres, shown modalities, corrected movies."""
-
-import dataclasses
 import json
 import shutil
 
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import average_precision_score
 
+from poster_cnn import metrics
 from poster_cnn.results import lebaron
-from poster_cnn.results.collect import read_published
-from poster_cnn.training.saved_model import load_model
+from poster_cnn.results.collect import prediction_arrays, read_predictions
 
+PAPER = "lebaron"
 METRICS = list(lebaron.METRICS.values())
 
 
-@pytest.fixture
-def published(request):
-    return read_published(request.config.rootpath / "experiments" / "published" / "lebaron.csv")
-
-
 def runs_of(model, scores, set_name=""):
-    """Rows of results: for each seed, from 0, the same score in all metrics, and 0.01 more for each further metric."""
+    """Rows of results, one per seed; each further metric is 0.01 higher than the one before."""
     frame = pd.DataFrame(
         {"model": model, "set_name": set_name, "variant": "corrected" if set_name else "faithful"}, [0]
     )
@@ -41,7 +33,7 @@ def results():
     return pd.concat([runs_of(*item) for item in models.items()], ignore_index=True)[::-1]
 
 
-def test_scores_stand_beside_the_papers(results, published):
+def test_average_precision_scores(results, published):
     scores = lebaron.average_precision_scores(results, published)
     assert list(scores.columns) == "model metric value sd low high runs published".split()
     models = ["poster", "trailer", "metadata", "plot", "ensemble", "label_prior", "majority"]
@@ -57,7 +49,7 @@ def test_scores_stand_beside_the_papers(results, published):
     assert scores.loc["label_prior", ["sd", "low", "high", "published"]].isna().all(axis=None)
 
 
-def test_scores_are_read_in_percent(results, published):
+def test_average_precision_table_is_in_percent(results, published):
     table = lebaron.average_precision_table(results, published).set_index("Model")
     heads = ["Runs", *(head for m in ("Micro", "Macro", "Samples") for head in (f"{m} [95%]", f"{m}, paper"))]
     assert table.columns.tolist() == heads
@@ -68,7 +60,7 @@ def test_scores_are_read_in_percent(results, published):
     assert of_one.loc["Ensemble", "Macro [95%]"] == "71.0 [69.0, 74.0]"
 
 
-def test_variants_come_after_the_ensemble_the_best_in_validation_first(results):
+def test_variants_table_is_sorted_by_validation_score(results):
     variants = {"end_to_end,dropout": [0.5], "unweighted": [0.9, 0.9], "dropout": [0.6, 0.5]}
     stacked = [runs_of("ensemble", scores, name) for name, scores in variants.items()]
     branches = runs_of("poster", [0.1], "unweighted")
@@ -86,19 +78,19 @@ def test_variants_come_after_the_ensemble_the_best_in_validation_first(results):
     [
         (lambda frame: frame.drop(columns="average_precision"), r"columns \['average_precision'\]"),
         (lambda frame: frame[:0], "at least one finished run"),
-        (lambda frame: pd.concat([frame, frame[:1]]), "Received several for {.*'model': 'ensemble', 'seed': 1}"),
+        (lambda frame: pd.concat([frame, frame[:1]]), "Received: several runs for {.*'model': 'ensemble', 'seed': 1}"),
     ],
     ids=["no_metric", "empty", "repeated"],
 )
-def test_unfit_results_are_refused(change, message, results, published):
+def test_rejects_incomplete_and_repeated_results(change, message, results, published):
     with pytest.raises(ValueError, match=message):
         lebaron.average_precision_scores(change(results), published)
     with pytest.raises(ValueError, match=message):
         lebaron.variants_table(change(results))
 
 
-def test_gains_are_what_a_modality_adds_to_the_others():
-    scores = {  # of two seeds: what is shown -> of Romance, of Action
+def test_modality_gains_by_hand():
+    scores = {  # modalities -> scores of Romance and of Action for two seeds
         "poster": ([0.2, 0.3], [0.4, 0.4]),
         "plot": ([0.5, 0.5], [0.1, 0.3]),
         "poster+plot": ([0.6, 0.9], [0.3, 0.5]),
@@ -122,57 +114,14 @@ def test_gains_are_what_a_modality_adds_to_the_others():
     assert alone["gain"].isna().all() and alone["alone"].tolist() == pytest.approx([0.25, 0.4])
 
 
-# --- from run folders ---
-
-
-def test_the_mean_over_genres_is_the_macro_score(finished_ensemble, ensemble_config):
-    table = lebaron.genre_average_precision(finished_ensemble)
-    assert list(table.columns) == "set_name model seed genre positives average_precision label_prior".split()
-    for model, of_model in table.groupby("model"):
-        scores = json.loads((finished_ensemble / model / "metrics.json").read_text())["test"]
-        assert of_model["average_precision"].mean() == pytest.approx(scores["average_precision"]["value"], abs=1e-6)
-        assert of_model["genre"].tolist() == list(ensemble_config.class_names)
-    assert set(table["model"]) == {*ensemble_config.modalities, "ensemble"} and set(table["set_name"]) == {""}
-
-
-def test_every_subset_of_the_modalities_is_scored(finished_ensemble, ensemble_config, ensemble_data):
-    subsets = lebaron.modality_subsets(finished_ensemble, None, ensemble_data=ensemble_data)
-    assert len(subsets) == 15 * (1 + 4)
-    whole = subsets[subsets["genre"] == ""].set_index("modalities")
-    assert whole.index[0] == "poster" and whole.index[-1] == "poster+trailer+metadata+plot" and whole.index.is_unique
-    scores = json.loads((finished_ensemble / "ensemble" / "metrics.json").read_text())["test"]
-    for metric in METRICS:
-        assert whole[metric].iloc[-1] == pytest.approx(scores[metric]["value"], abs=1e-6)
-    of_genre = subsets[subsets["genre"] != ""]
-    assert of_genre["genre"].unique().tolist() == list(ensemble_config.class_names)
-    means = of_genre.groupby("modalities")["average_precision"].mean()
-    assert means.to_dict() == pytest.approx(whole["average_precision"].to_dict())
-    assert of_genre[[METRICS[0], METRICS[2]]].isna().all(axis=None)
-    assert whole["num_modalities"].tolist() == [1] * 4 + [2] * 6 + [3] * 4 + [4]
-
-    # The whole model, shown plots and nothing else of the test movies, says the same.
-    rows = ensemble_data.rows("test")
-    shown = ensemble_data.present[rows] & np.array([False, False, False, True])
-    assert whole.loc["plot", "num_missing"] == (~shown.any(axis=1)).sum() > 0
-    model, _ = load_model(finished_ensemble / "ensemble")
-    inputs = {name: np.zeros((len(rows), *[n or 1 for n in model.input[name].shape[1:]])) for name in model.input}
-    y_prob = model.predict(inputs | {"plot": ensemble_data.inputs["plot"][rows], "present": shown}, verbose=0)
-    labels = ensemble_data.movies.labels("test")
-    assert whole.loc["plot", METRICS[0]] == pytest.approx(average_precision_score(labels, y_prob, average="micro"))
-
-    other = dataclasses.replace(ensemble_data, present=~ensemble_data.present)
-    with pytest.raises(ValueError, match="differs in: the data"):
-        lebaron.modality_subsets(finished_ensemble, None, ensemble_data=other)
-
-
 GENRES = ("Action", "Drama", "Horror")
 TRUTH = [[1, 0, 0], [1, 1, 0], [0, 1, 0], [0, 1, 0], [1, 1, 0]]  # no horror
 RIGHT = [[0.9, 0.2, 0.1], [0.4, 0.3, 0.1], [0.3, 0.9, 0.2], [0.3, 0.9, 0.2], [0.9, 0.8, 0.1]]
-POSTER = [[0.5, 0.6, 0.1], [0.2, 0.1, 0.3], [0.8, 0.1, 0.9], [0.8, 0.1, 0.9], [0.6, 0.7, 0.5]]  # last alone is right
+POSTER = [[0.5, 0.6, 0.1], [0.2, 0.1, 0.3], [0.8, 0.1, 0.9], [0.8, 0.1, 0.9], [0.6, 0.7, 0.5]]  # only the last is right
 
 
 def write_run(folder, model, y_prob, seed=0):
-    """A run folder with as much as tables read, of test movies 11 … 15 and one of train; 13 has no plot."""
+    """Write a minimal run folder with test movies 11 … 15; movie 13 has no plot."""
     folder.mkdir(parents=True)
     (folder / "config.json").write_text(json.dumps({"config": {"model": model, "seed": seed, "set_name": ""}}))
     (folder / "metrics.json").write_text(json.dumps({"test": {}}))
@@ -190,32 +139,37 @@ def write_run(folder, model, y_prob, seed=0):
 def runs_dir(tmp_path):
     for seed in (7, 3):
         for model, y_prob in (("poster", POSTER), ("plot", RIGHT), ("ensemble", RIGHT if seed == 3 else POSTER)):
-            write_run(tmp_path / f"cell{9 - seed}" / model, model, y_prob, seed)  # the lower seed in the later folder
+            write_run(tmp_path / f"cell{9 - seed}" / model, model, y_prob, seed)  # the lower seed is in the later folder
     return tmp_path
 
 
-def test_a_genre_without_a_test_movie_has_no_average_precision(runs_dir):
+def test_genre_average_precision(runs_dir):
     table = lebaron.genre_average_precision(runs_dir)
+    assert list(table.columns) == "set_name model seed genre positives average_precision label_prior".split()
+    assert len(table) == 6 * 3 and set(table["model"]) == {"poster", "plot", "ensemble"}
     table = table[(table["model"] == "poster") & (table["seed"] == 3)]
     assert table["positives"].tolist() == [3, 4, 0]
     assert table["label_prior"].tolist() == pytest.approx([0.6, 0.8, 0])
-    assert table["average_precision"].isna().tolist() == [False, False, True]
+    assert table["average_precision"].isna().tolist() == [False, False, True]  # no test movie
+    assert table["genre"].tolist() == list(GENRES)
+    _, *arrays = prediction_arrays(read_predictions(runs_dir / "cell6" / "poster"))
+    assert table["average_precision"].mean() == pytest.approx(metrics.average_precision(*arrays))
 
 
-def test_movies_are_shown_that_the_ensemble_corrects(runs_dir):
+def test_corrected_movies(runs_dir):
     titles = pd.DataFrame({"imdb_id": [11, 12, 14], "title": ["One", "Two", "Four"]})
     movies = lebaron.corrected_movies(runs_dir, titles)
     assert list(movies.columns) == ["imdb_id", "title", "genre", "true", "poster", "plot", "ensemble"]
-    assert movies["imdb_id"].unique().tolist() == [14, 11, 12]  # not 13, without a plot, nor 15, which was right
+    assert movies["imdb_id"].unique().tolist() == [14, 11, 12]  # 13 lacks a plot, the poster is right about 15
     first = movies[movies["imdb_id"] == 14]
     assert first["genre"].tolist() == list(GENRES) and first["title"].unique().tolist() == ["Four"]
     assert first[["true", "poster", "ensemble"]].to_numpy().tolist() == [[0, 0.8, 0.3], [1, 0.1, 0.9], [0, 0.9, 0.2]]
     assert lebaron.corrected_movies(runs_dir, titles, count=1)["imdb_id"].unique().tolist() == [14]
     assert lebaron.corrected_movies(runs_dir, titles[:0])["title"].unique().tolist() == [""]
-    assert lebaron.corrected_movies(runs_dir, titles, seed=7).empty  # there the ensemble says what posters say
+    assert lebaron.corrected_movies(runs_dir, titles, seed=7).empty  # that ensemble equals its poster branch
 
 
-def test_what_is_no_folder_of_such_ensembles_is_refused(runs_dir):
+def test_rejects_folders_without_one_ensemble_per_seed(runs_dir):
     titles = pd.DataFrame({"imdb_id": [], "title": []})
     with pytest.raises(ValueError, match=r"one of \[3, 7\]. Received: seed=4"):
         lebaron.corrected_movies(runs_dir, titles, seed=4)
@@ -226,6 +180,6 @@ def test_what_is_no_folder_of_such_ensembles_is_refused(runs_dir):
         lebaron.corrected_movies(runs_dir, titles)
     write_run(runs_dir / "again" / "ensemble", "ensemble", RIGHT, seed=3)
     with pytest.raises(
-        ValueError, match="one ensemble a seed.*Received: again/ensemble, cell6/ensemble, cell2/ensemble"
+        ValueError, match="one ensemble per seed.*Received: again/ensemble, cell6/ensemble, cell2/ensemble"
     ):
-        lebaron.modality_subsets(runs_dir, None)
+        lebaron.ensemble_folders(runs_dir)

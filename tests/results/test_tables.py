@@ -2,7 +2,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from poster_cnn.results.collect import read_published
 from poster_cnn.results.dave import seeds_table, shrunk_sizes_table
 from poster_cnn.results.tables import (
     baseline_note,
@@ -16,9 +15,7 @@ from poster_cnn.results.tables import (
 )
 
 
-@pytest.fixture
-def published(request):
-    return read_published(request.config.rootpath / "experiments" / "published" / "dave.csv")
+PAPER = "dave"
 
 
 @pytest.fixture
@@ -48,7 +45,7 @@ def test_titles():
     assert title_with("panel", "faithful") == "faithful"
 
 
-def test_shrunk_sizes_stand_beside_the_papers(published):
+def test_shrunk_sizes_table(published):
     table = shrunk_sizes_table({30: (80, 55), 40: (106, 73), 90: (241, 164)}, published)
     assert table.to_numpy().tolist() == [
         ["30", "55 × 80", "55 × 80", "yes"],
@@ -57,7 +54,7 @@ def test_shrunk_sizes_stand_beside_the_papers(published):
     ]
 
 
-def test_every_printed_cell_has_a_row_in_percent(results, published):
+def test_beside_published_has_all_printed_cells_in_percent(results, published):
     cells = beside_published(results, published, "Table 2")
     assert len(cells) == 25
     best = cells.set_index(["ratio", "learning_rate"]).loc[(40, 1e-4)]
@@ -67,44 +64,44 @@ def test_every_printed_cell_has_a_row_in_percent(results, published):
     assert cells["ours"].notna().sum() == 4
 
 
-def test_our_cells_that_the_paper_lacks_are_kept(results, published):
+def test_beside_published_keeps_cells_that_the_paper_lacks(results, published):
     cells = beside_published(results.replace({"ratio": {30: 20}}), published, "Table 2")
     assert len(cells) == 27
     assert cells[cells["ratio"] == 20]["paper"].isna().all()
 
 
-def test_scores_in_percent(results):
+def test_in_percent_skips_missing_columns(results):
     table = in_percent(results, "first_label_accuracy", baselines=("majority", "all_zeros"))
     assert list(table.columns) == ["ours", "low", "high", "majority"]
     assert table.iloc[3].tolist() == pytest.approx([54.6, 50.6, 59.6, 37.4])
 
 
-def test_several_runs_in_a_cell_are_refused(results, published):
-    with pytest.raises(ValueError, match="one run a cell"):
+def test_rejects_several_runs_in_a_cell(results, published):
+    with pytest.raises(ValueError, match="one run for each ratio, learning_rate"):
         beside_published(pd.concat([results, results.assign(seed=1)]), published, "Table 2")
 
 
 @pytest.mark.parametrize(
     "table, metric, message", [("Table 9", "first_label_accuracy", "Table 2"), ("Table 2", "f1", "columns")]
 )
-def test_what_is_not_there_is_named(results, published, table, metric, message):
+def test_rejects_missing_tables_and_metrics(results, published, table, metric, message):
     with pytest.raises(ValueError, match=message):
         beside_published(results, published, table, metric=metric)
 
 
-def test_grid_prints_ours_and_the_papers_with_the_best_in_bold(results, published):
+def test_comparison_grid_marks_the_best_of_each_side(results, published):
     grid = comparison_grid(beside_published(results, published, "Table 2"))
     assert list(grid.columns[1:]) == ["1e-3", "1e-4", "1e-5", "1e-6", "1e-7"]
     assert grid.iloc[1].tolist() == ["40", "45.0 (43.2)", "**54.6** (**50.5**)", "– (42.6)", "– (39.0)", "– (31.6)"]
 
 
-def test_grid_with_intervals(results, published):
+def test_comparison_grid_with_intervals(results, published):
     grid = comparison_grid(beside_published(results, published, "Table 2"), intervals=True)
     assert grid["1e-4"][0] == "50.0 [46.0, 55.0] (48.2)"
     assert grid["1e-5"][0] == "– (43.3)"
 
 
-def test_grid_of_a_paper_whose_columns_are_metrics():
+def test_comparison_grid_with_metrics_as_columns():
     results = pd.DataFrame({"model": ["a", "b"], "recall": [0.5, 0.6], "f1": [0.7, 0.4]})
     rows = [("Table", name, "", metric, 50.0) for name in "ab" for metric in ("recall", "f1")]
     published = pd.DataFrame(rows, columns=["table", "row", "column", "metric", "value"])
@@ -119,13 +116,13 @@ def test_grid_of_a_paper_whose_columns_are_metrics():
     ]
 
 
-def test_note_names_the_baselines_and_the_test_posters(results, published):
+def test_baseline_note(results, published):
     note = baseline_note(beside_published(results, published, "Table 2"))
     for part in ("200 test posters", "majority class 37.4%", "regression 41.0–42.0%", "up to 5.0 points"):
         assert part in note
 
 
-def test_seeds_table(results):
+def test_seeds_table_summarizes_over_seeds(results):
     five = pd.concat([results.iloc[[3]].assign(first_label_accuracy=0.5 + 0.01 * seed) for seed in range(5)])
     row = seeds_table(five, metrics=["first_label_accuracy"]).iloc[0]
     assert (row["seeds"], row["mean"], row["min"], row["max"]) == pytest.approx((5, 52, 50, 54))
@@ -133,13 +130,13 @@ def test_seeds_table(results):
     assert row["majority"] == pytest.approx(37.4)
 
 
-def test_seeds_table_keeps_settings_apart(results):
+def test_seeds_table_separates_settings(results):
     table = seeds_table(results)
     assert len(table) == 4 * 2
     assert table["std"].isna().all()
 
 
-def test_markdown():
+def test_to_markdown():
     frame = pd.DataFrame({"learning_rate": [1e-4, 0.5], "score": [50.55, np.nan], "n": [3, 4], "name": ["a|b", None]})
     assert to_markdown(frame).splitlines() == [
         "| learning_rate | score | n | name |",

@@ -4,15 +4,10 @@ import pytest
 
 from poster_cnn import figures
 from poster_cnn.results import wang
-from poster_cnn.results.collect import read_published
 
+PAPER = "wang"
 PANELS = ["faithful, from a probability of 0.622", "faithful, from a probability of 0.5"]
 MODELS = ["resnet152", "vgg_like_cnn", "mobilenet_v2"]
-
-
-@pytest.fixture
-def published(request):
-    return read_published(request.config.rootpath / "experiments" / "published" / "wang.csv")
 
 
 @pytest.fixture
@@ -41,15 +36,15 @@ def table(results, published):
 
 @pytest.fixture
 def history():
-    """Ten epochs of two runs, whose OF1 is 1% after the first epoch and 1% more after each."""
+    """Ten epochs of two runs; OF1 at 0.622 grows by 1% per epoch."""
     frame = pd.DataFrame({"epoch": [*range(10)] * 2, "learning_rate": [1e-4] * 10 + [1e-3] * 10})
     frame["val_overall_f1_at_622"] = (frame["epoch"] + 1) / 100
     return frame.assign(model="resnet50", set_name="resnet50", val_overall_f1=frame["learning_rate"] * 100)
 
 
-def test_a_run_has_a_row_for_each_threshold(table):
+def test_overall_table_has_a_row_for_each_threshold(table):
     first = table[(table["network"] == "resnet152") & (table["variant"] == "faithful")]
-    assert first["threshold"].tolist() == ["0.622", "0.5"]  # without validation movies none are chosen
+    assert first["threshold"].tolist() == ["0.622", "0.5"]  # no validation movies, no tuned thresholds
     setting = ["pretrained", "trained", "image_size", "epochs", "learning_rate", "num_test", "device"]
     assert first.iloc[0][setting].tolist() == ["yes", "all weights", "182×268", 10, 1e-4, 1077, "GPU"]
     scores = first[["overall_precision", "overall_recall", "overall_f1", "low", "high"]]
@@ -57,29 +52,29 @@ def test_a_run_has_a_row_for_each_threshold(table):
     np.testing.assert_allclose(first[["frequent_genres", "color_histogram"]], [[40, 20], [40, 30]])
 
 
-def test_thresholds_by_genre_have_an_f1_alone(table):
+def test_overall_table_has_only_f1_for_tuned_thresholds(table):
     row = table[(table["threshold"] == "by genre")].iloc[0]
     assert row[["variant", "network"]].tolist() == ["leak_free", "resnet152"]
     assert row["overall_f1"] == pytest.approx(70)
-    assert row["frequent_genres"] == pytest.approx(40)  # a constant is the same from any threshold
+    assert row["frequent_genres"] == pytest.approx(40)  # a constant prediction has one score at any threshold
     others = ["overall_precision", "overall_recall", "low", "high", "color_histogram", "validation_f1"]
     assert row[others].isna().all()
 
 
-def test_validation_scores_stand_at_their_threshold(table):
+def test_overall_table_shows_validation_f1_at_its_threshold(table):
     known = table[table["validation_f1"].notna()]
     assert set(known["threshold"]) == {"0.5"} and set(known["variant"]) == {"leak_free"}
     assert known["validation_f1"].tolist() == pytest.approx([65] * 3)
 
 
-def test_the_printed_scores_belong_to_faithful_networks_at_the_papers_threshold(table):
+def test_overall_table_shows_printed_scores_for_faithful_runs_at_the_papers_threshold(table):
     printed = table[table["paper_f1"].notna()].set_index("network")
     assert printed.loc["resnet152", ["paper_precision", "paper_recall", "paper_f1"]].tolist() == [66.05, 48.44, 55.77]
     assert set(printed.index) == set(wang.PAPER_NETWORKS)  # ResNet152 is printed as ResNet18
     assert set(printed["variant"]) == {"faithful"} and set(printed["threshold"]) == {"0.622"}
 
 
-def test_networks_of_the_paper_without_a_run_have_no_number_of_ours(table, results, published):
+def test_overall_table_keeps_printed_networks_without_a_run(table, results, published):
     for network in ("resnet50", "densenet201"):
         (row,) = table[table["network"] == network].to_dict("records")
         assert row["paper_f1"] > 0
@@ -88,7 +83,7 @@ def test_networks_of_the_paper_without_a_run_have_no_number_of_ours(table, resul
     assert set(corrected["network"]) == {"resnet152", "vgg_like_cnn", "mobilenet_v2, plain"}
 
 
-def test_pretrained_are_those_whose_weights_were_asked_for_or_brought(results, published, table):
+def test_overall_table_detects_pretrained_weights(results, published, table):
     pretrained = dict(zip(table["network"], table["pretrained"], strict=True))
     assert (pretrained["resnet152"], pretrained["vgg_like_cnn"], pretrained["mobilenet_v2, plain"]) == (
         "yes",
@@ -99,18 +94,18 @@ def test_pretrained_are_those_whose_weights_were_asked_for_or_brought(results, p
     assert set(without["pretrained"].dropna()) == {"no"}
 
 
-def test_only_a_backbone_that_is_not_to_be_trained_is_frozen(table):
+def test_overall_table_detects_frozen_backbones(table):
     trained = dict(zip(table["network"], table["trained"], strict=True))
     assert trained["resnet152"] == trained["vgg_like_cnn"] == "all weights"
     assert trained["mobilenet_v2, plain"] == "last layer"
 
 
-def test_results_without_the_metrics_are_refused(results, published):
+def test_rejects_results_without_the_metrics(results, published):
     with pytest.raises(ValueError, match="overall_recall_at_622"):
         wang.overall_table(results.drop(columns="overall_recall_at_622"), published)
 
 
-def test_cells_are_what_the_figure_takes(table):
+def test_overall_cells_can_be_drawn(table):
     cells = wang.overall_cells(table[table["variant"] == "faithful"])
     assert cells["panel"].unique().tolist() == PANELS
     assert cells["network"].unique().tolist() == [
@@ -126,13 +121,13 @@ def test_cells_are_what_the_figure_takes(table):
     assert figure.axes[0].lines[0].get_ydata()[0] == pytest.approx(40)
 
 
-def test_cells_without_the_paper_can_be_drawn(table):
+def test_overall_cells_work_without_printed_scores(table):
     cells = wang.overall_cells(table[table["threshold"] == "by genre"].drop(columns="paper_f1"))
     assert cells["panel"].unique().tolist() == ["leak-free, thresholds by genre"]
     assert cells["paper"].isna().all() and cells["ours"].tolist() == pytest.approx([70] * 3)
 
 
-def test_runs_that_differ_in_size_epochs_or_rate_are_told_apart(results, published):
+def test_overall_cells_name_settings_that_vary(results, published):
     runs = results.iloc[:2].assign(model="resnet50", set_name="resnet50", epochs=[5, 10], learning_rate=[1e-3, 1e-4])
     table = wang.overall_table(runs.assign(image_height=[268, 96], image_width=[182, 66]), published)
     cells = wang.overall_cells(table[table["overall_f1"].notna()])
@@ -142,12 +137,12 @@ def test_runs_that_differ_in_size_epochs_or_rate_are_told_apart(results, publish
     ]
 
 
-def test_two_runs_in_one_place_of_the_figure_are_refused(table):
+def test_rejects_repeated_cells(table):
     with pytest.raises(ValueError, match="twice in 'faithful, from a probability of 0.622'"):
         wang.overall_cells(pd.concat([table, table.head(1)]))
 
 
-def test_the_run_of_ten_epochs_gives_the_five_as_well(history):
+def test_epochs_grid_reads_five_epochs_from_a_run_of_ten(history):
     grid = wang.epochs_grid(history)
     assert list(grid) == [
         "network",
@@ -161,14 +156,14 @@ def test_the_run_of_ten_epochs_gives_the_five_as_well(history):
     np.testing.assert_allclose(grid.iloc[:, 2:], [[5, 5, 10, 10], [10, 1, 10, 1]])
 
 
-def test_a_shorter_run_has_gaps_in_the_grid(history):
+def test_epochs_grid_has_gaps_for_short_runs(history):
     other = history[history["epoch"] < 6].assign(model="mobilenet_v2", set_name="plain")
     grid = wang.epochs_grid(pd.concat([history, other])).set_index(["network", "threshold"])
     row = grid.loc[("mobilenet_v2, plain", "0.622")]
     assert row["5 epochs, 1e-4"] == pytest.approx(5) and pd.isna(row["10 epochs, 1e-4"])
 
 
-def test_a_sample_is_counted_by_part_and_genre():
+def test_sample_table_counts_by_part_and_genre():
     split = pd.DataFrame({"part": ["test", "train", "train"], "Drama": [1, 0, 0], "Crime": [1, 0, 1]})
     table = wang.sample_table({"faithful": split}, ["Drama", "Crime"])
     assert list(table) == ["variant", "part", "movies", "without_genre", "Drama", "Crime"]
