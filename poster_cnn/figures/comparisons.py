@@ -6,8 +6,8 @@ import numpy as np
 from poster_cnn.figures.curves import _metric_label, _one_each
 from poster_cnn.figures.style import BLUE, GREY, LIGHT_GREY, ORANGE, PAGE_WIDTH, paper_style, reference_lines
 from poster_cnn.metrics.scores import LOGIT_HALF
-from poster_cnn.results.tables import label, title, title_with
 from poster_cnn.results.errata import LAST_BATCH, MEAN_OF_BATCHES, WHOLE_TEST_SET
+from poster_cnn.results.tables import label, title, title_with
 
 WAYS = (LAST_BATCH, MEAN_OF_BATCHES, WHOLE_TEST_SET)
 

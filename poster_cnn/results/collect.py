@@ -139,9 +139,7 @@ def read_published(path):
 def _read_runs(runs_dir, read):
     runs_dir = pathlib.Path(runs_dir)
     if not runs_dir.is_dir():
-        raise FileNotFoundError(
-            f"`runs_dir` must be a folder of run folders. Received: runs_dir={runs_dir}"
-        )
+        raise FileNotFoundError(f"`runs_dir` must be a folder of run folders. Received: runs_dir={runs_dir}")
     folders = _run_folders(runs_dir)
     found, left_out = [], []
     for folder in folders:

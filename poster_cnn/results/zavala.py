@@ -190,7 +190,9 @@ def unfreezing_table(results, predictions):
     pairs = frozen.merge(unfrozen, on=keys, suffixes=("_frozen", "_unfrozen"))
     lines = []
     for pair in pairs.to_dict("records"):
-        before, after = (predictions[pair[f"experiment_{name}"], pair[f"run_{name}"]] for name in ("frozen", "unfrozen"))
+        before, after = (
+            predictions[pair[f"experiment_{name}"], pair[f"run_{name}"]] for name in ("frozen", "unfrozen")
+        )
         rows = ["imdb_id", *(name for name in before if name.startswith("true_"))]
         if not before[rows].equals(after[rows]):
             raise ValueError("Both networks must have predicted the same rows. Received: other movies or genres.")

@@ -89,7 +89,9 @@ def test_fast_equivalents_equal_scikit_learn(name, digits):
 
 
 def test_top_n_accuracy_by_genre_by_hand():
-    y_true = np.vstack([np.pad(Y_TRUE, [(0, 0), (0, 1)]), [[0, 0, 0, 0]]])  # a genre without movies, a movie without genres
+    y_true = np.vstack(
+        [np.pad(Y_TRUE, [(0, 0), (0, 1)]), [[0, 0, 0, 0]]]
+    )  # a genre without movies, a movie without genres
     y_prob = np.vstack([np.pad(Y_PROB, [(0, 0), (0, 1)], constant_values=0.05), [[0.9, 0, 0, 0]]])
     # Horror and Romance are found in both of their movies, Action in one of two.
     by_genre = metrics.top_n_accuracy_by_genre(y_true, y_prob)

@@ -51,7 +51,9 @@ def test_last_batch_of_one_movie_has_the_widest_range(by_way):
 
 def test_whole_test_set_has_the_bootstrap_interval():
     y_true, y_prob = predictions(0)
-    table = errata.scores_by_mistake(y_true, y_prob, batch_size=7, thresholds=[0.5], num_resamples=50).set_index("scored")
+    table = errata.scores_by_mistake(y_true, y_prob, batch_size=7, thresholds=[0.5], num_resamples=50).set_index(
+        "scored"
+    )
     low, high = metrics.bootstrap_interval(metrics.overall_f1, y_true, y_prob, num_resamples=50)
     assert table.loc["whole test set", ["low", "high"]].tolist() == pytest.approx([100 * low, 100 * high])
     reach = table["high"] - table["low"]

@@ -139,7 +139,9 @@ def write_run(folder, model, y_prob, seed=0):
 def runs_dir(tmp_path):
     for seed in (7, 3):
         for model, y_prob in (("poster", POSTER), ("plot", RIGHT), ("ensemble", RIGHT if seed == 3 else POSTER)):
-            write_run(tmp_path / f"cell{9 - seed}" / model, model, y_prob, seed)  # the lower seed is in the later folder
+            write_run(
+                tmp_path / f"cell{9 - seed}" / model, model, y_prob, seed
+            )  # the lower seed is in the later folder
     return tmp_path
 
 

@@ -14,7 +14,6 @@ from poster_cnn.results.tables import (
     to_markdown,
 )
 
-
 PAPER = "dave"
 
 
