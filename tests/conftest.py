@@ -1,5 +1,6 @@
-"""What all tests share: a tiny data folder whose posters show their genre by color, a finished run, a clean place."""
+"""Fixtures of all tests: a tiny data folder whose posters show their genre by color, finished runs, a clean cache."""
 
+import contextlib
 import os
 import random
 import subprocess
@@ -27,13 +28,13 @@ hypothesis.settings.load_profile("repeatable")
 
 
 def pytest_collection_modifyitems(items):
-    """Starts with the longest test, so that the processes end together."""
+    """Start with the longest test, so that the processes end together."""
     items.sort(key=lambda item: item.name != "test_all_run_on_the_embedded_dataset")
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory):
-    """Keeps the tests, and the processes they start, out of the user's cache folder."""
+    """Keep the tests, and the processes they start, out of the user's cache folder."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("POSTER_CNN_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
@@ -41,7 +42,7 @@ def _own_cache(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def _seeds_and_figures():
-    """Seeds every random generator already imported, and closes what a test has drawn."""
+    """Seed all random generators that are imported, and close the figures of the test."""
     random.seed(0)
     np.random.seed(0)
     if "keras" in sys.modules:
@@ -52,7 +53,7 @@ def _seeds_and_figures():
 
 
 def draw_poster(genres, seed):
-    """A 182×268 poster: a band in the color of each genre, with blots and noise that say nothing."""
+    """Draw a 182×268 poster: a band in the color of each genre, with random blots and noise."""
     rng = np.random.default_rng(seed)
     image = Image.new("RGB", (182, 268))
     draw = ImageDraw.Draw(image)
@@ -66,7 +67,7 @@ def draw_poster(genres, seed):
 
 
 def write_data_folder(folder, num_movies=60):
-    """Writes `MovieGenre.csv` and `posters/`: ids in a row from 1001, three years, one or two of the four genres."""
+    """Write `MovieGenre.csv` and `posters/`: ids from 1001, three years, one or two of the four genres per movie."""
     (folder / "posters").mkdir(parents=True)
     rows = ["imdbId,Imdb Link,Title,IMDB Score,Genre,Poster"]
     for number in range(num_movies):
@@ -83,7 +84,7 @@ def write_data_folder(folder, num_movies=60):
 
 @pytest.fixture(scope="session")
 def data_folder(tmp_path_factory):
-    """Path of a data folder with 60 movies of paper 1's four genres."""
+    """Path of a data folder with 60 movies of the four genres of paper 1."""
     return write_data_folder(tmp_path_factory.mktemp("data") / "tiny")
 
 
@@ -116,7 +117,7 @@ def finished_run(tmp_path_factory, data_folder, tiny_config):
 
 @pytest.fixture(scope="session")
 def movie_folder(tmp_path_factory):
-    """Path of a data folder with 60 invented movies: posters, trailers, metadata and plots, some of them missing."""
+    """Path of a data folder with 60 invented movies, with posters, trailers, metadata and plots, some missing."""
     from poster_cnn.datasets.embedded.dataset import make_dataset
 
     return make_dataset(tmp_path_factory.mktemp("movies") / "sixty", num_movies=60, trailers=True)
@@ -147,7 +148,7 @@ def ensemble_data(movie_folder, ensemble_config):
 
 @pytest.fixture(scope="session")
 def finished_ensemble(tmp_path_factory, movie_folder, ensemble_config, ensemble_data):
-    """Path of the run folder of `ensemble_config`, with its branches."""
+    """Path of the run folder of `ensemble_config` and its branches."""
     from poster_cnn.multimodal.train import train_ensemble
 
     run_dir = tmp_path_factory.mktemp("ensembles") / "finished"
@@ -155,16 +156,50 @@ def finished_ensemble(tmp_path_factory, movie_folder, ensemble_config, ensemble_
     return run_dir
 
 
+def small_backbone(*, input_shape, include_top=False, weights=None, alpha=1.0):
+    """Build a tiny network with the arguments of those in `keras.applications`, for tests of what surrounds it."""
+    import keras
+
+    inputs = keras.Input(input_shape)
+    x = keras.layers.Conv2D(12, 3, strides=4, name="conv")(inputs)
+    x = keras.layers.ReLU()(keras.layers.BatchNormalization(name="norm")(x))
+    if include_top:
+        x = keras.layers.GlobalAveragePooling2D()(x)
+        x = keras.layers.Dense(10, name="predictions")(keras.layers.Dense(7, activation="relu", name="fc2")(x))
+    model = keras.Model(inputs, x, name="small")
+    if weights:
+        model.load_weights(weights)
+    return model
+
+
+@contextlib.contextmanager
+def small_backbones():
+    """Replace the networks of `keras.applications` by `small_backbone`."""
+    import keras
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("ResNet50", "DenseNet121", "MobileNetV2", "VGG16"):
+            patch.setattr(keras.applications, name, small_backbone)
+        yield small_backbone
+
+
+@pytest.fixture
+def small():
+    """The small backbone, which replaces those of `keras.applications` during the test."""
+    with small_backbones() as build:
+        yield build
+
+
 @pytest.fixture
 def run_and_kill():
-    """Function: runs a Python script with arguments, and kills it (SIGKILL) a random moment after `when()` is true."""
+    """Return a function that runs a Python script, and kills it (SIGKILL) at a random time after `when()` is true."""
 
     def run(script, *arguments, when, seconds=300):
         process = subprocess.Popen([sys.executable, "-c", script, *map(str, arguments)])
         try:
             deadline = time.monotonic() + seconds
             while not when():
-                assert process.poll() is None, "the script ended by itself"
+                assert process.poll() is None, "the script ended before it was killed"
                 assert time.monotonic() < deadline, f"nothing happened in {seconds} s"
                 time.sleep(0.01)
             time.sleep(random.SystemRandom().uniform(0, 0.3))

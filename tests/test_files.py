@@ -1,35 +1,36 @@
-"""Files appear whole or not at all; the cache folder is where the user wants it."""
+"""Atomic writes, locks, messages about full and read-only disks, the cache folder."""
 
 import errno
 import hashlib
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import time
 
 import pytest
 
-from poster_cnn import files
+from poster_cnn import cli, files, reproduce
 
 
 def names_in(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_a_file_appears_when_the_block_ends_well(tmp_path):
+def test_writes_a_file_when_the_block_ends(tmp_path):
     path = tmp_path / "runs" / "a" / "metrics.json"
     with files.write_atomically(path) as temporary:
         temporary.write_text("new")
         assert not path.exists()
         assert temporary.parent == path.parent  # a rename is atomic within one file system only
-        assert temporary.suffix == ".json"  # Keras and pandas choose the format by it
+        assert temporary.suffix == ".json"  # Keras and pandas choose the format by the suffix
     assert path.read_text() == "new"
     assert names_in(path.parent) == ["metrics.json"]
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
-def test_a_failed_block_leaves_the_old_file_and_no_other(tmp_path, error):
+def test_failed_block_keeps_the_old_file_only(tmp_path, error):
     path = tmp_path / "history.csv"
     path.write_text("old")
     with pytest.raises(error):
@@ -41,7 +42,7 @@ def test_a_failed_block_leaves_the_old_file_and_no_other(tmp_path, error):
 
 
 @pytest.mark.parametrize("existing", [False, True])
-def test_a_folder_is_written_like_a_file(tmp_path, existing):
+def test_writes_a_folder(tmp_path, existing):
     path = tmp_path / "dataset"
     if existing:
         path.mkdir()
@@ -52,7 +53,7 @@ def test_a_folder_is_written_like_a_file(tmp_path, existing):
     assert names_in(tmp_path) == ["dataset"]
 
 
-def test_a_failed_folder_leaves_the_old_one(tmp_path):
+def test_failed_block_keeps_the_old_folder(tmp_path):
     (tmp_path / "dataset").mkdir()
     (tmp_path / "dataset" / "old.jpg").write_text("old")
     with pytest.raises(OSError):
@@ -67,7 +68,7 @@ def test_a_failed_folder_leaves_the_old_one(tmp_path):
 @pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
 @pytest.mark.parametrize("existing", [False, True])
 @pytest.mark.parametrize("is_folder", [False, True])
-def test_a_link_stays_one_and_its_target_is_written(tmp_path, existing, is_folder):
+def test_writes_through_a_link(tmp_path, existing, is_folder):
     link, target = tmp_path / "data", tmp_path / "large disk" / "data"
     target.parent.mkdir()
     if existing:
@@ -85,7 +86,7 @@ def test_a_link_stays_one_and_its_target_is_written(tmp_path, existing, is_folde
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
-def test_of_leftovers_that_are_links_only_the_links_are_removed(tmp_path):
+def test_remove_leftovers_keeps_targets_of_links(tmp_path):
     (tmp_path / "mine.csv").write_text("precious")
     (tmp_path / "mine").mkdir()
     for number, target in enumerate(["mine.csv", "mine", "nowhere"]):
@@ -131,12 +132,12 @@ while status != 0:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs fork")
-def test_a_folder_replaced_by_what_is_killed_anywhere_is_the_old_one_or_the_new(tmp_path):
+def test_replaced_folder_is_old_or_new_after_a_kill_anywhere(tmp_path):
     subprocess.run([sys.executable, "-c", KILLED, tmp_path], check=True)
     left, kept = [], []
     for folder in sorted(tmp_path.iterdir(), key=lambda folder: int(folder.name)):
         left.append(names_in(folder))
-        assert all(names_in(aside) == ["a", "b"] for aside in folder.glob(".*.old.*"))  # never half of it
+        assert all(names_in(aside) == ["a", "b"] for aside in folder.glob(".*.old.*"))  # never incomplete
         files.remove_leftovers(folder)
         assert names_in(folder) == ["dataset"], left[-1]
         kept.append("".join(names_in(folder / "dataset")))
@@ -145,7 +146,7 @@ def test_a_folder_replaced_by_what_is_killed_anywhere_is_the_old_one_or_the_new(
     assert left[-1] == ["dataset"]  # not killed
 
 
-def test_of_versions_set_aside_by_several_kills_the_last_is_put_back(tmp_path):
+def test_remove_leftovers_restores_the_latest_version(tmp_path):
     for name in ("01234567", "fedcba98", "89abcdef"):
         (tmp_path / f".{name}.old.dataset" / name).mkdir(parents=True)
         time.sleep(0.02)  # the clocks of disks are coarse
@@ -154,7 +155,7 @@ def test_of_versions_set_aside_by_several_kills_the_last_is_put_back(tmp_path):
     assert names_in(tmp_path / "dataset") == ["89abcdef"]
 
 
-def test_a_folder_that_cannot_come_to_its_place_leaves_the_old_one(tmp_path, monkeypatch):
+def test_failed_rename_keeps_the_old_folder(tmp_path, monkeypatch):
     (tmp_path / "dataset").mkdir()
     (tmp_path / "dataset" / "old.jpg").write_text("old")
     rename = os.rename
@@ -174,7 +175,7 @@ def test_a_folder_that_cannot_come_to_its_place_leaves_the_old_one(tmp_path, mon
 
 @pytest.mark.skipif(sys.platform == "win32", reason="syncs no folders")
 @pytest.mark.parametrize("names", [[], ["a.jpg", "posters/b.jpg"]], ids=["file", "folder"])
-def test_all_content_is_on_the_disk_before_it_has_its_name_and_then_the_name(tmp_path, monkeypatch, names):
+def test_syncs_content_before_the_rename_and_the_folder_after_it(tmp_path, monkeypatch, names):
     path, events = tmp_path / "dataset", []
 
     def fsync(descriptor):
@@ -191,7 +192,7 @@ def test_all_content_is_on_the_disk_before_it_has_its_name_and_then_the_name(tmp
     assert set(events[:-1]) == expected and events[-1] == tmp_path and path.exists()
 
 
-def test_a_disk_that_does_not_take_the_content_is_an_error_and_leaves_the_old_file(tmp_path, monkeypatch):
+def test_failed_sync_keeps_the_old_file(tmp_path, monkeypatch):
     def fsync(descriptor):
         raise OSError(errno.EDQUOT, "as the system says it")
 
@@ -205,7 +206,7 @@ def test_a_disk_that_does_not_take_the_content_is_an_error_and_leaves_the_old_fi
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
-def test_no_room_is_said_to_be_that(tmp_path, number):
+def test_reports_a_full_disk(tmp_path, number):
     with pytest.raises(OSError, match="No room to write .*scores.csv .*make room") as error:
         with files.explained_errors(tmp_path / "scores.csv"):
             raise OSError(number, "as the system says it")
@@ -222,7 +223,7 @@ def test_no_room_is_said_to_be_that(tmp_path, number):
         ("runs/a/posters/7.jpg", False),
     ],
 )
-def test_a_file_is_not_blamed_for_another_that_may_not_be_read(tmp_path, forbidden, is_of_the_file):
+def test_reports_only_files_that_the_block_writes(tmp_path, forbidden, is_of_the_file):
     original = PermissionError(errno.EACCES, "as the system says it", str(tmp_path / forbidden))
     with pytest.raises(PermissionError) as error:
         with files.explained_errors(tmp_path / "runs" / "a" / "scores.csv"):
@@ -231,14 +232,14 @@ def test_a_file_is_not_blamed_for_another_that_may_not_be_read(tmp_path, forbidd
     assert (error.value is original) != is_of_the_file
 
 
-def test_json_comes_back_as_it_was_and_is_readable(tmp_path):
+def test_json_is_readable_and_loads_unchanged(tmp_path):
     content = {"title": "Amélie", "rate": 1e-7, "sizes": [107, 73], "leak": None}
     files.write_json(tmp_path / "a.json", content)
     assert files.read_json(tmp_path / "a.json") == content
     assert "Amélie" in (tmp_path / "a.json").read_text(encoding="utf-8")
 
 
-def test_sha256_is_that_of_the_bytes(tmp_path):
+def test_sha256_of_bytes(tmp_path):
     (tmp_path / "a").write_bytes(b"poster")
     assert files.sha256(tmp_path / "a") == hashlib.sha256(b"poster").hexdigest()
 
@@ -257,3 +258,43 @@ def test_cache_dir(monkeypatch, variables, expected):
     for name, value in ({"HOME": "/home/someone"} | variables).items():
         monkeypatch.setenv(name, value)
     assert files.cache_dir() == pathlib.Path(expected)
+
+
+def test_require_room_reports_a_full_disk(tmp_path):
+    files.require_room(tmp_path / "small.h5", 1)
+    with pytest.raises(OSError, match="No room to write .*large.h5") as error:
+        files.require_room(tmp_path / "large.h5", 2**60)
+    assert error.value.errno == errno.ENOSPC
+
+
+def test_reproductions_and_ensembles_lock_their_folders(ensemble_config, tmp_path):
+    from poster_cnn.multimodal.train import train_ensemble
+
+    with files.locked(tmp_path):
+        with pytest.raises(BlockingIOError, match="Another process is working in"):
+            reproduce.reproduce(preset="results", out=tmp_path, only="09")
+        with pytest.raises(BlockingIOError, match="Another process is working in"):
+            train_ensemble(ensemble_config, "no data needed", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("number", "says"),
+    [
+        (errno.ENOSPC, "No room to write .*scores.csv .No space left on device.. What is there stays whole: make room"),
+        (
+            errno.EROFS,
+            "scores.csv cannot be written .Read-only file system.. Choose another folder, or make this one writ",
+        ),
+        (errno.EACCES, "scores.csv cannot be written .Permission denied.. Choose another folder"),
+        (errno.EEXIST, "scores.csv cannot be written .File exists.. Choose another folder"),
+    ],
+)
+def test_terminal_reports_unwritable_files_in_one_line(number, says, tmp_path, monkeypatch, capfd):
+    def write(*arguments, **options):
+        with files.write_atomically(tmp_path / "scores.csv"):
+            raise OSError(number, "as the system says it")
+
+    monkeypatch.setattr("poster_cnn.reproduce.reproduce", write)
+    assert cli.main(["reproduce"]) == 1
+    (line,) = capfd.readouterr().err.splitlines()
+    assert re.search(says, line)

@@ -1,10 +1,9 @@
-"""Killed anywhere, out of disk, forbidden to write, or not alone: what is resumed ends as if nothing had happened."""
+"""Work that is killed anywhere, runs out of disk or is not alone, and ends as if nothing had happened."""
 
 import errno
 import os
 import pathlib
 import random
-import re
 import shutil
 import signal
 import subprocess
@@ -23,9 +22,8 @@ import dying  # noqa: E402
 import kill_anywhere  # noqa: E402
 import pieces  # noqa: E402
 
-from poster_cnn import cli, files, reproduce  # noqa: E402
-
 RUN = "out/run/"
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +33,7 @@ def data(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory, data):
-    """Function: working folder of a piece of work that was left alone, and the events on its way."""
+    """Return a function that runs a piece of work, and returns its folder and its file events."""
     done = {}
 
     def of(piece):
@@ -67,7 +65,7 @@ def uninterrupted(tmp_path_factory, data):
         ("posters", [("rename out/drawn", False), ("rename cache/manifest.csv", True)]),
     ],
 )
-def test_what_is_killed_at_any_write_ends_as_if_left_alone(piece, points, uninterrupted, data, tmp_path):
+def test_resumes_after_a_kill_at_any_write(piece, points, uninterrupted, data, tmp_path):
     whole, events = uninterrupted(piece)
     folder = next((event.split("/")[2] for event in events if event.startswith("rename cache/posters/")), "")
     points = [(name.format(data=folder), torn) for name, torn in points]
@@ -76,26 +74,26 @@ def test_what_is_killed_at_any_write_ends_as_if_left_alone(piece, points, uninte
     for name, torn in points:
         status, _ = dying.run(piece, root, data, kill_at=(name, 0, torn))
         assert status == -9, f"not killed at {name}: {(root / 'output.log').read_text()}"
-    assert pieces.differences(whole, root)  # something is missing, else the kills came too late
+    assert pieces.differences(whole, root)  # otherwise the kills came too late
     assert dying.run(piece, root, data)[0] == 0
     assert pieces.differences(whole, root) == []
 
 
-def test_what_is_killed_at_random_times_ends_as_if_left_alone(uninterrupted, data, tmp_path):
+def test_resumes_after_kills_at_random_times(uninterrupted, data, tmp_path):
     whole, _ = uninterrupted("train")
     for seconds in (3, 1, 0.3, 0.1):
         root = tmp_path / f"{seconds} seconds"
         killed = kill_anywhere.play_round("train", root, data, [], seconds, random.SystemRandom())
         assert pieces.differences(whole, root) == []
-        if killed:  # else both times came after the end
+        if killed:  # otherwise both kills came after the end
             break
     assert set(killed) == {"random time"}
 
 
-def test_a_file_that_cannot_grow_is_named_and_the_run_goes_on_when_it_can(uninterrupted, data, tmp_path):
+def test_reports_a_file_that_cannot_grow_and_resumes(uninterrupted, data, tmp_path):
     whole, _ = uninterrupted("train")
     root = pieces.prepare(tmp_path / "work")
-    largest = (whole / RUN / "model.keras").stat().st_size - 1  # no room for it, nor for checkpoints
+    largest = (whole / RUN / "model.keras").stat().st_size - 1  # too small for it and for checkpoints
     assert dying.run("train", root, data, largest_file=largest)[0] == 1
     last = (root / "output.log").read_text().splitlines()[-1]
     assert last.startswith(f"OSError: [Errno {errno.EFBIG}] No room to write {root / RUN}/")
@@ -105,14 +103,14 @@ def test_a_file_that_cannot_grow_is_named_and_the_run_goes_on_when_it_can(uninte
     assert pieces.differences(whole, root) == []
 
 
-def test_of_two_processes_in_one_run_folder_one_trains_and_the_other_says_so(uninterrupted, data, tmp_path):
+def test_second_process_in_a_run_folder_is_rejected(uninterrupted, data, tmp_path):
     whole, _ = uninterrupted("train")
     root = pieces.prepare(tmp_path / "work")
     first = dying.start("train", root, data)
     while not (root / RUN / "history.csv").exists():
         assert first.is_alive()
         time.sleep(0.002)
-    os.kill(first.pid, signal.SIGSTOP)  # after its first epoch, until the other has ended
+    os.kill(first.pid, signal.SIGSTOP)  # after its first epoch, until the other process has ended
     try:
         assert dying.run("train", root, data)[0] == 1
         assert not (root / RUN / "metrics.json").exists()
@@ -124,41 +122,6 @@ def test_of_two_processes_in_one_run_folder_one_trains_and_the_other_says_so(uni
     assert pieces.differences(whole, root) == []
 
 
-def test_reproductions_and_ensembles_keep_others_out_of_their_folders(ensemble_config, tmp_path):
-    from poster_cnn.multimodal.train import train_ensemble
-
-    with files.locked(tmp_path):
-        with pytest.raises(BlockingIOError, match="Another process is working in"):
-            reproduce.reproduce(preset="results", out=tmp_path, only="09")
-        with pytest.raises(BlockingIOError, match="Another process is working in"):
-            train_ensemble(ensemble_config, "no data needed", tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("number", "says"),
-    [
-        (errno.ENOSPC, "No room to write .*scores.csv .No space left on device.. What is there stays whole: make room"),
-        (
-            errno.EROFS,
-            "scores.csv cannot be written .Read-only file system.. Choose another folder, or make this one writ",
-        ),
-        (errno.EACCES, "scores.csv cannot be written .Permission denied.. Choose another folder"),
-        (errno.EEXIST, "scores.csv cannot be written .File exists.. Choose another folder"),
-    ],
-)
-def test_the_terminal_says_in_one_line_what_cannot_be_written_and_what_to_do(
-    number, says, tmp_path, monkeypatch, capfd
-):
-    def write(*arguments, **options):
-        with files.write_atomically(tmp_path / "scores.csv"):
-            raise OSError(number, "as the system says it")
-
-    monkeypatch.setattr("poster_cnn.reproduce.reproduce", write)
-    assert cli.main(["reproduce"]) == 1
-    (line,) = capfd.readouterr().err.splitlines()
-    assert re.search(says, line)
-
-
 MOUNTED = """
 import pathlib, subprocess, sys
 from poster_cnn.cli import main
@@ -168,15 +131,15 @@ def run(options, out="run"):
     subprocess.run(["mount", "-o", f"remount,{options}", root], check=True)
     arguments = ["train", "--data", data, "--out", root / out, "--genres", "Action,Comedy", "--image-size", "24x24"]
     print("status", main([str(argument) for argument in (*arguments, "--model", "two_conv_cnn", "--epochs", "2")]))
-run("size=300k")  # room for the first small files alone
+run("size=300k")  # room for the first small files only
 run("size=100m")
 run("ro")
 run("ro", out="other")
 """
 
 
-def test_a_full_or_read_only_disk_is_an_error_and_nothing_is_lost(data, tmp_path):
-    """On a file system of its own, in a name space of its own."""
+def test_full_or_read_only_disk_is_an_error_and_loses_nothing(data, tmp_path):
+    # The file system is mounted in a name space of its own.
     disk = tmp_path / "disk"
     disk.mkdir()
     if (
@@ -195,10 +158,3 @@ def test_a_full_or_read_only_disk_is_an_error_and_nothing_is_lost(data, tmp_path
     full, *read_only = errors
     assert f"No room to write {disk}/run/" in full
     assert len(read_only) == 2 and all("cannot be written (Read-only file system)" in error for error in read_only)
-
-
-def test_what_has_no_room_is_an_error_before_it_is_written(tmp_path):
-    files.require_room(tmp_path / "small.h5", 1)
-    with pytest.raises(OSError, match="No room to write .*large.h5") as error:
-        files.require_room(tmp_path / "large.h5", 2**60)
-    assert error.value.errno == errno.ENOSPC

@@ -1,14 +1,15 @@
-"""ResNets and DenseNets: their sizes, the pixels their weights expect, their heads, frozen and unfrozen, saved."""
+"""Pretrained backbones: parameters, pixel scaling, heads, freezing, extractors, weights files."""
+
+import pathlib
 
 import keras
 import numpy as np
 import pytest
 
 from poster_cnn import models
-from poster_cnn.training import features
-from poster_cnn.training.data import load_training_data
 from poster_cnn.training.saved_model import load_model, save_model
 
+WEIGHTS = pathlib.Path(__file__).parents[3] / "shared" / "data" / "mobilenet_v2_1.0_imagenet_notop.weights.h5"
 RED, GREEN, BLUE = np.eye(3, dtype="float32") * 255
 
 
@@ -21,7 +22,7 @@ def backbone_of(model):
 
 
 def seen_by_backbone(model, pixels):
-    """What the backbone of a model is given for an image of one color: that color, scaled."""
+    """Return what the backbone of a model receives for an image of one color."""
     layers = model.layers
     before = keras.Model(model.input, layers[layers.index(backbone_of(model)) - 1].output)
     given = before.predict(np.broadcast_to(np.float32(pixels), (1, 32, 32, 3)), verbose=0)
@@ -29,46 +30,28 @@ def seen_by_backbone(model, pixels):
     return given[0, 0, 0]
 
 
-@pytest.fixture
-def small(monkeypatch):
-    """Stands in for the networks of keras.applications where only what surrounds a backbone counts."""
-
-    def build(*, input_shape, include_top, weights):
-        inputs = keras.Input(input_shape)
-        x = keras.layers.Conv2D(6, 3, strides=4, name="conv")(inputs)
-        model = keras.Model(inputs, keras.layers.ReLU()(keras.layers.BatchNormalization(name="norm")(x)), name="small")
-        if weights:
-            model.load_weights(weights)
-        return model
-
-    for name in ("ResNet50", "DenseNet121", "MobileNetV2"):
-        monkeypatch.setattr(keras.applications, name, build)
-
-
-# Without top 23,587,712, 58,370,944, 7,037,504 and 18,321,984; a dense layer has a weight for each feature and a bias.
+# The numbers of Keras without top, plus a dense layer with a weight per feature and a bias.
 @pytest.mark.parametrize(
     ("builder", "num_classes", "num_params", "num_features", "application"),
     [
         ("resnet18", 5, 11_186_112 + 5 * 513, 512, None),
         ("resnet50", 5, 23_597_957, 2048, keras.applications.resnet),
-        ("resnet152", 5, 58_381_189, 2048, keras.applications.resnet),
-        ("densenet121", 20, 7_058_004, 1024, keras.applications.densenet),
-        ("densenet201", 5, 18_331_589, 1920, keras.applications.densenet),
+        pytest.param("resnet152", 5, 58_381_189, 2048, keras.applications.resnet, marks=pytest.mark.slow),
+        pytest.param("densenet121", 20, 7_058_004, 1024, keras.applications.densenet, marks=pytest.mark.slow),
+        pytest.param("densenet201", 5, 18_331_589, 1920, keras.applications.densenet, marks=pytest.mark.slow),
     ],
 )
-def test_backbones_have_their_parameters_and_get_the_pixels_of_their_weights(
-    builder, num_classes, num_params, num_features, application
-):
+def test_parameters_and_pixel_scaling(builder, num_classes, num_params, num_features, application):
     model = getattr(models, builder)((32, 32, 3), num_classes, weights=None)
     assert model.count_params() == num_params and not model.compiled
     assert model.output_shape == (None, num_classes) and model.layers[-1].activation is keras.activations.sigmoid
     assert sum(np.prod(weight.shape) for weight in model.trainable_weights) == num_classes * (num_features + 1)
-    preprocess = (application or keras.applications.densenet).preprocess_input  # ResNet18's are to be PyTorch's
+    preprocess = (application or keras.applications.densenet).preprocess_input  # ResNet18 takes PyTorch's
     for color in (RED, BLUE, (10, 100, 200)):
         assert np.allclose(seen_by_backbone(model, color), preprocess(np.float32([color]))[0], atol=1e-4)
 
 
-# What the authors of paper 2 feed: pixels / 255, read by OpenCV.
+# Paper 2's code passes pixels / 255 in OpenCV's order.
 @pytest.mark.parametrize(
     ("arguments", "seen"),
     [
@@ -76,23 +59,23 @@ def test_backbones_have_their_parameters_and_get_the_pixels_of_their_weights(
         ({"pixel_range": (0, 1), "channel_order": "rgb"}, [1, 0, 0]),
         ({"pixel_range": (0, 1)}, [1, 0, 0]),
         ({"pixel_range": (-1, 1), "channel_order": "bgr"}, [-1, -1, 1]),
-        # Whatever the order, each channel is less its own mean: 123.68 for red, 103.939 for blue.
+        # In any order, the mean of each channel is subtracted: 123.68 for red, 103.939 for blue.
         ({}, [-103.939, -116.779, 255 - 123.68]),
         ({"channel_order": "bgr"}, [-103.939, -116.779, 255 - 123.68]),
         ({"channel_order": "rgb"}, [255 - 123.68, -116.779, -103.939]),
     ],
 )
-def test_a_red_image_is_fed_as_asked(small, arguments, seen):
+def test_pixel_range_and_channel_order(small, arguments, seen):
     model = models.resnet50((32, 32, 3), weights=None, **arguments)
     assert np.allclose(seen_by_backbone(model, RED), seen, atol=1e-4)
 
 
-def test_channels_keep_their_own_mean_and_deviation(small):
+def test_channels_keep_their_mean_and_deviation_in_any_order(small):
     rgb, bgr = (models.densenet121((32, 32, 3), weights=None, channel_order=order) for order in ("rgb", "bgr"))
     assert np.allclose(seen_by_backbone(bgr, (9, 99, 222)), seen_by_backbone(rgb, (9, 99, 222))[::-1], atol=1e-6)
 
 
-def test_an_unknown_channel_order(small):
+def test_rejects_an_unknown_channel_order(small):
     with pytest.raises(ValueError, match="`channel_order` must be 'rgb', 'bgr' or None. Received: channel_order='brg'"):
         models.resnet50((32, 32, 3), weights=None, channel_order="brg")
 
@@ -100,7 +83,7 @@ def test_an_unknown_channel_order(small):
 # --- heads ---
 
 
-def test_dropout_may_come_before_the_dense_layer_and_after_the_logits(small):
+def test_dropout_of_features_and_of_logits(small):
     model = models.resnet50((32, 32, 3), weights=None, dropout=0.2, logits_dropout=0.5)
     names = [layer.name for layer in model.layers]
     assert names[names.index("features") :] == ["features", "dropout", "logits", "logits_dropout", "predictions"]
@@ -111,7 +94,7 @@ def test_dropout_may_come_before_the_dense_layer_and_after_the_logits(small):
     assert [layer.name for layer in plain.layers][-2:] == ["features", "predictions"]
 
 
-def test_dropped_logits_have_probability_one_half_in_training_and_change_nothing_after_it(small):
+def test_dropped_logits_have_probability_one_half_in_training_only(small):
     dropping, plain = (models.resnet50((32, 32, 3), weights=None, logits_dropout=rate) for rate in (0.5, 0))
     plain.set_weights(dropping.get_weights())
     x = images(40)
@@ -124,37 +107,19 @@ def test_dropped_logits_have_probability_one_half_in_training_and_change_nothing
     assert np.allclose(in_training[~dropped], twice_the_logit[~dropped], atol=1e-5)
 
 
-# --- frozen, unfrozen, cut, saved ---
+# --- frozen, unfrozen, split, saved ---
 
 
-@pytest.fixture(scope="module")
-def resnet18():
-    """A frozen ResNet18 with statistics that are not those of a fresh network."""
-    model = models.resnet18((32, 32, 3), 3, channel_order="bgr", logits_dropout=0.5)
-    rng = np.random.default_rng(0)
-    for layer in backbone_of(model).layers:
-        if isinstance(layer, keras.layers.BatchNormalization):
-            layer.set_weights([rng.uniform(0.5, 1.5, weight.shape) for weight in layer.get_weights()])
-    return model
-
-
-def test_extractor_and_head_give_the_numbers_of_the_model(resnet18):
-    extractor, head = models.feature_extractor_and_head(resnet18)
-    assert extractor.output_shape == (None, 512)
-    assert [layer.name for layer in head.layers[1:]] == ["logits", "logits_dropout", "predictions"]
-    x = images()
-    assert np.allclose(head.predict(extractor.predict(x, verbose=0), verbose=0), resnet18.predict(x, verbose=0))
-
-
-def test_a_saved_network_comes_back_with_its_channel_order(resnet18, tmp_path):
-    save_model(resnet18, tmp_path / "model.keras", class_names=["Horror", "Romance", "Action"])
+def test_saved_network_keeps_its_channel_order(small, tmp_path):
+    model = models.resnet50((32, 32, 3), 3, weights=None, channel_order="bgr", logits_dropout=0.5)
+    save_model(model, tmp_path / "model.keras", class_names=["Horror", "Romance", "Action"])
     loaded, _ = load_model(tmp_path / "model.keras")
     x = images()
-    assert np.array_equal(loaded.predict(x, verbose=0), resnet18.predict(x, verbose=0))
-    assert not np.allclose(loaded.predict(x[..., ::-1], verbose=0), resnet18.predict(x, verbose=0), atol=1e-3)
+    assert np.array_equal(loaded.predict(x, verbose=0), model.predict(x, verbose=0))
+    assert not np.allclose(loaded.predict(x[..., ::-1], verbose=0), model.predict(x, verbose=0), atol=1e-3)
 
 
-def test_unfreezing_resnet18_leaves_its_batch_normalization_frozen():
+def test_unfreeze_keeps_batch_normalization_of_resnet18_frozen():
     model = models.resnet18((32, 32, 3), 3)
     assert models.has_frozen_backbone(model)
     convolutions = [w for w in backbone_of(model).weights if w.path.split("/")[-2].endswith("_conv")]
@@ -162,31 +127,67 @@ def test_unfreezing_resnet18_leaves_its_batch_normalization_frozen():
     models.unfreeze(model)
     assert not models.has_frozen_backbone(model)
     assert [w.path for w in model.trainable_weights] == [w.path for w in [*convolutions, *model.layers[-1].weights]]
-    from_the_start = models.resnet18((32, 32, 3), 3, trainable=True)
-    assert not models.has_frozen_backbone(from_the_start)
     normalized = sum(layer.count_params() for layer in backbone_of(model).layers if "_norm" in layer.name)
-    assert normalized == 4 * 4800 and len(from_the_start.trainable_weights) == len(model.trainable_weights) + 2 * 20
+    assert normalized == 4 * 4800
 
 
-def test_kept_features_are_those_of_the_channel_order(small, tiny_config, data_folder, tmp_path):
-    data = load_training_data(tiny_config.replace(image_size=(32, 32)), data_folder)
-    kept = {}
-    weights = models.resnet50((32, 32, 3), weights=None).get_weights()
-    for order in ("rgb", "bgr"):
-        model = models.resnet50((32, 32, 3), weights=None, pixel_range=(0, 1), channel_order=order)
-        model.set_weights(weights)
-        kept[order] = features.poster_features(model, data, cache=tmp_path, progress=False)
-    assert len(list(tmp_path.iterdir())) == 2 and not np.allclose(kept["rgb"][:], kept["bgr"][:], atol=1e-3)
+def _count(weights):
+    return sum(int(np.prod(weight.shape)) for weight in weights)
 
 
-def test_features_of_few_posters_need_not_have_every_genre(small, tiny_config, data_folder, tmp_path, monkeypatch):
-    config = tiny_config.replace(class_names=("Other", "Horror"), genre_groups={"Other": ("Documentary",)})
-    config = config.replace(image_size=(32, 32), max_movies=12, split="random", fractions=(0.5, 0.5))
-    data = load_training_data(config, data_folder)
-    monkeypatch.setattr(features, "_CHUNK", 1)
-    assert not data.all_labels[:, 0].all()  # a chunk without the genre that is none of IMDb's
-    model = models.resnet50((32, 32, 3), weights=None)
-    assert len(features.poster_features(model, data, cache=tmp_path, progress=False).array) == len(data.table)
+def test_mobilenet_v2_has_the_papers_parameters():  # paper 3, Fig. 5
+    model = models.mobilenet_v2(weights=None)
+    table = models.layer_table(model)
+    assert (model.count_params(), _count(model.trainable_weights)) == (2265670, 7686)
+    assert table.loc[2, ["num_params", "output_shape"]].tolist() == [2257984, (4, 4, 1280)]
+    assert table["type"].tolist()[2:] == ["Functional", "GlobalMaxPooling2D", "Dense"]
+    assert not model.compiled
+    assert _count(models.unfreeze(model).trainable_weights) == 2265670 - 4 * 17056  # 17,056 normalized channels
+
+
+@pytest.mark.parametrize(
+    ("pixel_range", "pixels", "scaled"), [((-1, 1), [0, 127.5, 255], [-1, 0, 1]), ((0, 1), [0, 51, 255], [0, 0.2, 1])]
+)
+def test_mobilenet_v2_scales_pixels(small, pixel_range, pixels, scaled):
+    model = models.mobilenet_v2((32, 32, 3), weights=None, pixel_range=pixel_range)
+    assert np.allclose(model.get_layer("scale")(np.array(pixels, "float32")), scaled, atol=1e-6)
+
+
+def test_unfreeze_trains_all_but_batch_normalization(small):
+    model = models.mobilenet_v2((32, 32, 3), 4, weights=None)
+    assert models.has_frozen_backbone(model)
+    assert models.unfreeze(model) is model and not models.has_frozen_backbone(model)
+    model.compile(keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy")
+    before = {weight.path: np.array(weight) for weight in model.weights}
+    model.fit(images(8), np.arange(8) % 4, verbose=0)
+    changed = {weight.path for weight in model.weights if not np.array_equal(weight, before[weight.path])}
+    assert changed == {path for path in before if "conv" in path or "predictions" in path}
+
+
+def test_trainable_backbone_updates_its_statistics(small):
+    model = models.mobilenet_v2((32, 32, 3), 4, weights=None, trainable=True)
+    assert not models.has_frozen_backbone(model)
+    statistics = model.layers[2].get_layer("norm").moving_mean
+    before = np.array(statistics)
+    model(np.full((2, 32, 32, 3), 200, "float32"), training=True)
+    assert not np.array_equal(statistics, before)
+
+
+def test_extractor_and_head_share_the_model_s_weights(small):
+    model = models.mobilenet_v2((32, 32, 3), 4, weights=None, logits_dropout=0.5)
+    extractor, head = models.feature_extractor_and_head(model)
+    assert extractor.output_shape == (None, 12) and head.count_params() == 12 * 4 + 4
+    assert [layer.name for layer in head.layers[1:]] == ["logits", "logits_dropout", "predictions"]
+    assert np.allclose(head(extractor(images())), model(images()), atol=1e-6)
+    head.get_layer("logits").set_weights([np.zeros((12, 4)), np.zeros(4)])
+    assert np.allclose(model(images()), 0.25)
+
+
+def test_rejects_models_without_a_backbone():
+    for function in (models.feature_extractor_and_head, models.unfreeze):
+        with pytest.raises(ValueError, match='Received: seven_layer_cnn, which has no layer named "features"'):
+            function(models.seven_layer_cnn())
+    assert not models.has_frozen_backbone(models.seven_layer_cnn())
 
 
 # --- weights ---
@@ -202,17 +203,37 @@ def test_resnet18_has_no_imagenet_weights():
     [
         ("resnet18", "`weights` must be None, or .* for resnet18_backbone"),
         ("resnet50", "`weights` must be 'imagenet', None, or .* for keras.applications.ResNet50"),
-        ("densenet121", "`weights` must be 'imagenet', None, or .* for keras.applications.DenseNet121"),
+        ("mobilenet_v2", "`weights` must be 'imagenet', None, or .* for keras.applications.MobileNetV2"),
     ],
 )
-def test_a_weights_file_that_is_not_there_names_whose_it_should_be(builder, network):
+def test_rejects_a_missing_weights_file(builder, network):
     with pytest.raises(FileNotFoundError, match=rf"{network}\(include_top=False\). Received: weights='nowhere.h5'"):
         getattr(models, builder)((32, 32, 3), weights="nowhere.h5")
 
 
-def test_resnet18_starts_from_a_weights_file(resnet18, tmp_path):
+def test_resnet18_loads_a_weights_file(tmp_path):
     path = tmp_path / "resnet18.weights.h5"
-    backbone_of(resnet18).save_weights(path)
-    model = models.resnet18((32, 32, 3), 5, weights=path)
-    for ours, theirs in zip(backbone_of(model).get_weights(), backbone_of(resnet18).get_weights(), strict=True):
+    backbone = backbone_of(models.resnet18((32, 32, 3), 3))
+    backbone.save_weights(path)
+    loaded = backbone_of(models.resnet18((32, 32, 3), 5, weights=path))
+    for ours, theirs in zip(loaded.get_weights(), backbone.get_weights(), strict=True):
         assert np.array_equal(ours, theirs)
+
+
+def test_imagenet_weights_that_cannot_be_downloaded(monkeypatch):
+    def fail(**options):
+        raise Exception("URL fetch failure on https://example.org/mobilenet.h5: None -- no route to host")
+
+    fail.__name__ = "MobileNetV2"
+    monkeypatch.setattr(keras.applications, "MobileNetV2", fail)
+    monkeypatch.setenv("KERAS_HOME", "/somewhere/keras")
+    with pytest.raises(RuntimeError, match="mobilenet.h5.*/somewhere/keras/models, give its path as `weights`"):
+        models.mobilenet_v2()
+
+
+@pytest.mark.real_data
+@pytest.mark.skipif(not WEIGHTS.is_file(), reason="needs the real weights")
+def test_real_weights_distinguish_images():
+    extractor, _ = models.feature_extractor_and_head(models.mobilenet_v2(weights=str(WEIGHTS)))
+    found = extractor.predict(np.random.default_rng(0).uniform(0, 255, (2, 128, 128, 3)), verbose=0)
+    assert np.isfinite(found).all() and (found >= 0).all() and not np.allclose(found[0], found[1])

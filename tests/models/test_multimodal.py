@@ -1,4 +1,4 @@
-"""Paper 5's networks: their sizes, any subset of modalities, the fusion before and after training, VGG-16."""
+"""Networks of paper 5: branches, the fusion of any subset of modalities before and after training, VGG-16."""
 
 import itertools
 
@@ -7,8 +7,6 @@ import numpy as np
 import pytest
 
 from poster_cnn import models
-from poster_cnn.training import features
-from poster_cnn.training.data import load_training_data
 from poster_cnn.training.saved_model import load_model, save_model
 
 SUBSETS = np.array([mask for mask in itertools.product([False, True], repeat=4) if any(mask)])  # 15
@@ -35,7 +33,7 @@ def fusion():
 
 @pytest.fixture
 def trained_fusion(fusion):
-    """Stands in for any fusion after training: a dense layer with weights and biases of its own."""
+    """A fusion whose dense layer has random weights and biases, as after training."""
     rng = np.random.default_rng(1)
     dense = fusion.get_layer("fusion")
     dense.set_weights([rng.normal(size=weight.shape) for weight in dense.get_weights()])
@@ -69,24 +67,40 @@ def test_branches_have_the_papers_layers(builder, arguments, input_shape, num_pa
 
 
 @pytest.mark.parametrize(("builder", "size"), [("poster", 9), ("trailer", (4, 9)), ("metadata", 9), ("plot", 9)])
-def test_dropout_comes_after_each_hidden_layer(builder, size):
+def test_dropout_follows_each_hidden_layer(builder, size):
     model = getattr(models, f"{builder}_branch")(size, 3, dropout=0.3)
     hidden = [layer.name for layer in model.layers if layer.name.startswith("dense")]
     dropouts = {layer.name: layer.rate for layer in model.layers if isinstance(layer, keras.layers.Dropout)}
     assert dropouts == {name.replace("dense", "dropout"): 0.3 for name in hidden}
 
 
-def test_the_fusion_is_one_dense_layer_on_the_stack():
+def test_fusion_is_one_dense_layer():
     table = models.layer_table(models.late_fusion())
     assert table.loc[table["num_params"] > 0, ["name", "num_params"]].to_numpy().tolist() == [["fusion", 52 * 13 + 13]]
     assert models.late_fusion(6, 3).count_params() == 18 * 6 + 6
     assert models.late_fusion().output_shape == (None, 13)
 
 
+def test_fusion_on_probabilities_is_one_dense_layer():
+    fusion = models.late_fusion(13, 4, on="probabilities")
+    assert fusion.count_params() == 52 * 13 + 13
+    rng = np.random.default_rng(0)
+    p = rng.random((2, 4, 13)).astype("float32")
+    kernel, bias = fusion.get_weights()
+    stacked = p.reshape(2, 52).copy()
+    stacked[1, 13:26] = 0.5  # the prior replaces a missing branch
+    p[1, 1] = np.nan
+    present = np.array([[True] * 4, [True, False, True, True]])
+    expected = 1 / (1 + np.exp(-(stacked @ kernel + bias)))
+    np.testing.assert_allclose(fuse(fusion, p, present), expected, rtol=1e-4)
+    with pytest.raises(ValueError, match="`on` must be .* Received: on='votes'"):
+        models.late_fusion(on="votes")
+
+
 # --- trailers ---
 
 
-def test_the_mean_over_frames_ignores_padding():
+def test_mean_over_frames_ignores_padding():
     padded = models.trailer_branch((6, 5), 3)
     any_length = models.trailer_branch((None, 5), 3)
     any_length.set_weights(padded.get_weights())
@@ -105,38 +119,35 @@ def test_the_mean_over_frames_ignores_padding():
 # --- any subset of the branches ---
 
 
-def test_before_training_the_fusion_is_the_mean_of_the_logits_of_those_present(fusion):
+def test_untrained_fusion_is_the_mean_of_present_logits(fusion):
     p = opinions(len(SUBSETS))
     expected = [logit(row[mask].astype("float64")).mean(axis=0) for row, mask in zip(p, SUBSETS, strict=True)]
     assert np.allclose(logit(fuse(fusion, p, SUBSETS)), expected, atol=1e-4)
+    same = np.repeat(p[:, :1], 4, axis=1)  # one more branch with the same probabilities changes nothing
+    assert np.allclose(fuse(fusion, same, SUBSETS), p[:, 0], atol=1e-6)
 
 
-def test_one_branch_alone_gives_its_own_probabilities(fusion):
+def test_one_branch_alone_keeps_its_probabilities(fusion):
     p = opinions(4)
     assert np.allclose(fuse(fusion, p, np.eye(4)), p[range(4), range(4)], atol=1e-6)
 
 
-def test_before_training_one_more_branch_of_the_same_opinion_changes_nothing(fusion):
-    p = np.repeat(opinions(1)[:, :1], 4, axis=1)
-    assert np.allclose(fuse(fusion, np.repeat(p, 15, axis=0), SUBSETS), p[0, 0], atol=1e-6)
-
-
-def test_before_training_one_more_branch_pulls_towards_what_it_says(fusion):
-    alone = SUBSETS[~SUBSETS[:, 3]].repeat(8, axis=0)  # each subset of the other three, eight opinions each
+def test_untrained_fusion_moves_towards_an_additional_branch(fusion):
+    alone = SUBSETS[~SUBSETS[:, 3]].repeat(8, axis=0)  # each subset of the other three, eight times
     p = opinions(len(alone))
     without, with_it = (fuse(fusion, p, alone | [False, False, False, more]) for more in (False, True))
     assert (np.sign(with_it - without) == np.sign(p[:, 3] - without)).all()
 
 
 @pytest.mark.parametrize("garbage", [np.nan, np.inf, -np.inf, -7, 1e30, 0, 1])
-def test_whatever_stands_for_a_missing_branch_changes_nothing(trained_fusion, garbage):
+def test_fusion_ignores_probabilities_of_missing_branches(trained_fusion, garbage):
     p = opinions(len(SUBSETS))
     spoilt = np.where(SUBSETS[..., None], p, garbage)
     expected = fuse(trained_fusion, p, SUBSETS)
     assert np.isfinite(expected).all() and np.array_equal(fuse(trained_fusion, spoilt, SUBSETS), expected)
 
 
-def test_every_present_branch_counts(trained_fusion):
+def test_fusion_depends_on_each_present_branch(trained_fusion):
     p = opinions(len(SUBSETS))
     before = fuse(trained_fusion, p, SUBSETS)
     for number in range(4):
@@ -146,29 +157,30 @@ def test_every_present_branch_counts(trained_fusion):
         assert changed.tolist() == SUBSETS[:, number].tolist()
 
 
-def test_without_any_branch_the_outcome_is_the_prior(trained_fusion):
+def test_fusion_without_branches_returns_the_prior(trained_fusion):
     assert np.allclose(fuse(trained_fusion, [[[np.nan] * 3] * 4], [[False] * 4]), PRIOR, atol=1e-6)
     assert np.allclose(fuse(models.late_fusion(3, 4), opinions(1), [[False] * 4]), 0.5)
 
 
-def test_branches_that_are_certain_stay_finite():
+def test_fusion_of_certain_branches_is_finite():
     fusion = models.late_fusion(2, 2, prior=[0, 1])
     found = fuse(fusion, [[[0, 1], [1, 0]], [[0, 1], [0, 1]], [[0.5] * 2] * 2], [[1, 1], [1, 1], [0, 0]])
     assert np.allclose(found, [[0.5, 0.5], [0, 1], [0, 1]], atol=1e-2)
 
 
 @pytest.mark.parametrize("prior", [[0.5, 0.5], [[0.5] * 3], [0.1, 0.2, 1.1], [0.1, -0.2, 0.3], [0.1, np.nan, 0.2]])
-def test_a_prior_is_a_probability_for_each_genre(prior):
+def test_rejects_invalid_priors(prior):
     with pytest.raises(ValueError, match=r"`prior` must be 3 probabilities, 0..1, or None. Received: prior=\["):
         models.late_fusion(3, 2, prior=prior)
 
 
-def test_training_on_random_subsets_finds_what_each_branch_is_worth():
+def test_training_on_random_subsets_learns_the_weight_of_each_branch():
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 2, (800, 3))
     signs = 2 * labels - 1
-    says = np.stack([2 * signs[:, [1, 2, 0]], signs, np.zeros(signs.shape)], axis=1)  # genres mixed up, right, nothing
-    p = 1 / (1 + np.exp(-says - rng.normal(size=says.shape)))
+    # A strong branch with permuted genres, a weaker correct one, and an uninformative one.
+    logits = np.stack([2 * signs[:, [1, 2, 0]], signs, np.zeros(signs.shape)], axis=1)
+    p = 1 / (1 + np.exp(-logits - rng.normal(size=logits.shape)))
     present = rng.integers(0, 2, (800, 3)).astype(bool)
     p[~present] = np.nan
     fusion = models.late_fusion(3, 3)
@@ -181,7 +193,7 @@ def test_training_on_random_subsets_finds_what_each_branch_is_worth():
     for number, at_least in [(0, 0.9), (1, 0.75)]:
         rows = present[600:, number]
         assert (found == labels[600:])[rows].mean() > at_least
-    blocks = np.abs(fusion.get_layer("fusion").get_weights()[0]).reshape(3, 3, 3)  # branch, genre said, genre meant
+    blocks = np.abs(fusion.get_layer("fusion").get_weights()[0]).reshape(3, 3, 3)  # branch, input genre, output genre
     assert blocks[0].argmax(axis=0).tolist() == [2, 0, 1] and blocks[1].argmax(axis=0).tolist() == [0, 1, 2]
 
 
@@ -210,7 +222,7 @@ def spoil_missing(inputs, garbage=np.nan):
     return inputs
 
 
-def test_the_whole_gives_the_numbers_of_its_parts_for_every_subset(branches, trained_fusion):
+def test_multimodal_equals_its_parts_for_every_subset(branches, trained_fusion):
     model = models.multimodal(branches, trained_fusion)
     inputs = movies(branches, SUBSETS)
     p = np.stack([branch.predict(inputs[key], verbose=0) for key, branch in branches.items()], axis=1)
@@ -219,7 +231,7 @@ def test_the_whole_gives_the_numbers_of_its_parts_for_every_subset(branches, tra
     assert np.allclose(model.predict(spoil_missing(inputs), verbose=0), expected, atol=1e-6)
 
 
-def test_training_end_to_end_leaves_a_branch_without_movies_alone(branches, fusion):
+def test_training_end_to_end_does_not_change_a_missing_branch(branches, fusion):
     model = models.multimodal(branches, fusion)
     model.compile(keras.optimizers.SGD(0.1), "binary_crossentropy")
     present = SUBSETS[~SUBSETS[:, 1]]  # no movie has a trailer
@@ -233,20 +245,20 @@ def test_training_end_to_end_leaves_a_branch_without_movies_alone(branches, fusi
     assert changed == {"poster": True, "trailer": False, "metadata": True, "plot": True}
 
 
-def test_frozen_branches_leave_only_the_fusion_to_train(branches, fusion):
+def test_frozen_branches_leave_only_the_fusion_trainable(branches, fusion):
     for branch in branches.values():
         branch.trainable = False
     model = models.multimodal(branches, fusion)
     assert sum(np.prod(weight.shape) for weight in model.trainable_weights) == 12 * 3 + 3
 
 
-def test_a_whole_network_may_be_a_branch(fusion):
+def test_accepts_an_image_network_as_branch(fusion):
     branches = {"poster": models.seven_layer_cnn((46, 46, 3), 3), "plot": models.plot_branch(7, 3)}
     model = models.multimodal(branches, models.late_fusion(3, 2))
     assert np.isfinite(model.predict(spoil_missing(movies(branches, [[1, 0], [0, 1]])), verbose=0)).all()
 
 
-def test_a_saved_model_comes_back_even_for_keras_alone(branches, trained_fusion, tmp_path):
+def test_saved_model_loads_with_keras_alone(branches, trained_fusion, tmp_path):
     model = models.multimodal(branches, trained_fusion)
     save_model(model, tmp_path / "model.keras", class_names=["Horror", "Romance", "Action"])
     loaded, _ = load_model(tmp_path / "model.keras")
@@ -254,7 +266,9 @@ def test_a_saved_model_comes_back_even_for_keras_alone(branches, trained_fusion,
     found = loaded.predict(inputs, verbose=0)
     assert np.array_equal(found, model.predict(inputs, verbose=0)) and np.allclose(found[-1], PRIOR, atol=1e-6)
     parts = [*model.operations, *trained_fusion.operations, *branches["trailer"].operations]
-    assert all(type(part).__module__.startswith("keras.") for part in parts)  # nothing that Keras would have to import
+    assert all(
+        type(part).__module__.startswith("keras.") for part in parts
+    )  # no classes of ours, so that Keras alone can load it
 
 
 @pytest.mark.parametrize(
@@ -266,7 +280,7 @@ def test_a_saved_model_comes_back_even_for_keras_alone(branches, trained_fusion,
         (["poster", "poster_branch"], 2, 3, "different names.*Received: late_fusion, poster, poster_branch, poster"),
     ],
 )
-def test_parts_that_do_not_fit_together(keys, num_branches, num_classes, message):
+def test_rejects_parts_that_do_not_fit_together(keys, num_branches, num_classes, message):
     branches = {keys[0]: models.poster_branch(4, 3), keys[1]: models.plot_branch(4, 3)}
     with pytest.raises(ValueError, match=message):
         models.multimodal(branches, models.late_fusion(num_classes, num_branches))
@@ -275,37 +289,20 @@ def test_parts_that_do_not_fit_together(keys, num_branches, num_classes, message
 # --- VGG-16 ---
 
 
-def small_vgg16(*, input_shape, include_top, weights):
-    """Stands in for VGG-16 where only what surrounds its dense layers counts."""
-    assert include_top
-    inputs = keras.Input(input_shape)
-    x = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(6, 3, strides=16, name="conv")(inputs))
-    x = keras.layers.Dense(7, activation="relu", name="fc2")(x)
-    model = keras.Model(inputs, keras.layers.Dense(10, name="predictions")(x), name="vgg16")
-    if weights:
-        model.load_weights(weights)
-    return model
-
-
-@pytest.fixture
-def small(monkeypatch):
-    small_vgg16.__name__ = "VGG16"
-    monkeypatch.setattr(keras.applications, "VGG16", small_vgg16)
-
-
-def test_vgg16_is_the_papers():  # Fig. 3
+@pytest.mark.slow
+def test_vgg16_has_the_papers_parameters():  # Fig. 3
     model = models.vgg16(weights=None)
     head = 4096 * 1000 + 1000 + 1000 * 13 + 13
-    assert model.count_params() == 138_357_544 - (4096 * 1000 + 1000) + head  # without the layer for ImageNet's classes
+    assert model.count_params() == 138_357_544 - (4096 * 1000 + 1000) + head  # without ImageNet's classes
     assert sum(np.prod(weight.shape) for weight in model.trainable_weights) == head
     assert models.has_frozen_backbone(model)
     extractor, head = models.feature_extractor_and_head(model)
     assert extractor.output_shape == (None, 4096) and extractor.input_shape == (None, 224, 224, 3)
     table, branch = models.layer_table(head), models.layer_table(models.poster_branch())
-    assert table.drop(index=0).equals(branch.drop(index=0))  # all but the inputs' names
+    assert table.drop(index=0).equals(branch.drop(index=0))  # except for the names of the inputs
 
 
-def test_what_comes_after_vgg16_is_the_poster_branch(small):
+def test_head_of_vgg16_is_the_poster_branch(small):
     model = models.vgg16((32, 32, 3), 4, weights=None, dense_units=9, dropout=0.5)
     extractor, head = models.feature_extractor_and_head(model)
     branch = models.poster_branch(7, 4, dense_units=9, dropout=0.5)
@@ -313,9 +310,10 @@ def test_what_comes_after_vgg16_is_the_poster_branch(small):
     assert [layer.name for layer in branch.layers[1:]] == [layer.name for layer in head.layers[1:]]
     images = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 3)).astype("float32")
     assert np.allclose(branch(extractor(images)), model(images), atol=1e-6)
+    assert models.has_frozen_backbone(model) and not models.has_frozen_backbone(models.unfreeze(model))
 
 
-def test_vgg16_gets_the_pixels_of_its_weights(small):
+def test_vgg16_scales_pixels_for_its_weights(small):
     model = models.vgg16((32, 32, 3), 4, weights=None)
     backbone = next(layer for layer in model.layers if isinstance(layer, keras.Model))
     before = keras.Model(model.input, model.layers[model.layers.index(backbone) - 1].output)
@@ -324,43 +322,12 @@ def test_vgg16_gets_the_pixels_of_its_weights(small):
     assert np.allclose(before.predict(image, verbose=0), expected, atol=1e-4)
 
 
-def test_vgg16_may_be_unfrozen(small):
-    model = models.vgg16((32, 32, 3), 4, weights=None)
-    assert models.has_frozen_backbone(model) and not models.has_frozen_backbone(models.unfreeze(model))
-
-
-def test_vgg16s_features_are_computed_once(small, tiny_config, data_folder, tmp_path):
-    data = load_training_data(tiny_config.replace(image_size=(32, 32)), data_folder)
-    model = models.vgg16((32, 32, 3), 4, weights=None)
-    found = features.poster_features(model, data, cache=tmp_path, progress=False)
-    test = np.flatnonzero(data.split == "test")
-    expected = models.feature_extractor_and_head(model)[0].predict(data.images("test"), verbose=0)
-    assert found[test].shape == (len(test), 7) and np.allclose(found[test], expected, atol=1e-3)
-
-
-def test_vgg16s_weights_are_those_with_the_top(small, tmp_path):
-    whole = small_vgg16(input_shape=(224, 224, 3), include_top=True, weights=None)
+def test_vgg16_loads_weights_with_top(small, tmp_path):
+    whole = small(input_shape=(224, 224, 3), include_top=True)
     whole.save_weights(tmp_path / "vgg16.weights.h5")
     extractor, _ = models.feature_extractor_and_head(models.vgg16(weights=tmp_path / "vgg16.weights.h5"))
     assert np.array_equal(extractor.get_weights()[-2], whole.get_layer("fc2").get_weights()[0])
-    with pytest.raises(FileNotFoundError, match=r"VGG16\(include_top=True\). Received: weights='nowhere.h5'"):
+    with pytest.raises(FileNotFoundError, match=r"\(include_top=True\). Received: weights='nowhere.h5'"):
         models.vgg16(weights="nowhere.h5")
     with pytest.raises(ValueError, match=r"must be \(224, 224, 3\).* unless weights=None. Received: input_shape=\(96"):
         models.vgg16((96, 96, 3))
-
-
-def test_the_papers_own_fusion_is_a_dense_layer_on_probabilities():
-    fusion = models.late_fusion(13, 4, on="probabilities")
-    assert fusion.count_params() == 52 * 13 + 13
-    rng = np.random.default_rng(0)
-    opinions = rng.random((2, 4, 13)).astype("float32")
-    kernel, bias = fusion.get_weights()
-    stacked = opinions.reshape(2, 52).copy()
-    stacked[1, 13:26] = 0.5  # a missing branch says the prior
-    opinions[1, 1] = np.nan
-    present = np.array([[True] * 4, [True, False, True, True]])
-    expected = 1 / (1 + np.exp(-(stacked @ kernel + bias)))
-    predicted = fusion.predict({"probabilities": opinions, "present": present}, verbose=0)
-    np.testing.assert_allclose(predicted, expected, rtol=1e-4)
-    with pytest.raises(ValueError, match="`on` must be .* Received: on='votes'"):
-        models.late_fusion(on="votes")
