@@ -1,47 +1,24 @@
-"""The papers' figures: DataFrame in, Axes or Figure out. Nothing here loads a model, trains or saves a file."""
+"""Figures of the papers, from DataFrame to Axes or Figure. Nothing here trains, loads a model or saves a file."""
 
-from poster_cnn.figures.cards import corrected_movie_card, movie_card, prediction_card, prediction_cards
-from poster_cnn.figures.comparisons import comparison_dots, errata_dots, genre_accuracy_dots
-from poster_cnn.figures.curves import accuracy_and_loss, early_stopping_curve, learning_curve, learning_curve_grid
-from poster_cnn.figures.genres import crop_distribution, genre_cooccurrence_heatmap, genre_distribution
-from poster_cnn.figures.images import image_grid, prediction_grid
-from poster_cnn.figures.modalities import (
-    average_precision_dots,
-    fusion_diagram,
-    genre_average_precision_bars,
-    modality_gains_heatmap,
-    modality_subsets_dots,
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "cards": ["corrected_movie_card", "movie_card", "prediction_card", "prediction_cards"],
+        "comparisons": ["comparison_dots", "errata_dots", "genre_accuracy_dots"],
+        "curves": ["accuracy_and_loss", "early_stopping_curve", "learning_curve", "learning_curve_grid"],
+        "genres": ["crop_distribution", "genre_cooccurrence_heatmap", "genre_distribution"],
+        "images": ["image_grid", "prediction_grid"],
+        "modalities": [
+            "average_precision_dots",
+            "fusion_diagram",
+            "genre_average_precision_bars",
+            "modality_gains_heatmap",
+            "modality_subsets_dots",
+        ],
+        "network": ["network_diagram"],
+        "searches": ["cross_validation_dots", "search_scatter"],
+        "style": ["COLUMN_WIDTH", "PAGE_WIDTH", "paper_style"],
+    },
 )
-from poster_cnn.figures.network import network_diagram
-from poster_cnn.figures.searches import cross_validation_dots, search_scatter
-from poster_cnn.figures.style import COLUMN_WIDTH, PAGE_WIDTH, paper_style
-
-__all__ = [
-    "COLUMN_WIDTH",
-    "PAGE_WIDTH",
-    "accuracy_and_loss",
-    "average_precision_dots",
-    "comparison_dots",
-    "corrected_movie_card",
-    "crop_distribution",
-    "cross_validation_dots",
-    "early_stopping_curve",
-    "errata_dots",
-    "fusion_diagram",
-    "genre_accuracy_dots",
-    "genre_average_precision_bars",
-    "genre_cooccurrence_heatmap",
-    "genre_distribution",
-    "image_grid",
-    "learning_curve",
-    "learning_curve_grid",
-    "modality_gains_heatmap",
-    "modality_subsets_dots",
-    "movie_card",
-    "network_diagram",
-    "paper_style",
-    "prediction_card",
-    "prediction_cards",
-    "prediction_grid",
-    "search_scatter",
-]

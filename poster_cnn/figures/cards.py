@@ -1,4 +1,4 @@
-"""Prediction cards: a picture and what a network says of it."""
+"""Cards with an image and its predicted genres or its metadata."""
 
 import textwrap
 
@@ -7,34 +7,35 @@ import numpy as np
 import pandas as pd
 
 from poster_cnn.figures.modalities import MODEL_COLORS
-from poster_cnn.figures.style import BLUE, COLUMN_WIDTH, GREEN, GREY, PAGE_WIDTH, RED, SKY, paper_style
+from poster_cnn.figures.style import BLUE, COLUMN_WIDTH, GREEN, GREY, PAGE_WIDTH, RED, SKY, category_rows, paper_style
 from poster_cnn.results import tables
 
 CARD_HEIGHT = 1.75  # inches
+PICTURE = 1.1  # inches, width of the poster on a movie card
 LINE = 9  # points
+CHARACTER = 3.7  # points, mean width of a character on a card
+MARKERS = {"trailer": "^", "metadata": "D", "plot": "s"}
 
 
 @paper_style()
 def prediction_card(
     image, probabilities, class_names, *, true_genres=None, title=None, top=None, thresholds=None, figure=None
 ):
-    """Draws a picture beside its predicted genres, the most probable on top (Figs. 6 to 19 of Dave, section 4.3).
+    """Draw an image with its predicted genres, the most probable on top (Figs. 6 to 19 of Dave, section 4.3).
 
-    A correct genre is marked ✓ when it is among the n most probable ones, where n is the number of correct genres,
-    and ✗ when it is not; a correct genre that is no class of the network is marked –. With thresholds, each has a line
-    across its genre's bar, and the genres that reach theirs are in bold.
+    A true genre is marked ✓ if it is among the n most probable ones, with n the number of true genres, otherwise ✗; a
+    true genre that is not a class of the network is marked –. With thresholds, a line crosses each bar at its threshold
+    and the predicted genres are in bold.
 
     Args:
-        image: Array (height, width, 3) or (height, width), 0 to 255, or a PIL image; `None` where the picture cannot
-            be shown, such as posters that may not be given away.
-        probabilities: Floats (num_classes,) in 0..1.
+        image: Array (height, width, 3) or (height, width), 0 to 255, or a PIL image; `None` draws a placeholder.
+        probabilities: Floats (num_classes,), 0..1.
         class_names: Genres in the order of `probabilities`.
-        true_genres: The picture's correct genres. Defaults to None: it has none, as a photo that is no poster.
-        title: Text above the card. Defaults to none.
-        top: Number of genres to show. Defaults to all.
-        thresholds: Probabilities (num_classes,) from which the genres count as predicted, in the order of
-            `class_names`. Defaults to none.
-        figure: matplotlib Figure or SubFigure to draw on. Defaults to a new one of a column's width.
+        true_genres: True genres. Defaults to `None`, for an image without any.
+        title: Text above the card. Defaults to `None`.
+        top: Number of genres to draw. Defaults to all.
+        thresholds: Decision thresholds (num_classes,) in the order of `class_names`. Defaults to `None`.
+        figure: matplotlib Figure or SubFigure to draw on. Defaults to a new one of column width.
 
     Returns:
         The figure.
@@ -54,7 +55,7 @@ def prediction_card(
     order = np.argsort(-probabilities, kind="stable")
     ranked = [class_names[i] for i in order]
     lines = 1 + len(true_genres or [""])
-    # The room for the correct genres is kept where there are none, so that cards side by side agree.
+    # Reserve space for the true genres on every card, so that neighbouring cards are aligned.
     height_ratios = (1, lines * LINE / (72 * CARD_HEIGHT - 2 * LINE - lines * LINE))
     grid = figure.add_gridspec(2, 2, width_ratios=(1, 1.3), height_ratios=height_ratios)
     picture, bars, truth = (figure.add_subplot(place) for place in (grid[:, 0], grid[0, 1], grid[1, 1]))
@@ -85,18 +86,18 @@ def prediction_cards(
     columns=2,
     width=PAGE_WIDTH,
 ):
-    """Draws several prediction cards on one figure.
+    """Draw several prediction cards on one figure.
 
     Args:
         images: Sequence of images, as for `prediction_card`.
-        probabilities: Floats (num_images, num_classes) in 0..1.
+        probabilities: Floats (num_images, num_classes), 0..1.
         class_names: Genres in the order of the columns of `probabilities`.
-        true_genres: For each image its correct genres, or None where it has none. Defaults to None for all.
-        titles: A text for each image. Defaults to none.
-        top: Number of genres to show on a card. Defaults to all.
-        thresholds: As for `prediction_card`, the same for all images. Defaults to none.
-        columns: Cards side by side. Defaults to 2.
-        width: Width of the figure in inches. Defaults to a page's.
+        true_genres: True genres of each image, or `None` for an image without any. Defaults to `None` for all.
+        titles: One text per image. Defaults to none.
+        top: Number of genres to draw on a card. Defaults to all.
+        thresholds: As for `prediction_card`, the same for all images. Defaults to `None`.
+        columns: Number of cards per row. Defaults to 2.
+        width: Width of the figure in inches. Defaults to page width.
 
     Returns:
         matplotlib Figure.
@@ -110,7 +111,7 @@ def prediction_cards(
     lengths = {"images": count, "probabilities": len(probabilities)}
     lengths |= {"true_genres": len(true_genres), "titles": len(titles)}
     if count == 0 or len(set(lengths.values())) > 1:
-        raise ValueError(f"`images` and what belongs to them must be of one length, 1 or more. Received: {lengths}")
+        raise ValueError(f"`images` and the other arguments must have the same length, 1 or more. Received: {lengths}")
     columns = min(columns, count)
     rows = -(-count // columns)
     figure = plt.figure(figsize=(width, CARD_HEIGHT * rows), layout="constrained")
@@ -122,7 +123,7 @@ def prediction_cards(
 
 
 def draw_image(ax, image):
-    """Shows a picture on an Axes, or a grey one that says so where it is `None`."""
+    """Draw an image on an Axes, or a grey placeholder if it is `None`."""
     if image is None:
         ax.imshow(np.full((268, 182), 235), cmap="gray", vmin=0, vmax=255)
         ax.text(91, 134, "poster\nnot shown", ha="center", va="center", color=GREY, fontsize=6)
@@ -138,17 +139,21 @@ def _as_pixels(image):
 def _draw_bars(ax, genres, percentages, true_genres):
     bars = ax.barh(genres, percentages, color=[BLUE if genre in true_genres else SKY for genre in genres], height=0.6)
     ax.bar_label(bars, fmt="{:.0f}%", padding=2, fontsize=6.5)
-    ax.set(xlim=(0, 122), ylim=(len(genres) - 0.4, -0.6))
+    _percent_axis(ax, len(genres))
+
+
+def _percent_axis(ax, num_genres):
+    ax.set_xlim(0, 122)
+    category_rows(ax, num_genres)
     ax.xaxis.set_visible(False)
     ax.spines["bottom"].set_visible(False)
-    ax.tick_params(axis="y", length=0)
 
 
 def _mark_thresholds(ax, probabilities, thresholds):
     places = np.arange(len(thresholds))
     ax.vlines(100 * thresholds, places - 0.42, places + 0.42, color="black", linewidth=0.9)
     for place, percentage in zip(places, ax.texts, strict=True):
-        percentage.xy = (100, place)  # in a column, where no line can cross them
+        percentage.xy = (100, place)  # aligned, so that no line crosses them
     for text, reached in zip(ax.get_yticklabels(), probabilities >= thresholds, strict=True):
         text.set_fontweight("bold" if reached else "normal")
 
@@ -156,42 +161,35 @@ def _mark_thresholds(ax, probabilities, thresholds):
 def _write_truth(ax, true_genres, ranked):
     known = [genre for genre in ranked if genre in true_genres]
     best = ranked[: len(known)]
-    lines = [("✓", GREEN) if genre in best else ("✗", RED) for genre in known]
-    unknown = [genre for genre in true_genres if genre not in ranked]
-    marks = list(zip(known, lines, strict=True)) + [(genre, ("–", GREY)) for genre in unknown]
-    write_line(ax, 1, "Correct genre" + "s" * (len(marks) > 1))
-    for line, (genre, (mark, color)) in enumerate(marks, start=2):
-        write_line(ax, line, mark, color=color, fontweight="bold")
-        write_line(ax, line, genre, indent=LINE)
+    marks = [(genre, "✓", GREEN) if genre in best else (genre, "✗", RED) for genre in known]
+    marks += [(genre, "–", GREY) for genre in true_genres if genre not in ranked]
+    _write_line(ax, 1, "Correct genre" + "s" * (len(marks) > 1))
+    for line, (genre, mark, color) in enumerate(marks, start=2):
+        _write_line(ax, line, mark, color=color, fontweight="bold")
+        _write_line(ax, line, genre, indent=LINE)
 
 
-def write_line(ax, line, text, indent=0, **style):
-    """Writes a line of text on an Axes; `line` counts from 1 at its top, `indent` is in points."""
-    # In points from the corner, so that lines keep their distance at every figure size.
+def _write_line(ax, line, text, indent=0, **style):
+    """Write a line of text, counted from 1 at the top, with an indent in points."""
+    # Offsets in points keep the line spacing at every figure size.
     place = {"xycoords": "axes fraction", "textcoords": "offset points", "annotation_clip": False}
     ax.annotate(text, (0, 1), (indent, LINE * (0.35 - line)), fontsize=6.5, parse_math=False, **place, **style)
 
 
-PICTURE = 1.1  # inches
-CHARACTER = 3.7  # points, of the text on a card
-MARKERS = {"trailer": "^", "metadata": "D", "plot": "s"}
-
-
 @paper_style()
 def movie_card(image, title, genres, details, plot, *, max_lines=8):
-    """Draws a movie's poster beside its title, genres, metadata and plot (Fig. 2 of LeBaron, section 3).
+    """Draw a movie's poster with its title, genres, metadata and plot (Fig. 2 of LeBaron, section 3).
 
     Args:
-        image: As for `prediction_card`; `None` where the poster cannot be shown.
-        title: The movie's title.
-        genres: Its genres.
-        details: Dictionary of its metadata, such as `{"Director": "Jane Doe"}`. What is missing (None, NaN, "") is left
-            out.
-        plot: Its plot as one text; where it is missing, the card says so.
-        max_lines: Lines of the plot to show; a longer one ends in "…". Defaults to 8.
+        image: As for `prediction_card`; `None` draws a placeholder.
+        title: Title of the movie.
+        genres: Genres of the movie.
+        details: Dictionary of metadata, such as `{"Director": "Jane Doe"}`. Missing values (None, NaN, "") are skipped.
+        plot: Plot as one text; a missing plot is shown as "no plot".
+        max_lines: Maximum number of lines of the plot. Defaults to 8.
 
     Returns:
-        matplotlib Figure of a column's width.
+        matplotlib Figure of column width.
     """
     details = {label: str(value) for label, value in details.items() if _is_known(value)}
     indent = CHARACTER * (max(map(len, details), default=0) + 2)
@@ -211,7 +209,7 @@ def movie_card(image, title, genres, details, plot, *, max_lines=8):
     picture.set_anchor("N")
     for number, parts in enumerate(lines, start=1):
         for start, part, style in parts:
-            write_line(text, number, part, indent=start, **style)
+            _write_line(text, number, part, indent=start, **style)
     for ax in (picture, text):
         ax.axis("off")
     return figure
@@ -219,26 +217,24 @@ def movie_card(image, title, genres, details, plot, *, max_lines=8):
 
 @paper_style()
 def corrected_movie_card(image, movie):
-    """Draws what the poster alone says of a movie beside what the ensemble says (Fig. 6 of LeBaron, section 5).
+    """Draw the predictions of the poster branch and of the ensemble side by side (Fig. 6 of LeBaron, section 5).
 
-    Genres stand in the order of the ensemble's probabilities, the movie's own marked ✓. Of n genres of its own, the n
-    most probable ones of each panel have their percentage in bold. Small marks in the ensemble's panel are what the
-    other branches say.
+    Genres are sorted by the ensemble's probability and the n true genres are marked ✓. The percentages of each panel's
+    n most probable genres are in bold. Small markers in the ensemble's panel show the other branches.
 
     Args:
-        image: As for `prediction_card`; `None` where the poster cannot be shown.
-        movie: DataFrame, the rows of one movie from `modality_tables.corrected_movies`, one a genre: `imdb_id`,
-            `title`, `genre`, `true` (0 or 1), and probabilities `poster`, `ensemble` and of any other branches.
+        image: As for `prediction_card`; `None` draws a placeholder.
+        movie: DataFrame, the rows of one movie from `lebaron.corrected_movies`.
 
     Returns:
-        matplotlib Figure of a page's width.
+        matplotlib Figure of page width.
 
     Raises:
-        ValueError: If the rows are not of one movie.
+        ValueError: If the rows belong to several movies.
     """
     if movie["imdb_id"].nunique() != 1:
         raise ValueError(
-            "`movie` must be the rows of one movie, as `movies[movies['imdb_id'] == imdb_id]`. "
+            "`movie` must be the rows of one movie, such as `movies[movies['imdb_id'] == imdb_id]`. "
             f"Received: imdb_id={movie['imdb_id'].unique().tolist()}"
         )
     movie = movie.sort_values("ensemble", ascending=False, kind="stable")
@@ -269,13 +265,9 @@ def _draw_panel(ax, percentages, true):
     first = np.argsort(-percentages, kind="stable")[: true.sum()]
     ax.barh(places, percentages, color=np.where(true, BLUE, SKY), height=0.6)
     for place in places:
-        # In a column, where no mark can cover them.
-        weight = "bold" if place in first else "normal"
+        weight = "bold" if place in first else "normal"  # the texts are aligned, so that no marker covers them
         ax.text(106, place, f"{percentages[place]:.0f}%", va="center", fontsize=6.5, fontweight=weight)
-    ax.set(xlim=(0, 122), ylim=(len(true) - 0.4, -0.6))
-    ax.xaxis.set_visible(False)
-    ax.spines["bottom"].set_visible(False)
-    ax.tick_params(axis="y", length=0)
+    _percent_axis(ax, len(true))
 
 
 def _is_known(value):

@@ -1,36 +1,41 @@
-"""What is in a dataset: how many posters each genre has, and which genres share posters."""
+"""Genres of a dataset: posters per genre, genres that share posters, and crops per genre."""
 
 import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
 
-from poster_cnn.figures.style import BLUE, COLUMN_WIDTH, GREY, PAGE_WIDTH, SKY, paper_style
+from poster_cnn.figures.style import (
+    BLUE,
+    GREY,
+    LEGEND_ABOVE,
+    PAGE_WIDTH,
+    SKY,
+    category_rows,
+    new_axes,
+    paper_style,
+)
 
 
 @paper_style()
 def genre_distribution(counts, *, highlight=(), unit="Posters", ax=None):
-    """Draws how many posters each genre has, the most frequent on top (Fig. 3 of Dave, section 4.1).
+    """Draw the number of posters of each genre, the most frequent on top (Fig. 3 of Dave, section 4.1).
 
     Args:
-        counts: Series of int, genre to number of posters, as from `genre_counts`.
-        highlight: Genres drawn darker than the others, such as those a network is trained on. Defaults to none.
-        unit: What is counted, the label of the axis. Defaults to "Posters".
-        ax: Axes to draw on. Defaults to a new one of a column's width.
+        counts: Series of int, from genre to number of posters, as from `genre_counts`.
+        highlight: Genres drawn darker, such as those a network is trained on. Defaults to none.
+        unit: Label of the axis. Defaults to "Posters".
+        ax: Axes to draw on. Defaults to a new figure of column width.
 
     Returns:
         matplotlib Axes.
     """
     counts = counts.sort_values(ascending=False, kind="stable")
-    if ax is None:
-        _, ax = plt.subplots(figsize=(COLUMN_WIDTH, 0.6 + 0.135 * len(counts)), layout="constrained")
+    ax = new_axes(0.6 + 0.135 * len(counts)) if ax is None else ax
     colors = [SKY if len(highlight) and genre not in highlight else BLUE for genre in counts.index]
     bars = ax.barh(counts.index, counts.to_numpy(), color=colors, height=0.72)
     ax.bar_label(bars, labels=[f"{count:,}" for count in counts], padding=2, fontsize=6)
-    ax.invert_yaxis()
-    ax.set(xlabel=unit, xlim=(0, counts.max() * 1.14), ylim=(len(counts) - 0.4, -0.6))
-    ax.xaxis.set_major_formatter("{x:,.0f}")
-    ax.xaxis.set_major_locator(plt.MaxNLocator(5, integer=True))
-    ax.tick_params(axis="y", length=0)
+    ax.set(xlabel=unit, xlim=(0, counts.max() * 1.14))
+    _count_axis(ax, len(counts), num_ticks=5)
     if len(highlight):
         handles = [plt.Rectangle((0, 0), 1, 1, color=color) for color in (BLUE, SKY)]
         ax.legend(handles, ["Chosen genres", "Other genres"], loc="lower right")
@@ -39,14 +44,14 @@ def genre_distribution(counts, *, highlight=(), unit="Posters", ax=None):
 
 @paper_style()
 def genre_cooccurrence_heatmap(cooccurrence, *, ax=None):
-    """Draws how often two genres stand on one poster (Fig. 4 of Dave, section 4.1).
+    """Draw how often two genres share a poster (Fig. 4 of Dave, section 4.1).
 
-    The numbers are counts. The color is the share of the row genre's posters that have the column genre too, because
-    counts alone would show little more than which genres are frequent. The framed diagonal counts each genre's posters.
+    The numbers are counts; the color is the share of the row genre's posters that have the column genre, because the
+    color of a count would mostly show which genres are frequent. The framed diagonal counts each genre's posters.
 
     Args:
         cooccurrence: Square DataFrame of int, genre by genre, as from `genre_cooccurrence`.
-        ax: Axes to draw on. Defaults to a new one, as wide as a page for many genres.
+        ax: Axes to draw on. Defaults to a new figure, up to page width.
 
     Returns:
         matplotlib Axes.
@@ -57,12 +62,11 @@ def genre_cooccurrence_heatmap(cooccurrence, *, ax=None):
     share = np.divide(100 * counts, totals[:, None], out=np.zeros(counts.shape), where=totals[:, None] > 0)
     if ax is None:
         width = min(PAGE_WIDTH, 1.6 + 0.25 * len(counts))
-        _, ax = plt.subplots(figsize=(width, width * 0.9), layout="constrained")
-    texts = np.where(counts == 0, "", counts.astype(str))
+        ax = new_axes(width * 0.9, width)
     sns.heatmap(
-        np.ma.filled(np.ma.masked_array(share, same), 0),
+        np.where(same, 0, share),
         mask=same,
-        annot=texts,
+        annot=np.where(counts == 0, "", counts.astype(str)),
         fmt="",
         annot_kws={"fontsize": 5.2},
         cmap="Blues",
@@ -75,10 +79,9 @@ def genre_cooccurrence_heatmap(cooccurrence, *, ax=None):
         cbar_kws={"label": "Share of the row's genre (%)", "shrink": 0.7, "pad": 0.015},
         ax=ax,
     )
+    frame = {"facecolor": "white", "edgecolor": GREY, "linewidth": 0.5, "clip_on": False}
     for position, total in enumerate(totals):
-        ax.add_patch(
-            plt.Rectangle((position, position), 1, 1, facecolor="white", edgecolor=GREY, linewidth=0.5, clip_on=False)
-        )
+        ax.add_patch(plt.Rectangle((position, position), 1, 1, **frame))
         ax.text(position + 0.5, position + 0.5, total, ha="center", va="center", fontsize=4.9, fontweight="bold")
     ax.set(xlabel="Column's genre", ylabel="Row's genre")
     ax.tick_params(length=0)
@@ -88,27 +91,30 @@ def genre_cooccurrence_heatmap(cooccurrence, *, ax=None):
 
 @paper_style()
 def crop_distribution(counts, *, crops_per_genre=None, ax=None):
-    """Draws how many posters and crops each genre has, in the table's order (paper 4, figures of section "Data").
+    """Draw the number of posters and crops of each genre in the table's order (paper 4, section "Data").
 
     Args:
-        counts: DataFrame from `crop_tables.crop_counts`; without "All", which is no genre.
-        crops_per_genre: Images that each genre was to have; a dashed line. Defaults to none.
-        ax: Axes to draw on. Defaults to a new one of a column's width.
+        counts: DataFrame from `densenet.crop_counts` without the row "All".
+        crops_per_genre: Target number of images per genre, drawn as a dashed line. Defaults to `None`.
+        ax: Axes to draw on. Defaults to a new figure of column width.
 
     Returns:
         matplotlib Axes.
     """
-    if ax is None:
-        _, ax = plt.subplots(figsize=(COLUMN_WIDTH, 0.75 + 0.145 * len(counts)), layout="constrained")
+    ax = new_axes(0.75 + 0.145 * len(counts)) if ax is None else ax
     ax.barh(counts["genre"], counts["posters"], color=BLUE, height=0.72, label="Whole posters")
     bars = ax.barh(counts["genre"], counts["crops"], left=counts["posters"], color=SKY, height=0.72, label="Crops")
     labels = [f"{images:,}" for images in counts["images"]]
     ax.bar_label(bars, labels=labels, padding=2, fontsize=6, bbox={"facecolor": "white", "edgecolor": "none", "pad": 0})
     if crops_per_genre is not None:
         ax.axvline(crops_per_genre, color=GREY, linestyle="--", linewidth=0.9, label=f"{crops_per_genre:,} images")
-    ax.set(xlabel="Images", xlim=(0, counts["images"].max() * 1.16), ylim=(len(counts) - 0.4, -0.6))
-    ax.xaxis.set_major_formatter("{x:,.0f}")
-    ax.xaxis.set_major_locator(plt.MaxNLocator(4, integer=True))
-    ax.tick_params(axis="y", length=0)
-    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3)
+    ax.set(xlabel="Images", xlim=(0, counts["images"].max() * 1.16))
+    _count_axis(ax, len(counts), num_ticks=4)
+    ax.legend(**LEGEND_ABOVE, ncols=3)
     return ax
+
+
+def _count_axis(ax, num_genres, num_ticks):
+    category_rows(ax, num_genres)
+    ax.xaxis.set_major_formatter("{x:,.0f}")
+    ax.xaxis.set_major_locator(plt.MaxNLocator(num_ticks, integer=True))

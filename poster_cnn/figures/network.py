@@ -1,4 +1,4 @@
-"""A network, drawn from its layer table."""
+"""Diagram of a network, drawn from its layer table."""
 
 import itertools
 import math
@@ -9,7 +9,7 @@ from matplotlib.patches import Polygon, Rectangle
 
 from poster_cnn.figures.style import BLUE, GREEN, GREY, LIGHT_GREY, ORANGE, SKY, paper_style
 
-# Part of a layer type's name -> what the drawing calls it, its color. The first that fits counts.
+# Part of a layer type's name -> display name and color. The first match counts.
 KINDS = {
     "input": ("Input", LIGHT_GREY),
     "conv": ("Conv", BLUE),
@@ -19,38 +19,38 @@ KINDS = {
     "dropout": ("Dropout", LIGHT_GREY),
     "flatten": ("Flatten", LIGHT_GREY),
     "rescal": ("Rescale", LIGHT_GREY),
-    "functional": ("Backbone", GREEN),  # a network in the network
+    "functional": ("Backbone", GREEN),
 }
 # In inches:
-SLOT = 0.405  # room for a layer, with outputs of six characters such as "107×73"
-CHARACTER = 0.065  # more room for each that is longer
-DIGIT = 0.049  # width of a character of a number of parameters, on average with its commas
-TALLEST = 1.25  # the tallest map
-DEPTH = 0.3  # how far that map would reach to the back, if it were square
+SLOT = 0.405  # width of a layer whose output has up to six characters, such as "107×73"
+CHARACTER = 0.065  # extra width per further character
+DIGIT = 0.049  # mean width of a character in a number of parameters
+TALLEST = 1.25  # height of the tallest map
+DEPTH = 0.3  # drawn depth of that map if it were square
 BAR = 0.08  # thickness of a vector
-ROW = 0.14  # a line of text
+ROW = 0.14  # height of a line of text
 
 
 @paper_style()
 def network_diagram(layers, *, merge_repeated=False, ax=None):
-    """Draws a network layer by layer, feature maps as boxes in proportion to their size (Fig. 2 of Dave, section 3.1).
+    """Draw a network layer by layer, feature maps as boxes in proportion to their size (Fig. 2 of Dave, section 3.1).
 
-    A box is as high and deep as its map, and the thicker the more channels; a bar is the longer the more units. A
-    layer without parameters that keeps the shape, such as dropout, has a dashed outline.
+    A box has the height and depth of its map, and its thickness grows with the channels; the length of a bar grows with
+    the units. A layer without parameters that keeps the shape, such as dropout, has a dashed outline.
 
     Args:
-        layers: DataFrame, one row a layer in order: `type` (such as "Conv2D"), `output_shape` (tuple: (height, width,
-            channels) or (units,), with or without a leading None for the batch), `num_params` (int), and if it is to be
-            shown `activation` (str, "" for none); as from `models.layer_table`.
-        merge_repeated: Whether layers with parameters that follow each other, of one type, activation and output, are
-            drawn once and counted, such as "3 Conv". Defaults to False.
-        ax: Axes to draw on, at an aspect of about 3 to 1. Defaults to a new one, at least 0.4 inches wide a layer.
+        layers: DataFrame from `models.layer_table`, one row per layer: `type` (such as "Conv2D"), `output_shape` (tuple
+            (height, width, channels) or (units,), optionally with a leading None), `num_params` (int), and optionally
+            `activation` (str, "" for none).
+        merge_repeated: Whether consecutive layers with parameters and equal type, activation and output are drawn once
+            with their number, such as "3 Conv". Defaults to `False`.
+        ax: Axes to draw on, with an aspect of about 3 to 1. Defaults to a new figure, at least 0.4 inches per layer.
 
     Returns:
         matplotlib Axes.
 
     Raises:
-        ValueError: If a layer's output is neither a map nor a vector.
+        ValueError: If an output is neither a map nor a vector.
 
     Example:
 
@@ -62,14 +62,10 @@ def network_diagram(layers, *, merge_repeated=False, ax=None):
     layers = layers.assign(output_shape=_map_or_vector_shapes(layers["output_shape"]), repeated=1)
     layers = _merged(layers) if merge_repeated else layers
     shapes = list(layers["output_shape"])
-    activations = list(layers["activation"]) if "activation" in layers else [""] * len(layers)
-    rows = ["Layer", "Output", "", "Activation", "Parameters"]
-    rows = [name for name in rows if name != "Activation" or any(activations)]
+    activations = list(layers.get("activation", [""] * len(layers)))
+    rows = ["Layer", "Output", "", *(["Activation"] if any(activations) else []), "Parameters"]
     outputs = ["×".join(map(str, shape[:2])) for shape in shapes]
-    slot = SLOT + CHARACTER * max(0, max(map(len, outputs)) - 6)
-    digits = [len(f"{num_params:,}") for num_params in layers["num_params"]]
-    # Only where long numbers stand side by side they need more: half of each, and a space.
-    slot = max([slot] + [DIGIT * (left + right + 1) / 2 for left, right in itertools.pairwise(digits)])
+    slot = _slot_width(outputs, layers["num_params"])
     width, middle = slot * (len(shapes) + 1), ROW * len(rows) + 0.68
     if ax is None:
         _, ax = plt.subplots(figsize=(width, middle + 0.9), layout="constrained")
@@ -102,6 +98,12 @@ def network_diagram(layers, *, merge_repeated=False, ax=None):
     return ax
 
 
+def _slot_width(outputs, num_params):
+    digits = [len(f"{number:,}") for number in num_params]
+    numbers = [DIGIT * (left + right + 1) / 2 for left, right in itertools.pairwise(digits)]  # neighbours, and a space
+    return max([SLOT + CHARACTER * max(0, max(map(len, outputs)) - 6), *numbers])
+
+
 def _map_or_vector_shapes(output_shapes):
     shapes = [tuple(size for size in shape if size is not None) for shape in output_shapes]
     for position, shape in enumerate(shapes):
@@ -114,8 +116,8 @@ def _map_or_vector_shapes(output_shapes):
 
 
 def _merged(layers):
-    """Runs of equal layers with parameters as one row each: `repeated` counts them, `num_params` is their sum."""
-    kind = ["type", "output_shape", *(["activation"] if "activation" in layers else [])]
+    """Merge consecutive equal layers with parameters; `repeated` counts them, `num_params` is their sum."""
+    kind = layers.columns.intersection(["type", "output_shape", "activation"])
     rows = layers.reset_index(drop=True)
     same = (rows[kind] == rows[kind].shift()).all(axis=1) & (rows["num_params"] > 0)
     sums = {name: "sum" if name in ("num_params", "repeated") else "first" for name in rows}
@@ -133,7 +135,7 @@ def _draw_map(ax, center, shape, highest, *, facecolor, **line):
         ([(x, top), (right, top), (right + back, top + up), (x + back, top + up)], 1.12),
         ([(right, y), (right + back, y + up), (right + back, top + up), (right, top)], 0.85),
     ):
-        # White faces stay white: they are see-through rather than solid.
+        # White faces are not shaded.
         face = facecolor if facecolor == "white" else [min(1, shade * part) for part in to_rgb(facecolor)]
         ax.add_patch(Polygon(corners, facecolor=face, linewidth=0.5, joinstyle="round", **line))
 

@@ -1,9 +1,9 @@
-"""Cross-validated searches: the folds of each set of hyperparameters, and what the accuracy goes with."""
+"""Cross-validated searches: accuracy of the folds, and accuracy by hyperparameter."""
 
 import matplotlib.pyplot as plt
 import numpy as np
 
-from poster_cnn.figures.style import BLUE, COLUMN_WIDTH, ORANGE, SKY, paper_style, reference_lines
+from poster_cnn.figures.style import BLUE, LEGEND_ABOVE, ORANGE, SKY, new_axes, paper_style, reference_lines
 from poster_cnn.results.tables import title
 
 BATCH_NORM = ((False, "Without batch normalization", BLUE, "o"), (True, "With batch normalization", ORANGE, "D"))
@@ -11,19 +11,18 @@ BATCH_NORM = ((False, "Without batch normalization", BLUE, "o"), (True, "With ba
 
 @paper_style()
 def cross_validation_dots(results, *, lines=None, ax=None):
-    """Draws the accuracy on each held-out fold and their mean, a column a set (Figs. 9 and 10 of Zavala et al.).
+    """Draw the accuracy on each held-out fold and the mean of each set (Figs. 9 and 10 of Zavala et al.).
 
     Args:
-        results: DataFrame from `collect_results`, one row a set and fold.
-        lines: Dictionary of up to three accuracies in percent to compare with, such as `{"Majority class": 17.9}`: what
-            the legend calls them, and where a horizontal line is drawn. Defaults to none.
-        ax: Axes to draw on. Defaults to a new one of a column's width.
+        results: DataFrame from `collect_results`, one row per set and fold.
+        lines: Dictionary from legend label to an accuracy in percent, such as `{"Majority class": 17.9}`, drawn as
+            horizontal lines, at most three. Defaults to none.
+        ax: Axes to draw on. Defaults to a new figure of column width.
 
     Returns:
         matplotlib Axes.
     """
-    if ax is None:
-        _, ax = plt.subplots(figsize=(COLUMN_WIDTH, 2.2), layout="constrained")
+    ax = new_axes(2.2) if ax is None else ax
     names = results["set_name"]
     folds = 100 * results["validation_first_label_accuracy"]
     positions = {name: position for position, name in enumerate(sorted(names.unique()))}
@@ -34,26 +33,25 @@ def cross_validation_dots(results, *, lines=None, ax=None):
     ax.set_xticks(range(len(positions)), [name.removeprefix("set=") for name in positions])
     ax.set(xlabel="Set", ylabel="Accuracy (%)", xlim=(-0.6, len(positions) - 0.4))
     ax.grid(axis="y")
-    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
+    ax.legend(**LEGEND_ABOVE, ncols=2)
     return ax
 
 
 @paper_style()
 def search_scatter(scores, *, hyperparameter="learning_rate", lines=None, ax=None):
-    """Draws the cross-validated accuracy of a search's draws against one hyperparameter (Zavala et al., III.B).
+    """Draw the cross-validated accuracy of a search against one hyperparameter (Zavala et al., section III.B).
 
     Args:
-        scores: DataFrame from `cross_validation_table`; draws with and without batch normalization differ in color and
-            shape. Bars reach one standard deviation over the folds to either side.
-        hyperparameter: Column of `scores`; learning rates are drawn on a logarithmic axis. Defaults to "learning_rate".
-        lines: As for `cross_validation_dots`. Defaults to none.
-        ax: Axes to draw on. Defaults to a new one of a column's width.
+        scores: DataFrame from `searches.cross_validation_table`. Error bars are one standard deviation over the folds;
+            draws with and without batch normalization differ in color and shape.
+        hyperparameter: Column of `scores`. Learning rates have a logarithmic axis. Defaults to "learning_rate".
+        lines: As in `cross_validation_dots`. Defaults to none.
+        ax: Axes to draw on. Defaults to a new figure of column width.
 
     Returns:
         matplotlib Axes.
     """
-    if ax is None:
-        _, ax = plt.subplots(figsize=(COLUMN_WIDTH, 2.6), layout="constrained")
+    ax = new_axes(2.6) if ax is None else ax
     reference_lines(ax, lines or {})
     for normalized, name, color, marker in BATCH_NORM:
         draws = scores[scores["batch_norm"] == normalized]
@@ -66,5 +64,5 @@ def search_scatter(scores, *, hyperparameter="learning_rate", lines=None, ax=Non
         ax.xaxis.set_minor_formatter(plt.NullFormatter())
     ax.set(xlabel=title(hyperparameter), ylabel="Accuracy on held-out folds (%)")
     ax.grid(axis="y")
-    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
+    ax.legend(**LEGEND_ABOVE, ncols=2)
     return ax

@@ -1,4 +1,4 @@
-"""The look of every figure, in one place: paper-sized type and colors that differ in hue and in grey."""
+"""Style shared by all figures: paper-sized type, color-blind-safe colors, and helpers for axes and legends."""
 
 import contextlib
 
@@ -9,7 +9,7 @@ import seaborn as sns
 COLUMN_WIDTH = 3.3  # inches, one column of a two-column paper
 PAGE_WIDTH = 6.9  # inches, both columns
 
-# From the palette of Okabe and Ito, which the color-blind can tell apart.
+# From the palette of Okabe and Ito, safe for color-blind readers and distinct in grey.
 BLUE = "#0072B2"
 ORANGE = "#E69F00"
 GREEN = "#009E73"
@@ -19,25 +19,25 @@ GREY = "#6E6E6E"
 LIGHT_GREY = "#E6E6E6"
 
 LINE_STYLES = (":", "-.", "--")
+LEGEND_ABOVE = {"loc": "lower center", "bbox_to_anchor": (0.5, 1)}
 
 
 @contextlib.contextmanager
 def paper_style():
-    """The style as a context: `with paper_style(): ...`, or `@paper_style()` above a function that draws.
+    """Apply the style inside a context, `with paper_style(): ...`, or as the decorator `@paper_style()`.
 
-    Nothing outside the context changes.
+    Settings outside the context are unchanged.
 
     Returns:
-        A context manager that is a decorator too.
+        A context manager that is also a decorator.
     """
-    # Loads the backend before the settings are saved: loaded inside, what it switches on would be undone at the end,
-    # and notebooks would show the first picture alone.
+    # Load the backend before saving the settings. Otherwise leaving the context undoes the backend's own changes, and
+    # notebooks show only the first figure.
     plt.draw_if_interactive()
     with plt.rc_context(
         {
             **sns.axes_style("ticks"),
-            # Comes with matplotlib, so the pictures are the same everywhere, and has the glyphs for right and wrong.
-            "font.family": "DejaVu Sans",
+            "font.family": "DejaVu Sans",  # comes with matplotlib and has the glyphs ✓ and ✗
             "font.size": 7,
             "axes.labelsize": 7,
             "axes.titlesize": 7,
@@ -63,13 +63,39 @@ def paper_style():
         yield
 
 
+def new_axes(height, width=COLUMN_WIDTH):
+    """Return the Axes of a new figure of this size in inches."""
+    return plt.subplots(figsize=(width, height), layout="constrained")[1]
+
+
+def panel_axes(columns, height, *, rows=1, **options):
+    """Return a page-wide figure and its Axes `(rows, columns)`, which share both axes unless `options` differ."""
+    options = {"sharex": True, "sharey": True, "squeeze": False, "layout": "constrained"} | options
+    return plt.subplots(rows, columns, figsize=(PAGE_WIDTH, height), **options)
+
+
+def unique_legend(axes):
+    """Return the handles and labels of a legend for several Axes, without repeated labels."""
+    named = {}
+    for ax in axes:
+        for handle, name in zip(*ax.get_legend_handles_labels(), strict=True):
+            named.setdefault(name, handle)
+    return {"handles": list(named.values()), "labels": list(named)}
+
+
+def category_rows(ax, count):
+    """Prepare a y axis with one category per row, the first on top."""
+    ax.set_ylim(count - 0.4, -0.6)
+    ax.tick_params(axis="y", length=0)
+
+
 def reference_lines(ax, lines):
-    """Draws scores to compare with as grey horizontal lines, each of its own style.
+    """Draw scores for comparison as grey horizontal lines of different styles.
 
     Args:
         ax: Axes to draw on.
-        lines: Dictionary from what the legend calls a line to its height, or to heights at 0, 1, 2 … on the x axis,
-            each a piece of its own where they differ; further ones than three are left out.
+        lines: Dictionary from a line's legend label to its height, or to one height per tick 0, 1, 2 … if they differ.
+            Lines after the third are skipped.
     """
     for (name, heights), linestyle in zip(lines.items(), LINE_STYLES, strict=False):
         look = {"color": GREY, "linestyle": linestyle, "linewidth": 0.9, "label": name}

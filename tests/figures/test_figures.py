@@ -218,7 +218,7 @@ def test_cards_share_a_figure():
     assert len(figure.axes) == 3 * 3
     assert len(figure.axes[1].patches) == 2
     assert {"A", "B", "C"} <= set(texts(figure))
-    with pytest.raises(ValueError, match="one length"):
+    with pytest.raises(ValueError, match="same length"):
         figures.prediction_cards(images, np.zeros((2, 4)), CLASS_NAMES)
 
 

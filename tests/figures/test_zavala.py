@@ -125,7 +125,7 @@ def test_pictures_stand_in_rows_and_one_that_is_missing_leaves_its_place_empty()
     figure = figures.image_grid([Image.new("RGB", (6, 8)), None, Image.new("RGB", (6, 8))], titles="abc", columns=2)
     assert [len(ax.images) for ax in figure.axes] == [1, 0, 1, 0] and not any(ax.axison for ax in figure.axes)
     assert [ax.get_title() for ax in figure.axes] == ["a", "b", "c", ""]
-    with pytest.raises(ValueError, match="Received: 0, 0 titles"):
+    with pytest.raises(ValueError, match="Received: 0 images, 0 titles"):
         figures.image_grid([])
 
 
