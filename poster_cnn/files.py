@@ -1,7 +1,7 @@
-"""Writing files so that a kill or a loss of power leaves either the old content or the new, never half of it.
+"""Atomic writes, locks and the cache folder: a kill or power loss leaves the old or the new content of a file.
 
-A folder that replaces another needs two renames. A kill between them leaves no folder of that name, but both versions
-beside it under temporary names; `remove_leftovers` puts the old one back.
+Replacing a folder takes two renames. A kill between them leaves no folder of that name, but both versions under
+temporary names next to it; `remove_leftovers` restores the old one.
 """
 
 import contextlib
@@ -23,20 +23,19 @@ _LEFTOVER = re.compile(r"\.[0-9a-f]{8}\.(tmp|old)\.(.+)")
 
 @contextlib.contextmanager
 def write_atomically(path):
-    """Gives a temporary path beside `path`, renamed onto `path` when the block ends well and removed when it does not.
+    """Yield a temporary path next to `path`, which is renamed to `path` if the block succeeds, and removed otherwise.
 
-    The block may write a file or make a folder there. An existing file is replaced; so is an existing folder (but see
-    `remove_leftovers`). The content is on the disk before the rename, and the rename, where the system can have it so,
-    before the block is left.
+    The block writes a file or makes a folder there. It replaces an existing file or folder (see `remove_leftovers`).
+    The content is synced to disk before the rename, and the rename after it, if the file system supports that.
 
     Args:
-        path: Where the finished file or folder shall be. Missing parent folders are made.
+        path: Path of the finished file or folder. Missing parent folders are created.
 
     Yields:
-        `pathlib.Path` to write to. It keeps the suffixes of `path`, as some writers insist on them.
+        `pathlib.Path` to write to, with the suffixes of `path`, which some writers require.
 
     Raises:
-        OSError: If it cannot be written; the message says where, and what to do.
+        OSError: If it cannot be written; the message names the path and a remedy.
 
     Example:
 
@@ -44,7 +43,7 @@ def write_atomically(path):
     ...     temporary.write_text("{}")
     """
     path = pathlib.Path(path)
-    path = path.resolve() if path.is_symlink() else path  # a link stays one, to the new content
+    path = path.resolve() if path.is_symlink() else path  # a link is kept, and its target replaced
     temporary = path.with_name(f".{uuid.uuid4().hex[:8]}.tmp.{path.name}")
     try:
         with explained_errors(path):
@@ -63,8 +62,7 @@ def write_atomically(path):
 
 
 def _sync(path):
-    """Waits until the disk has the content of a file, or the names in a folder."""
-    # Windows syncs no folder, some network disks neither; and no file that is open for reading only.
+    # Windows and some network disks cannot sync folders; Windows syncs only files that are open for writing.
     with contextlib.suppress(OSError) if path.is_dir() else contextlib.nullcontext():
         descriptor = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
         try:
@@ -79,19 +77,19 @@ def _remove(path):
     elif path.is_dir():
         shutil.rmtree(path)
     elif path.exists():
-        os.truncate(path, 0)  # HDF5 crashes at exit if it cannot end a file for want of room
+        os.truncate(path, 0)  # HDF5 crashes at exit if it cannot finish a file on a full disk
         path.unlink()
 
 
 @contextlib.contextmanager
 def explained_errors(path):
-    """Makes an error of a full or read-only disk say which file could not be written, and what to do.
+    """Add the file's path and a remedy to the message of an error from a full or read-only disk.
 
     Args:
-        path: The file that the block writes.
+        path: File that the block writes.
 
     Raises:
-        OSError: With the number of the error, such as `errno.ENOSPC`; any other error is left as it is.
+        OSError: With the error number, such as `errno.ENOSPC`. Other errors are not changed.
     """
     path = pathlib.Path(path)
     try:
@@ -99,9 +97,9 @@ def explained_errors(path):
     except OSError as error:
         why = os.strerror(error.errno) if error.errno else ""
         if error.errno in _FULL:
-            text = f"No room to write {path} ({why}). What is there stays whole: make room, then start again."
+            text = f"No room to write {path} ({why}). Existing files are intact: make room, then start again."
             raise OSError(error.errno, text) from error
-        # What the block reads elsewhere may be forbidden, too.
+        # A file that the block reads elsewhere may be forbidden as well.
         if error.errno in _FORBIDDEN and _is_around(error.filename or path, path):
             choose = "Set POSTER_CNN_CACHE to" if cache_dir() in path.parents else "Choose"
             text = f"{path} cannot be written ({why}). {choose} another folder, or make this one writable."
@@ -115,14 +113,14 @@ def _is_around(named, path):
 
 
 def require_room(path, num_bytes):
-    """Makes sure that a file has room on its disk, for writers that break down in the middle when it has not.
+    """Check that the disk has room for a file, for writers that fail badly on a full disk.
 
     Args:
-        path: The file.
-        num_bytes: Its size, more or less.
+        path: Path of the file.
+        num_bytes: Approximate size of the file.
 
     Raises:
-        OSError: If there is less.
+        OSError: If there is less room.
     """
     with explained_errors(path):
         if shutil.disk_usage(pathlib.Path(path).parent).free < num_bytes:
@@ -131,15 +129,15 @@ def require_room(path, num_bytes):
 
 @contextlib.contextmanager
 def locked(folder, timeout=0):
-    """Keeps other processes out of a folder, such as a run folder.
+    """Keep other processes out of a folder, such as a run folder, during the block.
 
     Args:
-        folder: The folder; made if needed.
+        folder: The folder, created if needed.
         timeout: Seconds to wait for another process; -1 waits forever. Defaults to 0.
 
     Raises:
-        BlockingIOError: If another process is still in it.
-        OSError: If it cannot be written.
+        BlockingIOError: If another process still works in the folder.
+        OSError: If the folder cannot be written.
     """
     folder = pathlib.Path(folder)
     lock = filelock.FileLock(folder / ".lock", is_singleton=True)  # one thread may lock a folder twice
@@ -156,16 +154,16 @@ def locked(folder, timeout=0):
 
 
 def remove_leftovers(folder):
-    """Removes what kills have left in a folder half-written. Only for who alone writes there.
+    """Remove the temporary files and folders that kills have left in a folder. Call this while holding its lock.
 
-    A folder that was set aside for a new version which did not come to its place is put back, not removed.
+    If a kill interrupted the replacement of a folder, the old version is restored.
 
     Args:
-        folder: Folder; those in it are not looked into.
+        folder: Folder to clean; its subfolders are not searched.
     """
     leftovers = [path for path in pathlib.Path(folder).iterdir() if _LEFTOVER.fullmatch(path.name)]
     newest_first = sorted(leftovers, key=lambda path: path.lstat().st_ctime, reverse=True)
-    for path in newest_first:  # of two kills, the later one's is put back
+    for path in newest_first:  # after two kills, the later version is restored
         kind, name = _LEFTOVER.fullmatch(path.name).groups()
         if kind == "old" and not path.with_name(name).exists():
             os.rename(path, path.with_name(name))
@@ -174,7 +172,7 @@ def remove_leftovers(folder):
 
 
 def _replace_folder(temporary, path):
-    # A rename cannot land on a folder that has content, so the old one steps aside first.
+    # A folder with content cannot be the target of a rename, so the old one is moved away first.
     old = path.with_name(f".{uuid.uuid4().hex[:8]}.old.{path.name}")
     os.rename(path, old)
     try:
@@ -182,28 +180,28 @@ def _replace_folder(temporary, path):
     except BaseException:
         os.rename(old, path)
         raise
-    os.rename(old, temporary)  # which `write_atomically` removes; what is called "old" is whole
+    os.rename(old, temporary)  # which `write_atomically` removes; a name with "old" is always complete
 
 
 def write_json(path, content):
-    """Writes `content` as indented JSON to `path`, atomically."""
+    """Write `content` as indented JSON to `path`, atomically."""
     with write_atomically(path) as temporary:
         temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def read_json(path):
-    """Reads a JSON file."""
+    """Read a JSON file."""
     return json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
 
 
 def sha256(path):
-    """The SHA-256 of a file's bytes, as 64 hexadecimal digits."""
+    """Return the SHA-256 of a file as 64 hexadecimal digits."""
     with open(path, "rb") as file:
         return hashlib.sha256(file.read()).hexdigest()
 
 
 def cache_dir():
-    """The user's cache folder for poster_cnn.
+    """Return the user's cache folder for poster_cnn.
 
     Returns:
         `pathlib.Path`: `$POSTER_CNN_CACHE` if set, else `$XDG_CACHE_HOME/poster_cnn`, else `~/.cache/poster_cnn`.

@@ -1,3 +1,5 @@
+"""The benchmark that trains paper 1's grid on any device: its cells, and its count of operations."""
+
 import pathlib
 
 import pandas as pd
@@ -17,7 +19,8 @@ def device_grid(monkeypatch):
     return device_grid
 
 
-def test_a_grid_goes_on_with_the_cells_that_are_missing(device_grid, data_folder, tmp_path, monkeypatch):
+@pytest.mark.slow
+def test_grid_trains_the_missing_cells(device_grid, data_folder, tmp_path, monkeypatch):
     posters, results = tmp_path / "posters", tmp_path / "results.csv"
     device_grid.prepare(data_folder, posters)
     movies = pd.read_csv(posters / "split.csv")
@@ -40,7 +43,7 @@ def test_a_grid_goes_on_with_the_cells_that_are_missing(device_grid, data_folder
     assert trained[-1].epochs == 3
 
 
-def test_operations_are_counted_in_nested_models_too(monkeypatch):
+def test_counts_operations_of_nested_models(monkeypatch):
     monkeypatch.syspath_prepend(BENCHMARKS)
     from flops import forward_flops
 
@@ -51,11 +54,11 @@ def test_operations_are_counted_in_nested_models_too(monkeypatch):
     assert forward_flops(backbone) > forward_flops(models.feature_extractor_and_head(backbone)[1]) > 0
 
 
-def test_the_peak_is_that_of_the_fastest_product(monkeypatch):
+def test_peak_is_that_of_the_fastest_product(monkeypatch):
     monkeypatch.syspath_prepend(BENCHMARKS)
     import flops
 
     monkeypatch.setattr(flops, "_SIZES", (10, 20))
-    seconds = iter([9, 1, 2, 2, 2, 2, 9, 4, 5, 5, 5, 5])  # the first of each size does not count
+    seconds = iter([9, 1, 2, 2, 2, 2, 9, 4, 5, 5, 5, 5])  # the first of each size is a warm-up
     monkeypatch.setattr(flops, "_seconds", lambda left, right: next(seconds) / 1000)
     assert flops.peak_flops("mixed_bfloat16") == pytest.approx(2 * 20**3 / 0.004)

@@ -283,7 +283,7 @@ def test_reproductions_and_ensembles_lock_their_folders(ensemble_config, tmp_pat
 @pytest.mark.parametrize(
     ("number", "says"),
     [
-        (errno.ENOSPC, "No room to write .*scores.csv .No space left on device.. What is there stays whole: make room"),
+        (errno.ENOSPC, "No room to write .*scores.csv .No space left on device.. Existing files are intact: make room"),
         (
             errno.EROFS,
             "scores.csv cannot be written .Read-only file system.. Choose another folder, or make this one writ",

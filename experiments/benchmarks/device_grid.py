@@ -1,11 +1,11 @@
-"""Paper 1's 25 networks on another device and Keras backend: seconds a cell, its share of the device's peak, accuracy.
+"""Time and accuracy of paper 1's 25 networks on another device and Keras backend, and the fraction of its peak.
 
     python experiments/benchmarks/device_grid.py prepare DATA POSTERS
     KERAS_BACKEND=jax python experiments/benchmarks/device_grid.py run POSTERS RESULTS.csv
 
-`prepare` copies the posters of `experiments/dave/table_2.py` that are used, as `split.csv` and JPEG files (47 MB of the
-3,488 posters), and needs TensorFlow; `run` reads that folder, needs the backend alone, and skips the cells that
-RESULTS.csv already has for the same backend, device, precision and epochs. For a try: `--cells 1 --epochs 2`.
+`prepare` copies the 3,488 posters of `experiments/dave/table_2.py` as `split.csv` and JPEG files (47 MB); it needs
+TensorFlow. `run` reads that folder, needs the backend only, and skips cells that RESULTS.csv has for the same backend,
+device, precision and epochs. To try it: `--cells 1 --epochs 2`.
 """
 
 import argparse
@@ -31,11 +31,11 @@ from poster_cnn.training.config import PRECISIONS
 
 EXPERIMENT = pathlib.Path(__file__).parents[1] / "dave" / "table_2.py"
 PARTS = ("train", "validation", "test")
-CELL = ["ratio", "learning_rate", "epochs", "precision", "backend", "device"]  # what makes a finished cell the same
+CELL = ["ratio", "learning_rate", "epochs", "precision", "backend", "device"]  # identify a finished cell
 
 
 class EpochClock(keras.callbacks.Callback):
-    """Seconds of each epoch with its validation, whose scores wait for the device."""
+    """Record the seconds of each epoch, including its validation."""
 
     def __init__(self):
         super().__init__()
@@ -49,8 +49,8 @@ class EpochClock(keras.callbacks.Callback):
 
 
 def prepare(data, posters):
-    """Writes `split.csv` (a row a movie: part, genres, poster file) and the poster files, with TensorFlow."""
-    from poster_cnn.training.data import load_training_data  # TensorFlow, which `run` does without
+    """Write `split.csv` (one row per movie: part, genres, poster file) and the poster files."""
+    from poster_cnn.training.data import load_training_data  # needs TensorFlow, unlike `run`
 
     loaded = load_training_data(runpy.run_path(str(EXPERIMENT))["config"], data)
     movies = loaded.table[["imdb_id", "genres", "poster_path"]].assign(part=loaded.split)
@@ -66,7 +66,7 @@ def prepare(data, posters):
 
 
 def movies_of(posters):
-    """What `prepare` wrote of each movie."""
+    """Read the movies that `prepare` has written."""
     movies = pd.read_csv(posters / "split.csv", dtype={"data_fingerprint": str})
     movies["genres"] = movies["genres"].str.split("|")
     movies["poster_path"] = [str(posters / path) for path in movies["poster_path"]]
@@ -74,7 +74,7 @@ def movies_of(posters):
 
 
 def read_parts(posters, config):
-    """dict of a part -> `(images, labels)` at the config's size."""
+    """Return a dict of part -> `(images, labels)` at the config's image size."""
     movies = movies_of(posters)
     return {
         part: poster_arrays(movies[movies["part"] == part], config.class_names, image_size=config.image_size)
@@ -83,7 +83,7 @@ def read_parts(posters, config):
 
 
 def train_cell(config, parts, peak):
-    """Trains and scores one network: a row of the results."""
+    """Train and score one network; return a row of the results."""
     clock, started = EpochClock(), time.perf_counter()
     model, _ = fit_arrays(config, *parts["train"], parts["validation"], callbacks=[clock], progress=False)
     seconds = time.perf_counter() - started
@@ -91,7 +91,7 @@ def train_cell(config, parts, peak):
     score = metrics.score(["first_label_accuracy"], labels, model.predict(images, verbose=0))["first_label_accuracy"]
     num_train, num_validation = len(parts["train"][0]), len(parts["validation"][0])
     epoch_seconds = statistics.median(clock.seconds[1:] or clock.seconds)  # the first epoch compiles
-    # Backward: once more for the inputs of the layers, once for their weights.
+    # The backward pass costs two forward passes: one for the inputs of the layers, one for their weights.
     flops = forward_flops(model) * (3 * num_train + num_validation)
     return {
         "seconds": seconds,
@@ -105,7 +105,7 @@ def train_cell(config, parts, peak):
 
 
 def device_name():
-    """The device that the backend uses, as its maker names it, or the number of CPU cores."""
+    """Return the name of the device that the backend uses, or the number of CPU cores."""
     backend = keras.backend.backend()
     if backend == "jax":
         import jax
@@ -124,7 +124,7 @@ def device_name():
 
 
 def run(posters, results_path, *, cells=None, epochs=None, precision="float32"):
-    """Trains the cells that the results lack, ratio by ratio; writes them after each."""
+    """Train the cells that are missing from the results, and write the results after each."""
     experiment = runpy.run_path(str(EXPERIMENT))
     config = experiment["config"].replace(precision=precision, epochs=epochs or experiment["config"].epochs)
     about = {"epochs": config.epochs, "precision": precision, "backend": keras.backend.backend()}
@@ -151,14 +151,14 @@ def run(posters, results_path, *, cells=None, epochs=None, precision="float32"):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
-    preparing = commands.add_parser("prepare", help="write the posters that are used")
+    preparing = commands.add_parser("prepare", help="write the posters of the experiment")
     preparing.add_argument("data", help="data folder")
     preparing.add_argument("posters", type=pathlib.Path, help="folder to write")
     running = commands.add_parser("run", help="train the networks")
-    running.add_argument("posters", type=pathlib.Path, help="folder that prepare wrote")
-    running.add_argument("results", type=pathlib.Path, help="csv to write, or to go on with")
-    running.add_argument("--cells", type=int, help="the first so many cells alone")
-    running.add_argument("--epochs", type=int, help="as in the experiment by default")
+    running.add_argument("posters", type=pathlib.Path, help="folder written by prepare")
+    running.add_argument("results", type=pathlib.Path, help="csv to write or to continue")
+    running.add_argument("--cells", type=int, help="number of cells to train; default: all")
+    running.add_argument("--epochs", type=int, help="default: those of the experiment")
     running.add_argument("--precision", choices=PRECISIONS, default="float32")
     arguments = parser.parse_args()
     if arguments.command == "prepare":

@@ -1,4 +1,4 @@
-"""The ratios of a benchmark as a picture."""
+"""Figure of the ratios of a benchmark."""
 
 import matplotlib.pyplot as plt
 
@@ -7,7 +7,7 @@ from poster_cnn.figures.style import BLUE, COLUMN_WIDTH, GREY, ORANGE, paper_sty
 
 @paper_style()
 def draw_ratios(rows):
-    """How many times as fast ours is as each other side, with the range of the rounds and the goal.
+    """Draw the speed of poster_cnn relative to each alternative, with the range over rounds and the goal.
 
     Args:
         rows: DataFrame of `speed.measure`: `task`, `side`, `ratio`, `ratio_low`, `ratio_high`, `goal`.
@@ -15,11 +15,11 @@ def draw_ratios(rows):
     Returns:
         `matplotlib.figure.Figure`
     """
-    others = rows[rows["ratio"] != 1].iloc[::-1]  # without our own sides
+    others = rows[rows["ratio"] != 1].iloc[::-1]  # without our own rows
     figure, ax = plt.subplots(figsize=(1.5 * COLUMN_WIDTH, 0.9 + 0.28 * len(others)))
     place = range(len(others))
     ax.hlines(place, others["ratio_low"], others["ratio_high"], color=BLUE, linewidth=1.5)
-    ax.plot(others["ratio"], place, "o", color=BLUE, label="Median of the rounds, least, most")
+    ax.plot(others["ratio"], place, "o", color=BLUE, label="Median and range of the rounds")
     ax.plot(others["goal"], place, "|", color=ORANGE, markersize=12, markeredgewidth=2, label="Goal")
     ax.axvline(1, color=GREY, linewidth=0.8)
     ax.set_xscale("log")

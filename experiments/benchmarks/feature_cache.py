@@ -1,10 +1,10 @@
-"""How much faster the head of a frozen MobileNetV2 trains on kept features than through the backbone, in one run.
+"""Speedup of training the head of a frozen MobileNetV2 on cached features, in one run.
 
     python experiments/benchmarks/feature_cache.py DATA [RESULTS.csv]
 
-Both sides train 20 epochs as `experiments/zavala/transfer_leak_free.py` does, on 500 rows a genre; the kept features
-are computed inside of the time measured. The sides take turns; the ratio is the median of the rounds'. About four
-minutes on 2 CPU cores.
+Both sides train 20 epochs as `experiments/zavala/transfer_leak_free.py` does, on 500 rows per genre. The time includes
+the computation of the features. The sides take turns, and the ratio is the median over the rounds. This takes about
+four minutes on 2 CPU cores.
 """
 
 import os
@@ -30,7 +30,7 @@ ROUNDS = 2
 
 
 def seconds(config, data):
-    """Seconds of a fit from nothing: no features kept, no checkpoint."""
+    """Return the seconds of a fit without cached features and without checkpoint."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ["POSTER_CNN_CACHE"] = folder
         started = time.perf_counter()
@@ -43,7 +43,7 @@ def main(data_folder, results_path=None):
     data = load_training_data(config, data_folder)
     if not data.weights:
         config = config.replace(model_args={"weights": None})
-    for part in ("train", "validation"):  # decoded before the clock runs, for both sides alike
+    for part in ("train", "validation"):  # decoded before the time is measured
         data.images(part)
     sides = {"kept": config, "through": config.replace(cache_features=False)}
     rounds = []

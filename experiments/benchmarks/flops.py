@@ -1,4 +1,4 @@
-"""What a network needs and what a device can do, in floating-point operations, on any Keras backend."""
+"""Floating-point operations of a network, and the peak rate of a device, on any Keras backend."""
 
 import math
 import time
@@ -8,14 +8,14 @@ from keras import layers, ops
 
 _COUNTED = (layers.Conv1D, layers.Conv2D, layers.Conv3D, layers.DepthwiseConv2D, layers.Dense)
 _SIZES = (1024, 2048, 4096, 8192)
-_LONGEST = 0.1  # seconds: after a product that takes so long, no larger one is tried
+_LONGEST = 0.1  # seconds; no larger product is tried after one that takes longer
 _REPEATS = 5
 
 
 def forward_flops(model):
-    """Floating-point operations of one picture's way through a network; training takes three times as many.
+    """Count the floating-point operations of a forward pass of one image; training takes three times as many.
 
-    A multiplication and an addition are two. Convolutions and dense layers alone are counted.
+    A multiplication and an addition are two operations. Only convolutions and dense layers are counted.
 
     Args:
         model: A built `keras.Model`, channels last.
@@ -38,10 +38,10 @@ def forward_flops(model):
 
 
 def peak_flops(precision="float32"):
-    """Floating-point operations a second of the fastest large matrix product that the device of the backend makes.
+    """Return the floating-point operations per second of the fastest large matrix product on the backend's device.
 
-    Products of 1,024 to 8,192 rows and columns are tried, five of each. Where the backend rounds the inputs of float32
-    products, as some do on GPUs, it does so here too.
+    Products of 1,024 to 8,192 rows and columns are tried, five of each. Some backends round the inputs of float32
+    products on GPUs; this is included.
 
     Args:
         precision: `"float32"`, `"bfloat16"` or `"mixed_bfloat16"`. Defaults to `"float32"`.
@@ -52,7 +52,7 @@ def peak_flops(precision="float32"):
     dtype, fastest = precision.removeprefix("mixed_"), 0
     for size in _SIZES:
         left, right = (keras.random.normal((size, size), dtype=dtype, seed=seed) for seed in (1, 2))
-        _seconds(left, right)  # what is compiled or allocated only once
+        _seconds(left, right)  # warm-up: compilation and allocation
         seconds = min(_seconds(left, right) for _ in range(_REPEATS))
         fastest = max(fastest, 2 * size**3 / seconds)
         if seconds > _LONGEST:

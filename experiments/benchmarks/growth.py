@@ -1,11 +1,11 @@
-"""How speed and memory grow with the number of posters: 1,000, 10,000 and 100,000, drawn once and kept in a folder.
+"""Speed and memory for 1,000, 10,000 and 100,000 posters, which are drawn once and kept in a folder.
 
     python experiments/benchmarks/growth.py FOLDER [--sizes 1000,10000,100000] [--budget 500MB] [--rounds 3] [--out CSV]
 
 Each size is measured in a process of its own at 55×80 pixels (width×height): posters/s of decoding (checking, reading,
-shrinking, keeping), of a later epoch without a network, and of training the seven-layer network; the process's peak
-memory. 100,000 decoded posters are 1.3 GB: beyond the budget, so they are kept on disk. The sizes take turns, and
-medians of the rounds count. The folder grows to 1.7 GB, and to 3.1 GB meanwhile; interrupted, it goes on drawing.
+resizing, caching), of a later epoch without a network, and of training the seven-layer network, and the peak memory.
+100,000 decoded posters are 1.3 GB, which exceeds the budget, so they are cached on disk. The sizes take turns, and the
+results are medians over the rounds. The folder grows to 1.7 GB, temporarily to 3.1 GB. Drawing can be resumed.
 """
 
 import argparse
@@ -37,14 +37,14 @@ CLASS_NAMES = ("Horror", "Romance", "Action", "Documentary")
 OUT = pathlib.Path(__file__).parents[1] / "results" / "benchmark_growth.csv"
 RATIO = 30
 BATCH_SIZE = 32
-DECODED = 10_000  # posters, at least, by which decoding is measured: a few of them several times
-DRAINED = 30_000  # posters, at least, by which later epochs are measured
-STEPS = 304  # of training that count, at least; if an epoch has more, all of them: its beginning takes time, too
+DECODED = 10_000  # minimum number of posters to measure decoding; small sets are decoded several times
+DRAINED = 30_000  # minimum number of posters to measure later epochs
+STEPS = 304  # minimum number of training steps, and at least an epoch, because its start takes time
 COLUMNS = ["posters", "cache", "decode_per_s", "epoch_per_s", "train_per_s", "peak_mb", "budget_mb"]
 
 
 def draw(path):
-    """Writes a poster of its own, 182×268 pixels and about as large as a real one."""
+    """Write a unique poster of 182×268 pixels, with about the file size of a real one."""
     rng = np.random.default_rng([int(path.parent.name), int(path.stem)])
     coarse = Image.fromarray(rng.integers(0, 256, (27, 18, 3), "uint8")).resize((182, 268), Image.Resampling.BICUBIC)
     noisy = np.asarray(coarse, "int16") + rng.integers(-12, 13, (268, 182, 1), "int16")
@@ -55,7 +55,7 @@ def draw(path):
 
 
 def draw_all(folder, count):
-    """Draws the posters of one size that are not there yet."""
+    """Draw the missing posters of one size."""
     paths = [folder / f"{number}.jpg" for number in range(1, count + 1)]
     missing = [path for path in paths if not path.is_file()]
     context = multiprocessing.get_context("spawn")
@@ -64,7 +64,7 @@ def draw_all(folder, count):
 
 
 def movie_table(folder, count):
-    """A movie table of the posters of one size; their genres go round."""
+    """Return a movie table of the posters of one size, with genres in turn."""
     numbers = range(1, count + 1)
     return pd.DataFrame(
         {
@@ -77,7 +77,7 @@ def movie_table(folder, count):
 
 
 def check(folder, count):
-    """Decodes each poster once with Pillow, so that the verdicts are remembered, as before any training."""
+    """Verify each poster once, as before any training, so that the results are cached."""
     from poster_cnn.datasets.verify import check_posters
 
     usable, _ = check_posters(movie_table(folder, count))
@@ -86,7 +86,7 @@ def check(folder, count):
 
 
 def measure(folder, count):
-    """One row, measured in this process."""
+    """Measure one row in this process."""
     import keras
 
     from poster_cnn import models
@@ -98,24 +98,24 @@ def measure(folder, count):
     sum(1 for _ in datasets.poster_dataset(table[:64], CLASS_NAMES, image_size=size, cache=False))  # starts TensorFlow
     times, started = max(1, DECODED // count), time.perf_counter()
     for _ in range(times):
-        posters = None  # what is in use is not decoded again
+        posters = None  # posters in use would not be decoded again
         posters = datasets.decoded_posters(table, CLASS_NAMES, image_size=size)
     decode = times * count / (time.perf_counter() - started)
     numbers = iter(range(10**6))
 
     def epochs(least):
-        """The batches of as many epochs as make so many posters or more."""
+        """Return the batches of enough epochs for `least` posters."""
         return [datasets.epoch_batches(posters, count, BATCH_SIZE, 0, next(numbers)) for _ in range(0, least, count)]
 
     drained = epochs(DRAINED)
     epoch = per_second(lambda: sum(len(labels) for batches in drained for _, labels in batches))
     model = models.seven_layer_cnn((*size, 3), len(CLASS_NAMES))
     model.compile(keras.optimizers.Adam(1e-4), "categorical_crossentropy", steps_per_execution=16)
-    # Builds it, for the smaller batch that ends an epoch, too: each size of batch has preparations of its own.
+    # Compile for full batches and for the smaller last batch of an epoch.
     first = datasets.as_batches(posters[: 16 * BATCH_SIZE + count % BATCH_SIZE], BATCH_SIZE)
     model.fit(first, shuffle=False, verbose=0)
     steps = max(STEPS, count // BATCH_SIZE // 16 * 16)
-    several = epochs((steps + 16) * BATCH_SIZE)  # more than enough, as epochs end with smaller batches
+    several = epochs((steps + 16) * BATCH_SIZE)  # more than enough, because epochs end with smaller batches
     trained = functools.reduce(lambda first, second: first.concatenate(second), several).take(steps)
 
     def fit():
@@ -130,15 +130,15 @@ def measure(folder, count):
 
 
 def per_second(action):
-    """Posters/s of an action that gives the number of posters."""
+    """Return the posters/s of an action that returns the number of posters."""
     started = time.perf_counter()
     return action() / (time.perf_counter() - started)
 
 
 def in_own_process(folder, count, budget):
-    """The row of `measure`, of a fresh process whose cache of decoded posters is empty."""
+    """Run `measure` in a fresh process with an empty cache of decoded posters."""
     with tempfile.TemporaryDirectory(dir=folder) as cache:
-        shutil.copytree(folder / "cache", cache, dirs_exist_ok=True)  # verdicts
+        shutil.copytree(folder / "cache", cache, dirs_exist_ok=True)  # results of the checks
         environment = os.environ | {"POSTER_CNN_CACHE": cache, "POSTER_CNN_MEMORY": budget}
         command = [sys.executable, __file__, str(folder), "--measure", str(count)]
         done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
@@ -148,7 +148,7 @@ def in_own_process(folder, count, budget):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "folder", type=pathlib.Path, help="folder of the drawn posters; made if needed, then used again"
+        "folder", type=pathlib.Path, help="folder of the drawn posters; created if needed"
     )
     parser.add_argument("--sizes", default="1000,10000,100000", help="default: 1000,10000,100000")
     parser.add_argument("--budget", default="500MB", help="POSTER_CNN_MEMORY; default: 500MB")

@@ -1,4 +1,4 @@
-"""Reading and shrinking posters: our tf.data pipeline, and what a user would use instead."""
+"""Reading and resizing posters: our tf.data pipeline and its alternatives."""
 
 import os
 import tempfile
@@ -14,7 +14,7 @@ from poster_cnn.datasets.crops import shrunk_size
 CLASS_NAMES = ("Horror", "Romance", "Action", "Documentary")
 SIZE = shrunk_size(50)  # 134×91 pixels
 BATCH_SIZE = 32
-NUM_PIXEL_LOOP = 40  # posters that the slow loop reads each round
+NUM_PIXEL_LOOP = 40  # posters that the slow loop reads per round
 RESAMPLING = {"bilinear": Image.Resampling.BILINEAR, "lanczos3": Image.Resampling.LANCZOS}
 
 
@@ -34,7 +34,7 @@ class Posters:
 
 
 def read_pixel_by_pixel(paths):
-    """Shrinks with Pillow, then copies each pixel with `getpixel`, as paper 1's authors' code does."""
+    """Resize with Pillow, then copy each pixel with `getpixel`, as paper 1's code does."""
     height, width = SIZE
     images = np.empty((len(paths), height, width, 3), dtype="float32")
     for number, path in enumerate(paths):
@@ -46,14 +46,14 @@ def read_pixel_by_pixel(paths):
 
 
 def rows(table, rounds=5):
-    """Posters/s from JPEG files to float32 batches of 32 at 91×134 (width×height), nothing kept.
+    """Measure posters/s from JPEG files to float32 batches of 32 at 91×134 (width×height), without caches.
 
     Args:
         table: Movie table of usable posters.
-        rounds: Rounds that count. Defaults to 5.
+        rounds: Number of measured rounds. Defaults to 5.
 
     Returns:
-        list of dict; see `turns.take_turns`.
+        List of dicts; see `turns.take_turns`.
     """
     paths = table["poster_path"].tolist()
     found = []
@@ -65,7 +65,7 @@ def rows(table, rounds=5):
             sides["getpixel loop"] = lambda: rate(lambda: read_pixel_by_pixel(paths[:NUM_PIXEL_LOOP]), NUM_PIXEL_LOOP)
         goals = {"PyTorch DataLoader, Pillow, 2 workers": 1.4}
         found += take_turns(f"read, {interpolation}", sides, rounds=rounds, goals=goals)
-    with tempfile.TemporaryDirectory() as folder:  # of these posters alone
+    with tempfile.TemporaryDirectory() as folder:  # with these posters only
         for path in paths:
             os.symlink(os.path.abspath(path), os.path.join(folder, os.path.basename(path)))
         sides = {"poster_cnn": _ours(table, antialias=False), "image_dataset_from_directory": _keras(folder)}

@@ -1,9 +1,9 @@
-"""How fast posters are read, networks trained and grids swept, beside what a user would use instead: one command.
+"""Speed of reading posters, training networks and sweeping grids, compared with alternatives.
 
     python experiments/benchmarks/speed.py DATA [--tasks reading,training,sweep] [--out RESULTS.csv]
 
-Writes a row for each side of each comparison, prints them, and draws the ratios, in figures/ or beside RESULTS.csv. A
-task that is run again replaces its rows. PyTorch takes part where it is installed. About 20 minutes on 2 CPU cores.
+Writes and prints a row for each side of each comparison, and draws the ratios in figures/ or next to RESULTS.csv. A
+task that is run again replaces its rows. PyTorch is included if it is installed. Takes about 20 minutes on 2 CPU cores.
 """
 
 import argparse
@@ -36,14 +36,14 @@ PICTURE = EXPERIMENTS.parent / "figures" / "benchmark_speed.png"
 
 
 def load_table(data):
-    """The first 2,048 usable posters of paper 1's genres."""
+    """Return the first 2,048 usable posters of paper 1's genres."""
     folder = find_data_folder(data)
     table = load_movie_table(folder.csv, posters_dir=folder.posters, genres=reading.CLASS_NAMES)
     return check_posters(table)[0].head(NUM_POSTERS)
 
 
 def measure(task, data):
-    """The rows of one task, with what they were measured on."""
+    """Return the rows of one task, with the processor and versions."""
     rows = (
         sweep.rows(data) if task == "sweep" else {"reading": reading, "training": training}[task].rows(load_table(data))
     )

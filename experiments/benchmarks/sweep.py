@@ -1,4 +1,4 @@
-"""The 25 cells of paper 1's Table 2 with `search.sweep`, and as 25 calls of `fit` on arrays."""
+"""The 25 cells of paper 1's Table 2 as a sweep, and as 25 calls of `fit` on arrays."""
 
 import dataclasses
 import pathlib
@@ -16,17 +16,17 @@ EXPERIMENT = pathlib.Path(__file__).parents[1] / "dave" / "table_2.py"
 
 
 def rows(data, epochs=2):
-    """Cells a minute of both, and their test accuracies; the same posters, split, networks and epochs.
+    """Measure cells per minute of both, and their test accuracies, with equal posters, split, networks and epochs.
 
-    Both read the posters themselves and score the test posters. Ours also leaves 25 run folders, with baselines and
-    intervals, and could be killed at any moment.
+    Both read the posters and score the test posters. The sweep also writes 25 resumable run folders with baselines and
+    intervals.
 
     Args:
         data: Path of a data folder.
-        epochs: Of each cell. Defaults to 2; the paper's 50 take hours.
+        epochs: Epochs of each cell. Defaults to 2; the paper's 50 take hours.
 
     Returns:
-        list of dict; as of `turns.take_turns`, with `accuracy`: mean first-label accuracy of the 25 networks.
+        List of dicts as from `turns.take_turns`, with `accuracy`, the mean first-label accuracy of the 25 networks.
     """
     experiment = tuning.load_experiment(EXPERIMENT, precision="float32")
     experiment = dataclasses.replace(experiment, config=experiment.config.replace(epochs=epochs))
@@ -54,7 +54,7 @@ def _plain_fits(experiment, data):
     accuracies, read = [], {}
     for config in experiment.cells().values():
         if config.image_size not in read:
-            read = {config.image_size: _arrays(config, data)}  # cells of one size follow each other
+            read = {config.image_size: _arrays(config, data)}  # cells of the same size are consecutive
         (images, labels), (test_images, test_labels), validation = read[config.image_size]
         keras.utils.set_random_seed(config.seed)
         model = models.seven_layer_cnn((*config.image_size, 3), len(config.class_names))
@@ -67,7 +67,7 @@ def _plain_fits(experiment, data):
 
 
 def _arrays(config, data):
-    """Train, test and validation posters as float32 arrays, read as a user would with Keras."""
+    """Return train, test and validation posters as float32 arrays."""
     loaded = load_training_data(config, data)
     arrays = []
     for part in ("train", "test", "validation"):

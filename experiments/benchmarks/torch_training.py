@@ -1,8 +1,8 @@
-"""Paper 1's seven-layer network in PyTorch: trains an epoch for each line that it reads, and prints posters/s.
+"""Paper 1's seven-layer network in PyTorch: trains an epoch for each line of standard input, and prints posters/s.
 
     python torch_training.py POSTERS.npz BATCH_SIZE
 
-float32, channels_last, Adam, on decoded posters in memory: none are read from disk.
+It trains in float32 with channels_last and Adam on decoded posters in memory.
 """
 
 import sys
@@ -14,7 +14,7 @@ from torch import nn
 
 
 def build(height, width, num_classes):
-    """The network of `poster_cnn.models.seven_layer_cnn`."""
+    """Build the network of `poster_cnn.models.seven_layer_cnn`."""
     layers, channels = [], 3
     for filters in (32, 32, 32, 64):
         layers += [nn.Conv2d(channels, filters, 3), nn.ReLU(), nn.MaxPool2d(2)]

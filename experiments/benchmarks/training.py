@@ -19,20 +19,19 @@ from poster_cnn.datasets.crops import shrunk_size
 CLASS_NAMES = ("Horror", "Romance", "Action", "Documentary")
 SIZE = shrunk_size(40)  # 107×73 pixels
 BATCH_SIZE = 32
-EPOCHS = 3  # a round: single epochs of `fit` on arrays take 3 or 5 seconds, as it happens
+EPOCHS = 3  # per round, because the time of single epochs varies between 3 and 5 seconds
 HALF = ("mixed_bfloat16",)
 
 
 def rows(table, rounds=7):
-    """Posters/s of training on decoded posters, batches of 32; the fraction of the matrix-product peak of each side.
+    """Measure posters/s of training on decoded posters in batches of 32, and the fraction of the device's peak.
 
     Args:
         table: Movie table of usable posters.
-        rounds: Rounds that count; of three epochs each. Defaults to 7.
+        rounds: Number of measured rounds of three epochs each. Defaults to 7.
 
     Returns:
-        list of dict; see `turns.take_turns`. With `flops_per_s` and, where the peak of the precision is measured,
-        `fraction_of_peak`.
+        List of dicts as from `turns.take_turns`, with `flops_per_s` and `fraction_of_peak`.
     """
     decoded = datasets.decoded_posters(table, CLASS_NAMES, image_size=SIZE)
     images, labels = map(np.stack, zip(*decoded.as_numpy_iterator(), strict=True))
@@ -50,7 +49,7 @@ def rows(table, rounds=7):
         names = (f"poster_cnn, {precision}", "poster_cnn, float32")
         sides = {name: _ours(decoded, len(table), name.split(", ")[1]) for name in names}
         found += take_turns(f"train, {precision}", sides, rounds=rounds, goals=goals)
-    flops = 3 * forward_flops(_model("float32"))  # backward: once more for the inputs, once for the weights
+    flops = 3 * forward_flops(_model("float32"))  # the backward pass costs two forward passes
     peaks = {precision: peak_flops(precision) for precision in ("float32", "bfloat16")}
     for row in found:
         half = row["side"].endswith(HALF)
@@ -81,18 +80,18 @@ def _ours(decoded, count, precision):
 
 
 def _of_epochs(measure):
-    """The rate of as many epochs as a round has, of the rate of one."""
+    """Return a function for the mean rate of the epochs of a round."""
     return lambda: statistics.harmonic_mean([measure() for _ in range(EPOCHS)])
 
 
-def _arrays(images, labels, steps_per_execution=1):  # 1 is what `compile` does when it is not told
+def _arrays(images, labels, steps_per_execution=1):  # 1 is the default of `compile`
     model, images = _model("float32", steps_per_execution), images.astype("float32")
     fit = functools.partial(model.fit, images, labels, batch_size=BATCH_SIZE, epochs=EPOCHS, verbose=0)
     return lambda: rate(fit, EPOCHS * len(images))
 
 
 def _torch(images, labels, folder):
-    """The same network in PyTorch, in a process of its own: both libraries do not bear each other in one."""
+    """Measure the same network in PyTorch, in a separate process because the two libraries conflict in one."""
     if importlib.util.find_spec("torch") is None:
         return None
     np.savez(folder / "posters.npz", images=images, labels=labels)

@@ -1,4 +1,4 @@
-"""Both sides of a comparison in one run, in turns: a machine whose speed drifts is fair to both."""
+"""Measurement of both sides of a comparison in turns, so that changes of the machine's speed affect both."""
 
 import statistics
 import time
@@ -7,18 +7,18 @@ from tqdm import tqdm
 
 
 def take_turns(task, sides, *, rounds, goals=None, unit="posters/s"):
-    """Measures each side once a round, after one round that does not count.
+    """Measure each side once per round, after a warm-up round.
 
     Args:
-        task: What all sides do.
-        sides: dict of name -> function without arguments that returns a rate, more is faster; ours is the first.
-        rounds: Rounds that count.
-        goals: dict of name -> ratio of ours to that side that we want. Defaults to none.
-        unit: Of the rates. Defaults to `"posters/s"`.
+        task: Name of the task that all sides do.
+        sides: Dict of name -> function without arguments that returns a rate; ours is the first.
+        rounds: Number of measured rounds.
+        goals: Dict of name -> desired ratio of our rate to that side's. Defaults to `None`.
+        unit: Unit of the rates. Defaults to `"posters/s"`.
 
     Returns:
-        list of dict, a row a side: `task`, `side`, `unit`, `rate` (median of the rounds), `rate_low`, `rate_high`,
-        `ratio` (ours to it, median of the rounds' ratios; 1 for ours), `ratio_low`, `ratio_high`, `goal`, `rounds`.
+        List of dicts, one per side: `task`, `side`, `unit`, `rate` (median of the rounds), `rate_low`, `rate_high`,
+        `ratio` (our rate to that side's, median over rounds; 1 for ours), `ratio_low`, `ratio_high`, `goal`, `rounds`.
     """
     measured = [{name: measure() for name, measure in sides.items()} for _ in tqdm(range(rounds + 1), desc=task)][1:]
     ours, rows = next(iter(sides)), []
@@ -30,7 +30,7 @@ def take_turns(task, sides, *, rounds, goals=None, unit="posters/s"):
 
 
 def rate(action, count):
-    """How many a second: `count` by the seconds that `action()` takes."""
+    """Return `count` divided by the seconds that `action()` takes."""
     started = time.perf_counter()
     action()
     return count / (time.perf_counter() - started)

@@ -1,8 +1,8 @@
-"""Runs a piece of work in a process that dies where it is told to: before a file-system event, or in the middle of it.
+"""Processes that kill themselves before a chosen file-system event, or in the middle of it.
 
-Python announces each `open`, rename and removal (`sys.addaudithook`); the process counts those below its working folder
-and sends itself SIGKILL at the one asked for. Processes are forked from one that has imported TensorFlow already, which
-saves seconds each; that one runs nothing of it.
+Python reports each `open`, rename and removal to `sys.addaudithook`. The process counts those below its working folder,
+and sends itself SIGKILL at the chosen one. Processes are forked from one that has already imported TensorFlow, which
+saves seconds each.
 """
 
 import multiprocessing
@@ -29,20 +29,20 @@ context.set_forkserver_preload(list(_PRELOAD))
 
 
 def run(piece, root, data, *, kill_at=None, kill_after=None, largest_file=None):
-    """Runs a piece of work in a process of its own.
+    """Run a piece of work in a separate process.
 
     Args:
         piece: Name in `pieces.PIECES`.
         root: Working folder; see `pieces.prepare`.
         data: Path of the data folder.
-        kill_at: (name of a file-system event, its occurrence from 0, whether it leaves the file half-written):
-            where the process kills itself. Defaults to `None`.
-        kill_after: Seconds after which it is killed from outside. Defaults to `None`.
-        largest_file: Bytes beyond which a file does not grow ("File too large"), as on a full disk. Defaults to `None`.
+        kill_at: File-system event at which the process kills itself: (name, occurrence counted from 0, whether to
+            leave the file half-written). Defaults to `None`.
+        kill_after: Seconds after which the process is killed from outside. Defaults to `None`.
+        largest_file: Maximum size of a file in bytes, to simulate a full disk. Defaults to `None`.
 
     Returns:
-        `(status, events)`: 0 if it ended well, -9 if it was killed, else 1, with the reason in `<root>/output.log`;
-        names of the events met, the last being that at which it died.
+        `(status, events)`: 0 if it succeeded, -9 if it was killed, else 1, with the reason in `<root>/output.log`; and
+        the names of its file-system events, up to the one at which it died.
     """
     process = start(piece, root, data, kill_at=kill_at, largest_file=largest_file)
     process.join(kill_after)
@@ -54,7 +54,7 @@ def run(piece, root, data, *, kill_at=None, kill_after=None, largest_file=None):
 
 
 def start(piece, root, data, *, kill_at=None, largest_file=None):
-    """As `run`, but returns the started `multiprocessing.Process`."""
+    """Start the process of `run`, and return it as a `multiprocessing.Process`."""
     process = context.Process(target=_child, args=(piece, root, data, kill_at, largest_file))
     process.start()
     return process
@@ -73,7 +73,7 @@ def _child(piece, root, data, kill_at, largest_file):
 
 
 class Death:
-    """Audit hook that counts what is written below a folder, and kills this process at one event."""
+    """Audit hook that counts the writes below a folder, and kills this process at one of them."""
 
     def __init__(self, root, kill_at):
         self.root, self.events, self.busy = str(root), [], False
@@ -105,7 +105,7 @@ def _name(event, path, root):
 
 
 def _tear(event, path, arguments):
-    """Leaves the file as a kill in the middle of writing it would."""
+    """Leave the file as a kill in the middle of writing would."""
     if event == "os.rename" and os.path.isfile(path):
         os.truncate(path, os.path.getsize(path) // 2)
     elif event == "open" and arguments[2] & os.O_APPEND:

@@ -1,9 +1,9 @@
-"""Lets small pieces of work run out of disk, each time with a little more room, and compares as kill_anywhere.py.
+"""Run small pieces of work on a disk that is too small, until it is large enough, and compare as kill_anywhere.py.
 
     python experiments/soak/full_disk.py [--pieces train,sweep] [--table TABLE.csv]
 
-Results and caches lie on a file system in memory of their own (`unshare -rm`, Linux), which grows by half after each
-start that fails. Every failure must say that there is no room; at the end all must be as if there always had been.
+Results and caches are on a file system in memory (`unshare -rm`, Linux), which grows by half after each failed start.
+Every failure must report that there is no room; the final files must be those of an uninterrupted run.
 """
 
 import argparse
@@ -27,10 +27,10 @@ def mount(folder, num_bytes, *options):
 
 
 def run_out_of_disk(piece, folder, data):
-    """Runs a piece of work on a disk that is too small until it is large enough.
+    """Run a piece of work on a disk that grows until it is large enough.
 
     Returns:
-        dict: what, kill_point, times_killed (times that the disk was full), identical.
+        Dict of what, kill_point, times_killed (number of failures on a full disk) and identical.
     """
     whole, disk = pieces.prepare(folder / f"{piece}-whole"), folder / f"{piece}-disk"
     if dying.run(piece, whole, data)[0]:
@@ -39,12 +39,12 @@ def run_out_of_disk(piece, folder, data):
     size, failures = _SMALLEST, 0
     mount(disk, size)
     root = pieces.prepare(disk / "work")
-    for name in ("output.log", "events.log"):  # they need room, too
+    for name in ("output.log", "events.log"):  # the logs need room as well
         (root / name).symlink_to(folder / f"{piece}-{name}")
     while dying.run(piece, root, data)[0]:
         said = (root / "output.log").read_text()
         if not any(words in said for words in _NO_ROOM) or size > _LARGEST:
-            raise RuntimeError(f"{piece} failed on {size} bytes otherwise than for want of room:\n{said[-3000:]}")
+            raise RuntimeError(f"{piece} failed on {size} bytes for another reason than a full disk:\n{said[-3000:]}")
         last = [line for line in said.splitlines() if any(words in line for words in _NO_ROOM)][-1]
         print(f"{piece}, {size:,} bytes: {last}", flush=True)
         os.truncate(root / "output.log", 0)

@@ -1,14 +1,14 @@
-"""Kills small pieces of work (SIGKILL) wherever they write, resumes them, and compares with an uninterrupted run.
+"""Kill small pieces of work (SIGKILL) wherever they write, resume them, and compare with an uninterrupted run.
 
     python experiments/soak/kill_anywhere.py [--pieces train,sweep] [--kills 4] [--every 1] [--table TABLE.csv]
 
-Points: before each `open`, rename, removal below the working folder, and in the middle of each write that a rename or
-an append would have ended; two random times more in each round. A round is a new folder, killed `--kills` times on its
-way, each time started again. At its end weights, histories, predictions, scores, result tables and caches must be
-those of the uninterrupted run, bit by bit, and run folders hold no half-written files. `--every 10` takes every tenth
-point, as is enough for the larger pieces: `experiments/results/soak_kills.csv` has every 5th of `train`, 8th of
-`posters`, 2nd of `report`, 12th to 16th of the others, with `--kills 5`, and what full_disk.py found. Columns: what was
-killed, where, how often, and whether all ended the same.
+Kill points are before each `open`, rename and removal below the working folder, in the middle of each write that ends
+with a rename or is an append, and at two random times per round. A round uses a new folder and is killed `--kills`
+times, and started again each time. At the end of a round, weights, histories, predictions, scores, result tables and
+caches must be bit-identical to those of the uninterrupted run, and run folders must have no half-written files.
+`--every 10` uses every tenth point, which is enough for larger pieces. `experiments/results/soak_kills.csv` has every
+5th point of `train`, 8th of `posters`, 2nd of `report`, 12th to 16th of the others, with `--kills 5`, and results
+of full_disk.py. Its columns are the piece, the kill point, the number of kills, and whether all results were identical.
 """
 
 import argparse
@@ -24,12 +24,12 @@ import pandas as pd
 import pieces
 from tqdm import tqdm
 
-_TEARABLE = ("rename ", "open cache/features")  # a file half-written, an append half-done
-_STARTS = 40  # of one round; a piece that needs more makes no progress
+_TEARABLE = ("rename ", "open cache/features")  # files and appends that can be left half-written
+_STARTS = 40  # maximum per round; a piece that needs more makes no progress
 
 
 def kill_points(events):
-    """Points to die at: list of (name of the event, its occurrence from 0, whether in the middle of the write)."""
+    """Return kill points: a list of (event name, occurrence counted from 0, whether in the middle of the write)."""
     points, seen = [], {}
     for name in events:
         occurrence = seen[name] = seen.get(name, -1) + 1
@@ -40,13 +40,13 @@ def kill_points(events):
 
 
 def play_round(piece, root, data, points, seconds, rng):
-    """Kills a piece of work at each point in turn, then at two random times; returns what it was killed at.
+    """Kill a piece of work at each point in turn, then at two random times; return the points that were reached.
 
     Raises:
         RuntimeError: If a start ends with an error.
     """
     pieces.prepare(root)
-    # Once started again, what is done does not happen anew: the next one of its name counts.
+    # Finished work is not repeated after a restart, so the next event of the same name is used.
     points = [*points[:1], *((name, 0, torn) for name, _, torn in points[1:])]
     orders = [{"kill_at": point} for point in points] + [{"kill_after": rng.uniform(0, seconds)} for _ in range(2)]
     killed = []
@@ -66,15 +66,14 @@ def play_round(piece, root, data, points, seconds, rng):
 
 
 def soak(piece, folder, data, *, kills=4, every=1, seed=0):
-    """Kills one piece of work at every `every`-th of its points, `kills` a round.
+    """Kill one piece of work at every `every`-th of its points, `kills` points per round.
 
     Returns:
-        DataFrame: what, kill_point, times_killed, identical (whether each round with such a kill ended as the
-        uninterrupted run).
+        DataFrame with what, kill_point and identical (whether the round ended as the uninterrupted run).
     """
     rng = random.Random(f"{piece} {seed}")
     whole = pieces.prepare(folder / f"{piece}-whole")
-    dying.run(piece, pieces.prepare(folder / f"{piece}-warm-up"), data)  # the first one is slow
+    dying.run(piece, pieces.prepare(folder / f"{piece}-warm-up"), data)  # warm-up
     started = pd.Timestamp.now()
     status, events = dying.run(piece, whole, data)
     seconds = (pd.Timestamp.now() - started).total_seconds()
@@ -96,7 +95,7 @@ def soak(piece, folder, data, *, kills=4, every=1, seed=0):
 
 
 def summarize(kills):
-    """One row a kill point; the names of epochs, folds and drawn folders are left out of it."""
+    """Return one row per kill point, without the names of epochs, folds and drawn folders."""
     places = kills["kill_point"].str.replace(r"[0-9a-f]{12,}|(?<==)[\d.]+(?=/|,|$)", "*", regex=True)
     places = places.str.replace(r"(posters/)[^/]+/", r"\1*/", regex=True)
     places = places.map(lambda place: re.sub(r"drawn/(.*/)?[^/]+$", "drawn/*", place))
@@ -107,9 +106,9 @@ def summarize(kills):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pieces", default=",".join(pieces.PIECES), help="default: %(default)s")
-    parser.add_argument("--kills", type=int, default=4, help="a round, at points; default: 4")
+    parser.add_argument("--kills", type=int, default=4, help="number of kill points per round; default: 4")
     parser.add_argument("--every", type=int, default=1, help="default: 1")
-    parser.add_argument("--seed", type=int, default=0, help="of the random times; default: 0")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the random times; default: 0")
     parser.add_argument("--table", type=pathlib.Path, help="csv to write")
     options = parser.parse_args()
     folder = pathlib.Path(tempfile.mkdtemp(prefix="kill-anywhere-"))

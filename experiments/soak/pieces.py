@@ -1,4 +1,4 @@
-"""Small pieces of work, each of which a kill may end anywhere, and all that they leave, made comparable."""
+"""Small pieces of work that may be killed anywhere, and the comparison of the files that they write."""
 
 import contextlib
 import hashlib
@@ -29,7 +29,7 @@ config = TrainingConfig(
     metrics=("average_precision", "overall_f1"),
 )
 """
-# Frozen: features are kept; fine-tuned: two phases, the second with batch normalization and the backbone unfrozen.
+# Frozen cells cache features; fine-tuned cells unfreeze the backbone in a second phase.
 _SWEEP = f"""{_CONFIG}
 small = {{"ratio": None, "image_size": (32, 32), "epochs": 2}}
 sets = {{
@@ -51,40 +51,40 @@ def changes(draw):
 _EXPERIMENTS = {"sweep": _SWEEP, "search": _SEARCH, "train": _CONFIG}
 _UNIMPORTANT = re.compile(r"^\w+\.py$|(^|/)notebooks/|\.lock$|\.log$")
 _HALF_WRITTEN = re.compile(r"(^|/)\.[0-9a-f]{8}\.(tmp|old)\.")
-_SECONDS = ("seconds", "date")  # the only numbers of a run that may differ
+_SECONDS = ("seconds", "date")  # the only values of a run that may differ
 
 
 def train(root, data):
-    """One network with dropout: dataset cache, epoch backup, saved model, scores."""
-    from poster_cnn.training.train import train as training
+    """Train one network with dropout: dataset cache, epoch backup, saved model, scores."""
+    from poster_cnn.training.train import train as train_network
 
     config = runpy.run_path(str(root / "train.py"))["config"]
-    training.train(config, data, root / "out" / "run", progress=False)
+    train_network(config, data, root / "out" / "run", progress=False)
 
 
 def train_from_disk(root, data):
-    """The same without memory for decoded posters: they lie in a file of the cache."""
+    """Train the same network with decoded posters in a file of the cache instead of memory."""
     os.environ["POSTER_CNN_MEMORY"] = "0"
     train(root, data)
 
 
 def sweep(root, data):
-    """Three cells (from scratch, on kept features, fine-tuned), and their results tables."""
+    """Train three cells (from scratch, on cached features, fine-tuned) and write their results tables."""
     _command("sweep", root / "sweep.py", "--data", data, "--out", root / "out")
 
 
 def search(root, data):
-    """A random search: two draws, two folds each."""
+    """Run a random search of two draws with two folds each."""
     _command("search", root / "search.py", "--data", data, "--out", root / "out")
 
 
 def workers(root, data):
-    """The same search by two worker processes."""
+    """Run the same search with two worker processes."""
     _command("search", root / "search.py", "--data", data, "--out", root / "out", "--workers", "2")
 
 
 def ensemble(root, data):
-    """Three branches and their fusion."""
+    """Train four branches and their fusion."""
     from poster_cnn.multimodal.config import EnsembleConfig
     from poster_cnn.multimodal.train import train_ensemble
 
@@ -102,7 +102,7 @@ def ensemble(root, data):
 
 
 def posters(root, data):
-    """A data folder drawn, and the posters of another verified, some of them repaired."""
+    """Draw a data folder; verify and repair the posters of another."""
     from poster_cnn.datasets import verify as ingest
     from poster_cnn.datasets.embedded import dataset as synthetic
 
@@ -114,7 +114,7 @@ def posters(root, data):
 
 
 def report(root, data):
-    """A notebook run on the committed results, its figures and tables, and the report."""
+    """Run a notebook on the committed results: figures, tables and report."""
     _command("reproduce", "--preset", "results", "--only", "04", "--out", root / "out")
 
 
@@ -134,7 +134,7 @@ def _command(*arguments):
 
 
 def make_data(folder, *, trailers=True):
-    """Draws the data folder that all pieces work on, the ensemble with trailers; some of its posters need repair."""
+    """Draw the data folder of all pieces, with trailers for the ensemble; some of its posters need repair."""
     from PIL import Image
 
     from poster_cnn.datasets.embedded import dataset as synthetic
@@ -146,7 +146,7 @@ def make_data(folder, *, trailers=True):
 
 
 def prepare(root):
-    """Makes a working folder: experiment files, and room for results and caches."""
+    """Create a working folder with experiment files, and folders for results and caches."""
     for name in ("out", "cache"):
         (root / name).mkdir(parents=True)
     for name, text in _EXPERIMENTS.items():
@@ -155,10 +155,10 @@ def prepare(root):
 
 
 def outcome(root):
-    """What a piece of work has left: dict of a file's path -> its content, or what counts of it.
+    """Return the files that a piece of work has written, a dict of path -> comparable content.
 
-    Weights are compared bit by bit, tables and text byte by byte; left out are how long it took, dates, KerasTuner's
-    own files, logs, locks, and what is half-written outside of run folders, where others may be writing.
+    Weights are compared bit by bit, tables and text byte by byte. Durations, dates, logs and locks are left out, and
+    half-written files outside of run folders, where other processes may be writing.
     """
     contents = {}
     for path in sorted(root.rglob("*")):
@@ -203,6 +203,6 @@ def _without_seconds(content):
 
 
 def differences(root, other):
-    """Names of the files that two working folders do not agree in."""
+    """Return the names of the files that differ between two working folders."""
     first, second = outcome(pathlib.Path(root)), outcome(pathlib.Path(other))
     return sorted(name for name in first.keys() | second.keys() if first.get(name) != second.get(name))
