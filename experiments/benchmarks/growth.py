@@ -147,9 +147,7 @@ def in_own_process(folder, count, budget):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "folder", type=pathlib.Path, help="folder of the drawn posters; created if needed"
-    )
+    parser.add_argument("folder", type=pathlib.Path, help="folder of the drawn posters; created if needed")
     parser.add_argument("--sizes", default="1000,10000,100000", help="default: 1000,10000,100000")
     parser.add_argument("--budget", default="500MB", help="POSTER_CNN_MEMORY; default: 500MB")
     parser.add_argument("--rounds", type=int, default=3, help="default: 3")
