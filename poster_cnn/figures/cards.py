@@ -177,7 +177,7 @@ def _write_line(ax, line, text, indent=0, **style):
 
 
 @paper_style()
-def movie_card(image, title, genres, details, plot, *, max_lines=8):
+def movie_card(image, title, genres, details, plot):
     """Draw a movie's poster with its title, genres, metadata and plot (Fig. 2 of LeBaron, section 3).
 
     Args:
@@ -185,8 +185,7 @@ def movie_card(image, title, genres, details, plot, *, max_lines=8):
         title: Title of the movie.
         genres: Genres of the movie.
         details: Dictionary of metadata, such as `{"Director": "Jane Doe"}`. Missing values (None, NaN, "") are skipped.
-        plot: Plot as one text; a missing plot is shown as "no plot".
-        max_lines: Maximum number of lines of the plot. Defaults to 8.
+        plot: Plot as one text, cut after eight lines; a missing plot is shown as "no plot".
 
     Returns:
         matplotlib Figure of column width.
@@ -201,7 +200,7 @@ def movie_card(image, title, genres, details, plot, *, max_lines=8):
         lines += [[(0, label, {"color": GREY}), (indent, first, {})]] + [[(indent, text, {})] for text in others]
     lines += [[]] if details else []
     told, look = (plot, {}) if _is_known(plot) else ("no plot", {"color": GREY})
-    lines += [[(0, text, look)] for text in _wrapped(told, room, max_lines=max_lines, placeholder=" …")]
+    lines += [[(0, text, look)] for text in _wrapped(told, room, max_lines=8, placeholder=" …")]
     figure = plt.figure(figsize=(COLUMN_WIDTH, max(1.5 * PICTURE, (len(lines) + 1) * LINE / 72)), layout="constrained")
     ratios = (PICTURE, COLUMN_WIDTH - PICTURE)
     picture, text = figure.subplots(1, 2, width_ratios=ratios)

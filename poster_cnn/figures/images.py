@@ -9,17 +9,16 @@ from poster_cnn.results.collect import prediction_arrays
 
 
 @paper_style()
-def image_grid(images, *, titles=None, columns=6, width=PAGE_WIDTH):
+def image_grid(images, *, titles=None, columns=6):
     """Draw images in rows at the same scale.
 
     Args:
         images: Sequence of arrays (height, width, 3), 0 to 255, or PIL images; `None` leaves a place empty.
         titles: One text per image. Defaults to none.
         columns: Number of images per row. Defaults to 6.
-        width: Width of the figure in inches. Defaults to page width.
 
     Returns:
-        matplotlib Figure.
+        matplotlib Figure of page width.
 
     Raises:
         ValueError: If there are no images, or the numbers of images and titles differ.
@@ -32,7 +31,7 @@ def image_grid(images, *, titles=None, columns=6, width=PAGE_WIDTH):
         )
     arrays = [None if image is None else np.asarray(image).astype("uint8") for image in images]
     largest = max((array.shape[0] / array.shape[1] for array in arrays if array is not None), default=1)
-    figure, axes = _axes_in_rows(len(images), columns, width, aspect=largest, text=0.25)
+    figure, axes = _axes_in_rows(len(images), columns, aspect=largest, text=0.25)
     for ax, array, text in zip(axes, arrays, titles, strict=True):
         ax.set_title(text, fontsize=5.5, wrap=True)
         if array is not None:
@@ -41,7 +40,7 @@ def image_grid(images, *, titles=None, columns=6, width=PAGE_WIDTH):
 
 
 @paper_style()
-def prediction_grid(images, predictions, *, columns=8, width=PAGE_WIDTH):
+def prediction_grid(images, predictions, *, columns=8):
     """Draw posters in rows with the predicted genre above and the true genres below (Fig. 8 of Zavala et al.).
 
     Correct predictions are marked ✓, wrong ones ✗, so the figure can be read without color.
@@ -51,10 +50,9 @@ def prediction_grid(images, predictions, *, columns=8, width=PAGE_WIDTH):
         predictions: DataFrame from `read_predictions`, one row per image. A prediction is correct if it is any of the
             true genres.
         columns: Number of posters per row. Defaults to 8.
-        width: Width of the figure in inches. Defaults to page width.
 
     Returns:
-        matplotlib Figure.
+        matplotlib Figure of page width.
 
     Raises:
         ValueError: If there are no images, or the numbers of images and predictions differ.
@@ -65,7 +63,7 @@ def prediction_grid(images, predictions, *, columns=8, width=PAGE_WIDTH):
             f"Received: {len(images)} images, {len(predictions)} predictions"
         )
     genres, y_true, y_prob = prediction_arrays(predictions)
-    figure, axes = _axes_in_rows(len(images), columns, width, aspect=1.36, text=0.24)
+    figure, axes = _axes_in_rows(len(images), columns, aspect=1.36, text=0.24)
     for ax, image, truth, scores in zip(axes, images, y_true, y_prob, strict=True):
         draw_image(ax, image)
         top = int(np.argmax(scores))
@@ -76,11 +74,11 @@ def prediction_grid(images, predictions, *, columns=8, width=PAGE_WIDTH):
     return figure
 
 
-def _axes_in_rows(count, columns, width, *, aspect, text):
+def _axes_in_rows(count, columns, *, aspect, text):
     """Figure and frameless Axes for images of this aspect (height / width), with `text` inches more in each row."""
     columns = min(columns, count)
     rows = -(-count // columns)
-    size = (width, rows * (aspect * width / columns + text))
+    size = (PAGE_WIDTH, rows * (aspect * PAGE_WIDTH / columns + text))
     figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained")
     for ax in axes.flat:
         ax.axis("off")

@@ -4,7 +4,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from poster_cnn.figures.style import BLUE, LEGEND_ABOVE, ORANGE, SKY, new_axes, paper_style, reference_lines
-from poster_cnn.results.tables import title
 
 BATCH_NORM = ((False, "Without batch normalization", BLUE, "o"), (True, "With batch normalization", ORANGE, "D"))
 
@@ -38,13 +37,12 @@ def cross_validation_dots(results, *, lines=None, ax=None):
 
 
 @paper_style()
-def search_scatter(scores, *, hyperparameter="learning_rate", lines=None, ax=None):
-    """Draw the cross-validated accuracy of a search against one hyperparameter (Zavala et al., section III.B).
+def search_scatter(scores, *, lines=None, ax=None):
+    """Draw the cross-validated accuracy of a search against the learning rate (Zavala et al., section III.B).
 
     Args:
         scores: DataFrame from `searches.cross_validation_table`. Error bars are one standard deviation over the folds;
             draws with and without batch normalization differ in color and shape.
-        hyperparameter: Column of `scores`. Learning rates have a logarithmic axis. Defaults to "learning_rate".
         lines: As in `cross_validation_dots`. Defaults to none.
         ax: Axes to draw on. Defaults to a new figure of column width.
 
@@ -57,12 +55,11 @@ def search_scatter(scores, *, hyperparameter="learning_rate", lines=None, ax=Non
         draws = scores[scores["batch_norm"] == normalized]
         if len(draws):
             style = {"fmt": marker, "color": color, "markersize": 4, "elinewidth": 0.8, "label": name}
-            ax.errorbar(draws[hyperparameter], draws["accuracy"], draws["std"].fillna(0), **style)
-    if hyperparameter == "learning_rate":
-        low, high = np.log10([scores[hyperparameter].min(), scores[hyperparameter].max()])
-        ax.set(xscale="log", xlim=(0.8 * 10 ** np.floor(low), 1.25 * 10 ** np.ceil(high)))
-        ax.xaxis.set_minor_formatter(plt.NullFormatter())
-    ax.set(xlabel=title(hyperparameter), ylabel="Accuracy on held-out folds (%)")
+            ax.errorbar(draws["learning_rate"], draws["accuracy"], draws["std"].fillna(0), **style)
+    low, high = np.log10([scores["learning_rate"].min(), scores["learning_rate"].max()])
+    ax.set(xscale="log", xlim=(0.8 * 10 ** np.floor(low), 1.25 * 10 ** np.ceil(high)))
+    ax.xaxis.set_minor_formatter(plt.NullFormatter())
+    ax.set(xlabel="Learning rate", ylabel="Accuracy on held-out folds (%)")
     ax.grid(axis="y")
     ax.legend(**LEGEND_ABOVE, ncols=2)
     return ax

@@ -29,30 +29,27 @@ def shrunk_sizes_table(sizes, published):
     return pd.DataFrame(rows, columns=[title("ratio"), "Ours (width × height)", "Paper (width × height)", "Same"])
 
 
-def seeds_table(
-    results, *, metrics=("first_label_accuracy", "hit_at_1"), by=("ratio", "learning_rate"), baselines=BASELINES
-):
-    """Summarize scores over seeds: mean, standard deviation, minimum and maximum for each setting.
+def seeds_table(results):
+    """Summarize accuracy and hit@1 over the seeds of each shrink ratio and learning rate.
 
     Args:
         results: DataFrame from `collect_results` or `read_results`, one row per seed.
-        metrics: Metrics to summarize. Defaults to first-label accuracy and hit@1.
-        by: Columns of `results` that define a setting. Defaults to ratio and learning rate.
-        baselines: Baselines to include, averaged over the runs, if `results` has them.
 
     Returns:
-        DataFrame, one row per setting and metric, scores in percent: `by`, `metric`, `seeds` (number of runs), `mean`,
-        `std` (of a sample; missing for a single run), `min`, `max`, a column per baseline.
+        DataFrame, one row per setting and metric, scores in percent: `ratio`, `learning_rate`, `metric`
+        ("first_label_accuracy" or "hit_at_1"), `seeds` (number of runs), `mean`, `std` (of a sample; missing for a
+        single run), `min`, `max`, and the mean of each baseline that `results` has.
 
     Raises:
-        ValueError: If `results` lacks a metric or a column of `by`.
+        ValueError: If `results` is empty or lacks a metric.
     """
+    by, metrics = ["ratio", "learning_rate"], ("first_label_accuracy", "hit_at_1")
     check_results(results, [*by, *metrics])
     tables = []
-    groups = results.groupby(list(by), dropna=False, sort=False)
+    groups = results.groupby(by, dropna=False, sort=False)
     for metric in metrics:
         table = groups[metric].agg(["count", "mean", "std", "min", "max"]).rename(columns={"count": "seeds"})
-        for name in baselines:
+        for name in BASELINES:
             if f"{name}_{metric}" in results:
                 table[name] = groups[f"{name}_{metric}"].mean()
         table[table.columns.drop("seeds")] *= 100

@@ -26,8 +26,8 @@ def scores_by_mistake(
         y_prob: Probabilities of the same shape.
         batch_size: Number of posters per batch. Defaults to 64, as in the paper.
         thresholds: Decision thresholds. Defaults to 0.5 and 0.622, the one in the paper's code.
-        train_labels: Zeros and ones `(num_train, num_classes)`, which add rows for `frequent_genres`. Defaults to
-            `None`: no such rows.
+        train_labels: Zeros and ones `(num_train, num_classes)`, which add rows for predicting the most frequent genre,
+            and the best number of frequent genres, for every movie. Defaults to `None`: no such rows.
         num_resamples: Number of random orders or bootstrap samples. Defaults to 1000.
         seed: Seed of the orders and samples. Defaults to 0.
 
@@ -51,7 +51,7 @@ def scores_by_mistake(
         raise ValueError(f"`batch_size` must be 1 or more. Received: batch_size={batch_size}")
     sampling = {"num_resamples": num_resamples, "seed": seed}
     batches = [slice(start, start + batch_size) for start in range(0, len(y_true), batch_size)]
-    constant = [] if train_labels is None else _first_and_best(frequent_genres(train_labels, y_true, **sampling))
+    constant = [] if train_labels is None else _constant_scores(train_labels, y_true, **sampling)
     rows = []
     for threshold in thresholds:
         predicted = (y_prob >= threshold).astype(float)
@@ -61,34 +61,8 @@ def scores_by_mistake(
             WHOLE_TEST_SET: _with_interval(y_true, predicted, **sampling),
         }
         rows += [{"predictions": "network", "threshold": threshold, "scored": way} | ways[way] for way in ways]
-        rows += [{"threshold": threshold, "scored": WHOLE_TEST_SET} | row for row in constant]
+        rows += [{"threshold": threshold} | row for row in constant]
     return pd.DataFrame(rows, columns=["predictions", "threshold", "scored", "posters", *SCORES, "low", "high"])
-
-
-def frequent_genres(train_labels, y_true, *, num_resamples=1000, seed=0):
-    """Score the prediction of the same k most frequent genres for every movie, for each k.
-
-    Args:
-        train_labels: Zeros and ones `(num_train, num_classes)`, which define the genres' frequency and the best k.
-        y_true: Zeros and ones `(num_movies, num_classes)` of the test movies.
-        num_resamples: Number of bootstrap samples. Defaults to 1000.
-        seed: Seed of the resampling. Defaults to 0.
-
-    Returns:
-        DataFrame, one row per k: `predictions` (display name), `genres` (k); in percent `overall_precision`,
-        `overall_recall`, `overall_f1`, and its 95% interval `low` and `high`; `posters`; `best` (bool: the k with the
-        highest OF1 on the training movies).
-    """
-    train_labels, y_true = np.asarray(train_labels), np.asarray(y_true)
-    by_frequency = np.argsort(-train_labels.sum(axis=0), kind="stable")
-    rows = []
-    for count in range(1, train_labels.shape[1] + 1):
-        constant = np.isin(np.arange(train_labels.shape[1]), by_frequency[:count]).astype(float)
-        name = "most frequent genre" if count == 1 else f"{count} most frequent genres"
-        scores = _with_interval(y_true, np.tile(constant, (len(y_true), 1)), num_resamples=num_resamples, seed=seed)
-        rows.append({"predictions": name, "genres": count} | scores)
-    table = pd.DataFrame(rows)
-    return table.assign(best=table["genres"] == baselines.frequent_genres(train_labels, 1).sum())
 
 
 def printed_f1(published, *, table="Section V.C", decimals=2):
@@ -126,9 +100,18 @@ def printed_f1(published, *, table="Section V.C", decimals=2):
     return rows.assign(harmonic_mean=mean, difference=printed - mean, consistent=consistent)
 
 
-def _first_and_best(constant):
-    chosen = constant[(constant["genres"] == 1) | constant["best"]]
-    return chosen.drop(columns=["genres", "best"]).to_dict("records")
+def _constant_scores(train_labels, y_true, **sampling):
+    """Scores of predicting the k most frequent genres for every movie, for k = 1 and the best k on the train labels."""
+    train_labels = np.asarray(train_labels)
+    by_frequency = np.argsort(-train_labels.sum(axis=0), kind="stable")
+    best = int(baselines.frequent_genres(train_labels, 1).sum())
+    rows = []
+    for count in sorted({1, best}):
+        constant = np.isin(np.arange(train_labels.shape[1]), by_frequency[:count]).astype(float)
+        name = "most frequent genre" if count == 1 else f"{count} most frequent genres"
+        scores = _with_interval(y_true, np.tile(constant, (len(y_true), 1)), **sampling)
+        rows.append({"predictions": name, "scored": WHOLE_TEST_SET} | scores)
+    return rows
 
 
 def _with_range(y_true, predicted, batches, *, num_resamples, seed):

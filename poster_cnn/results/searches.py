@@ -9,20 +9,18 @@ HYPERPARAMETERS = ("learning_rate", "dropout", "filters_1", "filters_2", "dense_
 _METRIC = "first_label_accuracy"
 
 
-def cross_validation_table(results, *, baselines=BASELINES_OF_ONE_GENRE):
+def cross_validation_table(results):
     """Summarize the accuracy of each set of hyperparameters over its folds (Zavala et al., section III.B).
 
     Args:
         results: DataFrame from `collect_results` or `read_results`, one row per set and fold, with the column
             `validation_first_label_accuracy`.
-        baselines: Baselines to include, as scored on the test rows. Defaults to the majority class and the color
-            histogram with logistic regression.
 
     Returns:
         DataFrame, one row per set in the order of `results`: `experiment`, `set`, `learning_rate`, `dropout`,
         `filters_1`, `filters_2`, `dense_units`, `batch_norm` (bool), `folds` (number of runs); in percent `accuracy`
-        and `std` (mean and sample standard deviation over the folds), `test` (mean on the test rows), a column per
-        baseline.
+        and `std` (mean and sample standard deviation over the folds), `test` (mean on the test rows), `majority` and
+        `color_histogram` (on the test rows).
 
     Raises:
         ValueError: If `results` is empty or lacks the accuracy on the held-out folds.
@@ -36,7 +34,7 @@ def cross_validation_table(results, *, baselines=BASELINES_OF_ONE_GENRE):
     names = pd.DataFrame({"experiment": results["experiment"], "set": results["set_name"].fillna("")})
     drawn = names.join(_hyperparameters(results))  # runs without a set name differ in their hyperparameters
     scores = {"accuracy": f"validation_{_METRIC}", "test": _METRIC}
-    scores |= {name: f"{name}_{_METRIC}" for name in baselines if f"{name}_{_METRIC}" in results}
+    scores |= {name: f"{name}_{_METRIC}" for name in BASELINES_OF_ONE_GENRE if f"{name}_{_METRIC}" in results}
     percent = pd.DataFrame({name: 100 * results[column] for name, column in scores.items()})
     folds = drawn.join(percent).groupby(list(drawn), sort=False)
     table = folds.mean()
@@ -74,19 +72,18 @@ def beside_printed_sets(scores, published, table):
     return merged.astype(dict.fromkeys(("filters_1", "filters_2", "dense_units"), int) | {"folds": "Int64"})
 
 
-def rank_correlations(scores, *, hyperparameters=HYPERPARAMETERS):
+def rank_correlations(scores):
     """Compute Spearman's rank correlation between the accuracy and each hyperparameter over the draws of a search.
 
     Args:
         scores: DataFrame from `cross_validation_table`.
-        hyperparameters: Columns of `scores`. Defaults to the five of paper 3.
 
     Returns:
         DataFrame, one row per hyperparameter, strongest correlation first: `hyperparameter`, `draws` (int),
         `correlation` (-1..1) and `p_value`; both missing for fewer than three draws or constant values.
     """
     rows = []
-    for name in hyperparameters:
+    for name in HYPERPARAMETERS:
         drawn = scores[[name, "accuracy"]].dropna()
         found = (float("nan"), float("nan"))
         if len(drawn) > 2 and (drawn.nunique() > 1).all():

@@ -120,7 +120,7 @@ def in_percent(results, metric, *, baselines=BASELINES):
     return pd.DataFrame({name: 100 * results[column] for name, column in scores.items() if column in results})
 
 
-def comparison_grid(cells, *, rows="ratio", columns="learning_rate", intervals=False):
+def comparison_grid(cells, *, rows="ratio", columns="learning_rate"):
     """Lay out the cells of `beside_published` like the paper's table: "ours (paper's)", the best of each side in bold.
 
     Args:
@@ -128,28 +128,22 @@ def comparison_grid(cells, *, rows="ratio", columns="learning_rate", intervals=F
         rows: Column of `cells` that becomes the rows. Defaults to "ratio".
         columns: Column of `cells` that becomes the columns. Defaults to "learning_rate". With "metric", the best is
             taken within each metric.
-        intervals: Whether to add our 95% interval, as in "54.6 [50.4, 58.7] (50.5)". Defaults to `False`.
 
     Returns:
         DataFrame of str, the row variable as its first column; bold is Markdown's `**`.
     """
-    texts = _bold_best(cells, "ours")
-    if intervals:
-        bounds = zip(cells["low"], cells["high"], strict=True)
-        texts += ["" if pd.isna(low) else f" [{low:.1f}, {high:.1f}]" for low, high in bounds]
-    texts += " (" + _bold_best(cells, "paper") + ")"
+    texts = _bold_best(cells, "ours") + " (" + _bold_best(cells, "paper") + ")"
     grid = cells.assign(text=texts).pivot(index=rows, columns=columns, values="text").fillna(MISSING)
     grid = grid.reindex(index=cells[rows].unique(), columns=cells[columns].unique())
     grid = grid.rename(index=label, columns=title if columns == "metric" else label)
     return grid.rename_axis(index=f"{title(rows)} ↓ {title(columns)} →", columns=None).reset_index()
 
 
-def baseline_note(cells, *, baselines=BASELINES):
+def baseline_note(cells):
     """Write the note below a `comparison_grid`: the scores of the baselines on the same test posters.
 
     Args:
         cells: DataFrame from `beside_published`, or several of them concatenated.
-        baselines: Baselines to name if `cells` has them. Defaults to `BASELINES`.
 
     Returns:
         str, one line per metric: the number of test posters, the baselines (as a range if they differ between cells)
@@ -158,7 +152,7 @@ def baseline_note(cells, *, baselines=BASELINES):
     lines = []
     for metric, group in cells.groupby("metric", sort=False):
         scores = [
-            f"{title(name).lower()} {_range(group[name])}%" for name in baselines if name in group and group[name].any()
+            f"{title(name).lower()} {_range(group[name])}%" for name in BASELINES if name in group and group[name].any()
         ]
         posters = f"{_range(group['num_test'], digits=0)} " if group["num_test"].notna().any() else ""
         line = f"{title(metric)} in percent, ours (the paper's). On the same {posters}test posters: "

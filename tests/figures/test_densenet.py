@@ -18,7 +18,7 @@ def by_genre():
     return pd.concat(networks, ignore_index=True)
 
 
-def test_crops_stand_on_whole_posters(counts):
+def test_crop_distribution_stacks_crops_on_posters(counts):
     ax = figures.crop_distribution(counts, crops_per_genre=3000)
     posters, crops = ([(bar.get_x(), bar.get_width()) for bar in bars] for bars in ax.containers)
     assert posters == [(0, 2500), (0, 100)] and crops == [(2500, 1500), (100, 2900)]
@@ -28,12 +28,12 @@ def test_crops_stand_on_whole_posters(counts):
     assert sorted(names) == ["3,000 images", "Crops", "Whole posters"]
 
 
-def test_crops_are_drawn_on_the_axes_given_and_without_a_line(counts):
+def test_crop_distribution_without_a_target_has_no_line(counts):
     _, ax = plt.subplots()
     assert figures.crop_distribution(counts, ax=ax) is ax and not ax.lines
 
 
-def test_genres_stand_by_frequency_with_the_network_beside_the_label_prior(by_genre):
+def test_genre_accuracy_dots_are_sorted_by_frequency(by_genre):
     figure = figures.genre_accuracy_dots(by_genre)
     assert [ax.get_title() for ax in figure.axes] == ["densenet121", "custom"]
     ax = figure.axes[0]
@@ -44,13 +44,13 @@ def test_genres_stand_by_frequency_with_the_network_beside_the_label_prior(by_ge
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["Label prior", "Network"]
 
 
-def test_a_genre_that_one_run_lacks_leaves_its_place_empty(by_genre):
+def test_genre_accuracy_dots_leave_a_gap_for_a_missing_genre(by_genre):
     figure = figures.genre_accuracy_dots(by_genre.iloc[:3], panels="network")
     drama, action = figure.axes[1].lines[1].get_xdata()
     assert pd.isna(drama) and action == 4
 
 
-def test_without_a_papers_number_the_legend_does_not_name_it():
+def test_comparison_dots_without_printed_scores_have_no_paper_in_the_legend():
     cells = pd.DataFrame({"panel": "a", "network": ["x", "y"], "metric": "top_n_accuracy", "ours": [1.0, 2.0]})
     figure = figures.comparison_dots(cells.assign(paper=[None, 4.1]), rows="panel", columns="network")
     assert [text.get_text() for text in figure.legends[0].get_texts()][0] == "Paper"

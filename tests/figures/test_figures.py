@@ -9,14 +9,7 @@ from PIL import Image
 from poster_cnn import figures
 from poster_cnn.figures import style
 
-matplotlib.use("Agg")
 CLASS_NAMES = ["Horror", "Romance", "Action", "Documentary"]
-
-
-@pytest.fixture(autouse=True)
-def close_figures():
-    yield
-    plt.close("all")
 
 
 @pytest.fixture
@@ -69,20 +62,20 @@ def texts(figure):
     return [text.get_text() for text in figure.findobj(matplotlib.text.Text)]
 
 
-def test_distribution_is_descending_and_labelled():
+def test_genre_distribution_is_sorted_and_labelled():
     ax = figures.genre_distribution(pd.Series({"War": 5, "Drama": 4178, "Comedy": 70}))
     assert [bar.get_width() for bar in ax.patches] == [4178, 70, 5]
     assert [tick.get_text() for tick in ax.get_yticklabels()] == ["Drama", "Comedy", "War"]
     assert ax.yaxis_inverted() and "4,178" in texts(ax.figure)
 
 
-def test_distribution_highlights_genres():
+def test_genre_distribution_highlights_genres():
     ax = figures.genre_distribution(pd.Series({"Drama": 9, "Horror": 5}), highlight=["Horror"])
     assert [bar.get_facecolor() for bar in ax.patches[:2]] == [to_rgba(style.SKY), to_rgba(style.BLUE)]
     assert ax.get_legend() is not None
 
 
-def test_cooccurrence_colors_shares_and_prints_counts():
+def test_cooccurrence_heatmap_colors_shares_and_prints_counts():
     names = ["Drama", "Horror", "News"]
     counts = pd.DataFrame([[100, 20, 0], [20, 40, 0], [0, 0, 0]], index=names, columns=names)
     ax = figures.genre_cooccurrence_heatmap(counts)
@@ -102,13 +95,13 @@ def test_learning_curve_is_in_percent_and_counts_epochs_from_one(history):
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["Train", "Validation", "Majority class"]
 
 
-def test_losses_are_not_percentages(history):
+def test_learning_curve_draws_losses_without_percent(history):
     ax = figures.learning_curve(history[history["run"] == "30_0.001"].drop(columns="run"), metric="loss")
     assert list(ax.lines[0].get_ydata()) == [1.5, 1.4, 1.3]
     assert ax.get_ylabel() == "Loss"
 
 
-def test_grid_has_a_cell_for_each_setting(history):
+def test_learning_curve_grid_has_a_cell_per_setting(history):
     history = history[history["run"] != "40_1e-05"]
     figure = figures.learning_curve_grid(history)
     assert [len(ax.lines) for ax in figure.axes] == [2, 2, 2, 2, 2, 0]
@@ -117,12 +110,12 @@ def test_grid_has_a_cell_for_each_setting(history):
     assert len(figure.legends[0].get_texts()) == 2
 
 
-def test_grid_of_one_row(history):
+def test_learning_curve_grid_of_one_row(history):
     figure = figures.learning_curve_grid(history, rows=None, columns="ratio", metric="loss")
     assert [len(ax.lines) for ax in figure.axes] == [6, 6]
 
 
-def test_comparison_dots(cells):
+def test_comparison_dots_have_a_panel_per_row_and_a_legend(cells):
     figure = figures.comparison_dots(cells)
     assert [ax.get_title() for ax in figure.axes] == ["Shrink ratio 30%", "Shrink ratio 40%"]
     ours = figure.axes[1].containers[0].lines[0]
@@ -131,33 +124,33 @@ def test_comparison_dots(cells):
     assert names == ["Majority class", "Color histogram + logistic regression", "Paper", "Ours, 95% interval"]
 
 
-def test_network_boxes_are_in_proportion(layers):
+def test_network_diagram_draws_boxes_in_proportion(layers):
     ax = figures.network_diagram(layers)
-    fronts = ax.patches[0], ax.patches[6], ax.patches[9]  # three faces a map: input, convolution, pooling
+    fronts = ax.patches[0], ax.patches[6], ax.patches[9]  # three faces per map: input, convolution, pooling
     heights = [np.ptp(patch.get_xy()[:, 1]) for patch in fronts]
     assert heights == pytest.approx([heights[0], heights[0] * 18 / 20, heights[0] * 9 / 20])
     dashed = [patch.get_linestyle() in ("--", "dashed") for patch in ax.patches]
     assert dashed == [False] * 3 + [True] * 3 + [False] * 3 * 2 + [False, False, True, False]
 
 
-def test_network_is_labelled(layers):
+def test_network_diagram_has_labels(layers):
     found = texts(figures.network_diagram(layers).figure)
     for text in ("Conv", "18×8", "×32", "73,792", "Dropout", "1152", "74,948 parameters"):
         assert text in found
 
 
-def test_network_shows_activations_where_the_table_has_them(layers):
+def test_network_diagram_shows_activations_of_the_table(layers):
     found = texts(figures.network_diagram(layers.assign(activation=["", "", "relu"] + [""] * 4 + ["softmax"])).figure)
     assert {"Activation", "relu", "softmax"} <= set(found)
 
 
-def test_network_refuses_other_shapes(layers):
+def test_network_diagram_rejects_other_shapes(layers):
     layers.at[2, "output_shape"] = (None, 5, 7)
     with pytest.raises(ValueError, match="row 2"):
         figures.network_diagram(layers)
 
 
-def test_card_sorts_genres_and_marks_the_correct_one():
+def test_prediction_card_sorts_genres_and_marks_the_true_one():
     poster = np.zeros((268, 182, 3), "uint8")
     figure = figures.prediction_card(poster, [0.15, 0.49, 0.17, 0.19], CLASS_NAMES, true_genres=["Documentary"])
     picture, bars, truth = figure.axes
@@ -176,13 +169,13 @@ def test_card_sorts_genres_and_marks_the_correct_one():
         (None, []),
     ],
 )
-def test_marks_follow_the_ranking(true_genres, marks):
+def test_prediction_card_marks_follow_the_ranking(true_genres, marks):
     figure = figures.prediction_card(np.zeros((4, 4)), [0.6, 0.2, 0.15, 0.05], CLASS_NAMES, true_genres=true_genres)
     assert [text.get_text() for text in figure.axes[2].texts] == marks
 
 
 @pytest.mark.filterwarnings("error")
-def test_the_marks_have_glyphs(tmp_path):
+def test_font_has_glyphs_for_the_marks(tmp_path):
     for genre in ("Horror", "Romance"):
         card = figures.prediction_card(np.zeros((4, 4)), [0.6, 0.4], ["Horror", "Romance"], true_genres=[genre])
         card.savefig(tmp_path / "card.png")
@@ -198,19 +191,19 @@ def test_the_marks_have_glyphs(tmp_path):
         Image.new("CMYK", (6, 8)),
     ],
 )
-def test_cards_take_any_picture(image):
+def test_prediction_card_accepts_arrays_and_pil_images(image):
     figure = figures.prediction_card(image, [1.0], ["Horror"])
     shown = figure.axes[0].images[0]
     assert shown.get_array().shape[:2] == (8, 6)
     assert (shown.to_rgba(shown.get_array()) == 1).all()
 
 
-def test_card_refuses_probabilities_of_another_length():
+def test_prediction_card_rejects_other_lengths():
     with pytest.raises(ValueError, match="class_names"):
         figures.prediction_card(np.zeros((4, 4)), [0.5, 0.5], CLASS_NAMES)
 
 
-def test_cards_share_a_figure():
+def test_prediction_cards_share_a_figure():
     images = [np.zeros((4, 3, 3))] * 3
     figure = figures.prediction_cards(
         images, np.full((3, 4), 0.25), CLASS_NAMES, titles=["A", "B", "C"], true_genres=[["Horror"], None, None], top=2
@@ -231,12 +224,12 @@ def test_charts_draw_on_the_axes_given(history, layers):
     assert figures.network_diagram(layers, ax=axes[3]) is axes[3]
 
 
-def test_style_leaves_no_trace(history):
+def test_paper_style_does_not_change_other_settings(history):
     before = dict(plt.rcParams)
     figures.learning_curve_grid(history)
     assert dict(plt.rcParams) == before
 
 
-def test_a_card_without_a_picture_says_so():
+def test_prediction_card_draws_a_placeholder():
     figure = figures.prediction_card(None, [0.7, 0.3], ["Horror", "Romance"])
     assert any("not shown" in text.get_text() for ax in figure.axes for text in ax.texts)

@@ -23,7 +23,7 @@ def legend(owner):
 
 def subsets_of(modalities, seeds=(0, 1)):
     rows = []
-    for number in reversed(range(1, 2 ** len(modalities))):  # all first: the figure sorts
+    for number in reversed(range(1, 2 ** len(modalities))):  # largest first; the figure sorts
         names = [name for bit, name in enumerate(modalities) if number >> bit & 1]
         row = {"modalities": "+".join(names), "num_modalities": len(names)}
         for seed in seeds:
@@ -73,7 +73,7 @@ def movie():
     )
 
 
-def test_every_branch_leads_to_the_fusion():
+def test_fusion_diagram_draws_every_branch():
     ax = figures.fusion_diagram(WIDTHS)
     found = texts(ax.texts)
     for text in ("Trailer", "4,096 → 1,000 → 13", "200×4096 → 4,096 → 1,000 → 13", "39 → 13", "13\ngenres"):
@@ -82,12 +82,12 @@ def test_every_branch_leads_to_the_fusion():
 
 
 @pytest.mark.parametrize("widths", [{}, WIDTHS | {"metadata": (11113, 4)}])
-def test_branches_that_cannot_be_fused_are_an_error(widths):
+def test_fusion_diagram_rejects_different_numbers_of_genres(widths):
     with pytest.raises(ValueError, match="Received: widths="):
         figures.fusion_diagram(widths)
 
 
-def test_the_interval_is_drawn_apart_from_the_mean(scores):
+def test_average_precision_dots_draw_means_and_intervals(scores):
     figure = figures.average_precision_dots(scores)
     assert [ax.get_title() for ax in figure.axes] == ["Micro", "Macro", "Samples"]
     assert texts(figure.axes[0].get_yticklabels()) == ["Poster", "Trailer", "Ensemble"]
@@ -105,13 +105,13 @@ def test_the_interval_is_drawn_apart_from_the_mean(scores):
     ]  # fmt: skip
 
 
-def test_one_seed_has_no_deviation_and_no_paper_no_mark(scores):
+def test_average_precision_dots_without_deviation_and_printed_scores(scores):
     figure = figures.average_precision_dots(scores.assign(sd=NAN, published=NAN))
     assert "Ours" in legend(figure) and "Paper" not in legend(figure)
     assert texts(figure.axes[0].get_yticklabels()) == ["Poster", "Ensemble"]
 
 
-def test_a_genres_bars_are_means_over_seeds_in_the_order_of_the_modalities(by_genre):
+def test_genre_bars_are_means_in_the_order_of_the_modalities(by_genre):
     ax = figures.genre_average_precision_bars(by_genre)
     assert texts(ax.get_xticklabels()) == ["Sci-Fi\n(1,084)", "Animation\n(0)"]
     heights = {bars.get_label(): [bar.get_height() for bar in bars] for bars in ax.containers}
@@ -123,29 +123,29 @@ def test_a_genres_bars_are_means_over_seeds_in_the_order_of_the_modalities(by_ge
     np.testing.assert_allclose([line[:, 1] for line in prior], [[12, 12], [0, 0]])
 
 
-def test_the_bars_of_five_networks_do_not_touch_the_next_genres(by_genre):
+def test_genre_bars_of_five_networks_do_not_overlap(by_genre):
     poster = by_genre[by_genre["model"] == "poster"]
     ax = figures.genre_average_precision_bars(pd.concat(poster.assign(model=name) for name in MODEL_COLORS))
     bars = sorted((bar.get_x(), bar.get_x() + bar.get_width()) for part in ax.containers for bar in part)
     assert len(bars) == 10 and all(left[1] < right[0] for left, right in zip(bars, bars[1:], strict=False))
 
 
-def test_bars_of_several_sets_are_an_error(by_genre):
+def test_genre_bars_reject_several_sets(by_genre):
     with pytest.raises(ValueError, match="set_name=\\['', 'dropout'\\]"):
         figures.genre_average_precision_bars(pd.concat([by_genre, by_genre.assign(set_name="dropout")]))
 
 
-def test_gains_stand_beside_what_each_modality_is_worth_alone(gains):
+def test_modality_gains_heatmap_has_scores_and_gains(gains):
     alone, gain = figures.modality_gains_heatmap(gains).axes[:2]
     assert texts(alone.get_yticklabels()) == ["Sci-Fi", "Drama"]
     assert texts(alone.get_xticklabels()) == ["Poster", "Plot", "All"]
     assert texts(gain.get_xticklabels()) == ["Poster", "Plot"]
-    assert texts(alone.texts) == ["30.0", "50.0", "60.0", "40.0", "70.0"]  # what is missing has no cell
+    assert texts(alone.texts) == ["30.0", "50.0", "60.0", "40.0", "70.0"]  # missing values have no text
     assert [text for text in texts(gain.texts) if text] == ["-2.0 ± 1.1", "+4.0", "+1.0 ± 0.0"]
     assert gain.collections[0].get_clim() == (-4, 4)
 
 
-def test_a_single_modality_adds_to_nothing(gains):
+def test_modality_gains_heatmap_of_one_modality(gains):
     single = gains[gains["modality"] == "poster"].assign(gain=NAN, gain_sd=NAN)
     alone, gain = figures.modality_gains_heatmap(single).axes[:2]
     assert len(alone.texts) == 4 and not any(texts(gain.texts))
@@ -153,12 +153,12 @@ def test_a_single_modality_adds_to_nothing(gains):
 
 
 @pytest.mark.parametrize("count", [1, 3, 4])
-def test_every_subset_has_a_score_and_a_column_of_dots(count):
+def test_modality_subsets_dots_have_a_column_per_subset(count):
     figure = figures.modality_subsets_dots(subsets_of(MODALITIES[:count]))
     ax, matrix = figure.axes
     means = ax.containers[0][0].get_ydata()
     assert len(means) == 2**count - 1 and (np.diff(means) >= -1e-9).all()
-    assert means[[0, -1]] == pytest.approx([11, 10 * count + 1])  # without the genre's rows
+    assert means[[0, -1]] == pytest.approx([11, 10 * count + 1])  # rows of genres are ignored
     filled = [line for line in matrix.lines if line.get_marker() == "o" and line.get_color() == BLUE]
     assert [len(line.get_ydata()) for line in filled] == sorted(len(line.get_ydata()) for line in filled)
     assert len(filled) == 2**count - 1 and list(filled[-1].get_ydata()) == list(range(count))
@@ -166,7 +166,7 @@ def test_every_subset_has_a_score_and_a_column_of_dots(count):
     assert figure.get_size_inches()[0] <= figures.PAGE_WIDTH
 
 
-def test_a_single_seed_has_a_dot_without_a_bar():
+def test_modality_subsets_dots_of_one_seed_have_no_error_bars():
     ax = figures.modality_subsets_dots(subsets_of(("poster", "plot"), seeds=(0,))).axes[0]
     ends = ax.containers[0][2][0].get_segments()
     assert texts(ax.texts) == ["10.0", "10.0", "20.0"] and all(np.ptp(end[:, 1]) == 0 for end in ends)
@@ -181,7 +181,7 @@ def test_a_single_seed_has_a_dot_without_a_bar():
         ([1.0, 0.5, 0.4, 0.3], 2, ["Kept: epoch 4, loss 0.3"]),
     ],
 )
-def test_the_kept_epoch_is_the_first_of_the_least_loss(val_loss, patience, expected):
+def test_early_stopping_curve_marks_the_first_best_epoch(val_loss, patience, expected):
     history = pd.DataFrame({"epoch": range(4), "loss": 0.4, "val_loss": val_loss}, index=[3, 5, 7, 9])
     ax = figures.early_stopping_curve(history, patience=patience)
     assert legend(ax) == ["Train", "Validation", *expected]
@@ -191,12 +191,12 @@ def test_the_kept_epoch_is_the_first_of_the_least_loss(val_loss, patience, expec
 
 
 @pytest.mark.parametrize("history", [{"epoch": [0, 0], "val_loss": [1, 2]}, {"epoch": [0, 1]}])
-def test_a_history_without_one_kept_epoch_is_an_error(history):
+def test_early_stopping_curve_rejects_several_runs_and_missing_losses(history):
     with pytest.raises(ValueError, match="of one run with `val_loss`"):
         figures.early_stopping_curve(pd.DataFrame(history).assign(loss=1.0))
 
 
-def test_a_movie_card_says_what_is_known():
+def test_movie_card_shows_known_details():
     details = {"Director": "A. Tarkovsky", "Language": NAN, "Rating": None}
     plot = "A guide leads two men for $5 and $6. " * 40
     picture, text = figures.movie_card(np.zeros((268, 182, 3)), "Stalker", ["Drama", "Sci-Fi"], details, plot).axes
@@ -207,12 +207,12 @@ def test_a_movie_card_says_what_is_known():
     assert picture.images[0].get_array().shape == (268, 182, 3)
 
 
-def test_a_movie_card_without_poster_and_plot_says_so():
+def test_movie_card_without_poster_and_plot():
     figure = figures.movie_card(None, "Stalker", [], {}, NAN)
     assert "poster\nnot shown" in texts(figure.axes[0].texts) and "no plot" in texts(figure.axes[1].texts)
 
 
-def test_no_line_of_a_movie_card_leaves_it():
+def test_movie_card_text_stays_inside():
     figure = figures.movie_card(
         None,
         "The Mammoth Commandments " * 3,
@@ -227,7 +227,7 @@ def test_no_line_of_a_movie_card_leaves_it():
         assert extent.x1 <= page.x1 and extent.y0 >= page.y0, text.get_text()
 
 
-def test_a_corrected_movie_is_ranked_by_the_ensemble(movie):
+def test_corrected_movie_card_is_sorted_by_the_ensemble(movie):
     picture, poster, ensemble = figures.corrected_movie_card(None, movie).axes
     assert texts(poster.get_yticklabels()) == ["✓ Drama", "Action", "Horror"]
     assert [text.get_fontweight() for text in poster.get_yticklabels()] == ["bold", "normal", "normal"]
@@ -241,17 +241,17 @@ def test_a_corrected_movie_is_ranked_by_the_ensemble(movie):
     }
 
 
-def test_a_corrected_movie_without_other_branches_has_no_legend(movie):
+def test_corrected_movie_card_without_other_branches_has_no_legend(movie):
     figure = figures.corrected_movie_card(None, movie.drop(columns=["metadata", "plot"]))
     assert not figure.legends and not figure.axes[2].lines
 
 
-def test_rows_of_several_movies_are_an_error(movie):
+def test_corrected_movie_card_rejects_several_movies(movie):
     with pytest.raises(ValueError, match="imdb_id=\\[7, 8\\]"):
         figures.corrected_movie_card(None, pd.concat([movie, movie.assign(imdb_id=8)]))
 
 
-def test_equal_layers_in_a_row_are_drawn_once_and_counted():
+def test_network_diagram_merges_repeated_layers():
     rows = [
         ("InputLayer", (8, 8, 3), 0),
         ("Conv2D", (8, 8, 4), 10),

@@ -17,7 +17,7 @@ def legend_of(figure):
     return [text.get_text() for text in figure.legends[0].get_texts()]
 
 
-def test_each_way_of_scoring_has_a_dot_and_a_range_in_each_panel(table):
+def test_errata_dots_have_a_range_per_way_of_scoring(table):
     figure = figures.errata_dots(table)
     for ax, threshold in zip(figure.axes, (0.5, metrics.LOGIT_HALF), strict=True):
         rows = table[(table["threshold"] == threshold) & (table["predictions"] == "network")]
@@ -29,7 +29,7 @@ def test_each_way_of_scoring_has_a_dot_and_a_range_in_each_panel(table):
     assert [ax.get_title()[-6:].strip() for ax in figure.axes] == ["of 0.5", "0.622"]
 
 
-def test_always_the_same_genres_is_a_line(table):
+def test_errata_dots_draw_constant_predictions_as_lines(table):
     figure = figures.errata_dots(table)
     constant = table[(table["threshold"] == 0.5) & (table["predictions"] != "network")]
     lines = figure.axes[0].lines[: len(constant)]
@@ -39,7 +39,7 @@ def test_always_the_same_genres_is_a_line(table):
     assert legend_of(without) == ["95% range", "Our network"]
 
 
-def test_the_printed_score_stands_at_the_papers_threshold_alone(table):
+def test_errata_dots_draw_the_printed_score_at_its_threshold(table):
     figure = figures.errata_dots(table.round(3), printed=63.31, printed_name="Paper, DenseNet201")
     (drawn,) = [(ax, line) for ax in figure.axes for line in ax.lines if line.get_label() == "Paper, DenseNet201"]
     assert drawn[0] is figure.axes[1] and list(drawn[1].get_ydata()) == [63.31]
@@ -49,20 +49,20 @@ def test_the_printed_score_stands_at_the_papers_threshold_alone(table):
 
 @pytest.fixture
 def nested():
-    """A whole poster, a backbone as one layer, pooled features and a dense layer."""
+    """Layers of a network with a nested backbone."""
     layers = {"type": ["InputLayer", "Rescaling", "Functional", "GlobalAveragePooling2D", "Dense"]}
     layers["output_shape"] = [(268, 182, 3), (268, 182, 3), (9, 6, 512), (512,), (5,)]
     return pd.DataFrame(layers | {"num_params": [0, 0, 11_186_112, 0, 2565]})
 
 
-def test_a_network_in_the_network_is_a_backbone(nested):
+def test_network_diagram_shows_a_nested_backbone(nested):
     ax = figures.network_diagram(nested)
     assert ["Input", "Rescale", "Backbone", "Pool", "Dense"] == [
         text.get_text() for text in ax.texts if text.get_text()[:1].isupper() and text.get_color() == "black"
     ]
 
 
-def test_the_sizes_of_whole_posters_do_not_touch(nested):
+def test_network_diagram_does_not_overlap_long_sizes(nested):
     ax = figures.network_diagram(nested)
     ax.figure.canvas.draw()
     first, second = [text.get_window_extent() for text in ax.texts if text.get_text() == "268×182"]

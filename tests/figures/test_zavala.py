@@ -38,19 +38,19 @@ def legend_of(ax):
     return [text.get_text() for text in ax.get_legend().get_texts()]
 
 
-def test_a_line_shows_where_the_backbone_was_unfrozen(history):
+def test_learning_curve_marks_unfreezing(history):
     ax = figures.learning_curve(history)
-    assert ax.lines[-1].get_xdata()[0] == 3.5  # between the third epoch and the fourth, counted from one
+    assert ax.lines[-1].get_xdata()[0] == 3.5  # between the third and the fourth epoch
     assert [text.get_text() for text in ax.texts] == ["unfrozen →"]
 
 
 @pytest.mark.parametrize("change", [{"trainable_backbone": False}, {"trainable_backbone": None}])
-def test_no_line_where_nothing_was_unfrozen(history, change):
+def test_learning_curve_without_unfreezing_has_no_mark(history, change):
     assert len(figures.learning_curve(history.assign(**change)).lines) == 2
     assert len(figures.learning_curve(history.drop(columns="trainable_backbone")).lines) == 2
 
 
-def test_accuracy_and_loss_stand_side_by_side(history):
+def test_accuracy_and_loss_are_side_by_side(history):
     both = pd.concat([history, history.assign(run="other")])
     figure = figures.accuracy_and_loss(both, titles={"other": "No dropout"}, baseline=0.18, baseline_name="Chance")
     assert [ax.get_ylabel() for ax in figure.axes] == ["Accuracy (%)", "Loss"] * 2
@@ -59,12 +59,12 @@ def test_accuracy_and_loss_stand_side_by_side(history):
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["Train", "Validation", "Chance"]
 
 
-def test_a_single_run_needs_no_title(history):
+def test_accuracy_and_loss_of_one_run_has_no_title(history):
     figure = figures.accuracy_and_loss(history)
     assert [ax.get_title(loc="left") for ax in figure.axes] == ["", ""]
 
 
-def test_other_metrics_and_parts_have_their_names(history):
+def test_curves_name_other_metrics_and_parts(history):
     scores = history.rename(columns=lambda name: name.replace("accuracy", "top_n_accuracy"))
     figure = figures.accuracy_and_loss(scores, metric="top_n_accuracy", validation_name="Test")
     assert figure.axes[0].get_ylabel() == "Top n accuracy (%)" and len(figure.axes[0].lines) == 3
@@ -74,7 +74,7 @@ def test_other_metrics_and_parts_have_their_names(history):
     assert [text.get_text() for text in grid.legends[0].get_texts()] == ["Train", "Test"]
 
 
-def test_folds_and_their_mean_stand_above_each_set(folds):
+def test_cross_validation_dots_draw_folds_and_means(folds):
     ax = figures.cross_validation_dots(folds, lines={"Majority class": 17.9})
     line, dots, means = ax.lines
     assert line.get_ydata()[0] == 17.9
@@ -84,21 +84,17 @@ def test_folds_and_their_mean_stand_above_each_set(folds):
     assert legend_of(ax) == ["Majority class", "Held-out fold", "Mean"]
 
 
-def test_draws_with_and_without_batch_normalization_differ_in_color_and_shape(scores):
+def test_search_scatter_distinguishes_batch_normalization(scores):
     ax = figures.search_scatter(scores, lines={"Majority class": 17.9})
     without, with_norm = (container.lines[0] for container in ax.containers)
     assert list(without.get_xdata()) == [1e-4, 5e-3] and list(with_norm.get_ydata()) == [25]
     assert without.get_color() != with_norm.get_color() and without.get_marker() != with_norm.get_marker()
-    assert ax.get_xscale() == "log"
+    assert (ax.get_xscale(), ax.get_xlabel()) == ("log", "Learning rate")
+    assert len(figures.search_scatter(scores[~scores["batch_norm"]]).containers) == 1
     assert legend_of(ax) == ["Majority class", "Without batch normalization", "With batch normalization"]
 
 
-def test_only_learning_rates_are_logarithmic(scores):
-    ax = figures.search_scatter(scores[~scores["batch_norm"]], hyperparameter="dropout")
-    assert (ax.get_xscale(), ax.get_xlabel(), len(ax.containers)) == ("linear", "Dropout", 1)
-
-
-def test_predictions_are_marked_right_or_wrong(predictions):
+def test_prediction_grid_marks_correct_and_wrong_predictions(predictions):
     figure = figures.prediction_grid([Image.new("RGB", (6, 8)), None], predictions)
     right, wrong = figure.axes
     assert (right.get_title(), wrong.get_title()) == ("✓ Drama 70%", "✗ Drama 60%")
@@ -108,20 +104,20 @@ def test_predictions_are_marked_right_or_wrong(predictions):
     assert [text.get_text() for text in wrong.texts] == ["poster\nnot shown", "Horror"]
 
 
-def test_any_of_several_true_genres_is_right(predictions):
+def test_prediction_grid_accepts_any_true_genre(predictions):
     figure = figures.prediction_grid([None, None], predictions.assign(true_Drama=1, true_Horror=1))
     assert [ax.get_title()[0] for ax in figure.axes] == ["✓", "✓"]
     assert figure.axes[0].texts[-1].get_text() == "Drama, Horror"
 
 
-def test_as_many_predictions_as_images(predictions):
+def test_prediction_grid_rejects_other_lengths(predictions):
     with pytest.raises(ValueError, match="1 images, 2 predictions"):
         figures.prediction_grid([None], predictions)
     with pytest.raises(ValueError, match="0 images"):
         figures.prediction_grid([], predictions.iloc[:0])
 
 
-def test_pictures_stand_in_rows_and_one_that_is_missing_leaves_its_place_empty():
+def test_image_grid_has_rows_and_empty_places():
     figure = figures.image_grid([Image.new("RGB", (6, 8)), None, Image.new("RGB", (6, 8))], titles="abc", columns=2)
     assert [len(ax.images) for ax in figure.axes] == [1, 0, 1, 0] and not any(ax.axison for ax in figure.axes)
     assert [ax.get_title() for ax in figure.axes] == ["a", "b", "c", ""]
@@ -129,7 +125,7 @@ def test_pictures_stand_in_rows_and_one_that_is_missing_leaves_its_place_empty()
         figures.image_grid([])
 
 
-def test_lines_to_compare_with_differ_in_style():
+def test_reference_lines_differ_in_style():
     _, ax = plt.subplots()
     style.reference_lines(ax, {"Majority class": 18, "Color histogram": 26, "In the paper": 30})
     assert [(line.get_label(), line.get_ydata()[0]) for line in ax.lines] == [

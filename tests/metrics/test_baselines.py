@@ -63,13 +63,6 @@ def test_color_histograms_by_hand():
     assert np.allclose(histograms.reshape(1, 3, 8, 3).sum(axis=2), 1)
 
 
-def test_color_histograms_accept_bands_and_bins():
-    images = np.random.default_rng(0).integers(0, 256, (5, 20, 10, 3)).astype("uint8")
-    assert baselines.color_histograms(images, num_bands=2, num_bins=4).shape == (5, 2 * 3 * 4)
-    with pytest.raises(ValueError, match="divisor of 256, 2 or more. Received: num_bins=10"):
-        baselines.color_histograms(images, num_bins=10)
-
-
 def test_color_histogram_classifier_learns_colors_only():
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (120, 12, 8, 3)).astype("uint8")

@@ -94,12 +94,6 @@ def test_comparison_grid_marks_the_best_of_each_side(results, published):
     assert grid.iloc[1].tolist() == ["40", "45.0 (43.2)", "**54.6** (**50.5**)", "– (42.6)", "– (39.0)", "– (31.6)"]
 
 
-def test_comparison_grid_with_intervals(results, published):
-    grid = comparison_grid(beside_published(results, published, "Table 2"), intervals=True)
-    assert grid["1e-4"][0] == "50.0 [46.0, 55.0] (48.2)"
-    assert grid["1e-5"][0] == "– (43.3)"
-
-
 def test_comparison_grid_with_metrics_as_columns():
     results = pd.DataFrame({"model": ["a", "b"], "recall": [0.5, 0.6], "f1": [0.7, 0.4]})
     rows = [("Table", name, "", metric, 50.0) for name in "ab" for metric in ("recall", "f1")]
@@ -123,7 +117,7 @@ def test_baseline_note(results, published):
 
 def test_seeds_table_summarizes_over_seeds(results):
     five = pd.concat([results.iloc[[3]].assign(first_label_accuracy=0.5 + 0.01 * seed) for seed in range(5)])
-    row = seeds_table(five, metrics=["first_label_accuracy"]).iloc[0]
+    row = seeds_table(five).iloc[0]
     assert (row["seeds"], row["mean"], row["min"], row["max"]) == pytest.approx((5, 52, 50, 54))
     assert row["std"] == pytest.approx(np.std([50, 51, 52, 53, 54], ddof=1))
     assert row["majority"] == pytest.approx(37.4)
