@@ -1,30 +1,28 @@
-"""DataFrame -> NumPy arrays of posters and genres, on any Keras backend: TensorFlow is not needed."""
-
-import pathlib
+"""DataFrame -> NumPy arrays of posters and genres for any Keras backend, without TensorFlow."""
 
 import keras
 import numpy as np
-from keras import ops
 from scipy import sparse
 
-from poster_cnn.datasets import image_files
 from poster_cnn.datasets.crops import CROP_COLUMNS
+from poster_cnn.datasets.image_files import RefusedPicture
+from poster_cnn.datasets.pixels import read_image
 from poster_cnn.movies.genres import encode_genres
 
 
 def poster_arrays(table, class_names, *, image_size, interpolation="bilinear"):
-    """Posters and their genres as arrays in memory, for `array_training.fit_arrays` and `predict`.
+    """Return posters and genres as arrays in memory, for `training.fit_arrays` and `predict`.
 
-    The pixels are those of `datasets.poster_dataset`, but for one in 40,000 that another backend rounds the other way.
+    The pixels are those of `poster_dataset`; on other backends, about one value in 40,000 is rounded the other way.
 
     Args:
         table: Movie table with `poster_path`.
         class_names: Genres, in label order.
-        image_size: `(height, width)` in pixels. See `sizes.shrunk_size`.
-        interpolation: As `keras.ops.image.resize` has it. Defaults to `"bilinear"`.
+        image_size: `(height, width)` in pixels; see `shrunk_size`.
+        interpolation: Method of `keras.ops.image.resize`. Defaults to `"bilinear"`.
 
     Returns:
-        `(images, labels)`: uint8 `(num_movies, height, width, 3)` and float32 `(num_movies, num_classes)`.
+        Tuple `(images, labels)`: uint8 `(num_movies, height, width, 3)` and float32 `(num_movies, num_classes)`.
 
     Raises:
         ValueError: If a poster is missing or unreadable, or the table has crops.
@@ -34,37 +32,30 @@ def poster_arrays(table, class_names, *, image_size, interpolation="bilinear"):
     >>> images, labels = poster_arrays(table[split == "train"], ["Horror", "Romance"], image_size=(80, 55))
     """
     if CROP_COLUMNS[0] in table:
-        raise ValueError("Crops are cut by `datasets.poster_dataset` alone. Received: a table with crops")
+        raise ValueError(
+            "`table` must have no crops, which only `poster_dataset` supports. Received: a table with crops"
+        )
     images = np.empty((len(table), *image_size, 3), dtype="uint8")
     for number, path in enumerate(table["poster_path"]):
-        images[number] = _resize(_read(path), image_size, interpolation)
+        try:
+            images[number] = read_image(path, image_size, interpolation)
+        except (OSError, RefusedPicture) as error:
+            raise ValueError(f"A poster cannot be read: {error}. Received: poster_path={str(path)!r}") from error
     return images, encode_genres(table, class_names)
 
 
-def _read(path):
-    try:
-        return np.asarray(image_files.read_rgb(pathlib.Path(path).read_bytes()), dtype="float32")
-    except (OSError, image_files.RefusedPicture) as error:
-        raise ValueError(f"A poster cannot be read: {error}. Received: poster_path={str(path)!r}") from error
-
-
-def _resize(image, image_size, interpolation):
-    resized = ops.image.resize(image, image_size, interpolation=interpolation, antialias=True)
-    return np.clip(np.round(ops.convert_to_numpy(resized)), 0, 255)
-
-
 class DenseBatches(keras.utils.PyDataset):
-    """Batches of NumPy arrays and SciPy sparse matrices, for any Keras backend.
+    """Batches of NumPy arrays and SciPy sparse matrices for any Keras backend.
 
-    Sparse matrices are made dense, float32, one batch at a time; arrays may be memory-mapped. Call `fit` with
-    `shuffle=False`: the rows are shuffled here, anew before each epoch.
+    Sparse matrices become dense float32 one batch at a time; arrays may be memory-mapped. Call `fit` with
+    `shuffle=False`, as this class shuffles the rows before each epoch.
 
     Args:
         inputs: Array or sparse matrix `(num_movies, ...)`, or a dict of them for a model with several inputs.
         labels: Array `(num_movies, num_classes)`. Defaults to `None`: batches for `predict`.
-        batch_size: Movies a batch; the last one may be smaller. Defaults to 64 (paper 5, section 5).
-        seed: Seed of the shuffling. Defaults to `None`: in the order given.
-        rows: int array: which rows, such as those of one part. Defaults to `None`: all.
+        batch_size: Movies per batch; the last batch may be smaller. Defaults to 64 (paper 5, section 5).
+        seed: Seed of the shuffling. Defaults to `None`: no shuffling.
+        rows: int array of the rows to use, such as those of one part. Defaults to `None`: all rows.
 
     Raises:
         ValueError: If the arrays differ in length.
@@ -105,7 +96,7 @@ class DenseBatches(keras.utils.PyDataset):
 
 
 def _sliceable(array):
-    # Other sparse formats have no rows to slice.
+    # Only CSR matrices support row slices.
     return sparse.csr_matrix(array, dtype="float32") if sparse.issparse(array) else array
 
 

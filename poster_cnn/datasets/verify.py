@@ -163,6 +163,11 @@ def describe(report, *, max_names=5):
     return "\n".join(lines)
 
 
+def file_hashes(report):
+    """Return the SHA-256 of each readable poster file in a report, as an object array: of the repaired one, if any."""
+    return report["repaired_sha256"].where(report["repaired_sha256"] != "", report["sha256"]).to_numpy(dtype=object)
+
+
 def cache_folder(posters_dir):
     """Where `verify` keeps the `manifest.csv` and the `repaired/` posters of a folder unless told otherwise."""
     # Never beside the posters: a data folder is often read-only or shared, and then belongs to others.
@@ -241,5 +246,5 @@ def _write_manifest(path, remembered, rows, keep_others):
 
 
 def _to_frame(rows, index=None):
-    frame = pd.DataFrame(rows, columns=COLUMNS, index=index).drop(columns=["repaired_sha256", "checked_with"])
+    frame = pd.DataFrame(rows, columns=COLUMNS, index=index).drop(columns="checked_with")
     return frame.assign(**{name: pd.to_numeric(frame[name], errors="coerce").astype("Int64") for name in _NUMBERS})

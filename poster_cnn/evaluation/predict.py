@@ -1,29 +1,27 @@
-"""Saved model + any picture -> ranked genres."""
+"""Saved model + picture files -> ranked genres."""
 
 import dataclasses
 import pathlib
 
 import numpy as np
 import pandas as pd
-import tensorflow as tf
 
-from poster_cnn import datasets
-from poster_cnn.datasets import crops, image_files
+from poster_cnn.datasets.image_files import RefusedPicture
+from poster_cnn.datasets.pixels import open_picture, read_image
 from poster_cnn.files import write_atomically
 from poster_cnn.training.saved_model import load_model
 
 
 @dataclasses.dataclass(frozen=True)
 class Prediction:
-    """What a model says of one picture, or an ensemble of one movie.
+    """Ranked genres of one picture, or of one movie for an ensemble.
 
     Attributes:
-        path: The picture's file; `None` where an ensemble was shown no picture.
+        path: Picture file; `None` for a movie without a poster.
         class_names: Genres, most probable first.
         probabilities: Their probabilities, 0..1, in the same order.
-        thresholds: The probabilities from which they count as predicted, 0..1, in the same order. Defaults to `None`:
-            the model has none, and the genres are only ranked.
-        modalities: What of a movie an ensemble used, such as `("poster", "plot")`. Defaults to `None`: no ensemble.
+        thresholds: Their decision thresholds, 0..1, in the same order. Defaults to `None`: the genres are only ranked.
+        modalities: Modalities that an ensemble used, such as `("poster", "plot")`. Defaults to `None`: no ensemble.
     """
 
     path: str | None
@@ -34,7 +32,7 @@ class Prediction:
 
     @property
     def predicted(self):
-        """The genres at or above their threshold, most probable first; `None` without thresholds."""
+        """Genres at or above their threshold, most probable first; `None` without thresholds."""
         if self.thresholds is None:
             return None
         genres = zip(self.class_names, self.probabilities, self.thresholds, strict=True)
@@ -42,7 +40,7 @@ class Prediction:
 
     @property
     def title(self):
-        """The picture's file, and what an ensemble used: "poster.jpg (poster, plot)"."""
+        """Picture file and used modalities, such as "poster.jpg (poster, plot)"."""
         if self.modalities is None:
             return str(self.path)
         used = ", ".join(self.modalities)
@@ -62,10 +60,7 @@ class Prediction:
         return "\n".join(lines)
 
     def to_dict(self):
-        """For JSON: the path, and the genres with their probabilities, most probable first.
-
-        With thresholds also the genres predicted, and each genre's threshold; of an ensemble the modalities used.
-        """
+        """Return a dict for JSON: `path`, `genres` (probabilities, highest first), and the optional attributes."""
         content = {"path": None if self.path is None else str(self.path)}
         if self.modalities is not None:
             content["modalities"] = list(self.modalities)
@@ -77,21 +72,19 @@ class Prediction:
 
 
 def predict(model_path, image_paths, *, batch_size=32):
-    """Predicts the genres of any pictures: JPEG, PNG, WebP, grey, CMYK, rotated by EXIF, of any size.
-
-    The genres are ranked; where the model holds thresholds, each is also predicted or not, independently of the others.
+    """Predict the genres of pictures of any size: JPEG, PNG, WebP and others, also gray, CMYK or rotated by EXIF.
 
     Args:
         model_path: A `.keras` file saved by poster_cnn, or the run folder that holds it.
         image_paths: Paths of the pictures.
-        batch_size: Pictures at a time. Defaults to 32.
+        batch_size: Pictures per batch. Defaults to 32.
 
     Returns:
-        `(predictions, broken)`: a list of `Prediction` in the order given, and a dict of path -> reason for the
-        pictures that cannot be read; one broken picture does not stop the others.
+        Tuple `(predictions, broken)`: a list of `Prediction` in the given order, and a dict of path -> reason for the
+        pictures that cannot be read.
 
     Raises:
-        FileNotFoundError, ValueError: If the model cannot be loaded; see `saved_models.load_model`.
+        FileNotFoundError, ValueError: If the model cannot be loaded, or has other inputs than pictures.
 
     Example:
 
@@ -101,18 +94,17 @@ def predict(model_path, image_paths, *, batch_size=32):
     model, about = load_model(model_path)
     if isinstance(model.input, dict) or len(model.input.shape) != 4:
         raise ValueError(
-            "The model takes something else than pictures alone. Give the folder of a whole ensemble to "
-            f"`ensemble_predict.predict_movies`. Received: model_path={str(model_path)!r}, model {model.name}"
+            "`model_path` must be a model of pictures. For an ensemble, use its run folder and "
+            f"`predict_movies`. Received: model_path={str(model_path)!r}, model {model.name}"
         )
-    how = {"interpolation": about["interpolation"], "crop_size": about["crop_size"]}
     predictions, broken = [], {}
     for start in range(0, len(image_paths), batch_size):
         good, images = [], []
         for path in image_paths[start : start + batch_size]:
             try:
-                images.append(read_image(path, model.input_shape[1:3], **how))
+                images.append(read_image(path, model.input_shape[1:3], about["interpolation"], about["crop_size"]))
                 good.append(path)
-            except (OSError, image_files.RefusedPicture) as error:
+            except (OSError, RefusedPicture) as error:
                 broken[str(path)] = reason_of(error)
         if good:
             rows = model.predict_on_batch(np.stack(images))
@@ -121,12 +113,12 @@ def predict(model_path, image_paths, *, batch_size=32):
 
 
 def ranked_prediction(path, probabilities, about, modalities=None):
-    """What a model's output says of one picture or movie, as a `Prediction`.
+    """Return a model's output for one picture or movie as a `Prediction`.
 
     Args:
-        path: The picture's file, or `None`.
+        path: Picture file, or `None`.
         probabilities: float32 array `(num_classes,)`, 0..1, in label order.
-        about: dict of `saved_models.load_model`.
+        about: dict from `training.saved_model.load_model`.
         modalities: As in `Prediction`. Defaults to `None`.
     """
     order = np.argsort(-probabilities, kind="stable")
@@ -135,37 +127,8 @@ def ranked_prediction(path, probabilities, about, modalities=None):
     return Prediction(path, ranked, tuple(float(probabilities[i]) for i in order), thresholds, modalities)
 
 
-def read_image(path, image_size, interpolation="bilinear", crop_size=None):
-    """Reads any picture as training read the posters that it scored.
-
-    Args:
-        path: Picture file.
-        image_size: `(height, width)` of the model's input.
-        interpolation: As in training. Defaults to `"bilinear"`.
-        crop_size: `(height, width)` of the middle that is cut out, in pixels of a 268×182 poster, whatever the size of
-            the picture. Defaults to `None`: all of it.
-
-    Returns:
-        float32 array `(height, width, 3)`, 0..255.
-
-    Raises:
-        pictures.RefusedPicture: If it is no picture, or broken.
-        OSError: If the file cannot be read.
-    """
-    image = np.asarray(open_picture(path))
-    if crop_size is not None:
-        image = datasets.cut_out(image, crops.center_box(crop_size))
-    resized = tf.image.resize(image, image_size, method=interpolation, antialias=True)
-    return np.clip(np.round(resized.numpy()), 0, 255).astype("float32")
-
-
-def open_picture(path):
-    """Any picture file as an upright RGB `PIL.Image.Image`; raises as `read_image`."""
-    return image_files.read_rgb(pathlib.Path(path).read_bytes())
-
-
 def as_table(predictions, class_names):
-    """Predictions as a DataFrame, a row a picture: `picture` (the file's name), then a column for each genre."""
+    """Return predictions as a DataFrame with the columns `picture` (file name) and one per genre."""
     rows = [
         dict(zip(p.class_names, p.probabilities, strict=True)) | {"picture": pathlib.Path(p.path or "").name}
         for p in predictions
@@ -174,10 +137,10 @@ def as_table(predictions, class_names):
 
 
 def draw_cards(predictions, path):
-    """Draws predictions as cards, each picture beside its ranked genres (paper 1, Figs. 6–19), and saves them as a PNG.
+    """Draw pictures next to their ranked genres (paper 1, Figs. 6–19) and save them as a PNG.
 
     Args:
-        predictions: List of `Prediction`, all of one model.
+        predictions: List of `Prediction` of one model.
         path: PNG file to write.
     """
     from poster_cnn import figures
@@ -200,5 +163,5 @@ def draw_cards(predictions, path):
 
 
 def reason_of(error):
-    """Why a file cannot be used, of an error of `read_image`."""
+    """Return a short reason why a file cannot be read, from an error of `read_image`."""
     return error.strerror if isinstance(error, OSError) and error.strerror else str(error)

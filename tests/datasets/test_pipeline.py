@@ -9,6 +9,7 @@ import tensorflow as tf
 from PIL import Image
 
 from poster_cnn import datasets
+from poster_cnn.datasets import pipeline
 from poster_cnn.datasets.crops import shrunk_size
 from poster_cnn.datasets.poster_cache import DecodedPosters
 from poster_cnn.datasets.verify import check_posters
@@ -205,6 +206,21 @@ def test_a_broken_poster_is_named_before_training(own_folder, spoil):
     table, _ = check_posters(table)
     images, _ = collected(datasets.poster_dataset(table, NAMES, image_size=(80, 55)))
     assert len(images) == (60 if spoil == "WebP" else 59)
+
+
+def test_posters_of_a_manifest_are_not_verified_again(own_folder, monkeypatch):
+    table = load_movie_table(own_folder / "MovieGenre.csv", posters_dir=own_folder / "posters")
+    path = own_folder / "posters" / "1007.jpg"
+    Image.open(path).save(path, format="WebP")
+    table, report = check_posters(table)
+    options, keys = {"image_size": (20, 15)}, []
+    monkeypatch.setattr(pipeline, "decode_once", lambda posters, shape, key: keys.append(key))
+    datasets.decoded_posters(table, NAMES, **options)
+    monkeypatch.setattr(pipeline, "check_posters", None)
+    datasets.decoded_posters(table, NAMES, manifest=report, **options)
+    assert keys[0] == keys[1]  # the hash of the repaired file
+    images = datasets.decoded_posters(table, NAMES, manifest=report, cache=False, **options)
+    assert len(list(images)) == 60
 
 
 def test_movies_without_a_poster_are_named(data_folder):

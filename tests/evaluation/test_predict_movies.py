@@ -215,7 +215,7 @@ def test_an_ensemble_is_found_by_any_of_its_names(finished_ensemble, tmp_path):
         assert find_ensemble(tmp_path) is None
     with pytest.raises(FileNotFoundError, match="No ensemble found"):
         predict_movies.predict_movies(tmp_path, [])
-    with pytest.raises(ValueError, match="takes something else than pictures alone"):
+    with pytest.raises(ValueError, match="must be a model of pictures"):
         predict(finished_ensemble / "plot", [])
 
 
