@@ -89,8 +89,7 @@ def test_no_exported_name_is_a_module_too(package):
 
 def test_top_of_the_package():
     names = {path.stem for path in PACKAGE.iterdir() if path.is_dir() or path.suffix == ".py"} - {"__pycache__"}
-    moving = {name for name in names if name.endswith("_commands")}  # being folded into `cli`
-    assert names - moving == {*ROOMS, "__init__", "__main__"} and len(PACKAGES) == 10
+    assert names == {*ROOMS, "__init__", "__main__"} and len(PACKAGES) == 10
 
 
 @pytest.mark.parametrize("room", ROOMS)
@@ -101,8 +100,7 @@ def test_rooms_import_only_from_rooms_below(room):
         for module, path in SOURCES.items()
         if module.split(".")[1:2] == [room]
         for name in imported_modules(path)
-        if name.startswith("poster_cnn.") and not name.endswith("_commands")
-        if ".".join(name.split(".")[:2]) not in below
+        if name.startswith("poster_cnn.") and ".".join(name.split(".")[:2]) not in below
     }
     assert not upward
 

@@ -33,8 +33,7 @@ def find_data_folder(root):
     """Find the files of a data folder.
 
     Args:
-        root: Folder with `MovieGenre.csv` and `posters/` (or Kaggle's `SampleMoviePosters/`), and optionally
-            `movie_metadata.csv`, `glove*.txt`, `trailers/` or `trailers.h5`, `everyday/` and `*.h5`.
+        root: Folder with the files of `DataFolder`; the posters may be in Kaggle's `SampleMoviePosters/`.
 
     Returns:
         `DataFolder`
@@ -45,14 +44,13 @@ def find_data_folder(root):
     root = pathlib.Path(root).expanduser()
     if not root.is_dir():
         raise FileNotFoundError(f"No data folder found. Looked for the folder {str(root)!r}.")
-    csv = root / "MovieGenre.csv"
-    if not csv.is_file():
-        raise FileNotFoundError(f"The data folder {str(root)!r} has no movie table. Looked for MovieGenre.csv.")
-    posters = _first(root.glob("posters/"), root.glob("SampleMoviePosters/"))
-    if posters is None:
-        raise FileNotFoundError(
-            f"The data folder {str(root)!r} has no posters. Looked for the folders posters/ and SampleMoviePosters/."
-        )
+    csv, posters = root / "MovieGenre.csv", _first(root.glob("posters/"), root.glob("SampleMoviePosters/"))
+    for found, what, names in (
+        (csv.is_file(), "movie table", "MovieGenre.csv"),
+        (posters, "posters", "the folders posters/ and SampleMoviePosters/"),
+    ):
+        if not found:
+            raise FileNotFoundError(f"The data folder {str(root)!r} has no {what}. Looked for {names}.")
     return DataFolder(
         root=root,
         csv=csv,

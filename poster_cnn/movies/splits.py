@@ -8,7 +8,6 @@ import pandas as pd
 from iterstrat.ml_stratifiers import MultilabelStratifiedKFold, MultilabelStratifiedShuffleSplit
 from sklearn.model_selection import StratifiedKFold, train_test_split
 
-from poster_cnn.files import write_atomically
 from poster_cnn.movies.genres import encode_genres
 
 PARTS = ("train", "validation", "test")
@@ -140,11 +139,15 @@ def stratified_folds(rows, class_names, *, n_splits=4, seed=0):
         Series of int64 over the rows' index: the fold, 0 … `n_splits - 1`, in which the row is held out.
     """
     genre = encode_genres(rows, class_names).argmax(axis=1)
-    fold = np.zeros(len(rows), dtype="int64")
-    splitter = StratifiedKFold(n_splits=n_splits, shuffle=True, random_state=seed)
-    for number, (_, held_out) in enumerate(splitter.split(genre, genre)):
-        fold[held_out] = number
+    fold = _folds(StratifiedKFold(n_splits=n_splits, shuffle=True, random_state=seed), genre)
     return pd.Series(fold, index=rows.index, name="fold")
+
+
+def _folds(splitter, labels):
+    fold = np.zeros(len(labels), dtype="int64")
+    for number, (_, held_out) in enumerate(splitter.split(labels, labels)):
+        fold[held_out] = number
+    return fold
 
 
 def leak_free(table, class_names, *, fractions=(0.7, 0.1, 0.2), groups=None, seed=0):
@@ -204,10 +207,7 @@ def leak_free_folds(table, class_names, *, n_splits=5, groups=None, seed=0):
         raise ValueError(
             f"`n_splits` must be 2 … {len(group_labels)} (the number of movies). Received: n_splits={n_splits}"
         )
-    fold = np.zeros(len(group_labels), dtype="int64")
-    splitter = MultilabelStratifiedKFold(n_splits=n_splits, shuffle=True, random_state=seed)
-    for number, (_, held_out) in enumerate(splitter.split(group_labels, group_labels)):
-        fold[held_out] = number
+    fold = _folds(MultilabelStratifiedKFold(n_splits=n_splits, shuffle=True, random_state=seed), group_labels)
     return pd.Series(fold[membership], index=table.index, name="fold")
 
 
@@ -228,37 +228,3 @@ def _draw(group_labels, candidates, size, seed):
     splitter = MultilabelStratifiedShuffleSplit(n_splits=1, test_size=size / len(candidates), random_state=seed)
     rest, taken = next(splitter.split(candidates, group_labels[candidates]))
     return candidates[rest], candidates[taken]
-
-
-def save_split(table, split, path):
-    """Write a split as a CSV with the columns `imdb_id` and `part`, to share it."""
-    frame = pd.DataFrame({"imdb_id": table["imdb_id"], "part": split.reindex(table.index)})
-    with write_atomically(path) as temporary:
-        frame.to_csv(temporary, index=False)
-
-
-def load_split(table, path):
-    """Read a split from a CSV, as written by `save_split`, for the movies of a table.
-
-    Args:
-        table: Movie table; all of its movies must be in the file.
-        path: CSV with the columns `imdb_id` and `part`.
-
-    Returns:
-        Series of str over the table's index.
-
-    Raises:
-        ValueError: If a movie or a column is missing from the file.
-    """
-    frame = pd.read_csv(path)
-    if not {"imdb_id", "part"} <= set(frame.columns):
-        raise ValueError(
-            f"A split file must have the columns imdb_id and part. Received: {list(frame.columns)} in {path}"
-        )
-    split = table["imdb_id"].map(frame.drop_duplicates("imdb_id").set_index("imdb_id")["part"]).rename("part")
-    if split.isna().any():
-        missing = table["imdb_id"][split.isna()].tolist()
-        raise ValueError(
-            f"A split file must have all movies. Received: {path} without {len(missing)}, such as {missing[:3]}."
-        )
-    return split

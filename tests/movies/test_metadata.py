@@ -7,7 +7,6 @@ import time
 import numpy as np
 import pytest
 
-from poster_cnn.movies import splits
 from poster_cnn.movies.metadata import METADATA_COLUMNS, load_movie_metadata
 from poster_cnn.movies.moviescope import MOVIESCOPE_GENRES, read_features, read_moviescope
 
@@ -106,12 +105,6 @@ def test_rejects_a_missing_file_and_an_unknown_option(tmp_path):
         load_movie_metadata(tmp_path / "nowhere.csv")
     with pytest.raises(ValueError, match="Received: duplicates='first'"):
         load(tmp_path, row(), duplicates="first")
-
-
-def test_loads_a_split_for_metadata(tmp_path):
-    metadata, _ = load(tmp_path, row("5"), row("3"))
-    (tmp_path / "split.csv").write_text("imdb_id,part\n3,test\n4,train\n5,train\n")
-    assert splits.load_split(metadata, tmp_path / "split.csv").tolist() == ["train", "test"]
 
 
 # --- MovieScope ---

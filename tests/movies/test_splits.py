@@ -251,28 +251,3 @@ def test_folds_are_equal_stratified_and_keep_groups_together(seed, num_movies, n
 def test_rejects_an_impossible_number_of_folds(n_splits):
     with pytest.raises(ValueError, match=f"2 … 20.*Received: n_splits={n_splits}"):
         splits.leak_free_folds(random_movies(0, 20), NAMES, n_splits=n_splits)
-
-
-# --- files ---
-
-
-def test_saved_split_loads_for_movies_in_any_order(tmp_path):
-    table = random_movies(seed=5, num_movies=40)
-    split = splits.imdb_id_split(table)
-    splits.save_split(table, split, tmp_path / "split.csv")
-    assert (tmp_path / "split.csv").read_text().startswith("imdb_id,part\n")
-    other = table.sample(20, random_state=0).reset_index(drop=True)
-    loaded = splits.load_split(other, tmp_path / "split.csv")
-    expected = dict(zip(table["imdb_id"], split, strict=True))
-    assert loaded.tolist() == [expected[imdb_id] for imdb_id in other["imdb_id"]]
-    assert loaded.index.equals(other.index)
-
-
-def test_rejects_split_files_without_all_movies_or_columns(tmp_path):
-    table = random_movies(seed=6, num_movies=10)
-    splits.save_split(table[:8], splits.imdb_id_split(table), tmp_path / "split.csv")
-    with pytest.raises(ValueError, match="must have all movies. Received: .*split.csv without 2, such as"):
-        splits.load_split(table, tmp_path / "split.csv")
-    (tmp_path / "other.csv").write_text("id,part\n1,train\n")
-    with pytest.raises(ValueError, match="must have the columns imdb_id and part"):
-        splits.load_split(table, tmp_path / "other.csv")
