@@ -1,6 +1,7 @@
 """Metrics of the papers, computed over a whole split with NumPy and scikit-learn.
 
-Every metric takes `y_true`, zeros and ones `(num_movies, num_classes)`, and `y_prob`, probabilities of the same shape.
+Every metric takes `y_true`, zeros and ones `(num_movies, num_classes)`, and `y_prob`, probabilities of the same shape,
+and raises a ValueError if they cannot be scored. Unless stated otherwise, it returns a float in 0..1.
 """
 
 import functools
@@ -16,20 +17,13 @@ def first_label_accuracy(y_true, y_prob):
 
     This equals Keras's accuracy on multi-hot targets (paper 1, section 4.3). A movie of two genres counts as wrong when
     the top prediction is its second genre; see `hit_at_1`.
-
-    Returns:
-        float, 0..1.
     """
     y_true, y_prob = check_arrays(y_true, y_prob)
     return float(np.mean(y_true.argmax(axis=1) == y_prob.argmax(axis=1)))
 
 
 def hit_at_1(y_true, y_prob):
-    """Return the share of movies whose top prediction is any of their true genres.
-
-    Returns:
-        float, 0..1.
-    """
+    """Return the share of movies whose top prediction is any of their true genres."""
     y_true, y_prob = check_arrays(y_true, y_prob)
     return float(np.mean(y_true[np.arange(len(y_true)), y_prob.argmax(axis=1)] > 0))
 
@@ -38,12 +32,6 @@ def top_n_accuracy(y_true, y_prob):
     """Return the mean share of a movie's n true genres among its n top predictions (paper 4).
 
     Movies without a genre are ignored.
-
-    Returns:
-        float, 0..1.
-
-    Raises:
-        ValueError: If `y_true` has no positive label.
     """
     y_true, y_prob = check_arrays(y_true, y_prob, needs_positive=True)
     y_true, y_prob = y_true[y_true.any(axis=1)], y_prob[y_true.any(axis=1)]
@@ -84,12 +72,6 @@ def average_precision(y_true, y_prob, average="macro"):
     Args:
         average: `"macro"`, `"micro"` or `"samples"`. Defaults to `"macro"`. Genres (for `"samples"`: movies) without a
             positive label have no average precision and are ignored.
-
-    Returns:
-        float, 0..1.
-
-    Raises:
-        ValueError: If `y_true` has no positive label.
     """
     y_true, y_prob = check_arrays(y_true, y_prob, needs_positive=True)
     if average == "macro":
@@ -103,9 +85,6 @@ def label_accuracy(y_true, y_prob):
     """Return the share of correct (movie, genre) pairs at a threshold of 0.5 (paper 3, section III.C).
 
     Predicting no genre at all scores high on this metric.
-
-    Returns:
-        float, 0..1.
     """
     y_true, y_prob = check_arrays(y_true, y_prob)
     return float(np.mean((y_prob >= 0.5) == (y_true > 0)))

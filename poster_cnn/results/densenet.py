@@ -25,10 +25,6 @@ def crop_counts(before, after, class_names):
     Returns:
         DataFrame, the most frequent genre first and the total "All" last: `genre` (str), `posters` (int, before),
         `images` (int, after), `crops` (int, the difference).
-
-    Example:
-
-    >>> crop_counts(table, balance_by_crops(table, class_names), class_names)
     """
     counts = pd.DataFrame({"genre": list(class_names)})
     for name, table in (("posters", before), ("images", after)):

@@ -40,11 +40,6 @@ def scores_by_mistake(
 
     Raises:
         ValueError: If the shapes differ, nothing is positive, or `batch_size` is below 1.
-
-    Example:
-
-    >>> table = scores_by_mistake(y_true, y_prob)
-    >>> table.loc[table["threshold"] == 0.5, ["scored", "posters", "overall_f1", "low", "high"]]
     """
     y_true, y_prob = check_arrays(y_true, y_prob, needs_positive=True)
     if batch_size < 1:

@@ -37,11 +37,6 @@ def average_precision_scores(results, published):
 
     Raises:
         ValueError: If `results` lacks a metric, has no finished run, or has several runs of a network and seed.
-
-    Example:
-
-    >>> scores = average_precision_scores(settings.results("lebaron/ensemble"), settings.published("lebaron"))
-    >>> scores.pivot(index="model", columns="metric", values="value")
     """
     _check_runs(results, ["model", "seed"])
     printed = published[published["table"] == "Figure 5"].set_index(["row", "metric"])["value"] / 100
@@ -102,11 +97,6 @@ def variants_table(results):
 
     Raises:
         ValueError: If `results` lacks a metric, has no finished run, or has several runs of a variant and seed.
-
-    Example:
-
-    >>> both = results.stack([settings.results("lebaron/ensemble"), settings.results("lebaron/variants")])
-    >>> variants_table(both)
     """
     _check_runs(results, ["variant", "set_name", "model", "seed"])
     runs = results[results["model"] == "ensemble"]
@@ -133,10 +123,6 @@ def modality_gains(subsets):
         DataFrame, one row per genre and modality in the order of `subsets`, fractions averaged over the seeds: `genre`,
         `modality`, `alone`, `gain` (all modalities minus all but this one; missing if there is only one), `all`,
         `gain_sd` (sample standard deviation of the gain over the seeds).
-
-    Example:
-
-    >>> modality_gains(subsets).pivot(index="genre", columns="modality", values="gain")
     """
     by_genre = subsets[subsets["genre"] != ""]
     whole = by_genre.loc[by_genre["num_modalities"].idxmax(), "modalities"]

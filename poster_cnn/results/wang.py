@@ -45,11 +45,6 @@ def overall_table(results, published):
 
     Raises:
         ValueError: If `results` is empty or lacks a metric.
-
-    Example:
-
-    >>> table = overall_table(settings.results("wang/vgg_like"), settings.published("wang"))
-    >>> table[["network", "threshold", "overall_f1", "paper_f1", "frequent_genres"]]
     """
     check_results(results, [f"{name}{suffix}" for suffix in ("_at_622", "") for name in _SCORES])
     runs = pd.concat([_with_settings(results), _unmeasured(results)], ignore_index=True)

@@ -14,23 +14,11 @@ CLASS_NAMES = ["Horror", "Romance", "Action", "Documentary"]
 
 @pytest.fixture
 def history():
-    cells = [(ratio, rate) for ratio in (30, 40) for rate in (1e-3, 1e-4, 1e-5)]
-    frames = [
-        pd.DataFrame(
-            {
-                "run": f"{ratio}_{rate}",
-                "ratio": ratio,
-                "learning_rate": rate,
-                "epoch": [0, 1, 2],
-                "accuracy": [0.3, 0.4, 0.5],
-                "val_accuracy": [0.3, 0.35, 0.4],
-                "loss": [1.5, 1.4, 1.3],
-                "val_loss": [1.6, 1.5, 1.5],
-            }
-        )
-        for ratio, rate in cells
-    ]
-    return pd.concat(frames)
+    cells = pd.MultiIndex.from_product([[30, 40], [1e-3, 1e-4, 1e-5]], names=["ratio", "learning_rate"])
+    frame = cells.to_frame(index=False).merge(pd.DataFrame({"epoch": range(3), "loss": [1.5, 1.4, 1.3]}), how="cross")
+    frame["run"] = frame["ratio"].astype(str) + "_" + frame["learning_rate"].astype(str)
+    values = {"accuracy": [0.3, 0.4, 0.5], "val_accuracy": [0.3, 0.35, 0.4], "val_loss": [1.6, 1.5, 1.5]}
+    return frame.assign(**{name: column * 6 for name, column in values.items()})
 
 
 @pytest.fixture
@@ -63,7 +51,8 @@ def texts(figure):
 
 
 def test_genre_distribution_is_sorted_and_labelled():
-    ax = figures.genre_distribution(pd.Series({"War": 5, "Drama": 4178, "Comedy": 70}))
+    ax = figures.genre_distribution(pd.Series({"War": 5, "Drama": 4178, "Comedy": 70}), unit="Rows")
+    assert ax.get_xlabel() == "Rows"
     assert [bar.get_width() for bar in ax.patches] == [4178, 70, 5]
     assert [tick.get_text() for tick in ax.get_yticklabels()] == ["Drama", "Comedy", "War"]
     assert ax.yaxis_inverted() and "4,178" in texts(ax.figure)
@@ -215,13 +204,25 @@ def test_prediction_cards_share_a_figure():
         figures.prediction_cards(images, np.zeros((2, 4)), CLASS_NAMES)
 
 
-def test_charts_draw_on_the_axes_given(history, layers):
-    fig, axes = plt.subplots(1, 4)
-    counts = pd.DataFrame([[5, 1], [1, 4]], index=["Drama", "War"], columns=["Drama", "War"])
-    assert figures.genre_distribution(counts["Drama"], ax=axes[0]) is axes[0]
-    assert figures.genre_cooccurrence_heatmap(counts, ax=axes[1]) is axes[1]
-    assert figures.learning_curve(history, ax=axes[2]) is axes[2]
-    assert figures.network_diagram(layers, ax=axes[3]) is axes[3]
+def test_figures_draw_on_the_given_axes(history, layers):
+    square = pd.DataFrame([[5, 1], [1, 4]], index=["Drama", "War"], columns=["Drama", "War"])
+    images = pd.DataFrame({"genre": ["Drama"], "posters": [2], "images": [4], "crops": [2]})
+    folds = pd.DataFrame({"set_name": ["set=1"], "validation_first_label_accuracy": [0.3]})
+    draws = pd.DataFrame({"learning_rate": [1e-4], "accuracy": [30.0], "std": [1.0], "batch_norm": [False]})
+    run = history[history["run"] == "30_0.001"]
+    for function, data in (
+        (figures.genre_distribution, square["Drama"]),
+        (figures.genre_cooccurrence_heatmap, square),
+        (figures.crop_distribution, images),
+        (figures.learning_curve, history),
+        (figures.early_stopping_curve, run),
+        (figures.network_diagram, layers),
+        (figures.cross_validation_dots, folds),
+        (figures.search_scatter, draws),
+        (figures.fusion_diagram, {"poster": (10, 4)}),
+    ):
+        _, ax = plt.subplots()
+        assert function(data, ax=ax) is ax
 
 
 def test_paper_style_does_not_change_other_settings(history):

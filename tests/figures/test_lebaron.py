@@ -1,4 +1,3 @@
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -269,10 +268,3 @@ def test_network_diagram_merges_repeated_layers():
     first, second = (ax.texts[found.index(text)].get_window_extent() for text in ("202,764,544", "16,781,312"))
     assert first.x1 < second.x0
     assert "2 Conv" not in texts(figures.network_diagram(layers).texts)
-
-
-def test_charts_are_drawn_on_the_axes_given():
-    _, axes = plt.subplots(2)
-    history = pd.DataFrame({"epoch": [0, 1], "loss": [2, 1], "val_loss": [2, 1]})
-    assert figures.early_stopping_curve(history, ax=axes[0]) is axes[0]
-    assert figures.fusion_diagram(WIDTHS, ax=axes[1]) is axes[1]

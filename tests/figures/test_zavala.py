@@ -134,11 +134,3 @@ def test_reference_lines_differ_in_style():
         ("In the paper", 30),
     ]
     assert len({line.get_linestyle() for line in ax.lines}) == 3
-
-
-def test_charts_draw_on_the_axes_given(folds, scores):
-    _, axes = plt.subplots(1, 3)
-    assert figures.cross_validation_dots(folds, ax=axes[0]) is axes[0]
-    assert figures.search_scatter(scores, ax=axes[1]) is axes[1]
-    ax = figures.genre_distribution(pd.Series({"Drama": 5}), unit="Rows", ax=axes[2])
-    assert ax.get_xlabel() == "Rows"
