@@ -1,6 +1,8 @@
 import hashlib
 import os
+import pathlib
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,13 +14,11 @@ import pytest
 from PIL import Image, ImageChops, ImageDraw
 from sklearn.linear_model import LogisticRegression
 
-from poster_cnn.datasets.embedded import dataset as synthetic
-from poster_cnn.datasets.embedded import lettering, posters
-from poster_cnn.datasets.embedded import text as synthetic_text
+from poster_cnn.datasets.embedded import dataset, lettering, motifs
 from poster_cnn.datasets.embedded.dataset import embedded_dataset, make_dataset
-from poster_cnn.datasets.embedded.everyday import draw_everyday
+from poster_cnn.datasets.embedded.motifs import draw_motif
 from poster_cnn.datasets.embedded.pen import Pen
-from poster_cnn.datasets.embedded.posters import Colors, draw_poster
+from poster_cnn.datasets.embedded.posters import STYLES, draw_everyday, draw_poster
 from poster_cnn.datasets.embedded.text import WORDS, tokens
 
 PAPER_GENRES = ["Horror", "Romance", "Action", "Documentary"]
@@ -51,22 +51,17 @@ def multi_hot(genres, class_names):
     return np.array([[name in row.split("|") for name in class_names] for row in genres])
 
 
-def test_the_same_seed_gives_the_same_bytes(small, tmp_path):
-    again = make_dataset(tmp_path / "again", num_movies=60, seed=3, trailers=True)
-    assert digests(small) == digests(again)
+def test_same_seed_gives_same_bytes_in_another_process(small, tmp_path):
+    made = f"dataset.make_dataset({str(tmp_path / 'again')!r}, num_movies=60, seed=3, trailers=True)"
+    code = f"from poster_cnn.datasets.embedded import dataset; {made}"
+    subprocess.run([sys.executable, "-c", code], env={**os.environ, "PYTHONHASHSEED": "7"}, check=True)
+    assert digests(tmp_path / "again") == digests(small)
 
 
-def test_another_seed_gives_another_folder(small, tmp_path):
+def test_other_seed_gives_other_bytes(small, tmp_path):
     other = make_dataset(tmp_path / "other", num_movies=60, seed=4)
     same = set(digests(small).items()) & set(digests(other).items())
     assert {name.split("/")[0] for name, _ in same} == {"everyday"}
-
-
-def test_content_does_not_depend_on_hash_randomization(small, tmp_path):
-    made = f"dataset.make_dataset({str(tmp_path / 'b')!r}, num_movies=60, seed=3)"
-    code = f"from poster_cnn.datasets.embedded import dataset; {made}"
-    subprocess.run([sys.executable, "-c", code], env={**os.environ, "PYTHONHASHSEED": "7"}, check=True)
-    assert digests(tmp_path / "b").items() <= digests(small).items()
 
 
 def test_columns_and_encodings(small):
@@ -79,7 +74,7 @@ def test_columns_and_encodings(small):
     assert (small / "movie_metadata.csv").read_text(encoding="utf-8").splitlines()[0] == header
 
 
-def test_titles_have_accents_that_need_the_right_encoding(whole):
+def test_titles_have_accents(whole):
     with pytest.raises(UnicodeDecodeError):
         (whole / "MovieGenre.csv").read_text(encoding="utf-8")
     titles = " ".join(kaggle(whole).Title)
@@ -87,7 +82,7 @@ def test_titles_have_accents_that_need_the_right_encoding(whole):
 
 
 @pytest.mark.parametrize("folder, num_movies", [("small", 60), ("whole", 1200)])
-def test_dirt_is_what_the_readme_says(folder, num_movies, request):
+def test_readme_counts_defects(folder, num_movies, request):
     folder = request.getfixturevalue(folder)
     said = [line[2:].split(": ") for line in (folder / "README.md").read_text().splitlines() if line.startswith("- ")]
     rows = kaggle(folder)
@@ -108,7 +103,7 @@ def test_dirt_is_what_the_readme_says(folder, num_movies, request):
     assert min(found.values()) >= 1
 
 
-def test_posters_are_jpegs_of_the_papers_size(small):
+def test_posters_are_jpegs_of_paper_size(small):
     readable = 0
     for path in (small / "posters").iterdir():
         try:
@@ -118,20 +113,20 @@ def test_posters_are_jpegs_of_the_papers_size(small):
             continue
         readable += 1
         assert (image.format, image.mode, image.size) == ("JPEG", "RGB", (182, 268))
-    assert readable == 60 - 3  # Without file, truncated, and web page.
+    assert readable == 60 - 3  # one without file, one truncated, one web page
 
 
-def test_genres_are_distributed_as_in_a_film_collection(whole):
+def test_genre_distribution(whole):
     genres = kaggle(whole).Genre[lambda genre: genre != ""].str.split("|")
     counts = genres.explode().value_counts()
     assert list(counts.index[:3]) == ["Drama", "Comedy", "Romance"]
     assert len(counts) >= 20
     assert set(genres.str.len()) == {1, 2, 3}
     assert all(list(row) == sorted(row) for row in genres)
-    assert set(counts.index) == set(WORDS) == set(posters._STYLES)
+    assert set(counts.index) == set(WORDS) == set(STYLES)
 
 
-def test_the_four_genre_subset_of_dave_has_a_fair_size(whole):
+def test_size_of_four_genre_subset(whole):
     rows = kaggle(whole).drop_duplicates("imdbId")
     year = pd.to_numeric(rows.Title.str.extract(r"\((\d{4})\)$")[0])
     assert year.min() <= 1982 and year.max() == 2017
@@ -143,7 +138,7 @@ def test_the_four_genre_subset_of_dave_has_a_fair_size(whole):
     assert 0.33 <= first.max() <= 0.45
 
 
-def test_posters_tell_the_genre_but_not_always(whole):
+def test_posters_predict_genre_imperfectly(whole):
     rows = kaggle(whole).drop_duplicates("imdbId").iloc[::2]
     labels = multi_hot(rows.Genre, PAPER_GENRES)
     pixels, targets = [], []
@@ -174,7 +169,7 @@ def word_means(folder, texts):
     return np.array([np.mean([vectors[word] for word in text if word in vectors], axis=0) for text in words])
 
 
-def test_plots_and_people_tell_the_genre_and_together_tell_more(whole):
+def test_plots_and_people_predict_genre_and_complement_each_other(whole):
     table = metadata(whole).dropna(subset=["plot_summary"])
     labels = multi_hot(table.genres, PAPER_GENRES)
     table, target = table[labels.any(axis=1)], labels[labels.any(axis=1)].argmax(axis=1)
@@ -190,13 +185,13 @@ def test_plots_and_people_tell_the_genre_and_together_tell_more(whole):
     assert max(alone) < accuracy(np.hstack([plots, people])) < 0.98
 
 
-def test_plots_have_30_to_60_words_and_some_are_missing(whole):
+def test_plots_have_30_to_60_words_or_are_missing(whole):
     plots = metadata(whole).plot_summary
     assert plots.dropna().str.split().str.len().between(30, 60).all()
     assert 0.03 < plots.isna().mean() < 0.08
 
 
-def test_trailers_are_small_float16_arrays_with_genre_signal(small):
+def test_trailers_are_small_float16_arrays_that_depend_on_genre(small):
     paths = sorted((small / "trailers").iterdir())
     assert len(paths) == 60
     assert sum(path.stat().st_size for path in paths) < 60 * 40_000
@@ -214,37 +209,37 @@ def test_trailers_are_small_float16_arrays_with_genre_signal(small):
     assert np.mean(alike[True]) > 1.5 * np.mean(alike[False])
 
 
-def test_everyday_pictures_are_no_posters(small):
+def test_everyday_pictures_have_landscape_format(small):
     assert {path.stem for path in (small / "everyday").iterdir()} == set(draw_everyday())
     assert all(image.width > image.height for image in draw_everyday().values())
 
 
 @pytest.mark.parametrize("arguments, error", [({"num_movies": 39}, ValueError), ({}, FileExistsError)])
-def test_refused_arguments_are_named(tmp_path, arguments, error):
+def test_rejects_bad_arguments(tmp_path, arguments, error):
     (tmp_path / "mine.txt").write_text("keep me")
     with pytest.raises(error, match="Received: (num_movies=39|directory=)"):
         make_dataset(tmp_path, **arguments)
     assert (tmp_path / "mine.txt").read_text() == "keep me"
 
 
-@pytest.mark.parametrize("genre", sorted(posters._STYLES))
-def test_every_motif_of_a_genre_shows(genre):
-    colors = Colors((9, 9, 9), (9, 9, 9), (0, 90, 0), (200, 0, 0), (0, 0, 250))
-    for motif in posters._STYLES[genre].motifs.split():
-        canvas = Image.new("RGB", (200, 200), colors.top)
-        posters._MOTIFS[motif](Pen(ImageDraw.Draw(canvas), (100, 100), 90), colors, random.Random(1))
+@pytest.mark.parametrize("genre", sorted(STYLES))
+def test_motifs_are_visible(genre):
+    colors = {"ink": (0, 90, 0), "accent": (200, 0, 0), "light": (0, 0, 250)}
+    for motif in STYLES[genre].motifs:
+        canvas = Image.new("RGB", (200, 200))
+        draw_motif(motif, Pen(ImageDraw.Draw(canvas), (100, 100), 90), colors, random.Random(1))
         counts = {color: count for count, color in canvas.getcolors(1000)}
-        assert len(counts) >= 3 and counts.get(colors.top, 0) < 0.9 * 200 * 200, motif
+        assert len(counts) >= 3 and counts.get((0, 0, 0), 0) < 0.9 * 200 * 200, motif
 
 
-def test_a_title_is_lettered_on_the_poster():
+def test_title_is_written_on_poster():
     plain, lettered = (draw_poster(["News"], title, [], random.Random(5)) for title in ("", "Été: 7½ Nights!"))
     assert plain.size == lettered.size == (182, 268)
     assert ImageChops.difference(plain, lettered).convert("L").point(lambda value: value > 90).histogram()[1] > 300
 
 
-def test_letters_without_a_shape_become_spaces():
-    assert lettering.plain("Düsterau, é7½ ☃") == "DUSTERAU  E71 2  "
+def test_plain_removes_accents_and_unknown_characters():
+    assert lettering.plain("Düsterau, é7½ ☃") == "DUSTERAU, E71 2  "
     assert lettering.wrap("The Lantern of Brackmoor", 13) == ["THE LANTERN", "OF BRACKMOOR"]
 
 
@@ -255,7 +250,8 @@ def embedded(cache, num_movies=50, call="embedded_dataset()"):
     return subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True)
 
 
-def test_embedded_dataset_is_made_once_by_many_processes(tmp_path):
+@pytest.mark.slow
+def test_embedded_dataset_is_created_once_by_concurrent_processes(tmp_path):
     processes = [embedded(tmp_path) for _ in range(3)]
     outputs = {process.communicate()[0] for process in processes}
     assert [process.returncode for process in processes] == [0, 0, 0]
@@ -264,9 +260,9 @@ def test_embedded_dataset_is_made_once_by_many_processes(tmp_path):
     assert len(list((folder / "posters").iterdir())) == 49
 
 
-def test_embedded_dataset_adds_trailers_when_asked(tmp_path, monkeypatch):
+def test_embedded_dataset_adds_trailers_on_request(tmp_path, monkeypatch):
     monkeypatch.setenv("POSTER_CNN_CACHE", str(tmp_path))
-    monkeypatch.setattr(synthetic, "NUM_MOVIES", 40)
+    monkeypatch.setattr(dataset, "NUM_MOVIES", 40)
     folder = embedded_dataset()
     before = digests(folder)
     assert not (folder / "trailers").exists()
@@ -275,8 +271,9 @@ def test_embedded_dataset_adds_trailers_when_asked(tmp_path, monkeypatch):
     assert before.items() < digests(folder).items()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
-def test_embedded_dataset_killed_half_way_is_made_anew(tmp_path):
+def test_embedded_dataset_is_recreated_after_kill(tmp_path):
     process = embedded(tmp_path, num_movies=5000)
     while not list(tmp_path.glob(".*/posters/*.jpg")):
         assert process.poll() is None
@@ -288,11 +285,38 @@ def test_embedded_dataset_killed_half_way_is_made_anew(tmp_path):
     assert output == f"{next(tmp_path.glob('embedded-*'))}\n"
 
 
-def test_changed_code_makes_a_new_embedded_dataset(tmp_path, monkeypatch):
+def test_changed_code_creates_new_embedded_dataset(tmp_path, monkeypatch):
     monkeypatch.setenv("POSTER_CNN_CACHE", str(tmp_path))
-    monkeypatch.setattr(synthetic, "NUM_MOVIES", 40)
+    monkeypatch.setattr(dataset, "NUM_MOVIES", 40)
     folder = embedded_dataset()
-    changed = tmp_path / "synthetic_text.py"
-    changed.write_bytes(open(synthetic_text.__file__, "rb").read() + b"# changed\n")
-    monkeypatch.setattr(synthetic_text, "__file__", str(changed))
+    changed = shutil.copytree(pathlib.Path(dataset.__file__).parent, tmp_path / "changed") / "text.py"
+    changed.write_bytes(changed.read_bytes() + b"# changed\n")
+    monkeypatch.setattr(dataset, "__file__", str(tmp_path / "changed" / "dataset.py"))
     assert embedded_dataset() != folder
+
+
+def test_motif_language():
+    drawn = []
+
+    class Recorder:
+        def inner(self, center, percent):
+            drawn.append((center, percent))
+            return self
+
+        def disc(self, color, center, radius):
+            drawn.append((color, center, radius))
+
+    def draw(program):
+        drawn.clear()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(motifs, "MOTIFS", motifs._parse(f"dot: disc ink 0,0 9\nmotif: {program}"))
+            draw_motif("motif", Recorder(), {"ink": (1, 2, 3), "light": (4, 5, 6)}, random.Random(0))
+        return drawn
+
+    assert draw("3* disc ff0000 1,-2 30,40; 0% dot") == [((255, 0, 0), (1, -2), (30, 40))] * 3
+    assert draw("@0..10/5,7:50 dot light") == [
+        step for x in (0, 5, 10) for step in (((x, 7), 50), ((4, 5, 6), (0, 0), 9))
+    ]
+    assert draw("= dot") == [((1, 2, 3), (0, 0), 9), ((0, 0), -100), ((1, 2, 3), (0, 0), 9)]
+    centers = {center for _, center, _ in draw("99* disc ink|light 1~3,5 9")}
+    assert centers == {(1, 5), (2, 5), (3, 5)} and len({color for color, *_ in drawn}) == 2

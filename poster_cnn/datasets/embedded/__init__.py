@@ -1,1 +1,1 @@
-"""Drawn movie posters for the embedded dataset: a pen, letters, motifs, and whole posters made of them."""
+"""Embedded dataset of invented movies with drawn posters."""

@@ -1,7 +1,7 @@
-"""The embedded dataset: drawn posters with plots, metadata and trailer features that depend on genre.
+"""Embedded dataset: drawn posters, plots, metadata and trailer features of invented movies.
 
-Everything in it is invented, so it can be given away with the code. All chance comes from `random.Random`, whose
-numbers are the same on every machine; posters are drawn in whole numbers without fonts.
+Everything is invented, so it can be distributed with the code. All randomness comes from `random.Random`, whose numbers
+are the same on every platform.
 """
 
 import bisect
@@ -18,32 +18,20 @@ import numpy as np
 from tqdm import tqdm
 
 from poster_cnn import files
-from poster_cnn.datasets import embedded
-from poster_cnn.datasets.embedded import text as synthetic_text
-from poster_cnn.datasets.embedded.everyday import draw_everyday
-from poster_cnn.datasets.embedded.posters import draw_poster
-from poster_cnn.datasets.embedded.text import (
-    WORDS,
-    heard,
-    make_metadata,
-    make_people,
-    make_plot,
-    make_title,
-    word_vectors,
-)
+from poster_cnn.datasets.embedded import text
+from poster_cnn.datasets.embedded.posters import draw_everyday, draw_poster
 
-NUM_MOVIES = 1200  # Of the embedded dataset.
+NUM_MOVIES = 1200  # in the embedded dataset
 
-# How often genres go together, as in a large film collection: sets of one to three genres and their weights.
+# Frequencies of genre sets, as in a large film collection.
 _GENRE_SETS = """
 Drama 42, Comedy 40, Documentary 14, Horror 14, Action 4, Family 5, Sci-Fi 5, Animation 3, Biography 3, Short 3,
-Western 4, Comedy|Drama|Romance 74, Comedy|Romance 46, Drama|Romance 42,
-Comedy|Drama 32, Drama|Thriller 10, Crime|Drama 11,
-Action|Crime|Drama 18, Action|Comedy|Crime 15, Action|Thriller 16, Action|Crime|Thriller 12, Action|Adventure 10,
-Action|Adventure|Comedy 13, Action|Adventure|Sci-Fi 14, Action|Adventure|Fantasy 9, Action|Sci-Fi|Thriller 8,
-Action|Drama|War 7, Action|Adventure|Western 5, Action|Adventure|Animation 9, Action|Horror|Sci-Fi 7, Action|Sport 4,
-Horror|Thriller 24, Horror|Mystery|Thriller 20, Horror|Mystery 14, Comedy|Horror 14, Horror|Sci-Fi 10,
-Fantasy|Horror 9, Drama|Horror 7, Crime|Horror|Thriller 5, Comedy|Fantasy|Horror 5,
+Western 4, Comedy|Drama|Romance 74, Comedy|Romance 46, Drama|Romance 42, Comedy|Drama 32, Drama|Thriller 10,
+Crime|Drama 11, Action|Crime|Drama 18, Action|Comedy|Crime 15, Action|Thriller 16, Action|Crime|Thriller 12,
+Action|Adventure 10, Action|Adventure|Comedy 13, Action|Adventure|Sci-Fi 14, Action|Adventure|Fantasy 9,
+Action|Sci-Fi|Thriller 8, Action|Drama|War 7, Action|Adventure|Western 5, Action|Adventure|Animation 9,
+Action|Horror|Sci-Fi 7, Action|Sport 4, Horror|Thriller 24, Horror|Mystery|Thriller 20, Horror|Mystery 14,
+Comedy|Horror 14, Horror|Sci-Fi 10, Fantasy|Horror 9, Drama|Horror 7, Crime|Horror|Thriller 5, Comedy|Fantasy|Horror 5,
 Biography|Documentary 17, Documentary|Music 19, Documentary|History 14, Documentary|Sport 12, Documentary|News 7,
 Documentary|Drama 7, Documentary|War 5, Documentary|Short 5, Biography|Documentary|Music 8, Documentary|Family 4,
 Crime|Drama|Thriller 11, Crime|Drama|Mystery 13, Mystery|Thriller 11, Drama|Mystery 7, Comedy|Crime 11,
@@ -59,30 +47,31 @@ _WEIGHTS = {
     tuple(entry.rsplit(" ", 1)[0].split("|")): int(entry.rsplit(" ", 1)[1])
     for entry in _GENRE_SETS.replace("\n", " ").strip().split(", ")
 }
-# How strongly a genre shapes a poster, beside the other genres of its movie; 2 if not named here.
+# Weight of a genre among the genres of its movie in the design of the poster. Defaults to 2.
 _POSTER_WEIGHT = {"Horror": 6, "Documentary": 8, "Romance": 5, "Action": 5, "Animation": 4, "Western": 4, "Drama": 1}
-_MISLEADING = 0.08  # Share of posters that look like another movie's genres.
+_MISLEADING = 0.08  # share of posters drawn for random genres
 
-# Real-life dirt in MovieGenre.csv and posters/, per thousand movies; at least one of each kind.
-_DIRT = {"no title": 20, "no genre": 3, "title without year": 5, "no poster file": 4, "listed twice": 5}
-_DIRT |= {"truncated poster": 1, "web page saved as poster": 1, "poster of another movie": 4}
+# Defects of MovieGenre.csv and posters/, per thousand movies. There is at least one of each kind.
+_DEFECTS = {"no title": 20, "no genre": 3, "title without year": 5, "no poster file": 4, "listed twice": 5}
+_DEFECTS |= {"truncated poster": 1, "web page saved as poster": 1, "poster of another movie": 4}
 
 _TRAILER_FRAMES, _TRAILER_FEATURES = 200, 4096
 
 
 def embedded_dataset(*, trailers=False):
-    """The embedded dataset, made on first use in the user's cache folder (see `poster_cnn.files.cache_dir`).
+    """Return the folder of the embedded dataset, creating it in the user's cache on first use.
 
-    Safe to call from several processes at once, and to kill: the folder appears whole or not at all. Its name is made
-    from the code that draws and writes it, so changed code makes a new folder. It takes about 5 seconds and 20 MB.
+    Several processes may call this function at once, and it may be killed: the folder appears completely or not at all.
+    Its name is a hash of the code that generates it, so changed code creates a new folder. Creation takes about
+    5 seconds and 20 MB.
 
     Args:
-        trailers: Whether `trailers/` is needed too; made on the first call that asks for it. Defaults to False.
+        trailers: Whether to create `trailers/` too. Defaults to False.
 
     Returns:
-        `pathlib.Path` of a data folder, as `make_dataset` writes it with its defaults.
+        `pathlib.Path` of a data folder, as written by `make_dataset` with its defaults.
     """
-    folder = files.cache_dir() / f"embedded-{_generator_key()}"
+    folder = files.cache_dir() / f"embedded-{_source_hash()}"
     _make_once(folder, lambda aside: _write_dataset(aside, NUM_MOVIES, seed=0))
     if trailers:
         _make_once(folder / "trailers", lambda aside: _write_trailers(aside, _invent_movies(NUM_MOVIES, 0), 0))
@@ -90,18 +79,18 @@ def embedded_dataset(*, trailers=False):
 
 
 def make_dataset(directory, *, num_movies=NUM_MOVIES, seed=0, trailers=False):
-    """Writes a data folder of invented movies; the same arguments give the same bytes.
+    """Write a data folder of invented movies; equal arguments give equal bytes.
 
-    It holds `MovieGenre.csv` (Kaggle's columns, ISO-8859-1, with some real-life dirt), `posters/<imdbId>.jpg` (182
-    wide, 268 high), `movie_metadata.csv` (UTF-8, with plots and gaps), `glove.synthetic.25d.txt` (word vectors in
-    GloVe's text layout), `everyday/*.jpg` (no posters) and a `README.md` that counts the dirt.
+    The folder contains `MovieGenre.csv` (Kaggle's columns, ISO-8859-1, with typical defects), `posters/<imdbId>.jpg`
+    (182 wide, 268 high), `movie_metadata.csv` (UTF-8, with plots and gaps), `glove.synthetic.25d.txt` (word vectors in
+    GloVe's text format), `everyday/*.jpg` (pictures that are not posters) and a `README.md` that counts the defects.
 
     Args:
-        directory: Where to write; must not exist yet, or be empty.
+        directory: Folder to write; must not exist or be empty.
         num_movies: Number of movies, at least 40. Defaults to 1200.
-        seed: Any integer. Defaults to 0.
-        trailers: Whether to write `trailers/<imdbId>.npz` too: array "features", float16, shape (200, 4096). Defaults
-            to False.
+        seed: Integer. Defaults to 0.
+        trailers: Whether to write `trailers/<imdbId>.npz` with an array "features", float16, of shape (200, 4096).
+            Defaults to False.
 
     Returns:
         `pathlib.Path` of `directory`.
@@ -112,7 +101,7 @@ def make_dataset(directory, *, num_movies=NUM_MOVIES, seed=0, trailers=False):
     """
     directory = pathlib.Path(directory)
     if num_movies < 40:
-        raise ValueError(f"`num_movies` must be at least 40, for each kind of dirt to appear. Received: {num_movies=}")
+        raise ValueError(f"`num_movies` must be at least 40, to include each kind of defect. Received: {num_movies=}")
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise FileExistsError(f"`directory` must be new or empty. Received: directory={str(directory)!r}")
     with files.write_atomically(directory) as aside:
@@ -122,9 +111,8 @@ def make_dataset(directory, *, num_movies=NUM_MOVIES, seed=0, trailers=False):
     return directory
 
 
-def _generator_key():
-    sources = [pathlib.Path(__file__), pathlib.Path(synthetic_text.__file__)]
-    sources += sorted(pathlib.Path(embedded.__file__).parent.glob("*.py"))
+def _source_hash():
+    sources = sorted(pathlib.Path(__file__).parent.glob("*.py"))
     return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:12]
 
 
@@ -137,31 +125,31 @@ def _make_once(folder, write):
         write(aside)
         os.rename(aside, folder)
     except OSError:
-        if not folder.is_dir():  # Otherwise another process was quicker, with the same content.
+        if not folder.is_dir():  # Otherwise another process has created the same folder.
             raise
     finally:
         shutil.rmtree(aside, ignore_errors=True)
 
 
 def _invent_movies(num_movies, seed):
-    """One dict a movie, in the order of their ids: id, year, title, genres, score and kind of dirt ("" for most)."""
+    """Return dicts of id, year, title, genres, score and defect ("" for most movies), in the order of their ids."""
     rng = random.Random(f"movies {seed}")
     genre_sets = _spread(num_movies, rng)
     years = sorted(2017 - 38 * rng.randrange(1000) ** 2 // 1_000_000 for _ in range(num_movies))
-    movies, imdb_id = [], 90_000_000  # Beyond the ids of real movies.
+    movies, imdb_id = [], 90_000_000  # beyond the ids of real movies
     for year, genres in zip(years, genre_sets, strict=True):
         imdb_id += rng.randrange(1, 900)
-        title = make_title(genres, rng)
+        title = text.make_title(genres, rng)
         score = "" if rng.random() < 0.04 else str((30 + 3 * rng.randrange(11) + rng.randrange(31)) / 10)
-        movies.append({"id": imdb_id, "year": year, "title": title, "genres": genres, "score": score, "dirt": ""})
-    kinds = [kind for kind, share in _DIRT.items() for _ in range(max(1, num_movies * share // 1000))]
+        movies.append({"id": imdb_id, "year": year, "title": title, "genres": genres, "score": score, "defect": ""})
+    kinds = [kind for kind, share in _DEFECTS.items() for _ in range(max(1, num_movies * share // 1000))]
     for movie, kind in zip(rng.sample(movies, len(kinds)), kinds, strict=True):
-        movie["dirt"] = kind
+        movie["defect"] = kind
     return movies
 
 
 def _spread(count, rng):
-    """`count` genre sets in random order, each as often as its weight says, to one."""
+    """Return `count` genre sets in random order, each as frequent as its weight, within one."""
     bounds = list(itertools.accumulate(_WEIGHTS.values()))
     drawn = [(i + rng.random()) * bounds[-1] / count for i in range(count)]
     drawn = [list(_WEIGHTS)[bisect.bisect_right(bounds, value)] for value in drawn]
@@ -171,12 +159,12 @@ def _spread(count, rng):
 
 def _write_dataset(folder, num_movies, seed):
     movies = _invent_movies(num_movies, seed)
-    people = make_people()
+    people = text.make_people()
     rows = [_metadata_row(movie, people, random.Random(f"metadata {seed} {movie['id']}")) for movie in movies]
     (folder / "posters").mkdir(parents=True)
     _write_csv(folder / "MovieGenre.csv", _kaggle_rows(movies, random.Random(f"rows {seed}")), "iso-8859-1")
     _write_csv(folder / "movie_metadata.csv", _with_gaps(rows, random.Random(f"gaps {seed}")), "utf-8")
-    vectors = word_vectors([row["plot_summary"] for row in rows], seed)
+    vectors = text.word_vectors([row["plot_summary"] for row in rows], seed)
     (folder / "glove.synthetic.25d.txt").write_bytes(("\n".join(vectors) + "\n").encode())
     (folder / "README.md").write_bytes(_readme(movies, seed).encode())
     (folder / "everyday").mkdir()
@@ -197,38 +185,34 @@ def _write_csv(path, rows, encoding):
 
 
 def _kaggle_rows(movies, rng):
-    """The rows of `MovieGenre.csv`, with the dirt that shows in a table."""
-    rows, repeated = [], []
+    rows = []
     for movie in movies:
-        title = {"no title": "", "title without year": movie["title"]}.get(
-            movie["dirt"], f"{movie['title']} ({movie['year']})"
+        titles = {"no title": "", "title without year": movie["title"]}
+        rows.append(
+            {
+                "imdbId": movie["id"],
+                "Imdb Link": f"https://example.org/title/tt{movie['id']}",
+                "Title": titles.get(movie["defect"], f"{movie['title']} ({movie['year']})"),
+                "IMDB Score": movie["score"],
+                "Genre": "" if movie["defect"] == "no genre" else "|".join(movie["genres"]),
+                "Poster": "" if rng.random() < 0.1 else f"https://example.org/posters/{movie['id']}.jpg",
+            }
         )
-        row = {
-            "imdbId": movie["id"],
-            "Imdb Link": f"https://example.org/title/tt{movie['id']}",
-            "Title": title,
-            "IMDB Score": movie["score"],
-            "Genre": "" if movie["dirt"] == "no genre" else "|".join(movie["genres"]),
-            "Poster": "" if rng.random() < 0.1 else f"https://example.org/posters/{movie['id']}.jpg",
-        }
-        rows.append(row)
-        if movie["dirt"] == "listed twice":
-            repeated.append(row)
-    for row in repeated:
+    for row in [row for row, movie in zip(rows, movies, strict=True) if movie["defect"] == "listed twice"]:
         rows.insert(rng.randrange(len(rows)), row)
     return rows
 
 
 def _metadata_row(movie, people, rng):
-    metadata = make_metadata(movie["genres"], people, rng)
+    metadata = text.make_metadata(movie["genres"], people, rng)
     row = {"imdbId": movie["id"], "movie_title": movie["title"], "title_year": movie["year"], **metadata}
-    return row | {"genres": "|".join(movie["genres"]), "plot_summary": make_plot(movie["genres"], rng)}
+    return row | {"genres": "|".join(movie["genres"]), "plot_summary": text.make_plot(movie["genres"], rng)}
 
 
 def _with_gaps(rows, rng):
-    """The rows with a few left out, and with empty cells, most of them plots."""
+    # Empty cells per thousand, as in real metadata.
     empty = {"title_year": 3, "director_name": 5, "actor_3_name": 5, "content_rating": 16, "plot_keywords": 8}
-    empty["plot_summary"] = 57  # Per thousand, as in real metadata.
+    empty["plot_summary"] = 57
     kept = [dict(row) for row in rows if rng.random() > 0.04]
     for column, share in empty.items():
         for row in rng.sample(kept, max(1, len(kept) * share // 1000)):
@@ -237,42 +221,39 @@ def _with_gaps(rows, rng):
 
 
 def _write_poster(path, movie, row, rng):
-    if movie["dirt"] == "no poster file":
-        return
     shown = rng.choices(list(_WEIGHTS), list(_WEIGHTS.values()))[0] if rng.random() < _MISLEADING else movie["genres"]
     lead = rng.choices(shown, [_POSTER_WEIGHT.get(genre, 2) for genre in shown])[0]
     genres = [lead] + [genre for genre in shown if genre != lead]
-    cast = [row["actor_1_name"], row["actor_2_name"]]
-    if movie["dirt"] == "web page saved as poster":
+    if movie["defect"] == "web page saved as poster":
         path.write_bytes(b"<!DOCTYPE html>\n<html><body><h1>404 Not Found</h1></body></html>\n")
-        return
-    draw_poster(genres, movie["title"], cast, rng).save(path, quality=rng.randrange(78, 93))
-    if movie["dirt"] == "truncated poster":
+    elif movie["defect"] != "no poster file":
+        poster = draw_poster(genres, movie["title"], [row["actor_1_name"], row["actor_2_name"]], rng)
+        poster.save(path, quality=rng.randrange(78, 93))
+    if movie["defect"] == "truncated poster":
         content = path.read_bytes()
         path.write_bytes(content[: len(content) * 2 // 5])
 
 
 def _copy_posters(folder, movies, rng):
-    clean = [movie for movie in movies if not movie["dirt"]]
+    clean = [movie for movie in movies if not movie["defect"]]
     for movie in movies:
-        if movie["dirt"] == "poster of another movie":
+        if movie["defect"] == "poster of another movie":
             shutil.copyfile(folder / f"{rng.choice(clean)['id']}.jpg", folder / f"{movie['id']}.jpg")
 
 
 def _readme(movies, seed):
-    counts = {kind: sum(movie["dirt"] == kind for movie in movies) for kind in _DIRT}
-    lines = [f"- {kind}: {count}" for kind, count in counts.items()]
+    counts = {kind: sum(movie["defect"] == kind for movie in movies) for kind in _DEFECTS}
     return (
-        f"# Invented movies\n\n{len(movies)} movies by `poster_cnn.synthetic`, seed {seed}.\n"
-        "No movie, person or place in them is real. Left dirty on purpose, as real tables are:\n\n"
-        + "\n".join([*lines, ""])
+        f"# Invented movies\n\n{len(movies)} movies by `poster_cnn.datasets.embedded`, seed {seed}.\n"
+        "No movie, person or place in them is real. Like real tables, the data have defects:\n\n"
+        + "".join(f"- {kind}: {count}\n" for kind, count in counts.items())
     )
 
 
 def _write_trailers(folder, movies, seed):
-    """Per movie, rectified features of 200 frames in scenes; a scene lights up the features of one genre."""
+    """Write sparse features of 200 frames per movie, in scenes that activate the features of one genre."""
     rng = random.Random(f"features {seed}")
-    genre_features = {genre: rng.sample(range(_TRAILER_FEATURES), 60) for genre in WORDS}
+    genre_features = {genre: rng.sample(range(_TRAILER_FEATURES), 60) for genre in text.WORDS}
     folder.mkdir(parents=True)
     for movie in tqdm(movies, "Making trailer features", leave=False, mininterval=1):
         rng = random.Random(f"trailer {seed} {movie['id']}")
@@ -280,7 +261,7 @@ def _write_trailers(folder, movies, seed):
         start = 0
         while start < _TRAILER_FRAMES:
             end = start + rng.randrange(8, 30)
-            genre = heard([rng.choice(movie["genres"])], rng, 0.6)[0]
+            genre = text.heard([rng.choice(movie["genres"])], rng, 0.6)[0]
             columns = rng.sample(genre_features[genre], 20) + rng.sample(range(_TRAILER_FEATURES), 40)
             features[start:end, columns] = [rng.randrange(1, 33) / 8 for _ in columns]
             start = end

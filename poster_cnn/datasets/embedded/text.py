@@ -1,101 +1,80 @@
-"""Words for the embedded dataset: titles, people, plots, keywords, and word vectors that know about genres.
-
-Every film, place and person is invented.
-"""
+"""Titles, people, plots, keywords and word vectors of the embedded dataset, all of them invented."""
 
 import collections
 import itertools
 import random
 import re
 
-# genre | people | what they do | things | words for titles
+# genre | people | their actions | things | words of titles
 _VOCABULARY = """
-Action | a former agent, a stunt driver, a disgraced soldier, a bomb expert
-  | chases the hijackers through exploding streets, fights his way out of a burning tower, storms the fortress with
-  stolen rifles
-  | bombs, helicopters, explosives, gunfire | Strike, Fury, Overdrive, Impact
-Adventure | a map maker, a young explorer, a ship captain, a treasure hunter
-  | crosses the uncharted jungle in search of treasure, sails past the edge of every map, climbs the frozen mountain
-  with a broken compass
-  | treasure, jungle, expedition, island | Voyage, Expedition, Island, Compass
-Animation | a talking fox, a brave little robot, a singing turtle, a clumsy penguin
-  | teaches the forest animals to fly, paints the moon with her magic crayon, escapes from the toy factory
-  | toys, penguins, cartoon, forest animals | Whiskers, Puddle, Acorn, Bubble
-Biography | a young inventor, a famous poet, a fearless nurse, the painter of the century
-  | rises from poverty to lasting fame, writes the memoirs that made her famous, remembers his childhood and his
-  first invention
-  | memoirs, fame, invention, childhood | Portrait, Memoirs, Poet, Letters
-Comedy | a hopeless waiter, a lazy roommate, a clumsy cousin, a nervous wedding planner
-  | ruins the party with a silly prank, pretends to be a millionaire for a bet, loses the dog of his new boss
-  | pranks, parties, roommates, jokes | Roommate, Trouble, Uncle, Pancake
-Crime | a crooked banker, a gangster boss, a weary detective, a safe cracker
-  | robs the casino with a gang of thieves, covers up a murder for the mob, hides the stolen diamonds from the
-  police
-  | gangsters, robbery, police, diamonds | Alibi, Syndicate, Heist, Verdict
-Documentary | a film crew, the last eyewitness, a team of scientists, an investigative reporter
-  | interviews the workers of a closed factory, follows the melting glaciers with hidden cameras, opens the archive
-  of forgotten footage
-  | interviews, footage, archives, testimony | Footage, Archive, Witness, Report
-Drama | a widowed teacher, an estranged father, a grieving mother, a troubled student
-  | struggles with the loss of her son, returns to the village to face his dying father, learns to forgive the
-  sister who left
-  | grief, forgiveness, silence, illness | Silence, Harvest, Shore, Winter
-Family | a stubborn grandmother, the boy next door, a lost puppy, a kind farmer
-  | saves the school holiday with a homemade kite, brings the puppy home for the birthday, builds a tree house for
-  the whole family
-  | puppies, holidays, grandparents, school | Puppy, Holiday, Treehouse, Kite
-Fantasy | a young wizard, an exiled queen, a dragon rider, an old witch
-  | breaks the curse of the enchanted sword, guards the last dragon of the kingdom, opens the gate to a magic realm
-  | dragons, wizards, curses, kingdoms | Dragon, Crown, Spell, Realm
-History | a rebel prince, a court scribe, an emperor, a peasant leader
-  | defends the empire against the revolution, witnesses the fall of the old dynasty, carries the secret treaty to
-  the palace
-  | empires, treaties, revolution, throne | Empire, Treaty, Dynasty, Throne
-Horror | a ghost, a masked killer, a haunted doll, a cursed nun
-  | haunts the cellar of the abandoned asylum, drags screaming teenagers into the dark woods, wakes the dead beneath
-  the cemetery
-  | ghosts, blood, screams, demons | Claws, Cellar, Scream, Grave
-Music | a street drummer, a shy pianist, a punk band, an aging guitarist
-  | records a song that the radio refuses, plays the guitar in every smoky club, takes the band on a last tour
-  | songs, guitars, concerts, radio | Melody, Encore, Rhythm, Chorus
-Musical | a chorus girl, a tap dancer, a struggling composer, an opera diva
-  | dances through the rain on opening night, sings her way from the chorus to the stage, turns the empty theater
-  into a show
-  | dancing, theater, stage, costumes | Footlights, Dancing, Overture, Cabaret
-Mystery | an amateur sleuth, a missing heiress, a stranger with no memory, a curious librarian
-  | follows the clues to a locked room, decodes the letter of a vanished woman, questions every guest of the old
-  mansion
-  | clues, riddles, disappearance, mansion | Riddle, Cipher, Stranger, Clue
-News | a news anchor, a war correspondent, a night editor, a press photographer
-  | reads the headlines of a restless year, covers the election from a broken van, prints the story that the paper
-  buried
-  | headlines, elections, broadcast, press | Headlines, Bulletin, Broadcast, Column
-Romance | a lonely florist, a charming stranger, a runaway bride, her childhood sweetheart
-  | falls in love during a summer wedding, kisses the wrong man under the bridge, writes love letters that are never
-  sent
-  | love, kisses, weddings, flowers | Kiss, Sweetheart, Hearts, Roses
-Sci-Fi | a rogue android, a space pilot, a lonely astronaut, a brilliant physicist
-  | discovers an alien signal beyond the galaxy, travels through time in a damaged spaceship, wakes on a distant
-  planet of robots
-  | aliens, spaceships, galaxies, robots | Orbit, Android, Nebula, Signal
-Short | a silent clown, a boy with a balloon, an old tailor, a single passenger
-  | waits one minute for a train, folds a paper boat, misses the last bus
-  | minutes, paper boats, balloons, buses | Minute, Sketch, Postcard, Button
-Sport | an underdog boxer, a retired coach, a rookie pitcher, a stubborn goalkeeper
-  | trains for the championship against all odds, leads the losing team to the final, wins the race with a broken
-  ankle
-  | championship, teams, stadium, training | Champion, Sprint, Season, Goal
-Thriller | a hostage negotiator, a hunted witness, a paranoid hacker, an assassin
-  | races to stop the conspiracy before midnight, receives threatening calls from a kidnapper, uncovers a deadly
-  secret in the files
-  | conspiracy, hostages, blackmail, ransom | Deadline, Pursuit, Threat, Ransom
-War | a young lieutenant, a battlefield medic, a tank crew, a captured pilot
-  | holds the bridge against the invading army, crosses the trenches under enemy fire, leads the platoon behind the
-  front
-  | trenches, army, battle, platoon | Trenches, Battalion, Bridge, Front
-Western | a lonesome sheriff, an outlaw, a cattle rancher, a saloon singer
-  | rides across the prairie for revenge, faces the outlaws at noon, drives the cattle through the canyon
-  | outlaws, horses, saloon, prairie | Saloon, Canyon, Stagecoach, Gunslinger
+Action | a former agent, a stunt driver, a disgraced soldier, a bomb expert | chases the hijackers through exploding
+  streets, fights his way out of a burning tower, storms the fortress with stolen rifles | bombs, helicopters,
+  explosives, gunfire | Strike, Fury, Overdrive, Impact
+Adventure | a map maker, a young explorer, a ship captain, a treasure hunter | crosses the uncharted jungle in search of
+  treasure, sails past the edge of every map, climbs the frozen mountain with a broken compass | treasure, jungle,
+  expedition, island | Voyage, Expedition, Island, Compass
+Animation | a talking fox, a brave little robot, a singing turtle, a clumsy penguin | teaches the forest animals to fly,
+  paints the moon with her magic crayon, escapes from the toy factory | toys, penguins, cartoon, forest animals |
+  Whiskers, Puddle, Acorn, Bubble
+Biography | a young inventor, a famous poet, a fearless nurse, the painter of the century | rises from poverty to
+  lasting fame, writes the memoirs that made her famous, remembers his childhood and his first invention | memoirs,
+  fame, invention, childhood | Portrait, Memoirs, Poet, Letters
+Comedy | a hopeless waiter, a lazy roommate, a clumsy cousin, a nervous wedding planner | ruins the party with a silly
+  prank, pretends to be a millionaire for a bet, loses the dog of his new boss | pranks, parties, roommates, jokes |
+  Roommate, Trouble, Uncle, Pancake
+Crime | a crooked banker, a gangster boss, a weary detective, a safe cracker | robs the casino with a gang of thieves,
+  covers up a murder for the mob, hides the stolen diamonds from the police | gangsters, robbery, police, diamonds |
+  Alibi, Syndicate, Heist, Verdict
+Documentary | a film crew, the last eyewitness, a team of scientists, an investigative reporter | interviews the workers
+  of a closed factory, follows the melting glaciers with hidden cameras, opens the archive of forgotten footage |
+  interviews, footage, archives, testimony | Footage, Archive, Witness, Report
+Drama | a widowed teacher, an estranged father, a grieving mother, a troubled student | struggles with the loss of her
+  son, returns to the village to face his dying father, learns to forgive the sister who left | grief, forgiveness,
+  silence, illness | Silence, Harvest, Shore, Winter
+Family | a stubborn grandmother, the boy next door, a lost puppy, a kind farmer | saves the school holiday with a
+  homemade kite, brings the puppy home for the birthday, builds a tree house for the whole family | puppies, holidays,
+  grandparents, school | Puppy, Holiday, Treehouse, Kite
+Fantasy | a young wizard, an exiled queen, a dragon rider, an old witch | breaks the curse of the enchanted sword,
+  guards the last dragon of the kingdom, opens the gate to a magic realm | dragons, wizards, curses, kingdoms | Dragon,
+  Crown, Spell, Realm
+History | a rebel prince, a court scribe, an emperor, a peasant leader | defends the empire against the revolution,
+  witnesses the fall of the old dynasty, carries the secret treaty to the palace | empires, treaties, revolution, throne
+  | Empire, Treaty, Dynasty, Throne
+Horror | a ghost, a masked killer, a haunted doll, a cursed nun | haunts the cellar of the abandoned asylum, drags
+  screaming teenagers into the dark woods, wakes the dead beneath the cemetery | ghosts, blood, screams, demons | Claws,
+  Cellar, Scream, Grave
+Music | a street drummer, a shy pianist, a punk band, an aging guitarist | records a song that the radio refuses, plays
+  the guitar in every smoky club, takes the band on a last tour | songs, guitars, concerts, radio | Melody, Encore,
+  Rhythm, Chorus
+Musical | a chorus girl, a tap dancer, a struggling composer, an opera diva | dances through the rain on opening night,
+  sings her way from the chorus to the stage, turns the empty theater into a show | dancing, theater, stage, costumes |
+  Footlights, Dancing, Overture, Cabaret
+Mystery | an amateur sleuth, a missing heiress, a stranger with no memory, a curious librarian | follows the clues to a
+  locked room, decodes the letter of a vanished woman, questions every guest of the old mansion | clues, riddles,
+  disappearance, mansion | Riddle, Cipher, Stranger, Clue
+News | a news anchor, a war correspondent, a night editor, a press photographer | reads the headlines of a restless
+  year, covers the election from a broken van, prints the story that the paper buried | headlines, elections, broadcast,
+  press | Headlines, Bulletin, Broadcast, Column
+Romance | a lonely florist, a charming stranger, a runaway bride, her childhood sweetheart | falls in love during a
+  summer wedding, kisses the wrong man under the bridge, writes love letters that are never sent | love, kisses,
+  weddings, flowers | Kiss, Sweetheart, Hearts, Roses
+Sci-Fi | a rogue android, a space pilot, a lonely astronaut, a brilliant physicist | discovers an alien signal beyond
+  the galaxy, travels through time in a damaged spaceship, wakes on a distant planet of robots | aliens, spaceships,
+  galaxies, robots | Orbit, Android, Nebula, Signal
+Short | a silent clown, a boy with a balloon, an old tailor, a single passenger | waits one minute for a train, folds a
+  paper boat, misses the last bus | minutes, paper boats, balloons, buses | Minute, Sketch, Postcard, Button
+Sport | an underdog boxer, a retired coach, a rookie pitcher, a stubborn goalkeeper | trains for the championship
+  against all odds, leads the losing team to the final, wins the race with a broken ankle | championship, teams,
+  stadium, training | Champion, Sprint, Season, Goal
+Thriller | a hostage negotiator, a hunted witness, a paranoid hacker, an assassin | races to stop the conspiracy before
+  midnight, receives threatening calls from a kidnapper, uncovers a deadly secret in the files | conspiracy, hostages,
+  blackmail, ransom | Deadline, Pursuit, Threat, Ransom
+War | a young lieutenant, a battlefield medic, a tank crew, a captured pilot | holds the bridge against the invading
+  army, crosses the trenches under enemy fire, leads the platoon behind the front | trenches, army, battle, platoon |
+  Trenches, Battalion, Bridge, Front
+Western | a lonesome sheriff, an outlaw, a cattle rancher, a saloon singer | rides across the prairie for revenge, faces
+  the outlaws at noon, drives the cattle through the canyon | outlaws, horses, saloon, prairie | Saloon, Canyon,
+  Stagecoach, Gunslinger
 """
 
 Words = collections.namedtuple("Words", "people deeds things titles")
@@ -105,22 +84,12 @@ WORDS = {
     for genre, *fields in _ENTRIES
 }
 
-_PLACES = """Brackmoor, Orvane, Quillby, Tessaly, Dunmarrow, Velport, Hestwick, Olmira, Castrell, Vintersby, Port
-Sabelle, Marrowgate, Lindevar, Ashgrove, Ostrel Bay, Kaldmere, Wexley Falls, Nordhaven, Crèvelune,
-Peñasol, Ålmund, Düsterau, São Ilvar, Görvik""".replace("\n", " ").split(", ")
-_TITLES = (
-    "The {word} of {place}",
-    "{word} over {place}",
-    "{place} {word}",
-    "{word} in {place}",
-    "No {word} in {place}",
-    "The {place} {word}",
-    "{place} and the {word}",
-    "Beyond {place}",
-    "Leaving {place}",
-    "Midnight {word} of {place}",
-    "{word} at {place} Station",
-)
+_PLACES = """Brackmoor, Orvane, Quillby, Tessaly, Dunmarrow, Velport, Hestwick, Olmira, Castrell, Vintersby,
+Port Sabelle, Marrowgate, Lindevar, Ashgrove, Ostrel Bay, Kaldmere, Wexley Falls, Nordhaven, Crèvelune, Peñasol, Ålmund,
+Düsterau, São Ilvar, Görvik""".replace("\n", " ").split(", ")
+_TITLES = """The {word} of {place}, {word} over {place}, {place} {word}, {word} in {place}, No {word} in {place},
+The {place} {word}, {place} and the {word}, Beyond {place}, Leaving {place}, Midnight {word} of {place},
+{word} at {place} Station""".replace("\n", " ").split(", ")
 _FIRST_NAMES = """Mara Ivo Tilda Oskar Juno Emeric Salka Dorian Pia Anselm Noor Caspian Liv Bruno Isaura Teo Wanda
 Jory""".split()
 _LAST_NAMES = """Vantrell Oskelund Brimmock Tarquist Delacord Fenwyck Ostervald Quennell Marchbane Sorrelli Halvick
@@ -148,31 +117,23 @@ _SENTENCES = (
     "It is a tale of {thing} and {other}, in which {person} {deed}.",
 )
 _LANGUAGES = [("English", "USA")] * 14 + [("English", "UK"), ("French", "France"), ("Spanish", "Spain")]
-_RATINGS = {
-    "Family": ("G", "G", "PG"),
-    "Animation": ("G", "PG", "PG"),
-    "Romance": ("PG", "PG-13", "PG-13"),
-    "Documentary": ("Not Rated", "Not Rated", "PG"),
-    "Horror": ("R",),
-    "Crime": ("R", "R", "PG-13"),
-    "Thriller": ("R", "R", "PG-13"),
-    "War": ("R",),
-}
+_RATINGS = {"Family": "G|G|PG", "Animation": "G|PG|PG", "Romance": "PG|PG-13|PG-13", "Horror": "R", "War": "R"}
+_RATINGS |= {"Crime": "R|R|PG-13", "Thriller": "R|R|PG-13", "Documentary": "Not Rated|Not Rated|PG"}
 
 
 def heard(genres, rng, share=0.8):
-    """The genres as a text tells them: each is told with probability `share`, else a random one takes its place."""
+    """Return `genres`, each replaced by a random one with probability 1 - `share`."""
     return [genre if rng.random() < share else rng.choice(list(WORDS)) for genre in genres]
 
 
 def make_title(genres, rng):
-    """A title without year, e.g. "The Cellar of Brackmoor"; some have accents."""
+    """Return a title without year, such as "The Cellar of Brackmoor"; some have accents."""
     word = rng.choice(WORDS[rng.choice(heard(genres, rng, 0.7))].titles)
     return rng.choice(_TITLES).format(word=word, place=rng.choice(_PLACES))
 
 
 def make_plot(genres, rng):
-    """A plot of 30 to 60 words: sentences told of its genres, among sentences of any film."""
+    """Return a plot of 30 to 60 words: sentences about its genres, and neutral ones."""
     while True:
         name, place = rng.choice(_FIRST_NAMES), rng.choice(_PLACES)
         sentences = [rng.choice(_OPENINGS).format(name=name, place=place)]
@@ -194,23 +155,19 @@ def _genre_sentence(genre, name, rng):
 
 
 def make_people():
-    """Who makes films of which genre.
-
-    Returns:
-        Dict from genre to (four directors, eleven actors); nobody is in two genres.
-    """
+    """Return a dict from genre to (four directors, eleven actors); each person has one genre."""
     names = [f"{first} {last}" for first, last in itertools.product(_FIRST_NAMES, _LAST_NAMES)]
     random.Random("people").shuffle(names)
     return {genre: (names[15 * i : 15 * i + 4], names[15 * i + 4 : 15 * i + 15]) for i, genre in enumerate(WORDS)}
 
 
 def make_metadata(genres, people, rng):
-    """Director, actors and the rest of a row of `movie_metadata.csv`, as a dict; the plot is not in it."""
+    """Return a row of `movie_metadata.csv`, except the plot, as a dict."""
     cast = []
     for genre in heard([rng.choice(genres) for _ in range(3)], rng, 0.65):
         cast.append(rng.choice([actor for actor in people[genre][1] if actor not in cast]))
     director = rng.choice(people[heard([rng.choice(genres)], rng, 0.7)[0]][0])
-    ratings = _RATINGS.get(heard([rng.choice(genres)], rng)[0], ("R", "PG-13", "PG"))
+    ratings = _RATINGS.get(heard([rng.choice(genres)], rng)[0], "R|PG-13|PG").split("|")
     keywords = [rng.choice(WORDS[genre].things) for genre in heard(genres * 2, rng)]
     language, country = rng.choice(_LANGUAGES)
     return {
@@ -226,20 +183,20 @@ def make_metadata(genres, people, rng):
 
 
 def tokens(text):
-    """The words of a text in lower case, without punctuation."""
+    """Split a text into lower-case words, without punctuation."""
     return re.findall(r"[a-z]+", text.lower())
 
 
 def word_vectors(plots, seed, size=25):
-    """Word vectors for the words of `plots`, in GloVe's text layout, the most frequent word first.
+    """Return word vectors of `plots` in GloVe's text format, the most frequent word first.
 
-    A word told in one or two genres lies near their centers; any other is noise. Places, people and every fifteenth
-    other word are left out, as no real vocabulary covers everything.
+    Words of one or two genres lie near the centers of these genres; all others are noise. Places, names and every
+    fifteenth other word are missing, since no real vocabulary is complete.
 
     Args:
         plots: Texts.
-        seed: Any value; the same words and seed give the same vectors.
-        size: Numbers a word. Defaults to 25.
+        seed: Seed of the vectors.
+        size: Dimension of the vectors. Defaults to 25.
 
     Returns:
         List of lines "word v1 v2 ...".
