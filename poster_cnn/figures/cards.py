@@ -75,16 +75,7 @@ def prediction_card(
 
 @paper_style()
 def prediction_cards(
-    images,
-    probabilities,
-    class_names,
-    *,
-    true_genres=None,
-    titles=None,
-    top=None,
-    thresholds=None,
-    columns=2,
-    width=PAGE_WIDTH,
+    images, probabilities, class_names, *, true_genres=None, titles=None, top=None, thresholds=None, columns=2
 ):
     """Draw several prediction cards on one figure.
 
@@ -97,10 +88,9 @@ def prediction_cards(
         top: Number of genres to draw on a card. Defaults to all.
         thresholds: As for `prediction_card`, the same for all images. Defaults to `None`.
         columns: Number of cards per row. Defaults to 2.
-        width: Width of the figure in inches. Defaults to page width.
 
     Returns:
-        matplotlib Figure.
+        matplotlib Figure of page width.
 
     Raises:
         ValueError: If there are no images, or the arguments differ in length.
@@ -114,7 +104,7 @@ def prediction_cards(
         raise ValueError(f"`images` and the other arguments must have the same length, 1 or more. Received: {lengths}")
     columns = min(columns, count)
     rows = -(-count // columns)
-    figure = plt.figure(figsize=(width, CARD_HEIGHT * rows), layout="constrained")
+    figure = plt.figure(figsize=(PAGE_WIDTH, CARD_HEIGHT * rows), layout="constrained")
     cells = figure.subfigures(rows, columns, squeeze=False, wspace=0.04, hspace=0.04).flat
     for cell, image, scores, truth, text in zip(cells, images, probabilities, true_genres, titles, strict=False):
         options = {"true_genres": truth, "title": text, "top": top, "thresholds": thresholds}

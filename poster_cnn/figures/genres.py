@@ -4,16 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
 
-from poster_cnn.figures.style import (
-    BLUE,
-    GREY,
-    LEGEND_ABOVE,
-    PAGE_WIDTH,
-    SKY,
-    category_rows,
-    new_axes,
-    paper_style,
-)
+from poster_cnn.figures.style import BLUE, GREY, LEGEND_ABOVE, PAGE_WIDTH, SKY, category_rows, new_axes, paper_style
 
 
 @paper_style()

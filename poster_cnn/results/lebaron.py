@@ -12,13 +12,7 @@ from poster_cnn.results.tables import BASELINES, MISSING, check_results, title
 
 METRICS = {"micro": "average_precision_micro", "macro": "average_precision", "samples": "average_precision_samples"}
 # Network -> printed row.
-PRINTED_ROWS = {
-    "poster": "Poster",
-    "trailer": "Video",
-    "metadata": "Metadata",
-    "plot": "Text",
-    "ensemble": "Combined",
-}
+PRINTED_ROWS = {"poster": "Poster", "trailer": "Video", "metadata": "Metadata", "plot": "Text", "ensemble": "Combined"}
 
 
 def average_precision_scores(results, published):

@@ -8,20 +8,10 @@ from poster_cnn.results.collect import collect_history, collect_results, read_pu
 
 def write_run(folder, **config):
     folder.mkdir(parents=True)
-    config = {
-        "experiment": "dave",
-        "class_names": ["Horror", "Romance"],
-        "image_size": [107, 73],
-        "seed": 0,
-        "allow_leak": True,
-    } | config
-    data = {"fingerprint": "12e45", "num_train": 80, "num_validation": 10, "num_test": 20}
-    record = {
-        "config": config,
-        "versions": {"python": "3.11", "scikit-learn": "1.5.0"},
-        "data": data,
-        "date": "2024-01-31",
-    }
+    defaults = {"experiment": "dave", "class_names": ["Horror", "Romance"], "image_size": [107, 73], "seed": 0}
+    record = {"config": defaults | {"allow_leak": True} | config, "date": "2024-01-31"}
+    record["versions"] = {"python": "3.11", "scikit-learn": "1.5.0"}
+    record["data"] = {"fingerprint": "12e45", "num_train": 80, "num_validation": 10, "num_test": 20}
     metrics = {
         "test": {"first_label_accuracy": {"value": 0.55, "low": 0.5, "high": 0.61}, "hit_at_1": {"value": 2 / 3}},
         "baselines": {"majority": {"first_label_accuracy": 0.375}},

@@ -26,11 +26,12 @@ def results():
 
 
 @pytest.fixture
-def predictions(make_predictions):
+def predictions():
     """Four images, the first and third ranked correctly, the second with two genres."""
     truth = [[1, 0, 0], [0, 1, 1], [0, 0, 1], [0, 1, 0]]
     outputs = [[0.9, 0.5, 0.1], [0.2, 0.9, 0.1], [0.1, 0.2, 0.9], [0.9, 0.5, 0.1]]
-    return make_predictions(GENRES, truth, outputs, imdb_ids=range(4))
+    columns = [f"{kind}_{genre}" for kind in ("true", "probability") for genre in GENRES]
+    return pd.DataFrame(np.hstack([truth, outputs]), columns=columns).assign(imdb_id=range(4))
 
 
 @pytest.fixture

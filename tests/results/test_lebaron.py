@@ -126,11 +126,10 @@ def write_run(folder, model, y_prob, seed=0):
     (folder / "config.json").write_text(json.dumps({"config": {"model": model, "seed": seed, "set_name": ""}}))
     (folder / "metrics.json").write_text(json.dumps({"test": {}}))
     (folder / "history.csv").write_text("epoch,loss\n0,1\n")
-    predictions = pd.DataFrame({"imdb_id": range(11, 16)})
-    for number, genre in enumerate(GENRES):
-        predictions[f"true_{genre}"] = [labels[number] for labels in TRUTH]
-        predictions[f"probability_{genre}"] = [row[number] for row in y_prob]
-    predictions.to_csv(folder / "predictions.csv", index=False)
+    labels = pd.DataFrame(TRUTH, columns=GENRES).add_prefix("true_").assign(imdb_id=range(11, 16))
+    labels.join(pd.DataFrame(y_prob, columns=GENRES).add_prefix("probability_")).to_csv(
+        folder / "predictions.csv", index=False
+    )
     split = pd.DataFrame({"imdb_id": [10, *range(11, 16)], "part": ["train", *["test"] * 5]})
     split.assign(has_poster=1, has_plot=[0, 1, 1, 0, 1, 1]).to_csv(folder / "split.csv", index=False)
 

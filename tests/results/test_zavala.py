@@ -33,11 +33,9 @@ def runs():
 
 def predictions(top, imdb_ids=(1, 1, 2, 3), true=(0, 1, 2, 0)):
     """Predictions from the numbers of the most probable and the true genre of each row."""
-    frame = pd.DataFrame({"imdb_id": imdb_ids})
-    for number, name in enumerate(GENRES):
-        frame[f"true_{name}"] = [int(genre == number) for genre in true]
-        frame[f"probability_{name}"] = [0.8 if genre == number else 0.1 for genre in top]
-    return frame
+    one_hot = np.eye(len(GENRES), dtype=int)
+    labels = pd.DataFrame(one_hot[list(true)], columns=GENRES).add_prefix("true_").assign(imdb_id=imdb_ids)
+    return labels.join(pd.DataFrame(0.1 + 0.7 * one_hot[list(top)], columns=GENRES).add_prefix("probability_"))
 
 
 def test_transfer_table_has_settings_and_scores(runs, published):
@@ -118,13 +116,10 @@ def test_torn_table_separates_rows_of_movies_in_train():
 
 
 def test_margin_table_compares_the_same_rows():
-    rows = {"imdb_id": [1, 1, 2, 3], "true_A": [1, 0, 1, 0], "true_B": [0, 1, 0, 1]}
-    rows |= {"probability_A": [0.9, 0.8, 0.7, 0.6], "probability_B": [0.1, 0.2, 0.3, 0.4]}  # right, wrong, right, wrong
-    always_b = np.tile([0.0, 1.0], (4, 1))  # wrong, right, wrong, right
-    nothing_right = np.array([[0, 1], [1, 0], [0, 1], [1, 0]])
-    table = zavala.margin_table(
-        {"net": pd.DataFrame(rows)}, {"net": {"majority": always_b, "color_histogram": nothing_right}}
-    )
+    rows = predictions(top=[0, 0, 0, 0], true=(0, 1, 0, 1))  # right, wrong, right, wrong
+    always_drama = np.tile([0.0, 1.0, 0.0], (4, 1))  # wrong, right, wrong, right
+    nothing_right = np.eye(3)[[1, 0, 1, 0]]
+    table = zavala.margin_table({"net": rows}, {"net": {"majority": always_drama, "color_histogram": nothing_right}})
     assert table["baseline"].tolist() == ["majority", "color_histogram"]
     assert table["accuracy"].tolist() == [50, 50] and table["baseline_accuracy"].tolist() == [50, 0]
     assert table["difference"].tolist() == [0, 50]
