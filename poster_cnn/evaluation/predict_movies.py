@@ -241,10 +241,10 @@ def _read_trailer(path, ensemble):
         if extractor.output.shape[-1] != expected:
             backbone = f"{ensemble.config.backbone}, which makes {extractor.output.shape[-1]} of a video's"
             return None, f"{wrong}; give a file of features, as the run's backbone is {backbone}"
-    features, report = trailers.trailer_features({0: path}, extractor, progress=False)
-    if not features:
+    means, report = trailers.trailer_features({0: path}, extractor, progress=False)
+    if not means:
         return None, report["reason"][0]
-    mean = features.means[0]
+    mean = means[0]
     if len(mean) != expected:
         return None, f"{wrong}; received {len(mean)}"
     return mean[None], None  # as one frame: the branch takes the mean first

@@ -1,4 +1,4 @@
-"""Config + data folder -> what each branch of paper 5's ensemble sees of each movie, and what it does not have."""
+"""Inputs of the branches of paper 5's ensemble: posters, trailers, metadata and plots, some of them missing."""
 
 import dataclasses
 import functools
@@ -32,19 +32,19 @@ from poster_cnn.training.features import poster_features
 
 @dataclasses.dataclass(frozen=True)
 class EnsembleData:
-    """The movies of an ensemble; `load_ensemble_data` makes it.
+    """Movies of an ensemble with the inputs of its branches, returned by `load_ensemble_data`.
 
     Attributes:
-        movies: `TrainingData` of all movies, with or without a poster: table, split, labels, leak certificate.
-        posters: `TrainingData` of those with a poster.
-        inputs: Dict of modality -> what its branch is trained on, a row a movie: float32 array `(num_movies, size)`,
-            SciPy CSR matrix for metadata. Zeros where a movie lacks the modality.
-        present: bool array `(num_movies, num_modalities)`: what each movie has, by the order of `inputs`. A plot of
-            which no word has a vector, and metadata of which no value was seen in training, count as missing.
-        encoder: `MetadataEncoder`, fitted on train movies; `None` without metadata.
-        vectors: `WordVectors` of the plots' words; `None` without plots.
+        movies: `TrainingData` of all movies, including those without a poster.
+        posters: `TrainingData` of the movies with a poster.
+        inputs: Dict of modality -> inputs of its branch, one row per movie: a float32 array `(num_movies, size)`, or a
+            SciPy CSR matrix for metadata. A missing modality is a row of zeros.
+        present: bool array `(num_movies, num_modalities)`, in the order of `inputs`. A plot without known words and
+            metadata without known values count as missing.
+        encoder: `MetadataEncoder` fitted to the training set; `None` without metadata.
+        vectors: `WordVectors` of the words in the plots; `None` without plots.
         extractor: Frozen `keras.Model` from raw posters to `inputs["poster"]`; `None` without posters.
-        notes: What was left out, what is missing and what is not known, as text.
+        notes: Text on omitted movies, missing modalities and unknown values.
     """
 
     movies: TrainingData
@@ -61,19 +61,18 @@ class EnsembleData:
         object.__setattr__(self, "baseline_scores", functools.cache(self._baseline_scores))
 
     def rows(self, part, modality=None):
-        """Row numbers of one part, int array; with a modality, of the movies that have it."""
+        """Return the row numbers of one part of the split, optionally of the movies that have a modality."""
         chosen = (self.movies.split == part).to_numpy()
         if modality is not None:
             chosen = chosen & self.present[:, list(self.inputs).index(modality)]
         return np.flatnonzero(chosen)
 
     def present_table(self):
-        """`present` as a DataFrame over the movies' index, with the columns `has_<modality>`."""
-        columns = [f"has_{modality}" for modality in self.inputs]
-        return pd.DataFrame(self.present, index=self.movies.table.index, columns=columns)
+        """Return `present` as a DataFrame with columns `has_<modality>`."""
+        return pd.DataFrame(self.present, self.movies.table.index, [f"has_{modality}" for modality in self.inputs])
 
     def _baseline_predictions(self, part="test"):
-        """As `TrainingData.baseline_predictions`; without a poster, the label prior stands for the color histogram."""
+        """Return predictions as in `TrainingData`; movies without a poster get the label prior as `color_histogram`."""
         labels, num_movies = self.movies.labels("train"), self.movies.count(part)
         found = {
             "majority": baselines.majority_class(labels, num_movies),
@@ -86,14 +85,14 @@ class EnsembleData:
         return found
 
     def _baseline_scores(self, names):
-        """dict: baseline -> scores of the test movies, dict of a key of `metrics.BY_NAME` -> float."""
+        """Return a dict of baseline -> dict of metric -> score on the test set."""
         y_true = self.movies.labels("test")
         found = self.baseline_predictions("test")
         return {name: metrics.values(names, y_true, prediction) for name, prediction in found.items()}
 
     @functools.cached_property
     def fingerprint(self):
-        """SHA-256 over movies, labels, parts, posters and all other inputs: the same data, the same digits."""
+        """SHA-256 of the movies, labels, split and inputs."""
         table = self.movies.table.assign(part=self.movies.split)
         digest = hashlib.sha256(",".join([*self.movies.class_names, *self.inputs]).encode())
         digest.update(table[["imdb_id", "part", *METADATA_COLUMNS, "plot"]].to_csv().encode())
@@ -107,45 +106,40 @@ class EnsembleData:
 
 
 def load_ensemble_data(config, data_folder, *, progress=True):
-    """Loads and splits the movies of an ensemble, and computes what its branches see of them (paper 5, section 3).
+    """Load and split the movies of an ensemble, and compute the inputs of its branches (paper 5, section 3).
 
-    A movie stays if it has any of the genres, whichever of poster, trailer, metadata and plot it lacks. Features of
-    posters are kept in the user's cache folder; see `features.poster_features`.
+    Movies with at least one of the genres are kept, even if they lack a poster, trailer, metadata or plot. Features of
+    posters and videos are cached on disk.
 
     Args:
         config: `EnsembleConfig`.
-        data_folder: Path of a data folder with `movie_metadata.csv`; see `find_data_folder`. With `split="given"`, of
-            MovieScope; see `moviescope.read_moviescope`. Plots need word vectors there, `glove*.txt`.
+        data_folder: Path of a data folder with `movie_metadata.csv`; see `find_data_folder`. With `split="given"`, the
+            folder of MovieScope; see `read_moviescope`. Plots need word vectors in it, `glove*.txt`.
         progress: Whether to show a progress bar. Defaults to `True`.
 
     Returns:
         `EnsembleData`
 
     Raises:
-        FileNotFoundError: If the folder lacks what a modality needs.
-        ValueError: If no movie has any of the genres, a part of the split has no movies, no train or no validation
-            movie has a modality, no trailer can be used, or a feature is no finite number.
-
-    Example:
-
-    >>> config = EnsembleConfig(MOVIESCOPE_GENRES, backbone="mobilenet_v2")
-    >>> print(load_ensemble_data(config, "data").notes)
+        FileNotFoundError: If the folder lacks the files of a modality.
+        ValueError: If no movie has any of the genres, a part of the split is empty, a modality is missing from all
+            training or validation movies, no trailer is usable, or features are not finite.
     """
     folder, table, notes = _read_movies(config, data_folder)
     has_genre = encode_genres(table, config.class_names).any(axis=1)
     if not has_genre.any():
         found = ", ".join(sorted({name for names in table["genres"] for name in names})) or "none"
         raise ValueError(
-            f"None of the {len(table)} movies in {str(folder.root)!r} has any of the genres asked for. "
-            f"Received: class_names={config.class_names}; the movies' genres: {found}"
+            f"`class_names` must contain genres of the {len(table)} movies in {str(folder.root)!r}, which are {found}. "
+            f"Received: class_names={config.class_names}"
         )
-    notes.append(f"{(~has_genre).sum()} movies with none of the genres asked for left out")
+    notes.append(f"{(~has_genre).sum()} movies without any of the selected genres left out")
     table = table[has_genre].reset_index(drop=True)
     usable, manifest = check_posters(table, progress=progress)
     notes.append(describe(manifest))
     table["poster_path"] = usable["poster_path"].reindex(table.index, fill_value="")
     movies = _split_movies(config, table, manifest, folder)
-    if not movies.certificate.clean:  # a given split is kept as it is
+    if not movies.certificate.clean:  # only a given split can leak
         notes.append(str(movies.certificate))
     has_poster = table["poster_path"] != ""
     posters = dataclasses.replace(movies, table=table[has_poster], split=movies.split[has_poster])
@@ -161,15 +155,14 @@ def load_ensemble_data(config, data_folder, *, progress=True):
             encoder, inputs[modality] = _encode_metadata(table, movies.split, notes)
         else:
             vectors, inputs[modality] = _embed_plots(config, table, folder, notes)
-        _require_finite(modality, inputs[modality], table)
-    present = np.column_stack([_any_nonzero(array) for array in inputs.values()])
+    present = np.column_stack([_is_present(modality, array, table) for modality, array in inputs.items()])
     data = EnsembleData(movies, posters, inputs, present, encoder, vectors, extractor, "")
     notes.append(_count_present(data))
     return dataclasses.replace(data, notes="\n".join(notes))
 
 
 def _read_movies(config, data_folder):
-    """The data folder, a table of movies with `poster_path`, with MovieScope's `part` if asked, and a list of notes."""
+    """Return the data folder, the movie table with `poster_path` and perhaps `part`, and a list of notes."""
     if config.split == "given":
         root = pathlib.Path(data_folder).expanduser()
         table = read_moviescope(root)
@@ -179,7 +172,7 @@ def _read_movies(config, data_folder):
         return folder, table, [str(table.attrs["report"])]
     folder = find_data_folder(data_folder)
     if folder.metadata is None:
-        raise FileNotFoundError(f"The data folder {str(folder.root)!r} has no movie_metadata.csv.")
+        raise FileNotFoundError(f"The data folder must contain movie_metadata.csv. Received: {str(folder.root)!r}")
     table = load_movie_metadata(folder.metadata)
     notes = [str(table.attrs["report"])]
     return folder, table.assign(poster_path=tables.poster_paths(table["imdb_id"], folder.posters)), notes
@@ -194,7 +187,7 @@ def _split_movies(config, table, manifest, folder):
         options = {"fractions": config.fractions, "seed": config.split_seed}
         split = splits.leak_free(table, config.class_names, groups=groups, **options)
     if empty := [part for part in splits.PARTS if not (split == part).any()]:
-        raise ValueError(f"Too few movies for the split: {', '.join(empty)} would be empty. Received: {len(table)}.")
+        raise ValueError(f"The split leaves no movies for {' and '.join(empty)}. Received: {len(table)} movies")
     return TrainingData(
         table=table,
         split=split,
@@ -216,92 +209,86 @@ def _poster_inputs(network, extractor, posters, has_poster, progress):
 
 
 def _trailer_inputs(config, table, folder, weights, notes, progress):
-    """Mean over the frames of each trailer, which is what the branch does first; zeros where there is none."""
+    """Return the mean features of each trailer, zeros for a missing one."""
     paths = _trailer_paths(table, folder, notes)
-    extractor = None
-    if any(trailers.is_video(path) for path in paths.values()):
-        extractor = models.feature_extractor_and_head(backbone_network(config, weights))[0]
     if not paths:
-        raise FileNotFoundError(f"No trailer was found in {str(folder.root)!r}.")
-    features, report = trailers.trailer_features(paths, extractor, progress=progress)
-    set_aside = report[report["reason"] != ""]
-    reasons = [f"  {row.imdb_id}: {row.reason}" for row in set_aside.itertuples()]
-    if not features.means:
+        raise FileNotFoundError(f"The data folder {str(folder.root)!r} has no trailers.")
+    has_videos = any(trailers.is_video(path) for path in paths.values())
+    extractor = models.feature_extractor_and_head(backbone_network(config, weights))[0] if has_videos else None
+    means, report = trailers.trailer_features(paths, extractor, progress=progress)
+    unusable = report[report["reason"] != ""]
+    reasons = [f"  {row.imdb_id}: {row.reason}" for row in unusable.itertuples()]
+    if not means:
         why = "\n".join(reasons[:3])
-        raise ValueError(f"None of the {len(paths)} trailers in {str(folder.root)!r} can be used, such as\n{why}")
-    notes.append(f"trailers: {len(features):,} can be used, {len(set_aside):,} set aside")
-    notes += reasons[:5]
-    means = {row: features.means[imdb_id] for row, imdb_id in enumerate(table["imdb_id"]) if imdb_id in features.means}
+        raise ValueError(f"None of the {len(paths)} trailers in {str(folder.root)!r} is usable:\n{why}")
+    notes += [f"trailers: {len(means):,} usable, {len(unusable):,} unusable", *reasons[:5]]
     inputs = np.zeros((len(table), len(next(iter(means.values())))), dtype="float32")
-    inputs[list(means)] = list(means.values())
+    for row, imdb_id in enumerate(table["imdb_id"]):
+        inputs[row] = means.get(imdb_id, 0)
     return inputs
 
 
 def _trailer_paths(table, folder, notes):
-    """dict of imdb_id -> path of its trailer, for movies of the table."""
-    if "trailer_path" in table:  # MovieScope's
+    """Return a dict of imdb_id -> path of the trailer, for the movies of the table."""
+    if "trailer_path" in table:  # from MovieScope
         return {row.imdb_id: pathlib.Path(row.trailer_path) for row in table.itertuples() if row.trailer_path}
     if folder.trailers is None:
         raise FileNotFoundError(
-            f"The data folder {str(folder.root)!r} has no trailers/. Leave 'trailer' out of `modalities`, or make the "
-            "embedded dataset's with `embedded_dataset(trailers=True)`."
+            f"The data folder {str(folder.root)!r} has no trailers/. Remove 'trailer' from `modalities`, or create the "
+            "trailers of the embedded dataset with `embedded_dataset(trailers=True)`."
         )
     found, report = trailers.find_trailers(folder.trailers)
     notes.append(f"trailers: {report}")
     paths = {imdb_id: found[imdb_id] for imdb_id in table["imdb_id"] if imdb_id in found}
     if report.rows_read and not paths:
         raise ValueError(
-            f"None of the {report.rows_read} files in {str(folder.trailers)!r} is named by the imdbId of one of the "
-            f"{len(table)} movies. Expected names such as {table['imdb_id'].iloc[0]}.npz.\n{report}"
+            f"None of the {report.rows_read} files in {str(folder.trailers)!r} is named after the imdbId of one of the "
+            f"{len(table)} movies, such as {table['imdb_id'].iloc[0]}.npz.\n{report}"
         )
     return paths
 
 
 def _encode_metadata(table, split, notes):
     encoder = fit_metadata_encoder(table[split == "train"])
-    notes.append(f"metadata: {encoder.width:,} one-hot columns, from train movies alone")
+    notes.append(f"metadata: {encoder.width:,} one-hot columns from the training set")
     for part in ("validation", "test"):
         counts = encoder.count_values(table[split == part])
         shown = ", ".join(f"{column} {row.unseen:,}" for column, row in counts.iterrows())
-        notes.append(f"metadata: values of {part} movies not seen in training: {shown}")
+        notes.append(f"metadata: {part} values not seen in training: {shown}")
     return encoder, encoder.encode(table)
 
 
 def _embed_plots(config, table, folder, notes):
     if folder.glove is None:
-        raise FileNotFoundError(
-            f"The data folder {str(folder.root)!r} has no word vectors for the plots. Looked for glove*.txt."
-        )
+        raise FileNotFoundError(f"Plots need word vectors, glove*.txt, in the data folder {str(folder.root)!r}.")
     vectors = read_word_vectors(folder.glove, plot_words(table["plot"], max_words=config.max_words))
     given = table["plot"][table["plot"] != ""]
     notes.append(f"plots: {plot_coverage(given, vectors, max_words=config.max_words)}")
     return vectors, plot_vectors(table["plot"], vectors, max_words=config.max_words)
 
 
-def _any_nonzero(array):
-    return np.diff(array.indptr) > 0 if sparse.issparse(array) else array.any(axis=1)
-
-
-def _require_finite(modality, array, table):
+def _is_present(modality, array, table):
+    """Return which rows are not zero, and check that all numbers are finite."""
     if sparse.issparse(array):
-        return
+        return np.diff(array.indptr) > 0
     bad = ~np.isfinite(array).all(axis=1)
     if bad.any():
         ids = ", ".join(table["imdb_id"][bad].astype(str)[:3])
         raise ValueError(
-            f"Features must be finite numbers. Received: NaN or infinity in the {modality} features of "
-            f"{bad.sum()} movies, such as imdbId {ids}. Mend or remove their files."
+            f"The {modality} features must be finite. Received: NaN or infinity for {bad.sum()} movies, "
+            f"such as imdbId {ids}. Repair or remove their files."
         )
+    return array.any(axis=1)
 
 
 def _count_present(data):
     lines = []
     for modality in data.inputs:
         counts = {part: len(data.rows(part, modality)) for part in splits.PARTS}
-        of = [f"{count:,} of {data.movies.count(part):,} {part}" for part, count in counts.items()]
-        lines.append(f"{modality}: there for {', '.join(of)} movies")
-        if empty := [part for part in ("train", "validation") if not counts[part]]:
-            raise ValueError(f"No {' and no '.join(empty)} movie has a {modality}. Leave it out of `modalities`.")
+        if missing := [part for part in ("train", "validation") if not counts[part]]:
+            raise ValueError(f"No {' and no '.join(missing)} movie has a {modality}. Remove it from `modalities`.")
+        shares = [f"{count:,} of {data.movies.count(part):,} {part}" for part, count in counts.items()]
+        lines.append(f"{modality}: available for {', '.join(shares)} movies")
     return "\n".join(lines)
 
 

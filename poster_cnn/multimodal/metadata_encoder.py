@@ -1,4 +1,4 @@
-"""Director, actors, language and rating -> one-hot columns, sparse until the batch (paper 5, section 3)."""
+"""One-hot encoding of directors, actors, language and rating as a sparse matrix (paper 5, section 3)."""
 
 import dataclasses
 import functools
@@ -14,53 +14,53 @@ from poster_cnn.movies.metadata import METADATA_COLUMNS
 
 @dataclasses.dataclass(frozen=True)
 class MetadataEncoder:
-    """One-hot encoder of columns of a table; `fit_metadata_encoder` and `load_metadata_encoder` make it.
+    """One-hot encoder of the columns of a table, returned by `fit_metadata_encoder` and `load_metadata_encoder`.
 
     Attributes:
-        categories: dict of a column -> its values seen in training, sorted; there is a one-hot column for each.
+        categories: Dict of column -> sorted list of its values in the training set.
     """
 
     categories: dict
 
     @property
     def width(self):
-        """Number of one-hot columns of all columns together."""
+        """Total number of one-hot columns."""
         return sum(map(len, self.categories.values()))
 
     @functools.cached_property
     def _encoder(self):
-        # Fitted on missing values alone, as the categories are given.
+        # The categories are given, so the encoder is fitted on a single row of missing values.
         known = {column: np.array(values, dtype=object) for column, values in self.categories.items() if values}
         encoder = OneHotEncoder(categories=list(known.values()), handle_unknown="ignore", dtype="float32")
         return list(known), encoder.fit(np.full((1, len(known)), "", dtype=object))
 
     def encode(self, table):
-        """One-hot columns of movies (paper 5, section 3: 11,113 of them).
+        """Encode movies; the paper has 11,113 one-hot columns (paper 5, section 3).
 
         Args:
-            table: DataFrame with the columns encoded, such as `movie_metadata.load_movie_metadata` gives it.
+            table: DataFrame with the encoded columns, as returned by `load_movie_metadata`.
 
         Returns:
-            SciPy CSR matrix of float32, `(num_movies, width)`. A missing value ("") and one that was not seen in
-            training have no 1 in any column: see `count_values`.
+            Float32 SciPy CSR matrix `(num_movies, width)`. Missing values ("") and values that do not occur in the
+            training set are encoded as zeros; see `count_values`.
 
         Raises:
             ValueError: If the table lacks a column.
         """
         values = _values(table, self.categories)
-        if values.empty:  # scikit-learn refuses no rows
+        if values.empty:  # scikit-learn rejects an empty array
             return sparse.csr_matrix((0, self.width), dtype="float32")
         columns, encoder = self._encoder
         return encoder.transform(values[columns].to_numpy(dtype=object)).tocsr()
 
     def count_values(self, table):
-        """How many movies have a value that was seen in training, one that was not, or none.
+        """Count the known, unseen and missing values of each column.
 
         Args:
             table: As in `encode`.
 
         Returns:
-            DataFrame of int, a row a column encoded: `known`, `unseen` (left out of the encoding), `missing`.
+            int64 DataFrame with one row per encoded column: `known`, `unseen` (encoded as zeros) and `missing`.
         """
         values = _values(table, self.categories)
         known = pd.Series({column: values[column].isin(seen).sum() for column, seen in self.categories.items()})
@@ -69,23 +69,22 @@ class MetadataEncoder:
         return pd.DataFrame(counts).rename_axis("column").astype("int64")
 
     def save(self, path):
-        """Writes the categories as JSON, atomically; `load_metadata_encoder` reads them."""
+        """Write the categories to a JSON file for `load_metadata_encoder`."""
         write_json(path, self.categories)
 
 
 def fit_metadata_encoder(table, columns=METADATA_COLUMNS):
-    """Learns the categories of each column. Give it train movies only.
+    """Fit an encoder to the movies of the training set.
 
     Args:
-        table: DataFrame with the columns, text, "" where missing: the train rows of
-            `movie_metadata.load_movie_metadata`.
-        columns: Columns to encode. Defaults to the six of paper 5.
+        table: Training rows of `load_movie_metadata`; the columns hold text, "" where it is missing.
+        columns: Columns to encode. Defaults to the six columns of paper 5.
 
     Returns:
         `MetadataEncoder`
 
     Raises:
-        ValueError: If the table lacks a column, or no movie has any value.
+        ValueError: If the table lacks a column, or all values are missing.
 
     Example:
 
@@ -95,32 +94,20 @@ def fit_metadata_encoder(table, columns=METADATA_COLUMNS):
     values = _values(table, columns)
     encoder = MetadataEncoder({column: sorted(set(values[column]) - {""}) for column in columns})
     if not encoder.width:
-        raise ValueError(
-            f"No movie has a value in any of the columns {', '.join(columns)}. Received: {len(table)} rows"
-        )
+        raise ValueError(f"All values of the columns {', '.join(columns)} are missing. Received: {len(table)} rows")
     return encoder
 
 
 def load_metadata_encoder(path):
-    """Reads a `MetadataEncoder` that `save` wrote.
-
-    Args:
-        path: JSON file.
-
-    Returns:
-        `MetadataEncoder`, equal to the one saved.
-
-    Raises:
-        ValueError: If the file holds something else.
-    """
+    """Load an encoder written by `MetadataEncoder.save`. A file with other content raises a `ValueError`."""
     categories = read_json(path)
     lists = categories.values() if isinstance(categories, dict) else [None]
     if not all(isinstance(values, list) and all(isinstance(value, str) for value in values) for values in lists):
-        raise ValueError(f"Expected a JSON object of column -> list of values. Received: path={str(path)!r}")
+        raise ValueError(f"`path` must be a JSON file of column -> list of values. Received: path={str(path)!r}")
     return MetadataEncoder(categories)
 
 
 def _values(table, columns):
     if missing := [column for column in columns if column not in table.columns]:
-        raise ValueError(f"The table lacks the column(s) {', '.join(missing)}. Received: columns={list(table.columns)}")
+        raise ValueError(f"`table` lacks the column(s) {', '.join(missing)}. Received: columns={list(table.columns)}")
     return table[list(columns)].fillna("").astype(str)

@@ -1,4 +1,4 @@
-"""Plots -> the mean of their words' GloVe vectors (paper 5, section 3), and how many of their words have one."""
+"""Mean GloVe vectors of plots, and their vocabulary coverage (paper 5, section 3)."""
 
 import collections
 import dataclasses
@@ -10,22 +10,22 @@ import numpy as np
 from poster_cnn.files import write_atomically
 from poster_cnn.movies.table import TableReport
 
-MAX_WORDS = 3000  # of a plot; what comes after is cut (paper 5, section 3)
+MAX_WORDS = 3000  # per plot; the rest is cut off (paper 5, section 3)
 
-# Numbers such as 10,000; "n't" and "'s" on their own, as in the texts that GloVe was trained on; then any word.
+# Numbers such as 10,000; the contractions "n't" and "'s", as in the training texts of GloVe; then all other words.
 _TOKEN = re.compile(r"\d+(?:[.,]\d+)+|n't\b|'(?:s|re|ve|ll|d|m)\b|[^\W_]+?(?=n't\b)|[^\W_]+")
-_MAX_LINE = 1 << 17  # bytes; no vector is that long, and a file without line breaks is not to fill the memory
-_MAX_EXAMPLES = 1000  # line numbers kept of each kind of malformed line
+_MAX_LINE = 1 << 17  # bytes; limits the memory needed for a file without line breaks
+_MAX_EXAMPLES = 1000  # line numbers to keep for each kind of malformed line
 
 
 @dataclasses.dataclass(frozen=True)
 class WordVectors:
-    """Vectors of words.
+    """Word vectors, returned by `read_word_vectors` and `load_word_vectors`.
 
     Attributes:
-        row_of: dict of a word -> its row in `array`.
+        row_of: Dict of word -> its row in `array`.
         array: float32 array `(num_words, dimension)`.
-        report: `table.TableReport` of the file's lines: the malformed ones by their number, the first being 1.
+        report: `TableReport` of the lines of the file, with the numbers of malformed lines, counted from 1.
     """
 
     row_of: dict
@@ -33,25 +33,18 @@ class WordVectors:
     report: TableReport
 
     def __getitem__(self, word):
-        """The vector of a word, float32 `(dimension,)`."""
+        """Return the vector of a word, float32 `(dimension,)`."""
         return self.array[self.row_of[word]]
 
     def save(self, path):
-        """Writes words and vectors as a `.npz` file, atomically; `load_word_vectors` reads it."""
+        """Write words and vectors to an `.npz` file for `load_word_vectors`."""
         words = np.frombuffer("\n".join(self.row_of).encode(), dtype="uint8")
         with write_atomically(path) as temporary:
             np.savez_compressed(temporary, words=words, vectors=self.array)
 
 
 def load_word_vectors(path):
-    """Reads `WordVectors` that `save` wrote.
-
-    Args:
-        path: `.npz` file.
-
-    Returns:
-        `WordVectors`, equal to those saved; their report counts the words alone.
-    """
+    """Load the `.npz` file written by `WordVectors.save`."""
     with np.load(path, allow_pickle=False) as arrays:
         words, array = arrays["words"].tobytes().decode(), arrays["vectors"]
     row_of = {word: row for row, word in enumerate(words.split("\n"))} if len(array) else {}
@@ -60,15 +53,15 @@ def load_word_vectors(path):
 
 @dataclasses.dataclass(frozen=True)
 class PlotCoverage:
-    """How many of the words of some plots have a vector; `print` shows it as a sentence.
+    """Vocabulary coverage of plots; `print` shows it as a sentence.
 
     Attributes:
         plots: Number of plots.
-        words: Number of their words, repetitions and all; words that were cut are not counted.
-        known_words: How many of these have a vector.
-        cut: Number of plots cut at `max_words`.
-        empty: Number of plots without a word.
-        unknown: Number of plots with words, but none that has a vector.
+        words: Number of words, without those cut off.
+        known_words: Number of these words with a vector.
+        cut: Number of plots longer than `max_words`.
+        empty: Number of plots without words.
+        unknown: Number of plots with words, none of which has a vector.
     """
 
     plots: int
@@ -87,16 +80,10 @@ class PlotCoverage:
 
 
 def tokenize(plot):
-    """Splits a plot into words in lower case, as GloVe's vocabularies have them; punctuation is left out.
+    """Split a text into lowercase words as in the vocabulary of GloVe, without punctuation.
 
-    Contractions come apart ("don't" is "do" and "n't", "Anna's" is "anna" and "'s"), hyphens and slashes separate
-    words, and a number keeps its commas and points.
-
-    Args:
-        plot: Text.
-
-    Returns:
-        List of str.
+    Contractions are split ("don't" into "do" and "n't"), as are words joined by hyphens and slashes. Numbers keep
+    their commas and points.
 
     Example:
 
@@ -107,36 +94,28 @@ def tokenize(plot):
 
 
 def plot_words(plots, *, max_words=MAX_WORDS):
-    """The different words of some plots: what `read_word_vectors` is to keep.
-
-    Args:
-        plots: Texts.
-        max_words: Words of a plot that count. Defaults to 3000.
-
-    Returns:
-        Set of str.
-    """
+    """Return the set of distinct words among the first `max_words` of each plot, to pass to `read_word_vectors`."""
     return {word for plot in plots for word in tokenize(plot)[:max_words]}
 
 
 def read_word_vectors(path, words=None):
-    """Reads word vectors in GloVe's text layout, "word v1 v2 ...", of any dimension.
+    """Read word vectors in GloVe's text format, lines of "word v1 v2 ...".
 
-    The file is read line by line and only the words wanted are kept, so its size does not matter to the memory. A word
-    may have spaces in it, as ". . ." of GloVe 840B. The dimension is the one that most of the first 20 lines have.
+    The file is read line by line, and only the requested words are kept in memory. A word may contain spaces, such as
+    ". . ." in GloVe 840B. The dimension is the most frequent one in the first 20 lines.
 
     Args:
         path: Text file in UTF-8.
-        words: Words to keep, such as `plot_words(plots)`. Defaults to `None`: all. Of other words' lines only the
-            number of fields is looked at.
+        words: Words to keep, such as `plot_words(plots)`. Only the number of fields is checked in the lines of other
+            words. Defaults to `None`: all words.
 
     Returns:
-        `WordVectors`. Malformed lines are set aside and counted in its report; of a repeated word the first vector
-        counts.
+        `WordVectors`. Its report counts the malformed lines, which are skipped; of a repeated word, the first line is
+        used.
 
     Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If the file has no word vector in it, or `words` is a single text.
+        FileNotFoundError: If the file does not exist.
+        ValueError: If the file has no lines of word vectors, or `words` is a single string.
 
     Example:
 
@@ -147,7 +126,7 @@ def read_word_vectors(path, words=None):
     if isinstance(words, str):
         raise ValueError(f"`words` must be a collection of words. Received: words={words!r}")
     if not path.is_file():
-        raise FileNotFoundError(f"No word vectors found. Expected a text file. Received: path={str(path)!r}")
+        raise FileNotFoundError(f"`path` must be a text file of word vectors. Received: path={str(path)!r}")
     wanted = None if words is None else {word.encode() for word in words}
     row_of, rows, counts, numbers, num_lines = {}, [], collections.Counter(), collections.defaultdict(list), 0
     with open(path, "rb") as file:
@@ -166,19 +145,17 @@ def read_word_vectors(path, words=None):
 
 
 def _dimension(file, path):
-    """Numbers a line, by majority of the first lines; the file is then at its start again."""
+    """Return the most frequent number of values in the first 20 lines, and rewind the file."""
     fields = [line.count(b" ") for line, _ in zip(_lines(file), range(20), strict=False)]
     file.seek(0)
     counts = collections.Counter(count for count in fields if count)
     if not counts:
-        raise ValueError(
-            f"No word vectors found. Expected lines 'word v1 v2 ...', separated by spaces. Received: path={str(path)!r}"
-        )
+        raise ValueError(f"`path` must have lines 'word v1 v2 ...', separated by spaces. Received: path={str(path)!r}")
     return max(counts, key=counts.get)
 
 
 def _lines(file):
-    """The lines of a binary file without their ends; an empty one for one that is too long to be a vector."""
+    """Yield the lines of a binary file without line ends, and an empty line for each overlong one."""
     while line := file.readline(_MAX_LINE):
         complete = line.endswith(b"\n") or len(line) < _MAX_LINE
         yield line.rstrip(b"\r\n ") if complete else b""
@@ -188,14 +165,9 @@ def _lines(file):
 
 
 def _parse(line, dimension, wanted, seen):
-    """A line -> word, vector, what is wrong with it; the vector is `None` where the word is not wanted."""
-    # Most lines of a large file are other words' lines: left as soon as they can be.
-    if (
-        wanted is not None
-        and line.count(b" ") == dimension
-        and line[: line.index(b" ")] not in wanted
-        and line[0] != 32
-    ):
+    """Return `(word, vector, problem)` of a line; the vector is `None` for a malformed line or an unwanted word."""
+    is_usual = line.count(b" ") == dimension and line[0] != 32
+    if wanted is not None and is_usual and line[: line.index(b" ")] not in wanted:  # most lines of a large file
         return None, None, None
     word, *fields = line.rsplit(b" ", dimension)
     if len(fields) < dimension or not word or (b" " in word and _is_number(word.rsplit(b" ", 1)[1])):
@@ -225,21 +197,20 @@ def _is_number(text):
 
 
 def plot_vectors(plots, vectors, *, max_words=MAX_WORDS):
-    """The mean vector of the words of each plot (paper 5, section 3).
+    """Compute the mean word vector of each plot (paper 5, section 3).
 
-    Words without a vector do not count; a plot with no known word, or none at all, is a zero vector: see
-    `plot_coverage` for how many there are.
+    Words without a vector are ignored. A plot without known words gets a zero vector; see `plot_coverage`.
 
     Args:
-        plots: Texts, such as the column `plot` of `movie_metadata.load_movie_metadata`.
+        plots: Series or list of texts.
         vectors: `WordVectors`.
-        max_words: Words of a plot that count, from its start. Defaults to 3000.
+        max_words: Number of words to use from the start of each plot. Defaults to 3000.
 
     Returns:
-        float32 array `(num_plots, dimension)`, in the order of `plots`.
+        float32 array `(num_plots, dimension)`.
 
     Raises:
-        ValueError: If `plots` is a single text, or `max_words` is below 1.
+        ValueError: If `plots` is a single string, or `max_words` is below 1.
     """
     means = np.zeros((len(plots), vectors.array.shape[1]), dtype="float32")
     for mean, words in zip(means, _tokenized(plots, max_words), strict=True):
@@ -249,16 +220,7 @@ def plot_vectors(plots, vectors, *, max_words=MAX_WORDS):
 
 
 def plot_coverage(plots, vectors, *, max_words=MAX_WORDS):
-    """How many words of some plots have a vector.
-
-    Args:
-        plots: As in `plot_vectors`.
-        vectors: As in `plot_vectors`.
-        max_words: As in `plot_vectors`.
-
-    Returns:
-        `PlotCoverage`
-    """
+    """Return the `PlotCoverage` of plots; see `plot_vectors` for the arguments."""
     tokenized = _tokenized(plots, max_words)
     sizes = [(len(words), sum(word in vectors.row_of for word in words[:max_words])) for words in tokenized]
     return PlotCoverage(
@@ -273,7 +235,7 @@ def plot_coverage(plots, vectors, *, max_words=MAX_WORDS):
 
 def _tokenized(plots, max_words):
     if isinstance(plots, str):
-        raise ValueError(f"`plots` must be a list or Series of texts. Received: plots={plots[:40]!r}")
+        raise ValueError(f"`plots` must be a Series or list of texts. Received: plots={plots[:40]!r}")
     if max_words < 1:
         raise ValueError(f"`max_words` must be 1 or more. Received: max_words={max_words}")
     return [tokenize(plot) for plot in plots]

@@ -9,6 +9,7 @@ import keras
 
 from poster_cnn.datasets.crops import POSTER_SIZE, is_crop_size
 from poster_cnn.files import write_atomically
+from poster_cnn.models import losses  # noqa: F401  Registers the losses that files of older versions contain.
 
 _ENTRY = "poster_cnn.json"
 

@@ -1,4 +1,4 @@
-"""The config of paper 5's ensemble: the paper's choices, what cannot be meant, what comes back from a file."""
+"""Ensemble config: defaults of paper 5, validation, JSON round trip."""
 
 import json
 
@@ -10,18 +10,18 @@ from poster_cnn.training.config import as_json, from_json
 GENRES = ("Horror", "Romance")
 
 
-def test_the_defaults_are_the_papers():
+def test_defaults_are_those_of_the_paper():
     config = EnsembleConfig(GENRES)
     assert (config.backbone, config.image_size, config.max_words) == ("vgg16", (224, 224), 3000)
     assert (config.batch_size, config.learning_rate, config.weighted) == (64, 1e-3, True)
     assert (config.fusion_rows, config.hidden_share, config.end_to_end, config.dropout) == ("train", 0, False, {})
 
 
-def test_modalities_come_in_one_order():
+def test_modalities_are_sorted():
     assert EnsembleConfig(GENRES, modalities=("plot", "poster")).modalities == ("poster", "plot")
 
 
-def test_a_config_comes_back_from_json():
+def test_config_is_restored_from_json():
     config = EnsembleConfig(GENRES, modalities=["plot", "trailer"], dropout={"plot": 0.5}, backbone_weights=None)
     assert from_json(EnsembleConfig, json.loads(json.dumps(as_json(config)))) == config
     with pytest.raises(ValueError, match="Unknown configuration: ratio"):
@@ -52,6 +52,6 @@ def test_a_config_comes_back_from_json():
         ({"end_to_end": True, "fusion_rows": "validation"}, "`fusion_rows` must be 'train' with"),
     ],
 )
-def test_what_cannot_be_meant_is_an_error(changes, message):
+def test_rejects_invalid_configs(changes, message):
     with pytest.raises(ValueError, match=message):
         EnsembleConfig(GENRES).replace(**changes)

@@ -1,4 +1,4 @@
-"""What an ensemble's branches see of each movie: the right rows, zeros for what is missing, nothing of test movies."""
+"""Ensemble data: inputs of each branch, missing modalities, notes, errors, MovieScope."""
 
 import pickle
 import random
@@ -16,23 +16,22 @@ from poster_cnn.multimodal import data as module
 from poster_cnn.multimodal.data import backbone_network, load_ensemble_data
 from poster_cnn.multimodal.trailers import read_trailer_features
 from poster_cnn.multimodal.word_vectors import plot_vectors
-from poster_cnn.training import build as networks_module
 
 
 @pytest.fixture
 def text_config(ensemble_config):
-    """Without posters and trailers: quick to load."""
+    """`ensemble_config` without posters and trailers, which is fast to load."""
     return ensemble_config.replace(modalities=("metadata", "plot"))
 
 
 @pytest.fixture
 def own_folder(movie_folder, tmp_path):
-    """A copy of `movie_folder` without trailers, to be changed."""
+    """Copy of `movie_folder` without trailers, for tests that change it."""
     ignored = shutil.ignore_patterns("trailers", "everyday")
     return shutil.copytree(movie_folder, tmp_path / "own", ignore=ignored)
 
 
-def test_movies_stay_whatever_they_lack(ensemble_data, movie_folder):
+def test_keeps_movies_with_missing_modalities(ensemble_data, movie_folder):
     table, present = ensemble_data.movies.table, ensemble_data.present_table()
     assert list(present) == ["has_poster", "has_trailer", "has_metadata", "has_plot"]
     assert present["has_plot"].tolist() == (table["plot"] != "").tolist()
@@ -45,7 +44,7 @@ def test_movies_stay_whatever_they_lack(ensemble_data, movie_folder):
     assert ensemble_data.movies.certificate.clean
 
 
-def test_each_row_is_of_its_movie(ensemble_data, movie_folder):
+def test_inputs_match_the_movies_row_by_row(ensemble_data, movie_folder):
     data, table = ensemble_data, ensemble_data.movies.table
     row = np.flatnonzero(data.present.all(axis=1))[3]
     movie = table.iloc[[row]]
@@ -60,23 +59,23 @@ def test_each_row_is_of_its_movie(ensemble_data, movie_folder):
         assert not abs(array[~data.present[:, number]]).sum()
 
 
-def test_metadata_are_encoded_by_train_movies_alone(ensemble_data):
+def test_encoder_is_fitted_to_the_training_set(ensemble_data):
     directors = ensemble_data.movies.part("train")["director_name"]
     assert set(ensemble_data.encoder.categories["director_name"]) == set(directors) - {""}
-    assert "values of test movies not seen in training: director_name" in ensemble_data.notes
+    assert "test values not seen in training: director_name" in ensemble_data.notes
 
 
-def test_rows_are_those_of_a_part_and_of_a_modality(ensemble_data):
+def test_rows_of_a_part_and_a_modality(ensemble_data):
     for part in ("train", "validation", "test"):
         rows = ensemble_data.rows(part)
         assert (ensemble_data.movies.split.iloc[rows] == part).all()
         assert len(rows) == ensemble_data.movies.count(part)
     with_plot = ensemble_data.rows("train", "plot")
     assert ensemble_data.present[with_plot, 3].all() and len(with_plot) < ensemble_data.movies.count("train")
-    assert f"plot: there for {len(with_plot)} of {ensemble_data.movies.count('train')} train" in ensemble_data.notes
+    assert f"plot: available for {len(with_plot)} of {ensemble_data.movies.count('train')} train" in ensemble_data.notes
 
 
-def test_without_a_poster_the_label_prior_stands_for_the_color_histogram(text_config, own_folder):
+def test_color_histogram_baseline_uses_the_label_prior_without_poster(text_config, own_folder):
     data = load_ensemble_data(text_config, own_folder, progress=False)
     lost = data.movies.part("test")["imdb_id"].iloc[0]
     (own_folder / "posters" / f"{lost}.jpg").unlink(missing_ok=True)
@@ -88,7 +87,7 @@ def test_without_a_poster_the_label_prior_stands_for_the_color_histogram(text_co
     assert lacks.any() and same.tolist() == lacks.tolist()
 
 
-def test_the_fingerprint_knows_posters_and_plots(text_config, own_folder):
+def test_fingerprint_depends_on_posters_and_plots(text_config, own_folder):
     def fingerprint():
         return load_ensemble_data(text_config, own_folder, progress=False).fingerprint
 
@@ -102,54 +101,54 @@ def test_the_fingerprint_knows_posters_and_plots(text_config, own_folder):
     assert len({first, second, fingerprint()}) == 3
 
 
-def test_features_that_are_no_numbers_name_their_movies(ensemble_config, movie_folder, monkeypatch):
+def test_rejects_features_that_are_not_finite(ensemble_config, movie_folder, monkeypatch):
     class Broken:
         def __getitem__(self, rows):
             return np.where(rows[:, None] == 2, np.nan, np.ones((len(rows), 512)))
 
     monkeypatch.setattr(module, "poster_features", lambda *args, **options: Broken())
-    with pytest.raises(ValueError, match="NaN or infinity in the poster features of 1 movies, such as imdbId 9"):
+    with pytest.raises(ValueError, match="The poster features must be finite.* for 1 movies, such as imdbId 9"):
         load_ensemble_data(ensemble_config, movie_folder, progress=False)
 
 
 @pytest.mark.parametrize(
     ("name", "modality", "message"),
     [
-        ("movie_metadata.csv", "metadata", "has no movie_metadata.csv"),
-        ("glove.synthetic.25d.txt", "plot", "has no word vectors for the plots"),
-        ("trailers", "trailer", "has no trailers/. Leave 'trailer' out of `modalities`"),
+        ("movie_metadata.csv", "metadata", "must contain movie_metadata.csv"),
+        ("glove.synthetic.25d.txt", "plot", "Plots need word vectors, glove"),
+        ("trailers", "trailer", "has no trailers/. Remove 'trailer' from `modalities`"),
     ],
 )
-def test_what_a_modality_needs_must_be_there(name, modality, message, ensemble_config, own_folder):
+def test_rejects_data_folder_without_files_of_a_modality(name, modality, message, ensemble_config, own_folder):
     if (own_folder / name).exists():
         (own_folder / name).unlink()
     with pytest.raises(FileNotFoundError, match=message):
         load_ensemble_data(ensemble_config.replace(modalities=(modality,)), own_folder, progress=False)
 
 
-def test_a_modality_that_no_train_movie_has_is_an_error(ensemble_config, own_folder):
+@pytest.mark.parametrize(
+    ("modality", "column", "message"),
+    [
+        ("plot", "plot_summary", "No train and no validation movie has a plot. Remove it from `modalities`"),
+        ("metadata", "genres", "must contain genres of the 60 movies .*, which are none. Received: class_names="),
+    ],
+)
+def test_rejects_movies_without_plots_or_genres(modality, column, message, ensemble_config, own_folder):
     table = pd.read_csv(own_folder / "movie_metadata.csv", dtype=str, keep_default_na=False)
-    table.assign(plot_summary="").to_csv(own_folder / "movie_metadata.csv", index=False)
-    with pytest.raises(ValueError, match="No train and no validation movie has a plot. Leave it out of `modalities`"):
-        load_ensemble_data(ensemble_config.replace(modalities=("plot",)), own_folder, progress=False)
-
-
-def test_movies_without_the_genres_are_an_error(text_config, own_folder):
-    table = pd.read_csv(own_folder / "movie_metadata.csv", dtype=str, keep_default_na=False)
-    table.drop(columns="genres").to_csv(own_folder / "movie_metadata.csv", index=False)
-    with pytest.raises(ValueError, match="None of the 60 movies .* any of the genres asked for.* movies' genres: none"):
-        load_ensemble_data(text_config, own_folder, progress=False)
+    table.assign(**{column: ""}).to_csv(own_folder / "movie_metadata.csv", index=False)
+    with pytest.raises(ValueError, match=message):
+        load_ensemble_data(ensemble_config.replace(modalities=(modality,)), own_folder, progress=False)
 
 
 @pytest.mark.parametrize(
     ("names", "error", "message"),
     [
-        ([], FileNotFoundError, "No trailer was found"),
-        (["clip.npy", "5.npy"], ValueError, "None of the 2 files .* is named by the imdbId of one of the .* movies"),
-        (["{0}.npy", "{1}.npy"], ValueError, "None of the 2 trailers .* can be used, such as\n  .*are all 0"),
+        ([], FileNotFoundError, "has no trailers.$"),
+        (["clip.npy", "5.npy"], ValueError, "None of the 2 files .* is named after the imdbId of one of the .* movies"),
+        (["{0}.npy", "{1}.npy"], ValueError, "None of the 2 trailers .* is usable:\n  .*are all 0"),
     ],
 )
-def test_without_a_usable_trailer_the_reasons_are_told(names, error, message, ensemble_config, own_folder):
+def test_rejects_folder_without_usable_trailers(names, error, message, ensemble_config, own_folder):
     movies = load_movie_metadata(own_folder / "movie_metadata.csv")
     ids = movies["imdb_id"][["Drama" in genres for genres in movies["genres"]]]
     (own_folder / "trailers").mkdir()
@@ -159,9 +158,9 @@ def test_without_a_usable_trailer_the_reasons_are_told(names, error, message, en
         load_ensemble_data(ensemble_config.replace(modalities=("trailer",)), own_folder, progress=False)
 
 
-def test_random_backbones_are_the_same_and_leave_the_callers_seed_alone(ensemble_config, monkeypatch):
+def test_random_backbone_depends_on_the_split_seed_only(ensemble_config, monkeypatch):
     small = lambda *arguments: keras.Sequential([keras.Input((5,)), keras.layers.Dense(3)])  # noqa: E731
-    monkeypatch.setattr(networks_module, "build_network", small)
+    monkeypatch.setattr(module, "build_network", small)
     state = random.getstate(), np.random.get_state()[1].tolist()
     networks = [backbone_network(ensemble_config.replace(seed=seed)) for seed in (0, 1)]
     assert (random.getstate(), np.random.get_state()[1].tolist()) == state
@@ -171,7 +170,7 @@ def test_random_backbones_are_the_same_and_leave_the_callers_seed_alone(ensemble
 
 @pytest.fixture
 def moviescope(tmp_path):
-    """Nine movies as MovieScope has them, three a part; the first has no poster and the last no trailer."""
+    """Folder in the layout of MovieScope: nine movies, three per part; the first lacks a poster, the last a trailer."""
     header = "movie_imdb_link,movie_title,title_year,director_name,actor_1_name,actor_2_name,actor_3_name"
     rows = [f"{header},language,content_rating,genres"]
     rows += [f"http://x/title/tt{900 + n}/,Movie {n},2000,D{n % 2},A,B,C,English,PG,Drama" for n in range(9)]
@@ -193,7 +192,7 @@ def moviescope(tmp_path):
     return tmp_path
 
 
-def test_moviescope_keeps_its_own_split(ensemble_config, moviescope):
+def test_given_split_of_moviescope_is_used(ensemble_config, moviescope):
     config = ensemble_config.replace(split="given", class_names=("Comedy", "Drama"))
     data = load_ensemble_data(config, moviescope, progress=False)
     assert data.movies.split.tolist() == ["train"] * 3 + ["validation"] * 3 + ["test"] * 3
@@ -203,7 +202,7 @@ def test_moviescope_keeps_its_own_split(ensemble_config, moviescope):
     assert "Leak certificate" not in data.notes
 
 
-def test_of_moviescopes_own_split_a_leak_is_told(ensemble_config, moviescope):
+def test_reports_a_leak_in_the_given_split(ensemble_config, moviescope):
     shutil.copy(moviescope / "MatchedPosters/1.jpg", moviescope / "MatchedPosters/8.jpg")
     config = ensemble_config.replace(split="given", class_names=("Comedy", "Drama"), modalities=("metadata",))
     notes = load_ensemble_data(config, moviescope, progress=False).notes

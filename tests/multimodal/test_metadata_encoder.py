@@ -1,4 +1,4 @@
-"""One-hot metadata: learned from train movies alone, sparse until the batch, the same after saving."""
+"""Metadata encoder: categories of the training set, unseen values, saving, dense batches of sparse matrices."""
 
 import importlib.util
 import json
@@ -22,7 +22,7 @@ REAL_DATA = pathlib.Path(__file__).parents[3] / "shared" / "data"
 
 
 def people(*rows):
-    """A table with these (director, first actor) and no other metadata."""
+    """Return a table of movies with only a director and a first actor."""
     table = pd.DataFrame(rows, columns=["director_name", "actor_1_name"])
     return table.reindex(columns=METADATA_COLUMNS, fill_value="")
 
@@ -31,7 +31,7 @@ TRAIN = people(("Zoe", "Ann"), ("Ann", "Bob"), ("", "Ann"), ("Zoe", "Cid"))
 OTHERS = people(("Ann", "Zoe"), ("", ""), ("Zoe", "Bob"), (np.nan, "Éva"))
 
 
-def test_each_value_of_the_train_movies_has_a_column():
+def test_encodes_each_value_of_the_training_set():
     encoder = fit_metadata_encoder(TRAIN)
     assert encoder.categories["director_name"] == ["Ann", "Zoe"]
     assert encoder.categories["actor_1_name"] == ["Ann", "Bob", "Cid"]
@@ -42,7 +42,7 @@ def test_each_value_of_the_train_movies_has_a_column():
     assert encoded.toarray().tolist() == [[0, 1, 1, 0, 0], [1, 0, 0, 1, 0], [0, 0, 1, 0, 0], [0, 1, 0, 0, 1]]
 
 
-def test_unseen_and_missing_values_are_in_no_column_and_counted():
+def test_encodes_unseen_and_missing_values_as_zeros_and_counts_them():
     encoder = fit_metadata_encoder(TRAIN)
     assert encoder.encode(OTHERS).toarray().tolist() == [[1, 0, 0, 0, 0], [0] * 5, [0, 1, 0, 1, 0], [0] * 5]
     counts = encoder.count_values(OTHERS)
@@ -51,7 +51,7 @@ def test_unseen_and_missing_values_are_in_no_column_and_counted():
     assert encoder.encode(OTHERS[:0]).shape == (0, 5)
 
 
-def test_an_encoder_is_the_same_after_saving(tmp_path):
+def test_saved_encoder_is_loaded_unchanged(tmp_path):
     train = TRAIN.assign(language=["Français", "日本語", "", "null"])
     encoder = fit_metadata_encoder(train)
     encoder.save(tmp_path / "model" / "metadata.json")
@@ -63,16 +63,16 @@ def test_an_encoder_is_the_same_after_saving(tmp_path):
 
 
 @pytest.mark.parametrize("content", ["[]", '{"language": "English"}', '{"language": [1]}', "null"])
-def test_another_json_file_is_refused(tmp_path, content):
+def test_rejects_other_json_files(tmp_path, content):
     (tmp_path / "other.json").write_text(content)
     with pytest.raises(ValueError, match="column -> list of values.*other.json"):
         load_metadata_encoder(tmp_path / "other.json")
 
 
-def test_tables_that_cannot_be_encoded_say_why():
-    with pytest.raises(ValueError, match=r"lacks the column\(s\) language\. Received"):
+def test_rejects_tables_without_columns_or_values():
+    with pytest.raises(ValueError, match=r"`table` lacks the column\(s\) language\. Received"):
         fit_metadata_encoder(TRAIN.drop(columns="language"))
-    with pytest.raises(ValueError, match="No movie has a value.*Received: 1 rows"):
+    with pytest.raises(ValueError, match="All values of the columns .* are missing. Received: 1 rows"):
         fit_metadata_encoder(people(("", "")))
     assert fit_metadata_encoder(TRAIN, columns=["actor_1_name"]).width == 3
 
@@ -80,7 +80,7 @@ def test_tables_that_cannot_be_encoded_say_why():
 # --- batches ---
 
 
-def test_batches_are_dense_slices_in_order():
+def test_batches_are_dense_and_ordered():
     matrix = sparse.random(10, 6, density=0.4, random_state=0, format="coo")
     labels = np.eye(10, 3)
     batches = DenseBatches(matrix, labels, batch_size=4)
@@ -90,7 +90,7 @@ def test_batches_are_dense_slices_in_order():
     np.testing.assert_array_equal(np.concatenate([batch[1] for batch in batches]), labels)
 
 
-def test_shuffled_batches_keep_rows_together_and_differ_by_epoch():
+def test_shuffles_inputs_and_labels_together_in_another_order_each_epoch():
     numbers = np.arange(20).reshape(-1, 1)
     batches = DenseBatches({"a": sparse.csr_matrix(numbers), "b": numbers}, numbers, batch_size=7, seed=3)
     epochs = []
@@ -106,22 +106,22 @@ def test_shuffled_batches_keep_rows_together_and_differ_by_epoch():
     assert again[0][1].ravel().tolist() == epochs[0]
 
 
-def test_arrays_keep_their_kind_beside_sparse_ones():
+def test_arrays_keep_their_dtype_next_to_sparse_matrices():
     present = np.array([[True], [False]])
     (inputs,) = DenseBatches({"metadata": sparse.eye(2, format="csc"), "present": present})[0]
     assert inputs["metadata"].dtype == "float32" and inputs["metadata"].tolist() == [[1, 0], [0, 1]]
     assert inputs["present"].dtype == bool and inputs["present"].tolist() == present.tolist()
 
 
-def test_rows_of_one_part_without_labels():
+def test_batches_of_selected_rows_without_labels():
     numbers = np.arange(6).reshape(-1, 1)
     (inputs,) = DenseBatches(numbers, rows=[4, 1])[0]
     assert inputs.tolist() == [[4], [1]]
-    with pytest.raises(ValueError, match=r"a row for each movie. Received: \[5, 6\] rows"):
+    with pytest.raises(ValueError, match=r"Received: \[5, 6\] rows"):
         DenseBatches(numbers, numbers[:5])
 
 
-def test_a_network_learns_and_predicts_from_sparse_batches():
+def test_model_learns_and_predicts_from_sparse_batches():
     rows = [("Zoe", "Ann"), ("Ann", "Bob")] * 20
     table, labels = people(*rows), np.array([[1, 0], [0, 1]] * 20)
     encoded = fit_metadata_encoder(table).encode(table)
@@ -133,6 +133,7 @@ def test_a_network_learns_and_predicts_from_sparse_batches():
     assert (predictions.round() == labels).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_batches_work_on_other_backends(backend):
     if importlib.util.find_spec(backend) is None:
@@ -152,12 +153,9 @@ assert "tensorflow" not in sys.modules
     assert run.stdout == f"{backend} (6, 2)", run.stderr
 
 
-# --- the real table ---
-
-
 @pytest.mark.real_data
-@pytest.mark.skipif(not REAL_DATA.is_dir(), reason="the real posters are not there")
-def test_the_real_metadata_is_encoded_from_its_train_movies():
+@pytest.mark.skipif(not REAL_DATA.is_dir(), reason="the original data are not available")
+def test_encodes_the_original_metadata():
     table = load_movie_metadata(REAL_DATA / "movie_metadata.csv")
     split = splits.random_split(table, fractions=(0.7, 0.1, 0.2), seed=0)
     encoder = fit_metadata_encoder(table[split == "train"])

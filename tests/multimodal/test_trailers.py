@@ -1,4 +1,4 @@
-"""Trailers on disk: names, feature files, evenly sampled frames of videos, and what is wrong with each of them."""
+"""Trailers: file names, feature files, sampling frames from videos, and errors in each."""
 
 import pickle
 import sys
@@ -16,7 +16,7 @@ from poster_cnn.multimodal.trailers import find_trailers, read_trailer_features,
 
 @pytest.fixture
 def write_video():
-    """Function: writes a video of flat gray frames; frame n has gray level 4n."""
+    """Function that writes a video of uniform gray frames; frame n has gray level 4n."""
     av = pytest.importorskip("av")
 
     def write(path, num_frames, codec="mpeg4", options=None):
@@ -38,7 +38,7 @@ def frame_numbers(frames):
 
 @pytest.fixture
 def extractor():
-    """Stands in for VGG-16: the mean of each channel of a frame, and 1."""
+    """Replacement for VGG-16: the mean of each channel, and 1."""
     inputs = keras.Input((24, 32, 3))
     x = keras.layers.GlobalAveragePooling2D()(inputs)
     outputs = keras.layers.Dense(
@@ -54,7 +54,7 @@ def array(num_frames=5, num_features=6, seed=0):
 # --- names ---
 
 
-def test_trailers_are_found_by_id_and_every_odd_name_is_told(tmp_path):
+def test_finds_trailers_by_id_and_reports_other_names(tmp_path):
     for name in ("12.mp4", "7.npz", "7.mkv", "tt0030.npy", "30.npy", "best.mov", "README.md", "5.MP4", ".9.mp4"):
         (tmp_path / name).touch()
     (tmp_path / "8.npy").mkdir()
@@ -67,13 +67,13 @@ def test_trailers_are_found_by_id_and_every_odd_name_is_told(tmp_path):
     assert {what: (done, sorted(examples)) for what, _, done, examples in report.findings} == {
         "imdbId seen before": ("left out", ["7.mkv", "tt0030.npy"]),
         "imdbId is not a number": ("left out", ["all.h5/notes", "best.mov"]),
-        "not a trailer's type of file": ("left out", ["README.md"]),
+        "not a feature file or a video": ("left out", ["README.md"]),
         "imdbId with 'tt', zeros or decimals": ("mended", ["all.h5/tt42"]),
     }
     assert (report.rows_read, report.rows_kept) == (11, 6)
 
 
-def test_an_hdf5_file_alone_is_a_collection_too(data_folder, tmp_path):
+def test_reads_a_single_hdf5_file(data_folder, tmp_path):
     with h5py.File(tmp_path / "trailers.h5", "w") as file:
         file["1001"] = array()
     found, _ = find_trailers(tmp_path / "trailers.h5")
@@ -85,11 +85,11 @@ def test_an_hdf5_file_alone_is_a_collection_too(data_folder, tmp_path):
     assert folder.weights == {}
 
 
-def test_no_folder_and_no_hdf5_file_are_errors(tmp_path):
-    with pytest.raises(FileNotFoundError, match="Expected a folder of trailers"):
+def test_rejects_missing_folder_and_broken_hdf5_file(tmp_path):
+    with pytest.raises(FileNotFoundError, match="must be a folder of trailers or an HDF5 file"):
         find_trailers(tmp_path / "trailers")
     (tmp_path / "trailers.h5").write_text("no HDF5")
-    with pytest.raises(ValueError, match=r"Not an HDF5 file.*trailers\.h5"):
+    with pytest.raises(ValueError, match=r"HDF5 file cannot be read.*trailers\.h5"):
         find_trailers(tmp_path)
 
 
@@ -98,12 +98,12 @@ def test_no_folder_and_no_hdf5_file_are_errors(tmp_path):
 
 @pytest.mark.parametrize("dtype", ["float16", "float64", "int32"])
 @pytest.mark.parametrize("kind", ["npy", "npz", "other name", "h5", "p"])
-def test_features_are_read_as_float32_and_padded_with_zeros(kind, dtype, tmp_path):
+def test_reads_features_as_float32_padded_with_zeros(kind, dtype, tmp_path):
     values = (array() * 10).astype(dtype)
     path = tmp_path / ("1.npy" if kind == "npy" else "1.npz")
     if kind == "npy":
         np.save(path, values)
-    elif kind == "p":  # MovieScope's
+    elif kind == "p":  # from MovieScope
         path = tmp_path / "1.p"
         path.write_bytes(pickle.dumps(values[None], protocol=2))
     elif kind == "h5":
@@ -118,11 +118,11 @@ def test_features_are_read_as_float32_and_padded_with_zeros(kind, dtype, tmp_pat
     assert not features[5:].any()
 
 
-def test_more_frames_are_evenly_sampled(tmp_path):
+def test_samples_frames_of_a_longer_array_evenly(tmp_path):
     np.save(tmp_path / "1.npy", 1 + np.arange(1000.0)[:, None])
     features = read_trailer_features(tmp_path / "1.npy")[:, 0]
     np.testing.assert_array_equal(np.diff(features), np.full(199, 5))
-    assert features[0] - 1 == 2 and 1000 - features[-1] == 2  # as far from the start as from the end
+    assert features[0] - 1 == 2 and 1000 - features[-1] == 2  # symmetric
 
 
 @pytest.mark.parametrize(
@@ -138,13 +138,13 @@ def test_more_frames_are_evenly_sampled(tmp_path):
         (np.array([[{}]], dtype=object), "cannot be read"),
     ],
 )
-def test_other_arrays_are_refused(values, message, tmp_path):
+def test_rejects_invalid_arrays(values, message, tmp_path):
     np.save(tmp_path / "77.npy", values)
     with pytest.raises(ValueError, match=f"(?s){message}.*77.npy"):
         read_trailer_features(tmp_path / "77.npy")
 
 
-def test_broken_files_are_refused_by_name(tmp_path):
+def test_rejects_broken_files(tmp_path):
     np.savez_compressed(tmp_path / "two.npz", a=array(), b=array())
     np.savez_compressed(tmp_path / "whole.npz", features=array(200, 50))
     np.save(tmp_path / "whole.npy", array(200, 50))
@@ -176,32 +176,32 @@ def test_broken_files_are_refused_by_name(tmp_path):
         ("1.mov", "mpeg4", {"bf": "2"}),
         ("1.avi", "mpeg4", {"bf": "2"}),
         ("1.mkv", "mpeg4", {}),
-        ("1.webm", "libvpx", {"auto-alt-ref": "1", "lag-in-frames": "10"}),
+        ("1.webm", "libvpx", {"auto-alt-ref": "1", "lag-in-frames": "10", "cpu-used": "5"}),
     ],
 )
-def test_frames_are_sampled_from_the_middles_of_equal_parts(name, codec, options, tmp_path, write_video):
+def test_samples_the_middle_frames_of_equal_parts(name, codec, options, tmp_path, write_video):
     path = write_video(tmp_path / name, 50, codec, options)
     frames = sample_frames(path, 10, (24, 32))
     assert frames.shape == (10, 24, 32, 3) and frames.dtype == "uint8"
     np.testing.assert_allclose(frame_numbers(frames), np.arange(2.5, 50, 5) - 0.5, atol=0.6)
 
 
-def test_a_short_video_gives_each_of_its_frames_once(tmp_path, write_video):
+def test_returns_all_frames_of_a_short_video(tmp_path, write_video):
     frames = sample_frames(write_video(tmp_path / "1.mp4", 12), image_size=(24, 32))
     np.testing.assert_allclose(frame_numbers(frames), np.arange(12), atol=0.6)
 
 
-def test_a_video_is_decoded_once_unless_its_packets_are_no_guide(tmp_path, write_video, monkeypatch):
+def test_decodes_twice_only_if_packets_are_not_frames(tmp_path, write_video, monkeypatch):
     path, decode, decoded = write_video(tmp_path / "1.mp4", 40), trailers._decode, []
     monkeypatch.setattr(trailers, "_decode", lambda *given: decoded.append(len(given[2])) or decode(*given))
     frames = sample_frames(path, 10, (24, 32))
     assert decoded == [10]
-    monkeypatch.setattr(trailers, "_count_frames", lambda *_: 80)  # as where each frame is two packets
+    monkeypatch.setattr(trailers, "_count_frames", lambda *_: 80)  # two packets per frame
     np.testing.assert_array_equal(sample_frames(path, 10, (24, 32)), frames)
     assert decoded == [10] * 3
 
 
-def test_colors_are_rgb_and_rows_come_first(tmp_path):
+def test_frames_are_rgb_and_height_comes_first(tmp_path):
     av = pytest.importorskip("av")
     picture = np.zeros((48, 64, 3), dtype="uint8")
     picture[:24] = 255, 0, 0
@@ -220,11 +220,11 @@ def test_colors_are_rgb_and_rows_come_first(tmp_path):
     [
         ("index is last.mp4", 40, 0.5, {}, "Invalid data"),
         ("cut.mkv", 60, 0.5, {}, r"it ends after \d\.\d of 2\.4 s"),
-        ("one frame.mp4", 1, 1, {}, "too short: expected 8 frames or more, found 1"),
-        ("seven.avi", 7, 1, {}, "found 7"),
+        ("one frame.mp4", 1, 1, {}, "must have at least 8 frames, and has 1"),
+        ("seven.avi", 7, 1, {}, "has 7"),
     ],
 )
-def test_cut_and_short_videos_are_refused(name, num_frames, share, options, message, tmp_path, write_video):
+def test_rejects_truncated_and_short_videos(name, num_frames, share, options, message, tmp_path, write_video):
     path = write_video(tmp_path / name, num_frames, options=options)
     content = path.read_bytes()
     path.write_bytes(content[: int(share * len(content))])
@@ -232,7 +232,7 @@ def test_cut_and_short_videos_are_refused(name, num_frames, share, options, mess
         sample_frames(path)
 
 
-def test_other_files_named_as_videos_are_refused(tmp_path, write_video):
+def test_rejects_other_files_with_the_suffix_of_a_video(tmp_path, write_video):
     write_video(tmp_path / "real.mp4", 10)
     contents = {
         "empty": "",
@@ -248,7 +248,7 @@ def test_other_files_named_as_videos_are_refused(tmp_path, write_video):
         sample_frames(tmp_path / "absent.mp4")
 
 
-def test_without_pyav_videos_say_what_to_install_and_features_can_be_read(tmp_path, monkeypatch, extractor):
+def test_without_pyav_only_features_can_be_read(tmp_path, monkeypatch, extractor):
     monkeypatch.setitem(sys.modules, "av", None)
     with pytest.raises(ImportError, match=r"pip install 'poster-cnn\[trailers\]'"):
         sample_frames(tmp_path / "1.mp4")
@@ -261,7 +261,7 @@ def test_without_pyav_videos_say_what_to_install_and_features_can_be_read(tmp_pa
 # --- features of all trailers ---
 
 
-def test_videos_become_features_beside_feature_files_and_the_rest_is_set_aside(tmp_path, write_video, extractor):
+def test_combines_videos_and_feature_files_and_reports_unusable_trailers(tmp_path, write_video, extractor):
     write_video(tmp_path / "1.mp4", 12)
     write_video(tmp_path / "2.mkv", 60)
     (tmp_path / "3.mp4").write_text("not a video")
@@ -269,76 +269,80 @@ def test_videos_become_features_beside_feature_files_and_the_rest_is_set_aside(t
     np.save(tmp_path / "5.npy", array(30, 7))
     np.save(tmp_path / "6.npy", np.full((3, 4), np.nan))
     found, _ = find_trailers(tmp_path)
-    features, report = trailer_features(found, extractor, num_frames=20, cache=tmp_path / "cache", progress=False)
-    assert list(features) == [1, 2, 4] and len(features) == 3
-    assert features[1].shape == (20, 4) and features[1].dtype == "float32"
-    np.testing.assert_allclose(features[1][:12, 0] - 1, 4 * np.arange(12), atol=3)
-    assert not features[1][12:].any()
-    np.testing.assert_allclose(features[2][:, 0] - 1, 4 * np.arange(1, 60, 3), atol=3)
-    np.testing.assert_allclose(features[2][:, 3], 1)  # the bias alone
-    np.testing.assert_array_equal(features[4], read_trailer_features(tmp_path / "4.npy", num_frames=20))
+    means, report = trailer_features(found, extractor, num_frames=20, cache=tmp_path / "cache", progress=False)
+    assert list(means) == [1, 2, 4] and means[1].shape == (4,) and means[1].dtype == "float32"
+    np.testing.assert_allclose(means[1][0] - 1, 4 * np.arange(12).mean(), atol=3)
+    np.testing.assert_allclose(means[2], [*[1 + 4 * np.arange(1, 60, 3).mean()] * 3, 1], atol=3)
+    expected = read_trailer_features(tmp_path / "4.npy", num_frames=20).mean(axis=0)
+    np.testing.assert_array_equal(means[4], expected)
+    (stored,) = [np.load(path) for path in (tmp_path / "cache").rglob("*.npy") if len(np.load(path)) == 12]
+    np.testing.assert_allclose(stored[:, 0] - 1, 4 * np.arange(12), atol=3)
     assert report["imdb_id"].tolist() == [1, 2, 3, 4, 5, 6]
     assert report["kind"].tolist() == ["video"] * 3 + ["features"] * 3
     assert report["frames"].tolist() == [12, 20, 0, 20, 0, 0]
     reasons = dict(zip(report["imdb_id"], report["reason"], strict=True))
-    assert "3.mp4" in reasons[3] and "Expected 4 features a frame. Received: 7" == reasons[5] and "finite" in reasons[6]
-    assert [reasons[imdb_id] for imdb_id in features] == ["", "", ""]
+    assert "3.mp4" in reasons[3] and "finite" in reasons[6]
+    assert reasons[5] == "Expected 4 features per frame. Received: 7"
+    assert [reasons[imdb_id] for imdb_id in means] == ["", "", ""]
 
 
-def test_means_are_those_of_the_trailer_branch(tmp_path):
-    np.save(tmp_path / "1.npy", array(5))
-    np.save(tmp_path / "2.npy", array(12, seed=1))
-    np.save(tmp_path / "3.npy", array(12, 7))
-    features, report = trailer_features(find_trailers(tmp_path)[0], num_frames=8, progress=False)
-    assert report["reason"].tolist() == ["", "", "Expected 6 features a frame. Received: 7"]
+def test_means_equal_the_first_layer_of_the_trailer_branch(tmp_path):
+    for imdb_id, values in ((1, array(5)), (2, array(12, seed=1)), (3, array(12, 7))):
+        np.save(tmp_path / f"{imdb_id}.npy", values)
+    found, _ = find_trailers(tmp_path)
+    means, report = trailer_features(found, num_frames=8, progress=False)
+    assert report["reason"].tolist() == ["", "", "Expected 6 features per frame. Received: 7"]
     averaging, _ = models.feature_extractor_and_head(models.trailer_branch((8, 6)))
-    expected = averaging.predict(np.stack([features[1], features[2]]), verbose=0)
-    np.testing.assert_allclose(np.stack([features.means[1], features.means[2]]), expected, rtol=1e-6)
-    np.testing.assert_allclose(features.means[1], array(5).mean(axis=0), rtol=1e-6)
+    frames = np.stack([read_trailer_features(found[imdb_id], num_frames=8) for imdb_id in (1, 2)])
+    np.testing.assert_allclose(np.stack([means[1], means[2]]), averaging.predict(frames, verbose=0), rtol=1e-6)
+    np.testing.assert_allclose(means[1], array(5).mean(axis=0), rtol=1e-6)
 
 
-def test_a_known_video_is_not_decoded_again_whatever_its_name(tmp_path, write_video, extractor, monkeypatch):
-    write_video(tmp_path / "1.mp4", 12)
-    options = {"cache": tmp_path / "cache", "progress": False}
-    first, _ = trailer_features({1: tmp_path / "1.mp4"}, extractor, **options)
-    decoded = []
-    monkeypatch.setattr(
-        trailers, "sample_frames", lambda path, *_: decoded.append(path.name) or np.ones((9, 24, 32, 3))
-    )
-    (tmp_path / "1.mp4").rename(tmp_path / "8.mp4")
-    again, _ = trailer_features({8: tmp_path / "8.mp4"}, extractor, **options)
-    np.testing.assert_array_equal(first[1], again[8])
-    assert not decoded
-    write_video(tmp_path / "8.mp4", 13)
-    trailer_features({8: tmp_path / "8.mp4"}, extractor, **options)
-    extractor.layers[-1].bias.assign_add([1.0, 1, 1, 1])
-    trailer_features({8: tmp_path / "8.mp4"}, extractor, **options)
-    trailer_features({8: tmp_path / "8.mp4"}, extractor, num_frames=9, **options)
-    assert decoded == ["8.mp4"] * 3  # another content, other weights, another number of frames
+@pytest.fixture
+def decoded(monkeypatch):
+    """Paths of the videos decoded so far."""
+    paths = []
+    monkeypatch.setattr(trailers, "sample_frames", lambda *given: paths.append(given[0]) or sample_frames(*given))
+    return paths
 
 
-def test_an_interrupted_run_keeps_the_videos_that_were_done(tmp_path, write_video, extractor, monkeypatch):
+def test_caches_videos_by_content(tmp_path, write_video, extractor, decoded):
+    first, second = write_video(tmp_path / "1.mp4", 12), tmp_path / "8.mp4"
+    options = {"num_frames": 9, "cache": tmp_path / "cache", "progress": False}
+    before, _ = trailer_features({1: first}, extractor, **options)
+    first.rename(second)
+    after, _ = trailer_features({8: second}, extractor, **options)
+    np.testing.assert_array_equal(before[1], after[8])
+    assert decoded == [first]
+    write_video(second, 13)  # other content
+    trailer_features({8: second}, extractor, **options)
+    extractor.layers[-1].bias.assign_add([1.0, 1, 1, 1])  # other weights
+    trailer_features({8: second}, extractor, **options)
+    trailer_features({8: second}, extractor, **options | {"num_frames": 8})
+    assert decoded == [first, *[second] * 3]
+
+
+def test_interrupted_call_keeps_finished_videos(tmp_path, write_video, extractor, monkeypatch):
     paths = {number: write_video(tmp_path / f"{number}.mp4", 10 + number) for number in (1, 2, 3)}
+    options, decoded = {"num_frames": 9, "cache": tmp_path / "cache", "progress": False}, []
 
     def interrupted(path, *arguments):
-        if path == paths[3]:
+        decoded.append(path)
+        if decoded.count(paths[3]) == 1:
             raise KeyboardInterrupt
-        return trailers.sample_frames(path, *arguments)
+        return sample_frames(path, *arguments)
 
-    options = {"cache": tmp_path / "cache", "progress": False}
     monkeypatch.setattr(trailers, "sample_frames", interrupted)
     with pytest.raises(KeyboardInterrupt):
         trailer_features(paths, extractor, **options)
-    decoded = []
-    monkeypatch.setattr(trailers, "sample_frames", lambda *given: decoded.append(given[0]) or sample_frames(*given))
-    features, _ = trailer_features(paths, extractor, **options)
-    assert decoded == [paths[3]] and len(features) == 3
+    means, _ = trailer_features(paths, extractor, **options)
+    assert decoded == [*paths.values(), paths[3]] and list(means) == [1, 2, 3]
 
 
 @pytest.mark.parametrize("shape", [None, (None, None, 3), (24, 32, 1)])
-def test_videos_without_an_extractor_that_fits_are_an_error(shape, tmp_path, write_video):
+def test_rejects_missing_or_unsuitable_extractor(shape, tmp_path, write_video):
     write_video(tmp_path / "1.mp4", 8)
     inputs = shape and keras.Input(shape)
     extractor = shape and keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(inputs))
-    with pytest.raises(ValueError, match=r"Videos need an `extractor`.*vgg16"):
+    with pytest.raises(ValueError, match=r"`extractor` must be a Keras model.*vgg16"):
         trailer_features({1: tmp_path / "1.mp4"}, extractor, cache=tmp_path, progress=False)

@@ -1,4 +1,4 @@
-"""Paper 5's branches and fusion: run folders with everything in them, the same numbers each time, any subset."""
+"""Ensembles of paper 5: run folders, reproducibility, training of branches and fusion, sweeps."""
 
 import contextlib
 import dataclasses
@@ -14,8 +14,7 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
-import poster_cnn
-from poster_cnn import metrics
+from poster_cnn import metrics, models
 from poster_cnn.evaluation.predict import predict
 from poster_cnn.models import losses
 from poster_cnn.multimodal import fit as ensemble_fitting
@@ -32,7 +31,7 @@ PARTS = ("poster", "trailer", "metadata", "plot", "ensemble")
 
 @pytest.fixture(scope="module")
 def text_config(ensemble_config):
-    """Two branches that are quick to train, without posters and trailers."""
+    """Config of two branches that are fast to train, without posters and trailers."""
     return ensemble_config.replace(modalities=("metadata", "plot"), epochs=2, metrics=("average_precision",))
 
 
@@ -45,7 +44,7 @@ def text_data(ensemble_data):
 
 @pytest.fixture(scope="module")
 def finished_texts(tmp_path_factory, text_config, text_data):
-    """Path of the run folder of `text_config`, with its branches."""
+    """Run folder of `text_config`."""
     run_dir = tmp_path_factory.mktemp("texts") / "finished"
     with without_graphs():
         train_ensemble(text_config, None, run_dir, ensemble_data=text_data, progress=False)
@@ -54,7 +53,7 @@ def finished_texts(tmp_path_factory, text_config, text_data):
 
 @contextlib.contextmanager
 def without_graphs():
-    """Trains without tracing functions, which takes most of the time of so small networks."""
+    """Skip the tracing of functions, which takes longer than training such small networks."""
     tf.config.run_functions_eagerly(True)
     try:
         with pytest.warns(UserWarning, match="does not apply to tf.data functions"):
@@ -66,7 +65,7 @@ def without_graphs():
 # --- run folders ---
 
 
-def test_each_network_has_a_complete_run_folder(finished_ensemble, ensemble_config, ensemble_data):
+def test_run_folders_are_complete(finished_ensemble, ensemble_config, ensemble_data):
     usual = {"config.json", "split.csv", "leak.json", "history.csv", "model.keras", "predictions.csv", "metrics.json"}
     texts = {"metadata_encoder.json", "word_vectors.npz", "notes.txt"}
     for name in PARTS:
@@ -86,7 +85,7 @@ def test_each_network_has_a_complete_run_folder(finished_ensemble, ensemble_conf
     assert split["has_plot"].tolist() == ensemble_data.present[:, 3].astype(int).tolist()
 
 
-def test_scores_are_those_of_the_predictions_beside_baselines(finished_ensemble, ensemble_config, ensemble_data):
+def test_scores_match_the_predictions(finished_ensemble, ensemble_config, ensemble_data):
     ids = ensemble_data.movies.part("test")["imdb_id"].tolist()
     for name in PARTS:
         predictions = read_predictions(finished_ensemble / name)
@@ -106,7 +105,7 @@ def test_scores_are_those_of_the_predictions_beside_baselines(finished_ensemble,
         assert set(content["thresholds"]) == set(ensemble_config.class_names)
 
 
-def test_a_branch_says_of_movies_it_knows_nothing_of_what_the_label_prior_says(finished_ensemble, ensemble_data):
+def test_branch_predicts_the_label_prior_without_its_modality(finished_ensemble, ensemble_data):
     lacks = ~ensemble_data.present[ensemble_data.rows("test"), 3]
     assert lacks.any() and not lacks.all()
     predictions = read_predictions(finished_ensemble / "plot").filter(like="probability_").to_numpy()
@@ -114,7 +113,7 @@ def test_a_branch_says_of_movies_it_knows_nothing_of_what_the_label_prior_says(f
     assert np.allclose(predictions[lacks], prior) and not np.isclose(predictions[~lacks], prior).any()
 
 
-def test_the_folder_of_a_branch_alone_predicts_what_was_predicted(finished_ensemble, ensemble_data):
+def test_predict_reproduces_the_predictions_of_the_poster_branch(finished_ensemble, ensemble_data):
     table = ensemble_data.movies.part("test")
     has_poster = (table["poster_path"] != "").to_numpy()
     predictions, _ = predict(finished_ensemble / "poster", table["poster_path"][has_poster].tolist())
@@ -126,34 +125,33 @@ def test_the_folder_of_a_branch_alone_predicts_what_was_predicted(finished_ensem
 
 @pytest.fixture
 def nothing_registered(monkeypatch):
-    """As if poster_cnn had not been imported: Keras knows none of its classes."""
+    """Remove the classes of poster_cnn from the registry of Keras, as before its import."""
     known = keras.saving.get_custom_objects()
     for registered in [registered for registered in known if registered.startswith("poster_cnn>")]:
         monkeypatch.delitem(known, registered)
 
 
 @pytest.mark.parametrize("name", ["ensemble", "plot"])
-def test_the_models_are_ordinary_keras_files(name, finished_ensemble, nothing_registered):
+def test_keras_alone_loads_the_models(name, finished_ensemble, nothing_registered):
     model = keras.models.load_model(finished_ensemble / name / "model.keras")
     assert not model.compiled and not any(getattr(layer, "compiled", False) for layer in model.layers)
 
 
-def test_older_files_that_hold_the_loss_of_a_part_can_be_read(tmp_path, nothing_registered, monkeypatch):
+@pytest.mark.filterwarnings("ignore:Skipping variable loading")
+def test_loads_older_files_that_contain_a_loss(tmp_path, nothing_registered, monkeypatch):
     inputs = keras.Input((3,))
     part = keras.Model(inputs, keras.layers.Dense(2, "sigmoid")(inputs))
     part.compile("adam", losses.WeightedBinaryCrossentropy([1.0, 2.0]))
     save_model(keras.Model(inputs, part(inputs)), tmp_path / "model.keras", class_names=["Drama", "Horror"])
     with pytest.raises(ValueError, match="cannot be loaded"):
         load_model(tmp_path)
-    for module in ("losses", "saved_models"):
+    for module in ("models.losses", "training.saved_model"):
         monkeypatch.delitem(sys.modules, f"poster_cnn.{module}")
-        monkeypatch.delattr(poster_cnn, module)
+    monkeypatch.delattr(models, "losses")
     importlib.import_module("poster_cnn.training.saved_model").load_model(tmp_path)
 
 
-def test_what_is_finished_is_not_trained_again_and_the_rest_ends_the_same(
-    finished_texts, text_config, text_data, tmp_path, monkeypatch
-):
+def test_resumes_and_reuses_finished_branches(finished_texts, text_config, text_data, tmp_path, monkeypatch):
     run_dir = shutil.copytree(finished_texts, tmp_path / "run")
     before = {path: path.stat().st_mtime_ns for path in run_dir.rglob("*.*") if path.is_file() and path.name[0] != "."}
     monkeypatch.delattr(ensemble_training, "fit_branch")
@@ -162,7 +160,7 @@ def test_what_is_finished_is_not_trained_again_and_the_rest_ends_the_same(
     assert before == {path: path.stat().st_mtime_ns for path in before}
     assert is_finished(run_dir, text_config)
 
-    copied = tmp_path / "copied"  # another fusion of the same branches
+    copied = tmp_path / "copied"  # the same branches with another fusion
     with without_graphs():
         other = text_config.replace(fusion_rows="none", set_name="copied")
         train_ensemble(other, None, copied, finished=(tmp_path, run_dir), **options)
@@ -170,9 +168,9 @@ def test_what_is_finished_is_not_trained_again_and_the_rest_ends_the_same(
     assert not predictions[0].equals(predictions[1])
     assert read_predictions(copied / "plot").equals(read_predictions(run_dir / "plot"))
     assert collect_results(copied)["set_name"].eq("copied").all()
-    with pytest.raises(NameError, match="fit_branch"):  # other branches are trained
+    with pytest.raises(NameError, match="fit_branch"):  # branches of another seed are trained
         train_ensemble(text_config.replace(seed=9), None, tmp_path / "other", finished=(run_dir,), **options)
-    for spoil in (  # and those that are whole no longer
+    for spoil in (  # and so are damaged ones
         lambda plot: (plot / "model.keras").write_bytes(b"torn"),
         lambda plot: (plot / "model.keras").unlink(),
         lambda plot: (plot / "config.json").write_text('{"config": {}, "data": {}}'),
@@ -182,7 +180,7 @@ def test_what_is_finished_is_not_trained_again_and_the_rest_ends_the_same(
             train_ensemble(text_config, None, tmp_path / "anew", finished=(tmp_path / "spoilt",), **options)
 
     monkeypatch.undo()
-    for name in ("plot", "ensemble"):  # as if killed before
+    for name in ("plot", "ensemble"):  # as after a kill
         (run_dir / name / "metrics.json").unlink()
     assert not is_finished(run_dir)
     with without_graphs():
@@ -191,7 +189,7 @@ def test_what_is_finished_is_not_trained_again_and_the_rest_ends_the_same(
         assert (run_dir / name / file).read_bytes() == (finished_texts / name / file).read_bytes()
 
 
-def test_a_folder_of_another_config_or_other_data_is_refused(finished_ensemble, ensemble_config, ensemble_data):
+def test_rejects_folder_of_another_config_or_other_data(finished_ensemble, ensemble_config, ensemble_data):
     options = {"ensemble_data": ensemble_data, "progress": False}
     with pytest.raises(ValueError, match="holds a run that differs in: epochs, seed. Choose another folder"):
         train_ensemble(ensemble_config.replace(seed=1, epochs=4), None, finished_ensemble, **options)
@@ -203,7 +201,7 @@ def test_a_folder_of_another_config_or_other_data_is_refused(finished_ensemble, 
     assert not is_finished(finished_ensemble, ensemble_config.replace(seed=1))
 
 
-def test_trained_at_once_there_is_one_folder_and_the_seed_decides_everything(text_config, text_data, tmp_path):
+def test_end_to_end_training_is_reproducible(text_config, text_data, tmp_path):
     options = {"ensemble_data": text_data, "progress": False}
     config = text_config.replace(seed=3, dropout={"plot": 0.5}, hidden_share=0.3, end_to_end=True)
     for name in ("first", "second"):
@@ -225,7 +223,7 @@ def test_trained_at_once_there_is_one_folder_and_the_seed_decides_everything(tex
 # --- fitting ---
 
 
-def test_training_stops_early_with_the_weights_of_the_best_epoch(ensemble_config, ensemble_data):
+def test_early_stopping_restores_the_best_epoch(ensemble_config, ensemble_data):
     config = ensemble_config.replace(epochs=60, patience=3, learning_rate=0.05)
     branch = build_branch("plot", config, ensemble_data)
     history = fit_branch(branch, "plot", config, ensemble_data)
@@ -237,7 +235,7 @@ def test_training_stops_early_with_the_weights_of_the_best_epoch(ensemble_config
     assert loss == pytest.approx(history["val_loss"][best], abs=1e-5)
 
 
-def test_of_a_poster_branch_only_the_dense_layers_are_trained(ensemble_config, ensemble_data):
+def test_only_the_dense_layers_of_the_poster_branch_are_trained(ensemble_config, ensemble_data):
     branch = build_branch("poster", ensemble_config, ensemble_data)
     before = branch.get_weights()
     fit_branch(branch, "poster", ensemble_config, ensemble_data)
@@ -247,11 +245,11 @@ def test_of_a_poster_branch_only_the_dense_layers_are_trained(ensemble_config, e
 
 
 @pytest.mark.parametrize("weighted", [True, False])
-def test_positive_labels_weigh_by_their_rarity(weighted, text_config, text_data):
+def test_weighted_loss_and_prior_of_the_fusion(weighted, text_config, text_data):
     config, shares = text_config.replace(weighted=weighted), text_data.movies.labels("train").mean(axis=0)
     fusion = build_fusion(config, text_data)
     nothing = {"probabilities": np.zeros((1, 2, 4)), "present": np.zeros((1, 2), bool)}
-    expected = np.full(4, 0.5) if weighted else shares  # what a branch that knows nothing learns to say
+    expected = np.full(4, 0.5) if weighted else shares  # output of an uninformative branch
     assert np.allclose(fusion.predict(nothing, verbose=0), expected, atol=1e-5)
     loss = ensemble_fitting._compiled(fusion, config, text_data).loss
     if weighted:
@@ -262,7 +260,7 @@ def test_positive_labels_weigh_by_their_rarity(weighted, text_config, text_data)
 
 @pytest.fixture
 def opinions(text_data):
-    """Two branches: the first is right of train movies and wrong of all others, the second the other way round."""
+    """Probabilities of two branches: one is right on the training set only, the other everywhere else."""
     labels = text_data.movies.all_labels
     in_train = (text_data.movies.split == "train").to_numpy()[:, None]
     right, wrong = np.where(labels > 0, 0.8, 0.2), np.where(labels > 0, 0.2, 0.8)
@@ -270,24 +268,22 @@ def opinions(text_data):
     return np.stack(branches, axis=1).astype("float32")
 
 
-@pytest.mark.parametrize(("rows", "trusted"), [("train", 0), ("none", None)])
-def test_the_fusion_learns_from_train_movies_or_from_none(rows, trusted, opinions, text_config, text_data):
+@pytest.mark.parametrize("rows", ["train", "none"])
+def test_fusion_is_trained_on_the_training_set_or_not_at_all(rows, opinions, text_config, text_data):
     config = text_config.replace(fusion_rows=rows, epochs=20, patience=20)
     data = dataclasses.replace(text_data, present=np.ones_like(text_data.present))
     fusion = build_fusion(config, data)
     start = fusion.get_layer("fusion").kernel.numpy()
     history, held_out = fit_fusion(fusion, opinions, config, data)
     assert held_out is None
-    if trusted is None:
+    if rows == "none":
         assert np.array_equal(fusion.get_layer("fusion").kernel.numpy(), start) and len(history) == 1
-    else:  # the branches say the opposite of the validation movies, so that the first epoch is their best
+    else:  # the branches swap roles on the validation set
         assert history["loss"].iloc[-1] < history["loss"].iloc[0]
         assert history["val_loss"].iloc[-1] > history["val_loss"].iloc[0]
 
 
-def test_of_validation_movies_each_is_predicted_by_a_fusion_that_did_not_learn_it(
-    opinions, text_config, text_data, monkeypatch
-):
+def test_fusion_is_cross_validated_on_the_validation_set(opinions, text_config, text_data, monkeypatch):
     learned = []
 
     def fit(fusion, inputs, rows, held_out, config, data):
@@ -303,20 +299,22 @@ def test_of_validation_movies_each_is_predicted_by_a_fusion_that_did_not_learn_i
     assert sorted(np.concatenate(learned)) == data.rows("validation").tolist() and len(learned) == 5
     number_of_fold = [next(n for n, rows in enumerate(learned, 1) if row in rows) for row in data.rows("validation")]
     assert np.allclose(held_out, 1 / (1 + np.exp(-np.array(number_of_fold)))[:, None], atol=1e-6)
-    assert np.allclose(fusion.get_weights()[1], 3)  # the mean of 1 … 5
+    assert np.allclose(fusion.get_weights()[1], 3)  # the mean of 1 to 5
     assert history["fold"].tolist() == [0, 1, 2, 3, 4]
 
 
-def test_hiding_leaves_each_movie_a_modality():
+def test_hiding_keeps_at_least_one_modality_per_movie():
     present = np.array([[True, True, True], [False, True, False], [False, False, False]] * 1000)
     kept = hide_some(present, 0.3, np.random.default_rng(0))
     assert not (kept & ~present).any()
     assert kept[0::3].any(axis=1).all() and kept[1::3, 1].all()
-    assert 1 - kept[0::3].mean() == pytest.approx(0.3 - 0.3**3 / 3, abs=0.02)  # of three hidden, one comes back
+    assert 1 - kept[0::3].mean() == pytest.approx(
+        0.3 - 0.3**3 / 3, abs=0.02
+    )  # one of three hidden modalities is restored
     assert np.array_equal(hide_some(present, 0, np.random.default_rng(0)), present)
 
 
-def test_other_branches_are_hidden_in_each_epoch(text_data):
+def test_hides_other_modalities_each_epoch(text_data):
     inputs = {"present": np.ones((40, 4), bool)}
     batches = ensemble_fitting._HidingBatches(inputs, np.zeros((40, 2)), share=0.5, seed=0, batch_size=40)
     epochs = []
@@ -330,7 +328,7 @@ def test_other_branches_are_hidden_in_each_epoch(text_data):
 # --- sweeps ---
 
 
-def test_a_sweep_of_ensembles_shares_the_data_and_skips_what_is_finished(
+def test_sweep_of_ensembles_shares_data_and_skips_finished_runs(
     finished_texts, movie_folder, text_config, text_data, tmp_path, monkeypatch
 ):
     shutil.copytree(finished_texts, tmp_path / "seed=0")
@@ -339,10 +337,10 @@ def test_a_sweep_of_ensembles_shares_the_data_and_skips_what_is_finished(
     def train(config, data, run_dir, *, ensemble_data, finished, progress):
         trained[run_dir.name] = config.seed, ensemble_data, finished
 
-    monkeypatch.setattr(ensemble_training, "train_ensemble", train)
+    monkeypatch.setattr("poster_cnn.tuning.sweep.train_ensemble", train)
     experiment = Experiment(text_config, {"seed": (0, 1, 2)})
     assert sweep(experiment, movie_folder, tmp_path, progress=False) == {}
     assert [seed for seed, *_ in trained.values()] == [1, 2]
     assert trained["seed=1"][1] is trained["seed=2"][1]
     assert trained["seed=2"][2] == (tmp_path / "seed=0", tmp_path / "seed=1")
-    assert trained["seed=1"][1].fingerprint == text_data.fingerprint  # loaded anew, the same
+    assert trained["seed=1"][1].fingerprint == text_data.fingerprint  # loaded again
