@@ -5,7 +5,7 @@ from matplotlib.colors import to_rgba
 
 from poster_cnn import figures
 from poster_cnn.figures.modalities import MODEL_COLORS
-from poster_cnn.figures.style import BLUE, SKY
+from poster_cnn.figures.style import BLUE
 
 NAN = float("nan")
 WIDTHS = {"poster": (4096, 1000, 13), "trailer": ("200×4096", 4096, 1000, 13), "plot": (300, 50, 13)}
@@ -17,7 +17,8 @@ def texts(artists):
 
 
 def legend(owner):
-    return texts(owner.get_legend().get_texts() if hasattr(owner, "get_legend") else owner.legends[0].get_texts())
+    found = owner.get_legend() if hasattr(owner, "get_legend") else owner.legends[0]
+    return [text.get_text() for text in found.get_texts()]
 
 
 def subsets_of(modalities, seeds=(0, 1)):
@@ -62,14 +63,6 @@ def gains():
     rows = [("Sci-Fi", "poster", 0.3, -0.02, 0.6, 0.011), ("Sci-Fi", "plot", 0.5, 0.04, 0.6, NAN)]
     rows += [("Drama", "poster", 0.4, NAN, 0.7, NAN), ("Drama", "plot", NAN, 0.01, 0.7, 0.0)]
     return pd.DataFrame(rows, columns=["genre", "modality", "alone", "gain", "all", "gain_sd"])
-
-
-@pytest.fixture
-def movie():
-    frame = pd.DataFrame({"genre": ["Action", "Drama", "Horror"], "true": [0, 1, 0], "poster": [0.1, 0.2, 0.9]})
-    return frame.assign(
-        imdb_id=7, title="Gravity for $5 or $6", metadata=0.4, plot=[0.3, 0.6, 0.1], ensemble=[0.3, 0.8, 0.2]
-    )
 
 
 def test_fusion_diagram_draws_every_branch():
@@ -169,102 +162,3 @@ def test_modality_subsets_dots_of_one_seed_have_no_error_bars():
     ax = figures.modality_subsets_dots(subsets_of(("poster", "plot"), seeds=(0,))).axes[0]
     ends = ax.containers[0][2][0].get_segments()
     assert texts(ax.texts) == ["10.0", "10.0", "20.0"] and all(np.ptp(end[:, 1]) == 0 for end in ends)
-
-
-@pytest.mark.parametrize(
-    "val_loss, patience, expected",
-    [
-        ([1.0, 0.5, 0.5, 0.7], 2, ["Kept: epoch 2, loss 0.5", "Stopped early: epoch 4"]),
-        ([1.0, 0.5, 0.5, 0.7], 3, ["Kept: epoch 2, loss 0.5", "Last: epoch 4"]),
-        ([1.0, 0.5, 0.5, 0.7], None, ["Kept: epoch 2, loss 0.5", "Last: epoch 4"]),
-        ([1.0, 0.5, 0.4, 0.3], 2, ["Kept: epoch 4, loss 0.3"]),
-    ],
-)
-def test_early_stopping_curve_marks_the_first_best_epoch(val_loss, patience, expected):
-    history = pd.DataFrame({"epoch": range(4), "loss": 0.4, "val_loss": val_loss}, index=[3, 5, 7, 9])
-    ax = figures.early_stopping_curve(history, patience=patience)
-    assert legend(ax) == ["Train", "Validation", *expected]
-    for line in ax.lines:
-        if line.get_label() in expected:
-            assert f"epoch {line.get_xdata()[0]:.0f}" in line.get_label()
-
-
-@pytest.mark.parametrize("history", [{"epoch": [0, 0], "val_loss": [1, 2]}, {"epoch": [0, 1]}])
-def test_early_stopping_curve_rejects_several_runs_and_missing_losses(history):
-    with pytest.raises(ValueError, match="of one run with `val_loss`"):
-        figures.early_stopping_curve(pd.DataFrame(history).assign(loss=1.0))
-
-
-def test_movie_card_shows_known_details():
-    details = {"Director": "A. Tarkovsky", "Language": NAN, "Rating": None}
-    plot = "A guide leads two men for $5 and $6. " * 40
-    picture, text = figures.movie_card(np.zeros((268, 182, 3)), "Stalker", ["Drama", "Sci-Fi"], details, plot).axes
-    lines = texts(text.texts)
-    assert lines[:4] == ["Stalker", "Drama, Sci-Fi", "Director", "A. Tarkovsky"] and "Language" not in lines
-    assert len(lines) == 4 + 8 and lines[-1].endswith(" …")
-    assert not any(line.get_parse_math() for line in text.texts)
-    assert picture.images[0].get_array().shape == (268, 182, 3)
-
-
-def test_movie_card_without_poster_and_plot():
-    figure = figures.movie_card(None, "Stalker", [], {}, NAN)
-    assert "poster\nnot shown" in texts(figure.axes[0].texts) and "no plot" in texts(figure.axes[1].texts)
-
-
-def test_movie_card_text_stays_inside():
-    figure = figures.movie_card(
-        None,
-        "The Mammoth Commandments " * 3,
-        ["Drama"] * 9,
-        {"Actors": "Anna Maria Monroe, " * 5},
-        "A guide who loves men. " * 30,
-    )
-    figure.canvas.draw()
-    page = figure.bbox
-    for text in figure.axes[1].texts:
-        extent = text.get_window_extent()
-        assert extent.x1 <= page.x1 and extent.y0 >= page.y0, text.get_text()
-
-
-def test_corrected_movie_card_is_sorted_by_the_ensemble(movie):
-    picture, poster, ensemble = figures.corrected_movie_card(None, movie).axes
-    assert texts(poster.get_yticklabels()) == ["✓ Drama", "Action", "Horror"]
-    assert [text.get_fontweight() for text in poster.get_yticklabels()] == ["bold", "normal", "normal"]
-    for ax, percentages, bold in ((poster, ["20%", "10%", "90%"], 2), (ensemble, ["80%", "30%", "20%"], 0)):
-        assert texts(ax.texts) == percentages
-        assert [text.get_fontweight() == "bold" for text in ax.texts] == [place == bold for place in range(3)]
-        assert [bar.get_facecolor() for bar in ax.patches] == [to_rgba(color) for color in (BLUE, SKY, SKY)]
-    assert {line.get_label(): list(line.get_xdata()) for line in ensemble.lines} == {
-        "Metadata": [40, 40, 40],
-        "Plot": [60, 30, 10],
-    }
-
-
-def test_corrected_movie_card_without_other_branches_has_no_legend(movie):
-    figure = figures.corrected_movie_card(None, movie.drop(columns=["metadata", "plot"]))
-    assert not figure.legends and not figure.axes[2].lines
-
-
-def test_corrected_movie_card_rejects_several_movies(movie):
-    with pytest.raises(ValueError, match="imdb_id=\\[7, 8\\]"):
-        figures.corrected_movie_card(None, pd.concat([movie, movie.assign(imdb_id=8)]))
-
-
-def test_network_diagram_merges_repeated_layers():
-    rows = [
-        ("InputLayer", (8, 8, 3), 0),
-        ("Conv2D", (8, 8, 4), 10),
-        ("Conv2D", (8, 8, 4), 20),
-        ("Conv2D", (8, 8, 5), 7),
-    ]
-    rows += [("Dense", (1000,), 100_000_000), ("Dense", (1000,), 102_764_544), ("Dense", (4,), 16_781_312)]
-    layers = pd.DataFrame(rows, columns=["type", "output_shape", "num_params"])
-    ax = figures.network_diagram(layers, merge_repeated=True)
-    found = texts(ax.texts)
-    for text in ("2 Conv", "30", "Conv", "7", "2 Dense", "202,764,544", "Dense"):
-        assert found.count(text) == 1
-    assert ax.get_title("right") == "219,545,893 parameters"
-    ax.figure.canvas.draw()
-    first, second = (ax.texts[found.index(text)].get_window_extent() for text in ("202,764,544", "16,781,312"))
-    assert first.x1 < second.x0
-    assert "2 Conv" not in texts(figures.network_diagram(layers).texts)

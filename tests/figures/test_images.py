@@ -1,0 +1,44 @@
+import pandas as pd
+import pytest
+from matplotlib.colors import to_rgba
+from PIL import Image
+
+from poster_cnn import figures
+from poster_cnn.figures import style
+
+
+@pytest.fixture
+def predictions():
+    frame = pd.DataFrame({"imdb_id": [1, 2], "true_Drama": [1, 0], "true_Horror": [0, 1]})
+    return frame.assign(probability_Drama=[0.7, 0.6], probability_Horror=[0.3, 0.4])
+
+
+def test_prediction_grid_marks_correct_and_wrong_predictions(predictions):
+    figure = figures.prediction_grid([Image.new("RGB", (6, 8)), None], predictions)
+    right, wrong = figure.axes
+    assert (right.get_title(), wrong.get_title()) == ("✓ Drama 70%", "✗ Drama 60%")
+    assert to_rgba(right.title.get_color()) == to_rgba(style.GREEN)
+    assert to_rgba(wrong.title.get_color()) == to_rgba(style.RED)
+    assert [text.get_text() for text in right.texts] == ["Drama"]
+    assert [text.get_text() for text in wrong.texts] == ["poster\nnot shown", "Horror"]
+
+
+def test_prediction_grid_accepts_any_true_genre(predictions):
+    figure = figures.prediction_grid([None, None], predictions.assign(true_Drama=1, true_Horror=1))
+    assert [ax.get_title()[0] for ax in figure.axes] == ["✓", "✓"]
+    assert figure.axes[0].texts[-1].get_text() == "Drama, Horror"
+
+
+def test_prediction_grid_rejects_other_lengths(predictions):
+    with pytest.raises(ValueError, match="1 images, 2 predictions"):
+        figures.prediction_grid([None], predictions)
+    with pytest.raises(ValueError, match="0 images"):
+        figures.prediction_grid([], predictions.iloc[:0])
+
+
+def test_image_grid_has_rows_and_empty_places():
+    figure = figures.image_grid([Image.new("RGB", (6, 8)), None, Image.new("RGB", (6, 8))], titles="abc", columns=2)
+    assert [len(ax.images) for ax in figure.axes] == [1, 0, 1, 0] and not any(ax.axison for ax in figure.axes)
+    assert [ax.get_title() for ax in figure.axes] == ["a", "b", "c", ""]
+    with pytest.raises(ValueError, match="Received: 0 images, 0 titles"):
+        figures.image_grid([])

@@ -1,0 +1,42 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from poster_cnn import figures
+
+
+def legend(owner):
+    found = owner.get_legend() if hasattr(owner, "get_legend") else owner.legends[0]
+    return [text.get_text() for text in found.get_texts()]
+
+
+@pytest.fixture
+def folds():
+    frame = pd.DataFrame({"set_name": ["set=2", "set=1", "set=1"]})
+    return frame.assign(validation_first_label_accuracy=[0.3, 0.2, 0.4])
+
+
+@pytest.fixture
+def scores():
+    frame = pd.DataFrame({"learning_rate": [1e-4, 1e-3, 5e-3], "accuracy": [30.0, 25.0, 20.0]})
+    return frame.assign(std=[1.0, 2.0, np.nan], dropout=0.3, batch_norm=[False, True, False])
+
+
+def test_cross_validation_dots_draw_folds_and_means(folds):
+    ax = figures.cross_validation_dots(folds, lines={"Majority class": 17.9})
+    line, dots, means = ax.lines
+    assert line.get_ydata()[0] == 17.9
+    assert sorted(zip(dots.get_xdata(), dots.get_ydata(), strict=True)) == [(0, 20), (0, 40), (1, 30)]
+    assert dict(zip(means.get_xdata(), means.get_ydata(), strict=True)) == pytest.approx({0: 30, 1: 30})
+    assert [tick.get_text() for tick in ax.get_xticklabels()] == ["1", "2"]
+    assert legend(ax) == ["Majority class", "Held-out fold", "Mean"]
+
+
+def test_search_scatter_distinguishes_batch_normalization(scores):
+    ax = figures.search_scatter(scores, lines={"Majority class": 17.9})
+    without, with_norm = (container.lines[0] for container in ax.containers)
+    assert list(without.get_xdata()) == [1e-4, 5e-3] and list(with_norm.get_ydata()) == [25]
+    assert without.get_color() != with_norm.get_color() and without.get_marker() != with_norm.get_marker()
+    assert (ax.get_xscale(), ax.get_xlabel()) == ("log", "Learning rate")
+    assert len(figures.search_scatter(scores[~scores["batch_norm"]]).containers) == 1
+    assert legend(ax) == ["Majority class", "Without batch normalization", "With batch normalization"]
