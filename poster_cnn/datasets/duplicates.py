@@ -1,81 +1,86 @@
-"""Duplicates and leaks: which posters are copies of each other, and which test posters have a copy in train."""
+"""Find duplicate posters, group them for splits, and certify that a split does not leak."""
 
-import base64
 import dataclasses
-import pathlib
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from poster_cnn.datasets.signatures import cropped_versions, directions, frequencies, hash_bits
 from poster_cnn.files import write_atomically
 from poster_cnn.movies import splits
 
-# Measured on 10,349 posters and on 11 kinds of copies of 600 of them (quality 40, half the size, up to 5% cut off each
-# side, all of it together): at least 99.6% of each kind are found, and no two different posters get above 0.86. With
-# 10 bits instead of 8, different posters reach 0.94.
+# Measured on 10,349 posters and 11 kinds of copies of 600 of them (quality 40, half the size, up to 5% cropped from
+# each side, and all together): at least 99.6% of each kind are found, and different posters reach at most 0.86. If
+# hashes may differ in 10 bits instead of 8, different posters reach 0.94.
 MIN_SIMILARITY = 0.9
-_KINDS = ("same_movie", "same_pixels", "similar")
 _MAX_DISTANCE = 8  # bits of 64 in which the hashes of copies may differ
 _BANDS = [(0, 11), (11, 11), (22, 11), (33, 11), (44, 10), (54, 10)]  # (first bit, bits) of each part of a hash
+_KINDS = ("same_movie", "same_pixels", "similar")
 
 
 def similar_pairs(manifest, *, min_similarity=MIN_SIMILARITY):
-    """Finds posters that are the same picture, recompressed, resized or slightly cropped (near-duplicates).
+    """Find near-duplicates: the same picture recompressed, resized or slightly cropped.
 
-    Each poster's perceptual hash is compared with those of 25 slightly cropped versions of each other, but only where
-    one of six parts of the hashes is equal, so that the time grows far less than with the number of pairs. What is left
-    is compared by its lowest frequencies. Color is not looked at. Flat pictures have no near-duplicates.
+    The perceptual hash of each poster is compared with those of 25 cropped versions of the other posters if one of six
+    parts of the hashes is equal, which makes the search much faster than comparing all pairs. The similarity of the
+    remaining pairs is computed from their lowest frequencies. Color is ignored, and flat pictures have no
+    near-duplicates.
 
     Args:
-        manifest: DataFrame from `ingest.verify`, or report of `ingest.check_posters`.
-        min_similarity: Least similarity, up to 1. Defaults to 0.9.
+        manifest: DataFrame from `verify.verify`, or the report of `verify.check_posters`.
+        min_similarity: Minimum similarity, at most 1. Defaults to 0.9.
 
     Returns:
-        DataFrame, a row per pair of different pictures (pixel for pixel equal ones count as one): `first`, `second`
-        (labels of the manifest's index, of the first poster with that picture), `similarity` (float), in falling order.
+        DataFrame, one row per pair of different pictures: `first`, `second` (index labels of the first poster with each
+        picture) and `similarity` (float), most similar first.
     """
     pictures = manifest[_pixel_hashes(manifest) != ""].drop_duplicates("pixel_hash")
-    kept = frequencies(pictures["signature"])
     hashes = np.array([int(text, 16) for text in pictures["perceptual_hash"]], dtype=np.uint64)
-    index = [_sort_by_part(hashes, band) for band in _BANDS]
-    found = {}
-    whole = None
-    for lowest in cropped_versions(kept):
-        cropped = directions(lowest)
+    found, whole = [], None
+    for lowest in cropped_versions(frequencies(pictures["signature"])):
+        cropped, cropped_hashes = directions(lowest), hash_bits(lowest)
         whole = cropped if whole is None else whole
-        cropped_hashes = hash_bits(lowest)
-        for band, part_index in zip(_BANDS, index, strict=True):
-            a, b = _equal_parts(cropped_hashes, part_index, band)
+        for band in _BANDS:
+            a, b = _equal_parts(cropped_hashes, hashes, band)
             close = (np.bitwise_count(cropped_hashes[a] ^ hashes[b]) <= _MAX_DISTANCE) & (a != b)
             a, b = a[close], b[close]
-            similarity = np.einsum("ij,ij->i", cropped[a], whole[b])
-            for i, j, value in zip(a, b, similarity, strict=True):
-                if value >= min_similarity:
-                    pair = (min(i, j), max(i, j))
-                    found[pair] = max(found.get(pair, 0), float(value))
-    pairs = pd.DataFrame([(*pair, value) for pair, value in found.items()], columns=["first", "second", "similarity"])
+            found.append((np.minimum(a, b), np.maximum(a, b), np.einsum("ij,ij->i", cropped[a], whole[b])))
+    first, second, similarity = map(np.concatenate, zip(*found, strict=True))
+    pairs = pd.DataFrame({"first": first, "second": second, "similarity": similarity.astype("float64")})
+    pairs = pairs[similarity >= min_similarity].groupby(["first", "second"], as_index=False).max()
     pairs = pairs.sort_values(["similarity", "first", "second"], ascending=[False, True, True], ignore_index=True)
     labels = pictures.index.to_numpy()
-    return pairs.assign(first=labels[pairs["first"].astype(int)], second=labels[pairs["second"].astype(int)])
+    return pairs.assign(first=labels[pairs["first"]], second=labels[pairs["second"]])
+
+
+def _equal_parts(hashes, others, band):
+    """Return the positions (a, b) of all pairs of hashes with the same part."""
+    first, bits = band
+    wanted, parts = ((values >> np.uint64(first)) & np.uint64(2**bits - 1) for values in (hashes, others))
+    order = np.argsort(parts, kind="stable")
+    begin = np.searchsorted(parts[order], wanted, side="left")
+    count = np.searchsorted(parts[order], wanted, side="right") - begin
+    a = np.repeat(np.arange(len(hashes)), count)
+    within = np.arange(len(a)) - np.repeat(np.cumsum(count) - count, count)
+    return a, order[np.repeat(begin, count) + within]
 
 
 def duplicate_groups(manifest, *, pairs=None):
-    """Puts posters of the same movie, equal posters and near-duplicates into one group, for splits that tear none.
+    """Group posters of the same movie, equal posters and near-duplicates, for splits that keep groups together.
 
     Args:
-        manifest: DataFrame from `ingest.verify`, or report of `ingest.check_posters`.
-        pairs: DataFrame from `similar_pairs`. Defaults to `None`: found here.
+        manifest: DataFrame from `verify.verify`, or the report of `verify.check_posters`.
+        pairs: DataFrame from `similar_pairs`. Defaults to `None`: computed here.
 
     Returns:
-        Series of int64 over the manifest's index: the group's smallest imdb_id (where a file has none, a number below
-        zero stands for it).
+        int64 Series over the manifest's index: the smallest imdb_id of the group. Files without an id get negative
+        numbers.
 
     Example:
 
-    >>> table, report = ingest.check_posters(table)
+    >>> table, report = check_posters(table)
     >>> groups = duplicate_groups(report).loc[table.index]
     """
     _require_unique_index(manifest)
@@ -97,12 +102,12 @@ def duplicate_groups(manifest, *, pairs=None):
 
 
 def describe_duplicates(manifest, *, pairs=None, max_pairs=10):
-    """Counts equal and near-duplicate posters in a manifest, and names some, as a few lines of text.
+    """Format the counts of equal and near-duplicate posters as a few lines of text.
 
     Args:
-        manifest: DataFrame from `ingest.verify`.
-        pairs: DataFrame from `similar_pairs`. Defaults to `None`: found here.
-        max_pairs: Most near-duplicate pairs to name. Defaults to 10.
+        manifest: DataFrame from `verify.verify`.
+        pairs: DataFrame from `similar_pairs`. Defaults to `None`: computed here.
+        max_pairs: Maximum number of near-duplicate pairs to name. Defaults to 10.
     """
     pairs = similar_pairs(manifest) if pairs is None else pairs
     usable = manifest[manifest["verdict"] != "quarantined"]
@@ -119,10 +124,10 @@ def describe_duplicates(manifest, *, pairs=None, max_pairs=10):
 
 @dataclasses.dataclass(frozen=True)
 class LeakCertificate:
-    """Says how many posters of each part of a split have a copy in another part; `print` shows it as a small table.
+    """Number of posters of each part of a split that have a copy in another part; `str` formats it as a table.
 
     Attributes:
-        rows: List of dicts, one for each two parts: `part`, `copies_in`, `posters`, `same_movie`, `same_pixels`,
+        rows: List of dicts, one per pair of parts: `part`, `copies_in`, `posters`, `same_movie`, `same_pixels`,
             `similar`, `leaked` (any of the three), `fraction` (of the part's posters), `examples` (pairs of imdb_id).
     """
 
@@ -130,11 +135,11 @@ class LeakCertificate:
 
     @property
     def clean(self):
-        """Whether no test or validation poster has a copy in train, nor a test poster in validation."""
+        """Whether no test or validation poster has a copy in train, and no test poster in validation."""
         return not any(row["leaked"] for row in self.rows)
 
     def to_dict(self):
-        """The certificate as a dict that can be written as JSON."""
+        """Return the certificate as a dict for JSON."""
         return {"clean": self.clean, "leaks": self.rows}
 
     def __str__(self):
@@ -143,30 +148,30 @@ class LeakCertificate:
         frame = pd.DataFrame(self.rows).drop(columns="examples")
         frame["fraction"] = [f"{fraction:.1%}" for fraction in frame["fraction"]]
         frame.columns = [name.replace("_", " ") for name in frame.columns]
-        said = "no copy is torn apart" if self.clean else "some posters have a copy in another part"
-        return f"Leak certificate: {said}\n{frame.to_string(index=False)}"
+        outcome = "no poster has a copy in another part" if self.clean else "some posters have a copy in another part"
+        return f"Leak certificate: {outcome}\n{frame.to_string(index=False)}"
 
 
 def leak_certificate(split, manifest, *, pairs=None, max_examples=20):
-    """Counts the posters of a split that have a copy in a part where they must not have one.
+    """Count the posters of a split that have a copy in another part.
 
     A copy is another poster of the same movie, a poster with the same pixels, or a near-duplicate.
 
     Args:
-        split: Series of "train", "validation", "test"; others, such as "unused", are left out.
-        manifest: Report of `ingest.check_posters`, or DataFrame from `ingest.verify`; its index has the split's labels.
-        pairs: DataFrame from `similar_pairs`. Defaults to `None`: found here.
-        max_examples: Most pairs of imdb_id to name for each two parts. Defaults to 20.
+        split: Series of "train", "validation" and "test"; other values, such as "unused", are ignored.
+        manifest: Report of `verify.check_posters`, or DataFrame from `verify.verify`, with the labels of `split`.
+        pairs: DataFrame from `similar_pairs`. Defaults to `None`: computed here.
+        max_examples: Maximum number of pairs of imdb_id to name per pair of parts. Defaults to 20.
 
     Returns:
-        `LeakCertificate`: test against train, validation against train, test against validation.
+        `LeakCertificate` of test against train, validation against train, and test against validation.
 
     Raises:
-        ValueError: The manifest lacks posters of the split.
+        ValueError: If posters of the split are not in the manifest.
 
     Example:
 
-    >>> table, report = ingest.check_posters(table)
+    >>> table, report = check_posters(table)
     >>> print(leak_certificate(split, report))
     """
     _require_unique_index(manifest)
@@ -187,37 +192,39 @@ def leak_certificate(split, manifest, *, pairs=None, max_examples=20):
 
 
 def compare_splits(table, class_names, manifest, *, pairs=None, seed=0):
-    """How much different ways of splitting a table leak: a random one, paper 1's, and the leak-free one.
+    """Compare the leaks of a random split, the split of paper 1 by imdbId, and a leak-free split.
 
     Args:
-        table: Movie table of `ingest.check_posters`.
-        class_names: Genres of the movies to split; others are left out.
-        manifest: Report of the same `ingest.check_posters`.
-        pairs: DataFrame from `similar_pairs`. Defaults to `None`: found here.
+        table: Movie table of `verify.check_posters`.
+        class_names: Genres; movies with none of them are left out.
+        manifest: Report of the same `verify.check_posters`.
+        pairs: DataFrame from `similar_pairs`. Defaults to `None`: computed here.
         seed: Seed of the random splits. Defaults to 0.
 
     Returns:
-        DataFrame, a row per way and two parts: `split` ("random", "imdb_id", "leak_free"), `part`, `copies_in`,
+        DataFrame, one row per split and pair of parts: `split` ("random", "imdb_id", "leak_free"), `part`, `copies_in`,
         `posters`, `leaked`, `fraction`.
     """
     pairs = similar_pairs(manifest) if pairs is None else pairs
     wanted = table["genres"].map(lambda genres: bool(set(genres) & set(class_names)))
     table = table[wanted & table["year"].notna()]
-    chance = np.random.default_rng(seed).choice(splits.PARTS, len(table), p=(0.7, 0.1, 0.2))
+    random = np.random.default_rng(seed).choice(splits.PARTS, len(table), p=(0.7, 0.1, 0.2))
     groups = duplicate_groups(manifest, pairs=pairs).loc[table.index]
-    ways = {
-        "random": pd.Series(chance, index=table.index),
+    compared = {
+        "random": pd.Series(random, index=table.index),
         "imdb_id": splits.imdb_id_split(table),
         "leak_free": splits.leak_free(table, class_names, groups=groups, seed=seed),
     }
     rows = [
-        {"split": name} | row for name, way in ways.items() for row in leak_certificate(way, manifest, pairs=pairs).rows
+        {"split": name} | row
+        for name, split in compared.items()
+        for row in leak_certificate(split, manifest, pairs=pairs).rows
     ]
     return pd.DataFrame(rows)[["split", "part", "copies_in", "posters", "leaked", "fraction"]].round({"fraction": 4})
 
 
 def _copies(posters, others, partners):
-    # A row for each poster and each other that is a copy of it: kind, label, imdb_id, imdb_id of the other.
+    """Return one row per poster and copy of it: `label`, `imdb_id`, `other_id`, `kind`."""
     posters = posters.rename_axis("label").reset_index()
     by_movie = posters.dropna(subset="imdb_id").assign(other_id=lambda frame: frame["imdb_id"])
     by_movie = by_movie[by_movie["imdb_id"].isin(others["imdb_id"])]
@@ -252,125 +259,14 @@ def _require_unique_index(manifest):
         raise ValueError(f"`manifest` must have a unique index. Received: {list(repeated[:5])} more than once")
 
 
-def _part(hashes, band):
-    first, bits = band
-    return (hashes >> np.uint64(first)) & np.uint64(2**bits - 1)
-
-
-def _sort_by_part(hashes, band):
-    order = np.argsort(_part(hashes, band), kind="stable")
-    return order, _part(hashes, band)[order]
-
-
-def _equal_parts(hashes, part_index, band):
-    # All (a, b) where that part of hashes[a] equals that of the b-th hash in the index.
-    order, parts = part_index
-    wanted = _part(hashes, band)
-    first = np.searchsorted(parts, wanted, side="left")
-    count = np.searchsorted(parts, wanted, side="right") - first
-    a = np.repeat(np.arange(len(hashes)), count)
-    within = np.arange(len(a)) - np.repeat(np.cumsum(count) - count, count)
-    return a, order[np.repeat(first, count) + within]
-
-
-_SIDE = 40  # samples along each side of the grey picture, so that one is 2.5% of it
-_KEPT = 12  # frequencies kept along each side
-_HASHED = 8  # frequencies along each side that are hashed, as in imagehash
-# Samples cut off at the two ends of a side: nothing, 5% at one end, 5% at both, 2.5% at both.
-_CUTS = [(0, 0), (2, 0), (0, 2), (2, 2), (1, 1)]
-
-
-def _cosines(length, frequencies):
-    angles = np.pi * np.outer(np.arange(frequencies), np.arange(length) + 0.5) / length
-    return np.cos(angles)
-
-
-_ANALYSIS = _cosines(_SIDE, _KEPT) * 2 / _SIDE
-_ANALYSIS[0] /= 2
-_SYNTHESIS = _cosines(_SIDE, _KEPT).T
-# For each cut: kept frequencies of the whole side -> lowest frequencies of what the cut leaves.
-_CUTTING = [
-    _cosines(_SIDE - start - end, _HASHED) @ _SYNTHESIS[start : _SIDE - end] * 2 / (_SIDE - start - end)
-    for start, end in _CUTS
-]
-_BIT_VALUES = np.uint64(1) << np.arange(_HASHED**2 - 1, -1, -1, dtype=np.uint64)
-
-
-def signature(image):
-    """The lowest 12 × 12 frequencies of a picture, in grey levels, as text (384 characters) for a csv."""
-    grey = np.asarray(image.convert("L").resize((_SIDE, _SIDE), Image.Resampling.LANCZOS), dtype=np.float64)
-    return base64.b64encode((_ANALYSIS @ grey @ _ANALYSIS.T).astype("<f2").tobytes()).decode()
-
-
-def frequencies(signatures):
-    """Texts from `signature` as a float32 array (number of texts, 12, 12)."""
-    content = b"".join(base64.b64decode(text) for text in signatures)
-    return np.frombuffer(content, dtype="<f2").reshape(-1, _KEPT, _KEPT).astype(np.float32)
-
-
-def cropped_versions(kept):
-    """Yields the 8 × 8 lowest frequencies of each cropped version of the pictures, the whole one first.
-
-    Args:
-        kept: float32 (number of pictures, 12, 12) from `frequencies`.
-
-    Yields:
-        25 arrays, float32 (number of pictures, 64).
-    """
-    for vertical in _CUTTING:
-        rows = vertical.astype(np.float32) @ kept
-        for horizontal in _CUTTING:
-            yield (rows @ horizontal.T.astype(np.float32)).reshape(len(kept), _HASHED**2)
-
-
-def hash_bits(lowest):
-    """Perceptual hashes as uint64, bit for bit in the order of `int(str(imagehash.phash(image)), 16)`.
-
-    Args:
-        lowest: Array (number of pictures, 64) from `cropped_versions`.
-    """
-    above = lowest > np.median(lowest, axis=1, keepdims=True)
-    return (above * _BIT_VALUES).sum(axis=1, dtype=np.uint64)
-
-
-def directions(lowest):
-    """The pictures as unit vectors, brightness and contrast left out: their product says how similar two look.
-
-    Args:
-        lowest: Array (number of pictures, 64) from `cropped_versions`.
-
-    Returns:
-        float32 (number of pictures, 64); zeros for a picture that is all but flat, as it looks like nothing.
-    """
-    centered = lowest.copy()
-    centered[:, 0] = 0
-    length = np.linalg.norm(centered, axis=1, keepdims=True)
-    return np.where(length < 2, 0, centered / np.maximum(length, 1e-6)).astype(np.float32)
-
-
 def write_pairs(pairs, manifest, path):
-    """Write near-duplicate pairs as a CSV in which posters are named by their movies' ids.
-
-    Args:
-        pairs: DataFrame from `similar_pairs`.
-        manifest: Manifest that the pairs were found in.
-        path: Path of the CSV.
-    """
+    """Write the pairs of `similar_pairs(manifest)` as a CSV with the imdb_id of each poster."""
     named = {side: pairs[side].map(manifest["imdb_id"]) for side in ("first", "second")}
-    with write_atomically(pathlib.Path(path)) as temporary:
+    with write_atomically(path) as temporary:
         pairs.assign(**named).to_csv(temporary, index=False)
 
 
 def certificate_of_csv(path, manifest, pairs):
-    """Return the leak certificate of a split that is stored as a CSV.
-
-    Args:
-        path: CSV with the columns `imdb_id` and `part`, such as a run folder's `split.csv`.
-        manifest: Manifest of the posters; see `verify.verify`.
-        pairs: DataFrame from `similar_pairs`.
-
-    Returns:
-        `LeakCertificate`
-    """
+    """Return the `LeakCertificate` of a split in a CSV with `imdb_id` and `part`, such as a run's `split.csv`."""
     parts = pd.read_csv(path).drop_duplicates("imdb_id").set_index("imdb_id")["part"]
     return leak_certificate(manifest["imdb_id"].map(parts).dropna(), manifest, pairs=pairs)

@@ -1,4 +1,4 @@
-"""One picture file: is it whole, what is it, and what does it look like as an upright 8-bit RGB picture."""
+"""Validate an image file and decode it to upright 8-bit RGB."""
 
 import contextlib
 import dataclasses
@@ -9,13 +9,13 @@ import numpy as np
 from PIL import ExifTags, Image, ImageFile, ImageOps
 
 Image.init()
-# Nothing else is tried: Pillow also opens formats that start other programs (EPS) or hide several pictures (PSD, ICO).
+# Pillow also opens formats that start other programs (EPS) or hold several pictures (PSD, ICO); these are not accepted.
 FORMATS = [name for name in ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF") if name in Image.OPEN]
-_JPEG_FORMATS = ("JPEG", "MPO")  # MPO is a JPEG with further pictures behind it; every decoder reads the first.
+_JPEG_FORMATS = ("JPEG", "MPO")  # MPO is a JPEG followed by more pictures; every decoder reads the first.
 
 
 class RefusedPicture(ValueError):
-    """A picture that cannot be used; `reason` is a short phrase that can be counted, such as "truncated"."""
+    """Error for an unusable picture; `reason` is a short phrase to count, such as "truncated"."""
 
     def __init__(self, reason, image=None):
         super().__init__(reason)
@@ -26,12 +26,12 @@ class RefusedPicture(ValueError):
 
 @dataclasses.dataclass(frozen=True)
 class PictureLimits:
-    """What a picture must keep to.
+    """Limits on accepted pictures, checked before decoding.
 
     Args:
-        max_bytes: Largest file, in bytes. Defaults to 20 million.
-        max_pixels: Largest width × height, refused from the header, before decoding. Defaults to 16 million.
-        min_image_size: Smallest (height, width) in pixels. Defaults to (16, 16).
+        max_bytes: Maximum file size in bytes. Defaults to 20 million.
+        max_pixels: Maximum width × height. Defaults to 16 million.
+        min_image_size: Minimum `(height, width)` in pixels. Defaults to `(16, 16)`.
     """
 
     max_bytes: int = 20_000_000
@@ -41,7 +41,7 @@ class PictureLimits:
 
 @contextlib.contextmanager
 def strict_decoding():
-    """Makes Pillow refuse truncated files and keep its warnings to itself, whatever else the program has set."""
+    """Make Pillow refuse truncated files and hide its warnings inside a `with` block."""
     lenient = ImageFile.LOAD_TRUNCATED_IMAGES
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -53,10 +53,10 @@ def strict_decoding():
 
 
 def open_header(data, limits=None):
-    """Opens a picture without decoding it, and refuses it if its header already says too much or too little.
+    """Open a picture without decoding it, and check its format, size and limits.
 
     Args:
-        data: The whole file, as bytes.
+        data: Content of the file, bytes.
         limits: `PictureLimits`. Defaults to `PictureLimits()`.
 
     Returns:
@@ -75,7 +75,7 @@ def open_header(data, limits=None):
         image = Image.open(io.BytesIO(data), formats=FORMATS)
     except Image.DecompressionBombError:
         raise RefusedPicture("too many pixels") from None
-    except Exception as error:  # Decoders raise nearly everything on bad bytes: struct.error, IndexError, KeyError ...
+    except Exception as error:  # Pillow also raises struct.error, IndexError, KeyError and others on bad bytes.
         raise RefusedPicture(_why_unreadable(data, error)) from error
     if image.width * image.height > limits.max_pixels:
         raise RefusedPicture("too many pixels", image)
@@ -85,19 +85,19 @@ def open_header(data, limits=None):
 
 
 def decode(image):
-    """Decodes an opened picture fully, to upright 8-bit RGB.
+    """Decode an opened picture completely to upright 8-bit RGB.
 
-    Transparent parts become white, 16-bit values are scaled (not clipped), the first frame of an animation is taken.
+    Transparent parts become white, 16-bit values are scaled, and an animation is reduced to its first frame.
 
     Args:
         image: `PIL.Image.Image` from `open_header`.
 
     Returns:
-        (`PIL.Image.Image` in mode RGB, list of str): the picture, and what had to be changed about it ("png", "grey",
-        "cmyk", "16-bit", "rotated" ...). An empty list means that the file is an upright RGB JPEG as it stands.
+        Tuple of the `PIL.Image.Image` in mode RGB and a list of str with the conversions that were needed ("png",
+        "grey", "cmyk", "16-bit", "rotated" …), empty for an upright RGB JPEG.
 
     Raises:
-        RefusedPicture: truncated or corrupt.
+        RefusedPicture: "truncated", "corrupt" or "too many pixels".
     """
     changes = [] if image.format in _JPEG_FORMATS else [image.format.lower()]
     try:
@@ -117,7 +117,7 @@ def decode(image):
 
 
 def read_rgb(data, limits=None):
-    """Any picture file's bytes as an upright 8-bit RGB `PIL.Image.Image`; raises `RefusedPicture` with the reason."""
+    """Return the content of any picture file as an upright RGB `PIL.Image.Image`, or raise `RefusedPicture`."""
     with strict_decoding():
         return decode(open_header(data, limits))[0]
 
@@ -141,14 +141,10 @@ def _orientation(image):
         return 1
 
 
-def _is_deep(mode):
-    return mode.startswith("I") or mode == "F"
-
-
 def _to_rgb(image):
     if image.mode == "RGB" and "transparency" not in image.info:
         return image
-    if _is_deep(image.mode):
+    if image.mode.startswith("I") or image.mode == "F":
         return _to_eight_bit(image).convert("RGB")
     if image.has_transparency_data:
         rgba = image.convert("RGBA")
@@ -159,14 +155,14 @@ def _to_rgb(image):
 
 
 def _to_eight_bit(image):
-    # `convert` would clip at 255 and turn nearly every 16-bit picture white.
+    """Scale values to 0..255; `convert` would clip them, and turn most 16-bit pictures white."""
     values = np.nan_to_num(np.array(image, dtype=np.float32), copy=False)
     top = float(values.max())
     if image.mode.startswith("I;16") or image.format == "PNG":
         full_scale = 65535.0
-    else:  # 32-bit integers and floats do not say their range; take the narrowest usual one that holds all values.
+    else:  # The range of 32-bit integers and floats is unknown: take the narrowest usual one that holds all values.
         usual = (1.0, 255.0, 65535.0) if image.mode == "F" else (255.0, 65535.0)
         full_scale = next((scale for scale in usual if top <= scale), top)
-    values *= 255 / full_scale  # In place: a large scan would otherwise be held several times over.
+    values *= 255 / full_scale  # in place, to hold a large scan only once
     values += 0.5
     return Image.fromarray(np.clip(values, 0, 255, out=values).astype(np.uint8))

@@ -1,4 +1,4 @@
-"""One poster file: the row that it gets in the manifest, and its repaired copy where it needs one."""
+"""Build the manifest row of one poster file, and write its repaired copy if needed."""
 
 import concurrent.futures
 import dataclasses
@@ -16,28 +16,28 @@ import PIL
 from PIL import Image
 
 from poster_cnn import files
-from poster_cnn.datasets import duplicates, image_files
+from poster_cnn.datasets import image_files, signatures
 from poster_cnn.datasets.image_files import PictureLimits, RefusedPicture
 
 COLUMNS = [
     *("file", "imdb_id", "verdict", "reason", "width", "height", "mode", "bytes", "sha256"),
     *("perceptual_hash", "pixel_hash", "repaired_path", "repaired_sha256", "checked_with", "signature"),
 ]
-_RULES_VERSION = 1  # Raise it when some file would be judged differently, so that remembered verdicts are made anew.
+_RULES_VERSION = 1  # Increase it when verdicts change, which invalidates earlier manifests.
 _LARGE = 1_000_000  # pixels; larger pictures are decoded one at a time
 
 
 @dataclasses.dataclass(frozen=True)
 class Inspector:
-    """Called with a file's name, gives its row of the manifest: a dict of str with the keys `COLUMNS`.
+    """Function from a file name to its manifest row, a dict of str with the keys `COLUMNS`.
 
     Args:
-        posters_dir: Resolved folder of the file.
-        repaired_dir: Folder that repaired copies are written to.
-        image_size: (height, width) of repaired copies.
-        limits: `PictureLimits`.
-        follow_links: Whether links that lead out of the folder are read.
-        remembered: Rows of an earlier manifest; a file with the same content is not decoded again.
+        posters_dir: Resolved folder of the posters.
+        repaired_dir: Folder for repaired copies.
+        image_size: `(height, width)` of repaired copies in pixels. Defaults to `(268, 182)`.
+        limits: `PictureLimits`. Defaults to `PictureLimits()`.
+        follow_links: Whether to read links that point outside the folder. Defaults to `False`.
+        remembered: Rows of an earlier manifest; files with the same content are not decoded again.
     """
 
     posters_dir: pathlib.Path
@@ -46,7 +46,7 @@ class Inspector:
     limits: PictureLimits = PictureLimits()
     follow_links: bool = False
     remembered: list = ()
-    # A thread of their own: one at a time, and from one memory pool, so that memory does not grow with the threads.
+    # One thread decodes large pictures one at a time, so that memory does not grow with the number of threads.
     _large_pictures: concurrent.futures.Executor = dataclasses.field(
         default_factory=lambda: concurrent.futures.ThreadPoolExecutor(max_workers=1)
     )
@@ -67,13 +67,13 @@ class Inspector:
 
     @functools.cached_property
     def settings(self):
-        """A short text that changes with everything that the judgment of a given content depends on."""
+        """Hash of everything besides the content that a verdict depends on."""
         said = (_RULES_VERSION, PIL.__version__, self.image_size, dataclasses.astuple(self.limits))
         return hashlib.sha256(repr(said).encode()).hexdigest()[:12]
 
     @functools.cached_property
     def _known(self):
-        # Whether a picture is a placeholder depends on the other files, so that is not remembered.
+        # Whether a picture is a placeholder depends on the other files, so this verdict is not reused.
         rows = [row for row in self.remembered if row["checked_with"] == self.settings and row["sha256"]]
         return {row["sha256"]: row for row in rows if row["reason"] != "placeholder"}
 
@@ -85,7 +85,7 @@ class Inspector:
             status = path.stat()
             if stat.S_ISDIR(status.st_mode):
                 raise RefusedPicture("folder")
-            if not stat.S_ISREG(status.st_mode):  # Reading a pipe would wait for ever.
+            if not stat.S_ISREG(status.st_mode):  # Reading a pipe would block.
                 raise RefusedPicture("not a file")
             row["bytes"] = str(status.st_size)
             if status.st_size > self.limits.max_bytes:
@@ -108,7 +108,7 @@ class Inspector:
                 return size | self._decode(name, header)
             return size | self._large_pictures.submit(self._decode, name, header).result()
         finally:
-            header.close()  # Its pixels must be gone before the next large picture begins.
+            header.close()  # frees its pixels before the next large picture is decoded
 
     def _decode(self, name, header):
         rgb, changes = image_files.decode(header)
@@ -119,7 +119,7 @@ class Inspector:
             "reason": ", ".join(changes),
             "perceptual_hash": str(imagehash.phash(grey)),
             "pixel_hash": pixel_hash(rgb),
-            "signature": duplicates.signature(grey),
+            "signature": signatures.signature(grey),
         }
         return row | (self._repair(name, rgb) if changes else {})
 
@@ -138,19 +138,19 @@ class Inspector:
         return known["repaired_path"] == str(path) and path.exists() and files.sha256(path) == known["repaired_sha256"]
 
     def _repaired_path(self, name):
-        # 123.png and 123.jpg may both need repair, so the suffix is replaced by nothing but itself.
+        # 123.png and 123.jpg may both need repair, so the old suffix stays in the name.
         return self.repaired_dir / (name if name.endswith(".jpg") else f"{name}.jpg")
 
 
 def imdb_id_of(name):
-    """The id that a poster's file name says, as text without "tt" and leading zeros; "" if the name is no id."""
+    """Return the imdbId in a file name as text without "tt" and leading zeros, or "" if there is none."""
     match = re.fullmatch(r"(?:tt)?0*([0-9]{1,15})", os.path.splitext(name)[0])
     return match[1] if match else ""
 
 
 def pixel_hash(rgb):
-    """A hash (32 hexadecimal digits) of a picture's pixels and size, the same for equal pictures in any file format."""
+    """Return a hash (32 hexadecimal digits) of a picture's size and pixels, which is independent of the file format."""
     hashed = hashlib.blake2b(digest_size=16, key=repr(rgb.size).encode())
-    for top in range(0, rgb.height, 512):  # In strips, as `tobytes` copies.
+    for top in range(0, rgb.height, 512):  # in strips, as `tobytes` copies
         hashed.update(rgb.crop((0, top, rgb.width, min(top + 512, rgb.height))).tobytes())
     return hashed.hexdigest()

@@ -1,4 +1,4 @@
-"""Posters decoded once into one uint8 array: in memory within a budget, beyond it in a file known by its content."""
+"""Decoded posters in one uint8 array: in memory within a budget, beyond it in a file that is named by its content."""
 
 import contextlib
 import dataclasses
@@ -15,21 +15,21 @@ from tqdm.auto import tqdm
 
 from poster_cnn.files import cache_dir, locked, remove_leftovers, require_room, write_atomically
 
-_CHUNK = 256  # posters between two writes
-_in_memory = weakref.WeakValueDictionary()  # key -> array, while anything uses it
+_CHUNK = 256  # posters per write
+_in_memory = weakref.WeakValueDictionary()  # key -> array, while it is in use
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class DecodedPosters:
-    """Decoded posters and their labels, to be shuffled and batched as a `tf.data.Dataset` of them.
+    """Decoded posters and labels, which are shuffled and batched like a `tf.data.Dataset`.
 
-    Row numbers are shuffled, and whole batches read, so no poster is copied but those of the next batches.
+    Only row numbers are shuffled, and whole batches are read, so no poster is copied except those of the next batches.
 
     Attributes:
-        images: uint8 array `(num_stored, height, width, 3)`, or the `ImageFile` that holds it.
-        positions: int64 array `(num_movies,)`: where the poster of each movie stands in `images`.
+        images: uint8 array `(num_stored, height, width, 3)`, or an `ImageFile`.
+        positions: int64 array `(num_movies,)`, the row in `images` of each movie's poster.
         labels: float32 array `(num_movies, num_classes)`.
-        rows: `tf.data.Dataset` of positions and labels in the order of reading. Defaults to `None`: that of the table.
+        rows: `tf.data.Dataset` of positions and labels in reading order. Defaults to `None`: table order.
     """
 
     images: object
@@ -41,19 +41,19 @@ class DecodedPosters:
         return len(self.positions)
 
     def __getitem__(self, chosen):
-        """`DecodedPosters` of some movies, in table order: a slice, a bool array or an int array of their numbers."""
+        """Return `DecodedPosters` of some movies: a slice, a bool array or an int array of row numbers."""
         return DecodedPosters(self.images, self.positions[chosen], self.labels[chosen])
 
     def shuffle(self, buffer_size, seed=None):
-        """As `tf.data.Dataset.shuffle`, and in the same order with the same seed."""
+        """Shuffle like `tf.data.Dataset.shuffle`, with the same order for the same seed."""
         return dataclasses.replace(self, rows=self._rows().shuffle(buffer_size, seed=seed))
 
     def batch(self, batch_size, dtype="uint8"):
-        """As `tf.data.Dataset.batch`: images of a dtype `(batch, height, width, 3)`, labels `(batch, num_classes)`."""
+        """Return a `tf.data.Dataset` of images `(batch, height, width, 3)` and labels `(batch, num_classes)`."""
         return read_rows(self.images, self._rows().batch(batch_size), dtype)
 
     def as_numpy_iterator(self):
-        """As `tf.data.Dataset.as_numpy_iterator`: one image and its labels at a time."""
+        """Yield single images and their labels."""
         for position, labels in self._rows().as_numpy_iterator():
             yield self.images[position], labels
 
@@ -62,14 +62,9 @@ class DecodedPosters:
 
 
 class ImageFile:
-    """A `.npy` file of images, read by row numbers like an array. The file may be removed while it is in use.
+    """A `.npy` file of uint8 images `(num_images, height, width, 3)`, indexed by row numbers like an array.
 
-    Args:
-        path: The file.
-
-    Attributes:
-        shape: `(num_images, height, width, 3)`.
-        dtype: uint8.
+    The file may be removed while it is in use.
     """
 
     dtype = np.dtype("uint8")
@@ -80,7 +75,7 @@ class ImageFile:
         weakref.finalize(self, self._file.close)
 
     def __getitem__(self, rows):
-        # Not from the mapped file: what was read of it, and more around it, would count as memory of this process.
+        # Pages of a memory-mapped file would count as memory of this process, so the file is read directly.
         shape, size = self.shape[1:], math.prod(self.shape[1:])
         found = np.empty((np.size(rows), *shape), "uint8")
         for number, row in enumerate(np.ravel(rows).tolist()):
@@ -90,18 +85,18 @@ class ImageFile:
 
 
 def read_rows(array, batches, dtype):
-    """Batches of rows of an array, read by their numbers.
+    """Return batches of rows of an array, read by row number.
 
     Args:
-        array: Array `(num_rows, ...)`, in memory or mapped, or an `ImageFile`.
+        array: Array `(num_rows, ...)`, in memory or memory-mapped, or an `ImageFile`.
         batches: `tf.data.Dataset` of row numbers `(batch,)` and labels.
-        dtype: What the rows become.
+        dtype: dtype of the result.
 
     Returns:
         `tf.data.Dataset` of rows `(batch, ...)` and labels.
     """
-    # As a tensor, the array would be copied into the graph of each epoch; as what a Python function knows, it would
-    # never be given free. So the function knows it weakly, and the dataset holds it.
+    # A tensor would be copied into the graph of each epoch, and TensorFlow never releases what a Python function
+    # references. Therefore the function has a weak reference, and the dataset keeps the array alive.
     held, shape, stored = weakref.ref(array), array.shape[1:], array.dtype
 
     def read(numbers, labels):
@@ -114,14 +109,11 @@ def read_rows(array, batches, dtype):
 
 
 def with_options(dataset, num_threads=None):
-    """Switches autotuning off: it stalls at the end of some epochs, up to seconds, and gains nothing here.
+    """Return a dataset without autotuning, which stalls for seconds at the end of some epochs and gains nothing here.
 
     Args:
         dataset: `tf.data.Dataset`.
-        num_threads: Threads that it has for itself. Defaults to `None`: it shares TensorFlow's.
-
-    Returns:
-        `tf.data.Dataset`
+        num_threads: Number of private threads. Defaults to `None`: TensorFlow's shared threads.
     """
     options = tf.data.Options()
     options.autotune.enabled = False
@@ -131,24 +123,24 @@ def with_options(dataset, num_threads=None):
 
 
 def decode_once(posters, shape, key):
-    """Decodes posters into one array, unless this process holds it, or the cache folder has it, from before.
+    """Decode posters into one array, unless this process or the cache folder already has it.
 
-    The array is in memory if it fits into `memory_budget` beside the others that this process still uses. If not, it
-    becomes `decoded/<key>/images.npy` in the user's cache folder. That file appears when it is complete: what a killed
-    process has written is never read, and removed by the next. Of several processes that want the same posters one
-    decodes, and the others wait. The folder `decoded` can be removed when nothing is being decoded.
+    The array is kept in memory if it fits into `memory_budget` together with the other arrays in use. Otherwise it is
+    stored as `decoded/<key>/images.npy` in the user's cache folder. The file is written atomically, so leftovers of
+    killed processes are never read, and the next process removes them. If several processes want the same posters, one
+    decodes them and the others wait. The folder `decoded` may be deleted while no process is decoding.
 
     Args:
-        posters: `tf.data.Dataset` of tuples of which the first is an image, uint8 `(height, width, 3)`.
+        posters: `tf.data.Dataset` of tuples that start with an image, uint8 `(height, width, 3)`.
         shape: `(num_images, height, width, 3)`.
-        key: What the images depend on, as hexadecimal digits: their files' content, how they are read.
+        key: Hexadecimal digits that identify the content of the files and how they are read.
 
     Returns:
         uint8 array of `shape`, or `ImageFile`.
 
     Raises:
-        OSError: If the file cannot be written, as when the disk is full.
-        ValueError: If `POSTER_CNN_MEMORY` is no amount of memory.
+        OSError: If the file cannot be written, for example because the disk is full.
+        ValueError: If `POSTER_CNN_MEMORY` is not an amount of memory.
     """
     _remove_leftovers()
     images = _in_memory.get(key)
@@ -163,14 +155,14 @@ def decode_once(posters, shape, key):
 
 
 def memory_budget():
-    """Memory that decoded posters may take in this process.
+    """Return the maximum memory for decoded posters in this process, in bytes.
 
     Returns:
-        int, bytes: `$POSTER_CNN_MEMORY` (such as `4000000000`, `4GB` or `3.5GiB`) if set, else a quarter of the
-        machine's memory, or of this process's control group (container, batch job) if it may have less.
+        int: `$POSTER_CNN_MEMORY` (such as `4000000000`, `4GB` or `3.5GiB`), by default a quarter of the memory of the
+        machine or, if smaller, of the control group (container, batch job).
 
     Raises:
-        ValueError: If `$POSTER_CNN_MEMORY` is something else.
+        ValueError: If `$POSTER_CNN_MEMORY` has another format.
     """
     asked = os.environ.get("POSTER_CNN_MEMORY", "").strip()
     if not asked:
@@ -186,7 +178,6 @@ def memory_budget():
 
 
 def _memory():
-    """Bytes of memory that this process may use."""
     limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
     root = pathlib.Path("/sys/fs/cgroup")
     files = [root / "memory" / "memory.limit_in_bytes"]
@@ -194,7 +185,7 @@ def _memory():
         own = root / pathlib.Path("/proc/self/cgroup").read_text().rpartition("::")[2].strip().lstrip("/")
         files += [folder / "memory.max" for folder in (own, *own.parents)]
     for path in files:
-        with contextlib.suppress(OSError, ValueError):  # there is no such limit, or it is "max"
+        with contextlib.suppress(OSError, ValueError):  # no such limit, or "max"
             limits.append(int(path.read_text()))
     return min(limits)
 
@@ -202,12 +193,12 @@ def _memory():
 def _fits(shape):
     free = memory_budget() - math.prod(shape)
     if sum(images.nbytes for images in _in_memory.values()) > free:
-        gc.collect()  # some may be garbage already
+        gc.collect()  # some arrays may be garbage already
     return sum(images.nbytes for images in _in_memory.values()) <= free
 
 
 def _chunks(posters, total):
-    """Decodes: the number of the first image, and uint8 images, of one chunk after the other."""
+    """Yield the row number of the first image, and the uint8 images of a chunk."""
     with tqdm(total=total, desc="Decoding", unit=" posters", delay=1, leave=False) as bar:
         for images, *_ in posters.batch(_CHUNK).prefetch(1).as_numpy_iterator():
             yield bar.n, images
@@ -215,47 +206,43 @@ def _chunks(posters, total):
 
 
 def _file_of(posters, shape, key):
-    """Path of the file of these images, made if it is not there or not whole."""
+    """Return the path of the file of these images, and write it first if it is missing or incomplete."""
     path = cache_dir() / "decoded" / key / "images.npy"
-    if not _is_whole(path, shape):  # once whole, it needs no lock, so that its folder may be read-only
+    if not _is_complete(path, shape):  # a complete file needs no lock, so its folder may be read-only
         try:
             with locked(path.parent, timeout=-1):
-                if not _is_whole(path, shape):
+                if not _is_complete(path, shape):
                     _write(posters, shape, path)
         except OSError as error:
-            raise OSError(error.errno, _unwritten(math.prod(shape), path.parent, error)) from error
+            why = os.strerror(error.errno) if error.errno else error
+            raise OSError(
+                error.errno,
+                f"The decoded posters, {math.prod(shape):,} bytes, exceed the memory budget of {memory_budget():,} "
+                f"bytes, and could not be written to {path.parent}: {why}. Set POSTER_CNN_CACHE to a folder with "
+                f"enough space or POSTER_CNN_MEMORY to a larger budget, or remove old files in {path.parents[1]}.",
+            ) from error
     return path
 
 
-def _unwritten(size, folder, error):
-    why = os.strerror(error.errno) if error.errno else error
-    return (
-        f"The decoded posters, {size:,} bytes, do not fit into the memory budget of {memory_budget():,} bytes, and "
-        f"could not be written to {folder}: {why}. Set POSTER_CNN_CACHE to a folder with enough space, or "
-        f"POSTER_CNN_MEMORY to a larger budget, or remove old files in {folder.parent}."
-    )
-
-
-def _is_whole(path, shape):
+def _is_complete(path, shape):
     try:
         found = np.load(path, mmap_mode="r")
         return (found.shape, found.dtype) == (tuple(shape), np.uint8)
-    except (OSError, ValueError, EOFError):  # absent, or torn
+    except (OSError, ValueError, EOFError):  # missing or truncated
         return False
 
 
 def _write(posters, shape, path):
-    require_room(path, math.prod(shape))  # now, not after minutes
-    with write_atomically(path) as temporary:
-        with open(temporary, "wb") as file:
-            about = {"descr": "|u1", "fortran_order": False, "shape": tuple(shape)}
-            np.lib.format.write_array_header_1_0(file, about)
-            for _, images in _chunks(posters, shape[0]):
-                file.write(images)
+    require_room(path, math.prod(shape))  # fail before decoding
+    with write_atomically(path) as temporary, open(temporary, "wb") as file:
+        about = {"descr": "|u1", "fortran_order": False, "shape": tuple(shape)}
+        np.lib.format.write_array_header_1_0(file, about)
+        for _, images in _chunks(posters, shape[0]):
+            file.write(images)
 
 
 def _remove_leftovers():
-    """Removes what killed processes have left half-written, whatever the posters."""
+    """Remove incomplete files of killed processes."""
     for folder in {leftover.parent for leftover in (cache_dir() / "decoded").glob("*/.*.tmp.*")}:
-        with contextlib.suppress(OSError), locked(folder):  # not of a process at work, or in a read-only folder
+        with contextlib.suppress(OSError), locked(folder):  # not in use by another process, and writable
             remove_leftovers(folder)

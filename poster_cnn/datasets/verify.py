@@ -1,4 +1,4 @@
-"""Posters on disk: every file decoded once, judged, repaired where that is possible, and remembered in a manifest."""
+"""Decode every poster once, repair what can be repaired, and remember the verdicts in a manifest."""
 
 import concurrent.futures
 import csv
@@ -29,34 +29,33 @@ def verify(
     workers=None,
     progress=True,
 ):
-    """Decodes every poster in a folder completely and says which can be used, which were repaired, which cannot.
+    """Decode every poster of a folder completely, and report which are usable, repaired or unusable.
 
-    The posters folder is only read. The manifest and the repaired posters go to the user's cache
-    (`files.cache_dir()/posters/<folder>-<hash of its path>/`) unless told otherwise. The manifest is remembered by
-    the SHA-256 of each file's content: a second run reads and hashes the files, but decodes only what has changed.
-    Hidden files are skipped and sub-folders are not entered.
+    The posters folder is only read. The manifest and the repaired posters are stored in the user's cache by default
+    (`files.cache_dir()/posters/<folder>-<hash of its path>/`). Verdicts are remembered by the SHA-256 of each file, so
+    a second call reads all files but decodes only changed ones. Hidden files and sub-folders are skipped.
 
     Args:
         posters_dir: Folder of posters named `<imdbId>.<suffix>`.
-        files: Names in that folder to check; the others are left alone. Defaults to `None`: every file.
-        repaired_dir: Folder for repaired posters. Defaults to `repaired/` in the cache, as above.
-        image_size: (height, width) in pixels of the repaired posters. Defaults to (268, 182).
-        manifest_path: Csv of the manifest, read first, then updated. Defaults to `manifest.csv` in the cache, as above.
-        limits: `pictures.PictureLimits`: most bytes, most pixels, smallest size. Defaults to `PictureLimits()`.
-        placeholder_ids: A picture seen under this many different ids is no poster but a placeholder. Defaults to 5.
-        follow_links: Whether to read links that lead out of the folder. Defaults to `False`.
+        files: Names of the files to check. Defaults to `None`: all files.
+        repaired_dir: Folder for repaired posters. Defaults to `repaired/` in the cache.
+        image_size: `(height, width)` of repaired posters in pixels. Defaults to `(268, 182)`.
+        manifest_path: CSV of the manifest, which is read and updated. Defaults to `manifest.csv` in the cache.
+        limits: `image_files.PictureLimits`. Defaults to `PictureLimits()`.
+        placeholder_ids: Number of ids with the same picture from which it counts as a placeholder. Defaults to 5.
+        follow_links: Whether to read links that point outside the folder. Defaults to `False`.
         workers: Number of threads. Defaults to `None`: one per core.
-        progress: Whether to show a progress bar when it takes more than a second. Defaults to `True`.
+        progress: Whether to show a progress bar after one second. Defaults to `True`.
 
     Returns:
-        DataFrame, a row per file: file (str), imdb_id (Int64, <NA> if the name is no number), verdict ("ok", "repaired"
-        or "quarantined"), reason (str, "" if ok), width, height (Int64, of the file as it is), mode (str, Pillow's),
-        bytes (Int64), sha256, perceptual_hash, pixel_hash (str, hexadecimal, the latter two of the upright RGB
-        picture), repaired_path (str, "" if not repaired), signature (str, for `audit`).
+        DataFrame, one row per file: `file` (str), `imdb_id` (Int64, <NA> if the name is no id), `verdict` ("ok",
+        "repaired" or "quarantined"), `reason` (str, "" if ok), `width`, `height`, `bytes` (Int64) and `mode` (str, of
+        Pillow) of the original file, `sha256` (str), `perceptual_hash`, `pixel_hash` (str, of the upright RGB picture),
+        `repaired_path`, `repaired_sha256` (str, "" if not repaired) and `signature` (str, for `duplicates`).
 
     Raises:
-        FileNotFoundError: There is no such folder, or no file in it.
-        ValueError: `manifest_path` is some other file, or `repaired_dir` is the posters folder itself.
+        FileNotFoundError: If the folder does not exist or has no files.
+        ValueError: If `manifest_path` is another kind of file, or `repaired_dir` is `posters_dir`.
 
     Example:
 
@@ -80,7 +79,7 @@ def verify(
     rows = []
     try:
         _inspect_all(inspector, names, rows, workers, progress)
-    finally:  # Also after Ctrl-C: what has been decoded need not be decoded again.
+    finally:  # also after Ctrl-C, to keep the verdicts so far
         _mark_placeholders(rows, placeholder_ids)
         complete = files is None and len(rows) == len(names)
         _write_manifest(manifest_path, remembered, rows, keep_others=not complete)
@@ -88,22 +87,22 @@ def verify(
 
 
 def check_posters(table, **verify_options):
-    """Replaces each movie's poster by one that can be decoded, and leaves out the movies that have none.
+    """Drop movies without a readable poster, and point the others to readable files.
 
-    Only the files that the table names are looked at, and only those not yet in the manifest are decoded, so calling
-    this before each training costs well under a second.
+    Only the files of the table are checked, and only those that are not in the manifest are decoded, so a repeated call
+    takes well under a second.
 
     Args:
-        table: Movie table with columns `imdb_id` and `poster_path` ("" where there is no poster).
+        table: Movie table with `imdb_id` and `poster_path` ("" for no poster).
         **verify_options: Options of `verify`, such as `image_size` or `progress`.
 
     Returns:
-        (DataFrame, DataFrame): the table without the movies whose poster is missing or quarantined, `poster_path` being
-        the repaired file where there is one; and the report, a row per row of the given table, with the same index:
-        the columns of `verify`, with the table's imdb_id, and `poster_path` as it was.
+        Tuple `(table, report)`: the table without the movies whose poster is missing or quarantined, with the repaired
+        files in `poster_path`; and a DataFrame with the index of the given table, the columns of `verify` and the
+        original `poster_path`.
 
     Raises:
-        ValueError: The table lacks a column, or `repaired_dir` is given for posters from several folders.
+        ValueError: If the table lacks a column, or `repaired_dir` is given for posters from several folders.
 
     Example:
 
@@ -119,7 +118,7 @@ def check_posters(table, **verify_options):
         folders.setdefault(os.path.dirname(path), {})[os.path.basename(path)] = path
     if len(folders) > 1 and verify_options.get("repaired_dir"):
         raise ValueError(
-            f"`repaired_dir` can take the posters of one folder only, as names may repeat; leave it out. "
+            f"`repaired_dir` must be omitted for posters from several folders, whose names may repeat. "
             f"Received: posters in {sorted(folders)[:3]}"
         )
     no_poster = dict.fromkeys(COLUMNS, "") | {"verdict": "quarantined", "reason": "no poster"}
@@ -135,20 +134,20 @@ def check_posters(table, **verify_options):
 
 
 def count_verdicts(manifest):
-    """Number of posters per verdict and reason, as a DataFrame: `verdict`, `reason`, `posters`, in falling order."""
+    """Return the number of posters per verdict and reason: `verdict`, `reason`, `posters`, most frequent first."""
     counts = manifest.groupby(["verdict", "reason"], dropna=False).size().rename("posters").reset_index()
     return counts.sort_values(["posters", "verdict", "reason"], ascending=[False, True, True], ignore_index=True)
 
 
 def describe(report, *, max_names=5):
-    """What `verify`, `check_posters` or `download` found, as a small table: verdicts, reasons, counts, file names.
+    """Format the result of `verify`, `check_posters` or `download` as a short text of counts and file names.
 
     Args:
-        report: DataFrame from one of them.
-        max_names: Most file names or ids to show for each reason. Defaults to 5.
+        report: DataFrame from one of these functions.
+        max_names: Maximum number of files or ids to name per reason. Defaults to 5.
 
     Returns:
-        Text of a few lines.
+        str of a few lines.
     """
     verdict = "verdict" if "verdict" in report else "outcome"
     usual = ["ok", "repaired", "quarantined"] if verdict == "verdict" else ["downloaded", "already there", "failed"]
@@ -164,13 +163,13 @@ def describe(report, *, max_names=5):
 
 
 def file_hashes(report):
-    """Return the SHA-256 of each readable poster file in a report, as an object array: of the repaired one, if any."""
+    """Return the SHA-256 of each readable file, the repaired one if there is one, as an object array."""
     return report["repaired_sha256"].where(report["repaired_sha256"] != "", report["sha256"]).to_numpy(dtype=object)
 
 
 def cache_folder(posters_dir):
-    """Where `verify` keeps the `manifest.csv` and the `repaired/` posters of a folder unless told otherwise."""
-    # Never beside the posters: a data folder is often read-only or shared, and then belongs to others.
+    """Return the default folder of the `manifest.csv` and the `repaired/` posters of a posters folder."""
+    # Data folders are often shared or read-only, so nothing is written next to the posters.
     posters_dir = pathlib.Path(posters_dir).resolve()
     key = hashlib.sha256(os.fsencode(posters_dir)).hexdigest()[:12]
     return files_module.cache_dir() / "posters" / f"{posters_dir.name}-{key}"
@@ -178,10 +177,10 @@ def cache_folder(posters_dir):
 
 def _names(posters_dir):
     if not posters_dir.is_dir():
-        raise FileNotFoundError(f"No folder of posters there. Received: posters_dir={str(posters_dir)!r}")
+        raise FileNotFoundError(f"No folder of posters found. Received: posters_dir={str(posters_dir)!r}")
     with os.scandir(posters_dir) as entries:
         visible = [entry for entry in entries if not entry.name.startswith(".")]
-    # A folder called 123.jpg would be taken for a poster by everything else, so it is judged; any other is left alone.
+    # A folder named 123.jpg would be taken for a poster elsewhere, so it gets a verdict too.
     names = sorted(entry.name for entry in visible if not os.path.isdir(entry) or os.path.splitext(entry.name)[1])
     if not names:
         inside = ", ".join(sorted(entry.name for entry in visible)[:5]) or "nothing"
@@ -193,7 +192,7 @@ def _names(posters_dir):
 
 
 def _inspect_all(inspector, names, rows, workers, progress):
-    # Threads, as reading, hashing, decoding and resizing all let go of Python's lock.
+    # Threads suffice, as reading, hashing, decoding and resizing release the GIL.
     pool = concurrent.futures.ThreadPoolExecutor(workers or os.cpu_count())
     try:
         with strict_decoding():
@@ -224,7 +223,7 @@ def _read_manifest(path):
     except csv.Error:
         lines = []
     if lines and lines[0] != COLUMNS and lines[0][:4] == COLUMNS[:4]:
-        return []  # It was written by another version, and is made anew.
+        return []  # written by another version
     if not lines or lines[0] != COLUMNS or any(len(line) != len(COLUMNS) for line in lines):
         raise ValueError(
             f"`manifest_path` must be a manifest written by `verify`, or a new file. "
@@ -245,6 +244,6 @@ def _write_manifest(path, remembered, rows, keep_others):
                 writer.writerows(updated)
 
 
-def _to_frame(rows, index=None):
-    frame = pd.DataFrame(rows, columns=COLUMNS, index=index).drop(columns="checked_with")
+def _to_frame(rows):
+    frame = pd.DataFrame(rows, columns=COLUMNS).drop(columns="checked_with")
     return frame.assign(**{name: pd.to_numeric(frame[name], errors="coerce").astype("Int64") for name in _NUMBERS})

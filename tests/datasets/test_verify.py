@@ -338,7 +338,7 @@ def test_check_posters_over_several_folders(posters, tmp_path):
     first, _, other = (np.asarray(Image.open(path), int) for path in usable["poster_path"])
     assert np.abs(first - np.asarray(draw_poster(7), int)).mean() < 4
     assert np.abs(other - np.asarray(draw_poster(4), int)).mean() < 4
-    with pytest.raises(ValueError, match="one folder only"):
+    with pytest.raises(ValueError, match="posters from several folders"):
         check_posters(table, repaired_dir=tmp_path / "new")
 
 
