@@ -52,7 +52,7 @@ def prepare(data, posters):
     """Write `split.csv` (one row per movie: part, genres, poster file) and the poster files."""
     from poster_cnn.training.data import load_training_data  # needs TensorFlow, unlike `run`
 
-    loaded = load_training_data(runpy.run_path(str(EXPERIMENT))["config"], data)
+    loaded = load_training_data(runpy.run_path(str(EXPERIMENT))["config"].data, data)
     movies = loaded.table[["imdb_id", "genres", "poster_path"]].assign(part=loaded.split)
     movies["data_fingerprint"] = loaded.fingerprint
     with write_atomically(posters) as folder:

@@ -40,7 +40,7 @@ def seconds(config, data):
 
 def main(data_folder, results_path=None):
     config = tuning.load_experiment(EXPERIMENT).config.replace(max_per_genre=500, learning_rate=1e-3)
-    data = load_training_data(config, data_folder)
+    data = load_training_data(config.data, data_folder)
     if not data.weights:
         config = config.replace(model_args={"weights": None})
     for part in ("train", "validation"):  # decoded before the time is measured

@@ -68,7 +68,7 @@ def _plain_fits(experiment, data):
 
 def _arrays(config, data):
     """Return train, test and validation posters as float32 arrays."""
-    loaded = load_training_data(config, data)
+    loaded = load_training_data(config.data, data)
     arrays = []
     for part in ("train", "test", "validation"):
         table = loaded.part(part)

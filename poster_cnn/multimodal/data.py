@@ -25,7 +25,7 @@ from poster_cnn.multimodal import trailers
 from poster_cnn.multimodal.metadata_encoder import MetadataEncoder, fit_metadata_encoder
 from poster_cnn.multimodal.word_vectors import WordVectors, plot_coverage, plot_vectors, plot_words, read_word_vectors
 from poster_cnn.training.build import build_network
-from poster_cnn.training.config import TrainingConfig
+from poster_cnn.training.config import NetworkConfig
 from poster_cnn.training.data import TrainingData
 from poster_cnn.training.features import poster_features
 
@@ -292,38 +292,32 @@ def _count_present(data):
     return "\n".join(lines)
 
 
-def backbone_config(config):
-    """The `TrainingConfig` of the network whose backbone looks at the posters (paper 5).
+def backbone_of(config):
+    """Return the `NetworkConfig` of the network whose backbone extracts features of posters (paper 5).
 
     Args:
         config: `EnsembleConfig`.
     """
-    return TrainingConfig(
-        class_names=config.class_names,
-        image_size=config.image_size,
-        interpolation=config.interpolation,
-        model=config.backbone,
-        model_args={"weights": config.backbone_weights},
-        classifier_activation="sigmoid",
-        loss="binary_crossentropy",
-    )
+    weights = {"weights": config.inputs.backbone_weights}
+    return NetworkConfig(model=config.inputs.backbone, model_args=weights, classifier_activation="sigmoid")
 
 
 def backbone_network(config, weights=None):
-    """Builds the network whose backbone looks at posters and at frames of trailers (paper 5).
+    """Build the network whose backbone extracts features of posters and of frames of trailers (paper 5).
 
-    Random weights, where they are asked for, are those of `config.split_seed`, the same for every `config.seed`.
+    Random weights depend on `config.split_seed` and not on `config.seed`.
 
     Args:
         config: `EnsembleConfig`.
-        weights: As in `build_model`.
+        weights: As in `training.build_model`.
 
     Returns:
         `keras.Model`
     """
     state = random.getstate()
-    random.seed(config.split_seed)  # from which Keras draws the seeds of all layers
+    random.seed(config.data.split_seed)  # Keras draws the seeds of all layers from it
     try:
-        return build_network(backbone_config(config), "float32", weights)
+        size, num_classes = config.data.image_size, len(config.data.class_names)
+        return build_network(backbone_of(config), size, num_classes, weights=weights)
     finally:
         random.setstate(state)

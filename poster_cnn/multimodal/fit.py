@@ -1,4 +1,4 @@
-"""Ensemble config -> branches and fusion of paper 5, built and fitted with early stopping."""
+"""Building and fitting the branches and the fusion of paper 5's ensemble."""
 
 import keras
 import numpy as np
@@ -9,13 +9,13 @@ from poster_cnn import models
 from poster_cnn.datasets.arrays import DenseBatches
 from poster_cnn.models import losses
 from poster_cnn.models.backbones import FEATURES
-from poster_cnn.training.build import require_finite
+from poster_cnn.training.arrays import fit_batches
 
-_NUM_FOLDS = 5  # of the validation movies, where the fusion is trained on them
+_NUM_FOLDS = 5  # of the validation movies, when the fusion is trained on them
 
 
 def build_branch(modality, config, data):
-    """Builds the branch of one modality: a network from what is known of a movie to its genres.
+    """Build the branch of one modality.
 
     Args:
         modality: "poster": raw pixels, 0–255, `(batch, height, width, 3)`; "trailer": features of frames
@@ -24,9 +24,9 @@ def build_branch(modality, config, data):
         data: `EnsembleData`.
 
     Returns:
-        An uncompiled `keras.Model`; what is trained of it is `trainable_part(model)`.
+        Uncompiled `keras.Model`. Training uses `trainable_part(model)`.
     """
-    width, num_classes = data.inputs[modality].shape[1], len(config.class_names)
+    width, num_classes = data.inputs[modality].shape[1], len(config.data.class_names)
     options = {"dropout": config.dropout.get(modality, 0), "name": f"{modality}_branch"}
     builder = getattr(models, f"{modality}_branch")
     if modality == "trailer":
@@ -41,54 +41,68 @@ def build_branch(modality, config, data):
 
 
 def trainable_part(branch):
-    """What is trained of a branch: all of it, or what comes after frozen features; it shares the branch's weights."""
+    """Return the part of a branch after its frozen features, or all of it; the weights are shared."""
     has_features = any(layer.name == FEATURES for layer in branch.layers)
     return models.feature_extractor_and_head(branch)[1] if has_features else branch
 
 
 def predict_rows(network, inputs, batch_size=512):
-    """Probabilities of all movies `(num_movies, num_classes)`, from inputs as those of `EnsembleData`."""
+    """Predict probabilities from inputs such as those of `EnsembleData`.
+
+    Args:
+        network: `keras.Model`.
+        inputs: Array, sparse matrix, or dict of them, with one row per movie.
+        batch_size: Defaults to 512.
+
+    Returns:
+        float32 array `(num_movies, num_classes)`.
+    """
     return network.predict(DenseBatches(inputs, batch_size=batch_size), verbose=0)
 
 
 def fit_branch(branch, modality, config, data):
-    """Trains a branch on the train movies that have its modality, until the validation loss stops falling.
+    """Fit a branch to the training movies that have its modality, with early stopping on the validation loss.
 
     Args:
-        branch: Model of `build_branch`.
-        modality, config, data: As in `build_branch`.
+        branch: Model from `build_branch`.
+        modality: As in `build_branch`.
+        config: `EnsembleConfig`.
+        data: `EnsembleData`.
 
     Returns:
-        DataFrame, a row an epoch: `epoch` (from 0), `loss`, `val_loss`.
+        DataFrame with one row per epoch: `epoch` (from 0), `loss`, `val_loss`.
     """
     rows = data.rows("train", modality), data.rows("validation", modality)
     return _fit(trainable_part(branch), data.inputs[modality], *rows, config, data)
 
 
 def build_fusion(config, data):
-    """The untrained fusion: the mean of the logits of the present branches, or random with `fusion="probabilities"`.
+    """Build the untrained fusion: the mean of the logits of the present branches, or random on probabilities.
 
-    Its prior is what a branch that knows nothing says: with `config.weighted` 0.5 for each genre, else the genres'
-    frequencies in training.
+    The prior is the output of an uninformative branch: 0.5 for each genre with `config.weighted`, else the frequencies
+    of the genres in training.
     """
     prior = None if config.weighted else data.movies.labels("train").mean(axis=0)
-    return models.late_fusion(len(config.class_names), len(config.modalities), on=config.fusion, prior=prior)
+    num_classes, num_branches = len(config.data.class_names), len(config.inputs.modalities)
+    return models.late_fusion(num_classes, num_branches, on=config.fusion, prior=prior)
 
 
 def fit_fusion(fusion, opinions, config, data):
-    """Trains the fusion on what the branches say of train or of validation movies, as `config.fusion_rows` has it.
+    """Fit the fusion to the branches' predictions for training or validation movies (`config.fusion_rows`).
 
-    Of validation movies, fifths are held out in turn to stop the training early, and the fusion's weights are the mean
-    of the five, which is the mean of their logits.
+    For validation movies, each fifth is held out in turn for early stopping, and the weights of the five fusions are
+    averaged, which averages their logits.
 
     Args:
-        fusion: Model of `build_fusion`.
-        opinions: Probabilities of all movies by each branch `(num_movies, num_branches, num_classes)`.
-        config, data: As in `build_branch`.
+        fusion: Model from `build_fusion`.
+        opinions: Probabilities of all movies from each branch, `(num_movies, num_branches, num_classes)`.
+        config: `EnsembleConfig`.
+        data: `EnsembleData`.
 
     Returns:
-        `(history, held_out)`: DataFrame as of `fit_branch`, with a column `fold` if there are any; probabilities of the
-        validation movies, each from the fusion that did not learn it, or `None` where no validation movie was learned.
+        `(history, held_out)`: DataFrame as from `fit_branch`, with a column `fold` if there are folds; and
+        probabilities of the validation movies, each from a fusion that was not trained on it, or `None` if none was
+        trained on validation movies.
     """
     inputs = {"probabilities": opinions, "present": data.present}
     train, validation = data.rows("train"), data.rows("validation")
@@ -99,7 +113,7 @@ def fit_fusion(fusion, opinions, config, data):
         loss = [compiled.evaluate(_batches(inputs, rows, config, data), verbose=0) for rows in (train, validation)]
         return pd.DataFrame({"epoch": [0], "loss": loss[:1], "val_loss": loss[1:]}), None
     start, weights, histories = fusion.get_weights(), [], []
-    held_out = np.zeros((len(validation), len(config.class_names)), dtype="float32")
+    held_out = np.zeros((len(validation), len(config.data.class_names)), dtype="float32")
     folds = KFold(_NUM_FOLDS, shuffle=True, random_state=config.seed).split(validation)
     for fold, (learned, others) in enumerate(folds):
         fusion.set_weights(start)
@@ -112,14 +126,17 @@ def fit_fusion(fusion, opinions, config, data):
 
 
 def fit_end_to_end(branches, fusion, config, data):
-    """Trains all branches and the fusion at once, on the train movies; the variant that the paper did not choose.
+    """Fit all branches and the fusion together on the training movies, a variant that the paper rejected.
 
     Args:
-        branches: Dict of modality -> model of `build_branch`.
-        fusion, config, data: As in `fit_fusion`.
+        branches: Dict of modality -> model from `build_branch`.
+        fusion: Model from `build_fusion`.
+        config: `EnsembleConfig`.
+        data: `EnsembleData`.
 
     Returns:
-        `(history, y_prob)`: DataFrame as of `fit_branch`; probabilities of all movies `(num_movies, num_classes)`.
+        `(history, y_prob)`: DataFrame as from `fit_branch`, and probabilities of all movies
+        `(num_movies, num_classes)`.
     """
     network = models.multimodal({name: trainable_part(branch) for name, branch in branches.items()}, fusion)
     inputs = data.inputs | {"present": data.present}
@@ -128,7 +145,7 @@ def fit_end_to_end(branches, fusion, config, data):
 
 
 def hide_some(present, share, rng):
-    """Hides so large a share of what is present, at random, but of each movie one modality at least stays.
+    """Hide a share of the present modalities at random, keeping at least one of each movie.
 
     Args:
         present: bool array `(num_movies, num_modalities)`.
@@ -146,7 +163,7 @@ def hide_some(present, share, rng):
 
 
 class _HidingBatches(DenseBatches):
-    """Batches with some of the present modalities hidden, others in each epoch."""
+    """Batches with some of the present modalities hidden, different ones in each epoch."""
 
     def __init__(self, inputs, labels, *, share, seed, **options):
         self._present, self._share = inputs["present"], share
@@ -158,39 +175,25 @@ class _HidingBatches(DenseBatches):
         self._inputs = self._inputs | {"present": hide_some(self._present, self._share, rng)}
 
 
-def _batches(inputs, rows, config, data, **options):
-    return DenseBatches(inputs, data.movies.all_labels, batch_size=config.batch_size, rows=rows, **options)
+def _batches(inputs, rows, config, data, kind=DenseBatches, **options):
+    return kind(inputs, data.movies.all_labels, batch_size=config.batch_size, rows=rows, **options)
 
 
 def _compiled(network, config, data):
-    """A compiled network of the same layers; compiled itself, the network would be saved with its loss in the whole."""
+    """Return a compiled network of the same layers, so that the network itself is saved without its loss."""
     compiled = keras.Model(network.input, network.output, name=network.name)
     loss = "binary_crossentropy"
     if config.weighted:
-        weights = losses.positive_weights(data.movies.labels("train"), config.class_names)
+        weights = losses.positive_weights(data.movies.labels("train"), config.data.class_names)
         loss = losses.WeightedBinaryCrossentropy(weights)
     compiled.compile(keras.optimizers.Adam(config.learning_rate), loss)
     return compiled
 
 
 def _fit(network, inputs, rows, held_out, config, data):
+    options = {"seed": config.seed}
     if config.hidden_share and isinstance(inputs, dict):
-        options = {"batch_size": config.batch_size, "rows": rows}
-        labels, share = data.movies.all_labels, config.hidden_share
-        batches = _HidingBatches(inputs, labels, share=share, seed=config.seed, **options)
-    else:
-        batches = _batches(inputs, rows, config, data, seed=config.seed)
+        options |= {"kind": _HidingBatches, "share": config.hidden_share}
+    batches, validation = _batches(inputs, rows, config, data, **options), _batches(inputs, held_out, config, data)
     stop = keras.callbacks.EarlyStopping("val_loss", patience=config.patience, restore_best_weights=True)
-    compiled = _compiled(network, config, data)
-    history = compiled.fit(
-        batches,
-        validation_data=_batches(inputs, held_out, config, data),
-        epochs=config.epochs,
-        shuffle=False,  # the batches are shuffled already
-        callbacks=[stop, keras.callbacks.TerminateOnNaN()],
-        verbose=0,
-    ).history
-    frame = pd.DataFrame(history).rename_axis("epoch").reset_index()
-    for row in frame.to_dict("records"):
-        require_finite(row, network.name, config.learning_rate)
-    return frame
+    return fit_batches(_compiled(network, config, data), batches, validation, config, [stop], network.name)

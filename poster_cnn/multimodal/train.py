@@ -1,4 +1,4 @@
-"""Ensemble config -> branches, each trained alone, then their fusion -> a run folder for each of them (paper 5)."""
+"""Training an ensemble of paper 5: each branch alone, then their fusion, with a run folder for each."""
 
 import pathlib
 import shutil
@@ -13,8 +13,7 @@ from tqdm.auto import tqdm
 from poster_cnn import metrics, models, training
 from poster_cnn.files import locked, read_json, remove_leftovers, write_atomically, write_json
 from poster_cnn.metrics import baselines
-from poster_cnn.metrics.thresholds import best_thresholds
-from poster_cnn.multimodal.data import backbone_config, load_ensemble_data
+from poster_cnn.multimodal.data import backbone_of, load_ensemble_data
 from poster_cnn.multimodal.fit import (
     build_branch,
     build_fusion,
@@ -25,44 +24,43 @@ from poster_cnn.multimodal.fit import (
     trainable_part,
 )
 from poster_cnn.training import distribution, run_folder
-from poster_cnn.training.config import as_json
-from poster_cnn.training.saved_model import load_model, save_model
+from poster_cnn.training.saved_model import load_model
 
-ENSEMBLE = "ensemble"  # the folder of the whole, beside those of its branches
-# Of a branch, beside its config.json; the last one tells that it is finished.
+ENSEMBLE = "ensemble"  # folder of the whole, next to those of its branches
+# Files of a branch besides config.json; the last one marks it as finished.
 _FILES = ("split.csv", "leak.json", "history.csv", "model.keras", "predictions.csv", "metrics.json")
-# Recorded for each branch, as none depends on the fusion.
+# Recorded for each branch, because branches do not depend on the fusion.
 _OF_BRANCHES = {"fusion": "logits", "fusion_rows": "train", "hidden_share": 0.0}
 
 
 def train_ensemble(config, data_folder, run_dir, *, ensemble_data=None, finished=(), progress=True):
-    """Trains a branch for each modality, then their fusion (paper 5, sections 4 and 5).
+    """Train a branch for each modality, then their fusion (paper 5, sections 4 and 5).
 
-    Leaves a run folder for each modality, `<run_dir>/poster` and so on, and `<run_dir>/ensemble`, with what
-    `training.train` leaves: `config.json` (its `model` says which), `split.csv` (with `has_<modality>`), `leak.json`,
-    `history.csv`, `model.keras`, `predictions.csv` and, last, `metrics.json`. All have the same test movies in the same
-    order. A branch alone says of a movie that lacks its modality what the label prior says; `num_test_missing` in
-    `config.json` counts them. The ensemble's model takes raw posters, frames of trailers, metadata and plots as
-    vectors, and which of them are present; what makes vectors of texts is beside it, in `metadata_encoder.json` and
-    `word_vectors.npz`, and `notes.txt` says what was missing. With `config.end_to_end` there are no branches alone.
+    Each branch has a run folder, such as `<run_dir>/poster`, and so has the whole, `<run_dir>/ensemble`, with the same
+    files as those of `poster_cnn.train`; the `model` in `config.json` names the content, and `split.csv` has columns
+    `has_<modality>`. All have the same test movies in the same order. For a movie without its modality, a branch
+    predicts the label prior; `num_test_missing` in `config.json` counts these movies. The ensemble's model takes raw
+    posters, frames of trailers, metadata and plots as vectors, and which of them are present. The encoders of texts are
+    next to it, in `metadata_encoder.json` and `word_vectors.npz`, and `notes.txt` lists missing inputs. With
+    `config.end_to_end`, no branch is trained alone.
 
-    Finished folders are not trained again; one that was interrupted starts anew, which costs seconds. The same config
-    gives the same numbers. Branches do not depend on how the fusion is trained: another ensemble's can be copied.
+    Finished folders are not trained again; an interrupted one starts anew, which takes seconds. The same config gives
+    the same numbers.
 
     Args:
         config: `EnsembleConfig`.
         data_folder: As in `load_ensemble_data`.
-        run_dir: Folder to write; made if needed.
-        ensemble_data: `EnsembleData` already loaded for this config, shared between runs. Defaults to `None`.
-        finished: Run folders of other ensembles, from which branches of the same config and data are copied instead of
-            being trained again. Defaults to none.
+        run_dir: Folder to write, created if needed.
+        ensemble_data: `EnsembleData` that is already loaded for this config. Defaults to `None`.
+        finished: Run folders of other ensembles. Branches of the same config and data are copied from them. Defaults to
+            none.
         progress: Whether to show progress bars. Defaults to `True`.
 
     Returns:
-        dict: the content of the ensemble's `metrics.json`.
+        Dict: the content of the ensemble's `metrics.json`.
 
     Raises:
-        ValueError: If a folder holds the run of another config or other data.
+        ValueError: If a folder holds a run of another config or other data.
         FloatingPointError: If a loss becomes NaN or infinite.
 
     Example:
@@ -71,12 +69,12 @@ def train_ensemble(config, data_folder, run_dir, *, ensemble_data=None, finished
     >>> train_ensemble(config, "data", "runs/ensemble")["test"]["average_precision"]
     """
     distribution.require_one_host("An ensemble is trained on one host.")
-    metrics.check_names(config.metrics)  # now, not after the first branch
+    metrics.check_names(config.metrics)  # fails now, not after the first branch
     run_dir = pathlib.Path(run_dir)
     with locked(run_dir):
         data = ensemble_data or load_ensemble_data(config, data_folder, progress=progress)
         tf.config.experimental.enable_op_determinism()
-        alone = () if config.end_to_end else config.modalities
+        alone = () if config.end_to_end else config.inputs.modalities
         for modality in tqdm((*alone, ENSEMBLE), run_dir.name, leave=False, unit="network", disable=not progress):
             of_branch = {} if modality == ENSEMBLE else _OF_BRANCHES
             own, folder = config.replace(model=modality, **of_branch), run_dir / modality
@@ -98,36 +96,36 @@ def train_ensemble(config, data_folder, run_dir, *, ensemble_data=None, finished
 
 
 def is_finished(run_dir, config=None):
-    """As `training.is_finished`, of an ensemble's folder."""
+    """Return whether an ensemble's folder holds a finished run; see `training.is_finished`."""
     return training.is_finished(pathlib.Path(run_dir) / ENSEMBLE, config)
 
 
 def check_run(run_dir, config, data):
-    """As `training.check_run`, of an ensemble's folder and `EnsembleData`."""
+    """Check that an ensemble's folder records this config and these `EnsembleData`."""
     run_folder.check_record(pathlib.Path(run_dir) / ENSEMBLE, config, _about(config, data))
 
 
 def _about(config, data):
-    """About the data, and how many validation and test movies a network has nothing to say of."""
+    """Return the fingerprint of the data and the number of movies that lack the network's inputs."""
     modality = None if config.model == ENSEMBLE else config.model
     about = {"fingerprint": data.fingerprint}
     for part in ("validation", "test"):
         seen = len(data.rows(part, modality)) if modality else data.present[data.rows(part)].any(axis=1).sum()
         about[f"num_{part}_missing"] = data.movies.count(part) - int(seen)
-    uses_backbone = "poster" in config.modalities and config.model in (ENSEMBLE, "poster")
-    return about | (run_folder.about_weights(backbone_config(config), data.movies.weights) if uses_backbone else {})
+    uses_backbone = "poster" in config.inputs.modalities and config.model in (ENSEMBLE, "poster")
+    return about | (run_folder.about_weights(backbone_of(config), data.movies.weights) if uses_backbone else {})
 
 
 def _copy_branch(config, data, folder, finished):
-    """Copies a branch that another ensemble has trained, with the names of this config; gives whether there is one."""
+    """Copy a branch that another ensemble has trained; return whether one was found."""
     for source in [run_dir / config.model for run_dir in finished if training.is_finished(run_dir / config.model)]:
         try:
             run_folder.check_record(source, config, _about(config, data))
-        except (OSError, ValueError):  # another branch, or unreadable
+        except (OSError, ValueError):  # a different branch, or unreadable
             continue
         if not (all((source / name).is_file() for name in _FILES) and zipfile.is_zipfile(source / "model.keras")):
-            continue  # removed or damaged since
-        write_json(folder / "config.json", read_json(source / "config.json") | {"config": as_json(config)})
+            continue  # removed or damaged
+        write_json(folder / "config.json", read_json(source / "config.json") | {"config": config.to_dict()})
         for name in _FILES:
             with write_atomically(folder / name) as temporary:
                 shutil.copyfile(source / name, temporary)
@@ -140,28 +138,28 @@ def _train_branch(config, data, folder):
     branch = build_branch(modality, config, data)
     history = fit_branch(branch, modality, config, data)
     y_prob = predict_rows(trainable_part(branch), data.inputs[modality])
-    lacks = ~data.present[:, config.modalities.index(modality)]
+    lacks = ~data.present[:, config.inputs.modalities.index(modality)]
     y_prob[lacks] = baselines.label_prior(data.movies.labels("train"), lacks.sum())
     _finish(folder, config, data, branch, history, y_prob, seconds=time.monotonic() - started)
 
 
 def _train_whole(config, data, run_dir):
-    """The fusion of trained branches, or all of them at once."""
+    """Train the fusion of the branches, or all of them together."""
     started, folder, held_out = time.monotonic(), run_dir / ENSEMBLE, None
     fusion = build_fusion(config, data)
     if config.end_to_end:
-        branches = {modality: build_branch(modality, config, data) for modality in config.modalities}
+        branches = {modality: build_branch(modality, config, data) for modality in config.inputs.modalities}
         history, y_prob = fit_end_to_end(branches, fusion, config, data)
     else:
-        # Read back even if just trained: without optimizers, and the same as after an interruption.
-        branches = {name: load_model(run_dir / name)[0] for name in config.modalities}
+        # Branches are read back even if they were just trained, as after an interruption.
+        branches = {name: load_model(run_dir / name)[0] for name in config.inputs.modalities}
         opinions = np.stack(
             [predict_rows(trainable_part(branch), data.inputs[name]) for name, branch in branches.items()], axis=1
         )
         history, held_out = fit_fusion(fusion, opinions, config, data)
         y_prob = predict_rows(fusion, {"probabilities": opinions, "present": data.present})
     if held_out is not None:
-        y_prob[data.rows("validation")] = held_out  # nothing is chosen by predictions for movies learned by heart
+        y_prob[data.rows("validation")] = held_out  # thresholds are chosen on held-out predictions
     if data.encoder is not None:
         data.encoder.save(folder / "metadata_encoder.json")
     if data.vectors is not None:
@@ -173,22 +171,13 @@ def _train_whole(config, data, run_dir):
 
 
 def _finish(folder, config, data, model, history, y_prob, seconds):
-    """Saves the model, scores the test movies, and marks the run as finished."""
     with write_atomically(folder / "history.csv") as temporary:
         history.to_csv(temporary, index=False)
     movies, of_part = data.movies, {part: y_prob[data.rows(part)] for part in ("validation", "test")}
-    chosen = best_thresholds(movies.labels("validation"), of_part["validation"])
-    thresholds = dict(zip(config.class_names, chosen.tolist(), strict=True))
-    about = {"class_names": config.class_names, "interpolation": config.interpolation, "thresholds": thresholds}
-    save_model(model, folder / "model.keras", **about)
-    run_folder.write_predictions(folder, movies, of_part["test"])
-    y_true = movies.labels("test")
-    result = {
-        "test": metrics.score(config.metrics, y_true, of_part["test"]),
+    scores = {
+        "test": metrics.score(config.metrics, movies.labels("test"), of_part["test"]),
         "baselines": data.baseline_scores(config.metrics),
         "validation": metrics.values(config.metrics, movies.labels("validation"), of_part["validation"]),
-        "leak": run_folder.leaked_shares(movies),
-        "seconds": round(seconds, 1),
-        "thresholds": thresholds,
     }
-    write_json(folder / "metrics.json", result)
+    thresholds = run_folder.choose_thresholds(movies, of_part)
+    run_folder.finish(folder, model, movies, of_part["test"], scores, thresholds=thresholds, seconds=seconds)

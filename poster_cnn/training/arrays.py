@@ -1,4 +1,4 @@
-"""Config + NumPy arrays -> fitted model, on any Keras backend: TensorFlow, JAX or PyTorch."""
+"""Training on NumPy arrays with `keras.Model.fit`, on TensorFlow, JAX or PyTorch."""
 
 import keras
 import numpy as np
@@ -10,27 +10,27 @@ from poster_cnn.training.build import build_model, require_finite, seed_dropout
 
 
 def fit_arrays(config, images, labels, validation=None, *, callbacks=(), progress=True):
-    """Builds the network of a config and fits it to arrays in memory, on the backend that `KERAS_BACKEND` names.
+    """Build the network of a config and fit it to arrays, on the backend named by `KERAS_BACKEND`.
 
-    What the config says of the network and its training counts; which movies it asks for does not. Nothing is written,
-    and an interrupted fit starts anew: see `training.train` for run folders.
+    The config's choice of movies is not used. Nothing is written, and an interrupted fit starts anew; see
+    `poster_cnn.train` for run folders.
 
     Args:
         config: `TrainingConfig`.
-        images: uint8 or float32 array `(num_movies, height, width, 3)`, 0..255, such as `poster_arrays.poster_arrays`
-            gives it. Batches alone become float32.
+        images: uint8 or float32 array `(num_movies, height, width, 3)`, 0–255, such as from
+            `datasets.arrays.poster_arrays`. Only batches are converted to float32.
         labels: Zeros and ones `(num_movies, num_classes)`.
-        validation: `(images, labels)` that are looked at after each epoch. Defaults to `None`.
+        validation: Tuple `(images, labels)` that is evaluated after each epoch. Defaults to `None`.
         callbacks: Further `keras.callbacks.Callback`. Defaults to none.
         progress: Whether to show a progress bar. Defaults to `True`.
 
     Returns:
-        `(model, history)`: the fitted `keras.Model`, and a DataFrame with a row an epoch: `epoch` (from 0), `loss`,
-        `accuracy`, and with `validation` `val_loss`, `val_accuracy`. On CPUs, the same config and arrays give the same
-        bits again on the same backend.
+        `(model, history)`: the fitted `keras.Model`, and a DataFrame with one row per epoch: `epoch` (from 0), `loss`,
+        `accuracy` and, with `validation`, `val_loss`, `val_accuracy`. On CPUs, the same config and arrays give the same
+        bits on the same backend.
 
     Raises:
-        ValueError: If the arrays do not fit the config, or it asks for fine-tuning.
+        ValueError: If the shapes of the arrays do not match the config, or it asks for fine-tuning.
         FloatingPointError: If a loss becomes NaN or infinite.
 
     Example:
@@ -38,41 +38,62 @@ def fit_arrays(config, images, labels, validation=None, *, callbacks=(), progres
     >>> config = TrainingConfig(class_names=("Horror", "Romance"), ratio=30, epochs=10)
     >>> model, history = fit_arrays(config, images, labels)
     """
-    if config.fine_tune_epochs:
-        raise ValueError(
-            f"Arrays are trained in one phase. Expected fine_tune_epochs=0. Received: {config.fine_tune_epochs}"
-        )
-    train = _batches(config, images, labels, config.seed)
+    if config.fit.fine_tune_epochs:
+        raise ValueError(f"`fine_tune_epochs` must be 0 for arrays. Received: {config.fit.fine_tune_epochs}")
+    seed, name = config.fit.seed, config.network.model
+    train = _batches(config, images, labels, seed)
     held_out = None if validation is None else _batches(config, *validation, None)
-    keras.utils.set_random_seed(config.seed)
+    keras.utils.set_random_seed(seed)
     model = build_model(config)
-    seeding = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, _: seed_dropout(model, config.seed, epoch))
+    seeding = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, _: seed_dropout(model, seed, epoch))
+    bar = TqdmCallback(verbose=0, desc=name, leave=False, disable=not progress)
+    steps = config.fit.validation_steps
+    return model, fit_batches(model, train, held_out, config.fit, [seeding, *callbacks, bar], name, steps)
+
+
+def fit_batches(model, train, validation, fit, callbacks, name, validation_steps=None):
+    """Fit a compiled model to batches that shuffle themselves.
+
+    Args:
+        model: Compiled `keras.Model`.
+        train: `DenseBatches`.
+        validation: `DenseBatches`, or `None`.
+        fit: Config with `epochs` and `learning_rate`.
+        callbacks: List of `keras.callbacks.Callback`.
+        name: What is trained, for error messages.
+        validation_steps: Number of validation batches. Defaults to `None`: all.
+
+    Returns:
+        DataFrame with one row per epoch: `epoch` (from 0), `loss`, and the compiled metrics.
+
+    Raises:
+        FloatingPointError: If a loss becomes NaN or infinite.
+    """
     finite = keras.callbacks.LambdaCallback(
-        on_epoch_end=lambda epoch, logs: require_finite({"epoch": epoch} | logs, config.model, config.learning_rate)
+        on_epoch_end=lambda epoch, logs: require_finite({"epoch": epoch} | logs, name, fit.learning_rate)
     )
-    bar = TqdmCallback(verbose=0, desc=config.model, leave=False, disable=not progress)
     history = model.fit(
         train,
-        validation_data=held_out,
-        validation_steps=config.validation_steps,
-        epochs=config.epochs,
-        shuffle=False,  # the batches are shuffled already
-        callbacks=[seeding, finite, *callbacks, bar],
+        validation_data=validation,
+        validation_steps=validation_steps,
+        epochs=fit.epochs,
+        shuffle=False,
+        callbacks=[finite, *callbacks],
         verbose=0,
     )
-    return model, pd.DataFrame({"epoch": history.epoch} | history.history)
+    return pd.DataFrame({"epoch": history.epoch} | history.history)
 
 
 def _batches(config, images, labels, seed):
-    """Batches of arrays that fit the config, with labels as its loss wants them."""
-    expected = (*config.image_size, 3), (len(config.class_names),)
+    expected = (*config.data.image_size, 3), (len(config.data.class_names),)
     if (images.shape[1:], labels.shape[1:]) != expected:
         raise ValueError(
-            f"`images` and `labels` must be {expected[0]} and {expected[1]} a movie, as the config's image_size and "
-            f"class_names are. Received: shapes {images.shape} and {labels.shape}"
+            f"`images` and `labels` must have the shapes (num_movies, *{expected[0]}) and (num_movies, "
+            f"*{expected[1]}), as the config's image_size and class_names. Received: shapes {images.shape} and "
+            f"{labels.shape}"
         )
     if not len(images):
-        raise ValueError(f"There must be a movie at least. Received: images of shape {images.shape}")
-    if config.loss.startswith("sparse_"):
-        labels = np.argmax(labels, axis=-1)  # the number of the first genre
-    return DenseBatches(images, labels, batch_size=config.batch_size, seed=seed)
+        raise ValueError(f"`images` must hold at least one poster. Received: shape {images.shape}")
+    if config.fit.is_sparse:
+        labels = np.argmax(labels, axis=-1)
+    return DenseBatches(images, labels, batch_size=config.fit.batch_size, seed=seed)

@@ -1,82 +1,57 @@
-"""Everything that decides a training run, in one frozen object that is saved beside the results."""
+"""The configuration of a training run, in three parts: the data, the network and the fit."""
 
 import dataclasses
 import json
 
 from poster_cnn.datasets.crops import POSTER_SIZE, is_crop_size, shrunk_size
 
-_SPLITS = ("leak_free", "imdb_id", "stratified", "random")
+_SPLITS = ("leak_free", "imdb_id", "stratified", "random", "given")
 PRECISIONS = ("float32", "mixed_bfloat16")
-STRATEGIES = ("auto", "one", "mirrored", "multiworker")  # see `distribution`; they decide nothing but the time it takes
+STRATEGIES = ("auto", "one", "mirrored", "multiworker")  # see `distribution`
 
 
 @dataclasses.dataclass(frozen=True)
-class TrainingConfig:
-    """One training run: which movies, which network, how it is trained, how it is scored.
+class DataConfig:
+    """The movies and images of a run. Runs with equal parts share their data.
 
     Attributes:
         class_names: Genres, in label order.
-        experiment: Name of the experiment, such as `"dave_table_2"`. It is recorded, and decides nothing.
-        variant: `"faithful"` to a paper, or the name of the correction. It is recorded, and decides nothing.
-        set_name: Name of an experiment's set of changes, or of a search's draw. It is recorded, and decides nothing.
-        min_year: First year of the movies used. Defaults to `None`: no limit.
-        max_year: Last year of the movies used. Defaults to `None`: no limit.
-        min_genres: Least number of genres of a movie, of all genres. Defaults to 1.
-        genre_groups: Genres that count as one: dict of a name -> the genres (paper 4; see `table.merge_genres`).
-            Defaults to none.
-        max_movies: Most movies; of more, so many are drawn at random, before `class_names` are looked at (paper 2).
-            Defaults to `None`: all.
-        keep_unlabeled: Whether movies with none of `class_names` stay, labelled with zeros alone (paper 2's code);
-            not with softmax, which names a genre for each. Defaults to `False`.
-        one_row_per_genre: Whether a movie of several genres stands in the table once for each, with that genre as its
-            only label (paper 3; see `rows.explode_genres`). Defaults to `False`.
-        max_per_genre: Most rows of a genre; the others are left out at random. Needs `one_row_per_genre`. Defaults to
-            `None`: all.
-        crops_per_genre: Crops of posters are added until each genre has so many images (paper 4; see
+        min_year: First year of the movies. Defaults to `None`: no limit.
+        max_year: Last year of the movies. Defaults to `None`: no limit.
+        min_genres: Minimum number of genres of a movie, counting all genres. Defaults to 1.
+        genre_groups: Dict of name -> genres that are merged into it (paper 4; see `genres.merge_genres`). Defaults to
+            `{}`.
+        max_movies: Maximum number of movies; a larger table is sampled at random before the genres are selected (paper
+            2). Defaults to `None`: all movies.
+        keep_unlabeled: Whether to keep movies with none of the genres, with labels of zeros (paper 2's code). Defaults
+            to `False`.
+        one_row_per_genre: Whether a movie has one row for each of its genres, with that genre as the only label (paper
+            3; see `genres.explode_genres`). Defaults to `False`.
+        max_per_genre: Maximum number of rows of a genre; the others are dropped at random. Needs `one_row_per_genre`.
+            Defaults to `None`: all rows.
+        crops_per_genre: Number of images that each genre is filled up to with crops of posters (paper 4; see
             `crops.balance_by_crops`). Defaults to `None`: no crops.
         crop_size: `(height, width)` of the crops, in pixels of a 268×182 poster. Defaults to `(150, 150)`.
-        crop_before_split: Whether crops are made before the split, so that those of one poster are on both sides
-            (paper 4's code); otherwise of train posters alone. Defaults to `False`.
-        evaluation_crop: What validation and test posters are without `crop_before_split`: `"whole"`, or `"center"` for
-            the crop in their middle. Defaults to `"whole"`.
-        split: `"leak_free"` (`splits.leak_free`), `"imdb_id"` (`splits.imdb_id_split`, paper 1), `"stratified"`
-            (`splits.stratified_split`, paper 3: rows at random, genre by genre) or `"random"` (`splits.random_split`,
-            papers 2 and 4). Defaults to `"leak_free"`.
-        fractions: Shares of train, validation and test, but for `"imdb_id"`. Two are shares of train and test: then
-            there is no validation part, and what stands for it after each epoch is the test part (papers 2 and 4).
-            Defaults to `(0.7, 0.1, 0.2)`.
-        split_seed: Seed of the split, of its folds, of `max_movies`, `max_per_genre` and the crops. Defaults to 0.
-        num_folds: Cross-validation: train and validation movies are pooled and cut into so many folds. Defaults to
-            `None`: no cross-validation.
-        fold: Which fold, 0 … `num_folds - 1`, is held out as validation. Defaults to `None`.
-        allow_leak: Whether copies of a poster may be on both sides of the split, as in some papers; a split that leaks
-            without it is an error. Defaults to `False`.
-        ratio: Posters are shrunk to this percentage of 182×268; `None` where `image_size` is given. Defaults to 40.
-        image_size: `(height, width)` in pixels. Defaults to that of `ratio`.
-        interpolation: How they are shrunk; see `datasets.poster_dataset`. Defaults to `"bilinear"`.
-        model: Name of a builder in `poster_cnn.models`. Defaults to `"seven_layer_cnn"`.
-        model_args: Further arguments of the builder. Defaults to none.
-        classifier_activation: `"softmax"` or `"sigmoid"`. Defaults to `"softmax"`.
-        loss: Name of a Keras loss or of one of `losses`; with a sparse one, a row's label is the number of its first
-            genre. Defaults to `"categorical_crossentropy"`.
-        learning_rate: Of Adam, with Keras's defaults otherwise. Defaults to 1e-4.
-        batch_size: Defaults to 32.
-        epochs: Defaults to 50.
-        validation_steps: Batches of validation posters looked at after each epoch. Defaults to `None`: all.
-        cache_features: Whether a frozen backbone looks at each poster once, and not in every epoch; the numbers are the
-            same to 1e-4. Defaults to `True`.
-        fine_tune_epochs: Further epochs with the backbone unfrozen (paper 3, section III.A). Defaults to 0.
-        fine_tune_learning_rate: Of Adam in those epochs. Defaults to 1e-5.
-        seed: Seed of the initial weights, dropout and shuffling. Defaults to 0.
-        precision: `"float32"`, or `"mixed_bfloat16"`: computing in bfloat16 with float32 weights, faster where the
-            processor has it. The model is saved and scored in float32 either way. Defaults to `"float32"`.
-        metrics: Scores of the test posters, names of `metrics.BY_NAME`.
+        crop_before_split: Whether crops are made before the split, which puts crops of one poster on both sides (paper
+            4's code), or of training posters only. Defaults to `False`.
+        evaluation_crop: `"whole"` or `"center"`: how validation and test posters are cropped without
+            `crop_before_split`. Defaults to `"whole"`.
+        split: `"leak_free"` (`splits.leak_free`), `"imdb_id"` (paper 1), `"stratified"` (paper 3), `"random"` (papers 2
+            and 4), or for ensembles `"given"` (MovieScope's own). Defaults to `"leak_free"`.
+        fractions: Shares of train, validation and test, or of train and test (papers 2 and 4; the test part is then
+            evaluated after each epoch). Not used by `"imdb_id"` and `"given"`. Defaults to `(0.7, 0.1, 0.2)`.
+        split_seed: Seed of the split, its folds, `max_movies`, `max_per_genre` and the crops. Defaults to 0.
+        num_folds: Number of folds that the training and validation movies are divided into for cross-validation.
+            Defaults to `None`: no cross-validation.
+        fold: Fold that is held out as validation, 0 … `num_folds - 1`. Defaults to `None`.
+        allow_leak: Whether copies of a poster may be on both sides of the split, as in some papers. Otherwise a leaking
+            split is an error. Defaults to `False`.
+        ratio: Percentage of 182×268 that posters are shrunk to; `None` with another `image_size`. Defaults to 40.
+        image_size: `(height, width)` in pixels. Defaults to the size of `ratio`.
+        interpolation: Resizing method; see `datasets.poster_dataset`. Defaults to `"bilinear"`.
     """
 
     class_names: tuple
-    experiment: str = "custom"
-    variant: str = "custom"
-    set_name: str = ""
     min_year: int | None = None
     max_year: int | None = None
     min_genres: int = 1
@@ -98,9 +73,92 @@ class TrainingConfig:
     ratio: float | None = None
     image_size: tuple | None = None
     interpolation: str = "bilinear"
+
+    def __post_init__(self):
+        for name in ("class_names", "fractions", "crop_size"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        self._set_image_size()
+        require(len(set(self.class_names)) == len(self.class_names) >= 2, self, "class_names", "2 different genres")
+        merged = set().union(*self.genre_groups.values()) - set(self.genre_groups)
+        expected = f"none of {', '.join(sorted(merged))}, which `genre_groups` merges"
+        require(merged.isdisjoint(self.class_names), self, "class_names", expected)
+        require_in(self, "split", _SPLITS)
+        for name in ("max_movies", "max_per_genre", "crops_per_genre"):
+            require(getattr(self, name) is None or getattr(self, name) >= 1, self, name, "1 or more, or None")
+        allowed = self.one_row_per_genre or self.max_per_genre is None
+        require(allowed, self, "max_per_genre", "None without `one_row_per_genre`")
+        needed = (3,) if self.split in ("stratified", "given") or self.num_folds else (2, 3)
+        require(len(self.fractions) in needed, self, "fractions", "shares of train, validation and test")
+        require(self.num_folds is None or self.num_folds >= 2, self, "num_folds", "2 or more, or None")
+        known_fold = self.fold is None or 0 <= self.fold < (self.num_folds or 0)
+        require(known_fold, self, "fold", "0 … `num_folds` - 1, or None")
+        self._check_crops()
+
+    def _set_image_size(self):
+        """Derive `image_size` from `ratio`, or check that both agree."""
+        if self.image_size is None:
+            object.__setattr__(self, "ratio", 40 if self.ratio is None else self.ratio)
+            object.__setattr__(self, "image_size", shrunk_size(self.ratio))
+        object.__setattr__(self, "image_size", tuple(self.image_size))
+        positive = len(self.image_size) == 2 and min(self.image_size) >= 1
+        require(positive, self, "image_size", "(height, width) in pixels")
+        agrees = self.ratio is None or shrunk_size(self.ratio) == self.image_size
+        require(agrees, self, "image_size", f"{self.ratio}% of 182×268, or ratio=None")
+
+    def _check_crops(self):
+        """Reject contradictory crop options."""
+        expected = f"(height, width) in pixels, from (1, 1) to {POSTER_SIZE}, a whole poster"
+        require(is_crop_size(self.crop_size), self, "crop_size", expected)
+        idle = self.crop_before_split and not self.crops_per_genre
+        require(not idle, self, "crop_before_split", "False without `crops_per_genre`")
+        require_in(self, "evaluation_crop", ("whole", "center"))
+        train_only = self.crops_per_genre and not self.crop_before_split
+        allowed = train_only or self.evaluation_crop == "whole"
+        require(allowed, self, "evaluation_crop", "'whole' unless only the training posters are cropped")
+        both = self.crops_per_genre and self.one_row_per_genre
+        require(not both, self, "crops_per_genre", "None with `one_row_per_genre`")
+        folded = train_only and self.num_folds
+        require(not folded, self, "crops_per_genre", "None with `num_folds`, unless `crop_before_split`")
+
+
+@dataclasses.dataclass(frozen=True)
+class NetworkConfig:
+    """The network of a run.
+
+    Attributes:
+        model: Name of a builder in `poster_cnn.models`. Defaults to `"seven_layer_cnn"`.
+        model_args: Dict of further arguments of the builder. Defaults to `{}`.
+        classifier_activation: `"softmax"` or `"sigmoid"`. Defaults to `"softmax"`.
+    """
+
     model: str = "seven_layer_cnn"
     model_args: dict = dataclasses.field(default_factory=dict)
     classifier_activation: str = "softmax"
+
+    def __post_init__(self):
+        require_in(self, "classifier_activation", ("softmax", "sigmoid"))
+
+
+@dataclasses.dataclass(frozen=True)
+class FitConfig:
+    """The training of a network.
+
+    Attributes:
+        loss: Name of a Keras loss or of a loss in `models.losses`. With a sparse loss, the label of a row is the index
+            of its first genre. Defaults to `"categorical_crossentropy"`.
+        learning_rate: Learning rate of Adam, whose other arguments are Keras's defaults. Defaults to 1e-4.
+        batch_size: Defaults to 32.
+        epochs: Defaults to 50.
+        validation_steps: Number of validation batches evaluated after each epoch. Defaults to `None`: all.
+        cache_features: Whether the features of a frozen backbone are computed once instead of in every epoch. The
+            results agree to 1e-4. Defaults to `True`.
+        fine_tune_epochs: Number of further epochs with the backbone unfrozen (paper 3, section III.A). Defaults to 0.
+        fine_tune_learning_rate: Learning rate of Adam in those epochs. Defaults to 1e-5.
+        seed: Seed of the initial weights, dropout and shuffling. Defaults to 0.
+        precision: `"float32"`, or `"mixed_bfloat16"`: bfloat16 computation with float32 weights, which is faster on
+            processors that support it. The model is saved and scored in float32. Defaults to `"float32"`.
+    """
+
     loss: str = "categorical_crossentropy"
     learning_rate: float = 1e-4
     batch_size: int = 32
@@ -111,101 +169,146 @@ class TrainingConfig:
     fine_tune_learning_rate: float = 1e-5
     seed: int = 0
     precision: str = "float32"
-    metrics: tuple = ("first_label_accuracy", "hit_at_1")
 
     def __post_init__(self):
-        for name in ("class_names", "fractions", "metrics", "crop_size"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))
-        self._settle_image_size()
-        require(len(set(self.class_names)) == len(self.class_names) >= 2, self, "class_names", "2 different genres")
-        require(self.split in _SPLITS, self, "split", f"one of {_SPLITS}")
-        require(self.classifier_activation in ("softmax", "sigmoid"), self, "classifier_activation", "as documented")
-        one_genre = self.classifier_activation == "softmax" or not self.loss.startswith("sparse_")
-        require(one_genre, self, "loss", "one of multi-hot labels with sigmoid, such as 'binary_crossentropy'")
-        zeros = self.keep_unlabeled and self.classifier_activation == "softmax"
-        require(not zeros, self, "keep_unlabeled", "False with softmax, which names a genre for each movie")
-        require(self.precision in PRECISIONS, self, "precision", f"one of {PRECISIONS}")
+        require_in(self, "precision", PRECISIONS)
         for name in ("learning_rate", "fine_tune_learning_rate"):
             require(getattr(self, name) > 0, self, name, "a positive number")
         for name in ("batch_size", "epochs"):
             require(getattr(self, name) >= 1, self, name, "1 or more")
-        for name in ("max_movies", "max_per_genre", "crops_per_genre", "validation_steps"):
-            require(getattr(self, name) is None or getattr(self, name) >= 1, self, name, "1 or more, or None")
+        require(self.validation_steps is None or self.validation_steps >= 1, self, "validation_steps", "1 or more, or None")
         require(self.fine_tune_epochs >= 0, self, "fine_tune_epochs", "0 or more")
-        limits_rows = self.max_per_genre is not None
-        require(self.one_row_per_genre or not limits_rows, self, "max_per_genre", "None unless `one_row_per_genre`")
-        needed = (3,) if self.split == "stratified" or self.num_folds else (2, 3)
-        require(len(self.fractions) in needed, self, "fractions", "shares of train, validation and test")
-        merged = set().union(*self.genre_groups.values()) - set(self.genre_groups)
-        apart = merged.isdisjoint(self.class_names)
-        require(apart, self, "class_names", f"none of {', '.join(sorted(merged))}, which `genre_groups` merges")
-        self._check_crops()
-        require(self.num_folds is None or self.num_folds >= 2, self, "num_folds", "2 or more, or None")
-        known_fold = self.fold is None or 0 <= self.fold < (self.num_folds or 0)
-        require(known_fold, self, "fold", "0 … `num_folds` - 1, or None")
 
-    def _check_crops(self):
-        """Of crops, what would have no effect or the wrong one is an error."""
-        within = is_crop_size(self.crop_size)
-        require(within, self, "crop_size", f"(height, width) in pixels, from (1, 1) to {POSTER_SIZE}, a whole poster")
-        idle = self.crop_before_split and not self.crops_per_genre
-        require(not idle, self, "crop_before_split", "False without `crops_per_genre`")
-        of_train = self.crops_per_genre and not self.crop_before_split
-        require(self.evaluation_crop in ("whole", "center"), self, "evaluation_crop", "'whole' or 'center'")
-        as_is = self.evaluation_crop == "whole"
-        require(of_train or as_is, self, "evaluation_crop", "'whole' where train posters alone are not cropped")
-        both = self.crops_per_genre and self.one_row_per_genre
-        require(not both, self, "crops_per_genre", "None with `one_row_per_genre`")
-        require(
-            not (of_train and self.num_folds),
-            self,
-            "crops_per_genre",
-            "None with `num_folds`, unless `crop_before_split`",
-        )
+    @property
+    def is_sparse(self):
+        """Whether labels are class indices instead of multi-hot vectors."""
+        return self.loss.startswith("sparse_")
 
-    def _settle_image_size(self):
-        """Of `ratio` and `image_size` one gives the other; both together must agree."""
-        if self.image_size is None:
-            object.__setattr__(self, "ratio", 40 if self.ratio is None else self.ratio)
-            object.__setattr__(self, "image_size", shrunk_size(self.ratio))
-        object.__setattr__(self, "image_size", tuple(self.image_size))
-        positive = len(self.image_size) == 2 and min(self.image_size) >= 1
-        require(positive, self, "image_size", "(height, width) in pixels")
-        agrees = self.ratio is None or shrunk_size(self.ratio) == self.image_size
-        require(agrees, self, "image_size", f"{self.ratio}% of 182×268, or ratio=None")
+
+_PARTS = {"data": DataConfig, "network": NetworkConfig, "fit": FitConfig}
+
+
+@dataclasses.dataclass(frozen=True, init=False)
+class TrainingConfig:
+    """The configuration of one training run. All arguments are flat keyword arguments.
+
+    Attributes of the parts can also be read from the whole, such as `config.epochs` for `config.fit.epochs`.
+
+    Attributes:
+        data: `DataConfig`.
+        network: `NetworkConfig`.
+        fit: `FitConfig`.
+        experiment: Name of the experiment, such as `"dave_table_2"`. Stored with the run; does not affect training.
+        variant: `"faithful"` to a paper, or the name of the correction. Stored with the run; does not affect training.
+        set_name: Name of a set of changes or of a draw. Stored with the run; does not affect training.
+        metrics: Names of test scores, keys of `metrics.BY_NAME`.
+
+    Example:
+
+    >>> config = TrainingConfig(class_names=("Horror", "Romance"), ratio=30, epochs=10)
+    >>> config.data.image_size
+    (80, 55)
+    """
+
+    data: DataConfig
+    network: NetworkConfig
+    fit: FitConfig
+    experiment: str = "custom"
+    variant: str = "custom"
+    set_name: str = ""
+    metrics: tuple = ("first_label_accuracy", "hit_at_1")
+
+    def __init__(self, class_names, **options):
+        compose(self, _PARTS, {"class_names": class_names} | options)
+        object.__setattr__(self, "metrics", tuple(self.metrics))
+        require(self.data.split != "given", self, "split", f"one of {_SPLITS[:-1]}")
+        one_label = self.network.classifier_activation == "softmax"
+        allowed = one_label or not self.fit.is_sparse
+        require(allowed, self, "loss", "a loss of multi-hot labels with sigmoid, such as 'binary_crossentropy'")
+        unlabeled = self.data.keep_unlabeled and one_label
+        require(not unlabeled, self, "keep_unlabeled", "False with softmax, which predicts a genre for each movie")
+
+    def __getattr__(self, name):
+        return attribute_of_part(self, _PARTS, name)
 
     def replace(self, **changes):
-        """A copy with some attributes changed; a new `ratio` changes `image_size`, and the other way round."""
+        """Return a copy with some attributes changed; a new `ratio` changes `image_size`, and the other way round."""
         if "ratio" in changes and "image_size" not in changes:
             changes["image_size"] = None
         elif "image_size" in changes and "ratio" not in changes:
             changes["ratio"] = None
-        return dataclasses.replace(self, **changes)
+        return TrainingConfig(**flat(self, _PARTS) | changes)
 
     def to_dict(self):
-        """The attributes as a dict, exactly as it comes back from a JSON file; see `as_json`."""
-        return as_json(self)
+        """Return all attributes as a flat dict, as it would be read back from JSON."""
+        return json.loads(json.dumps(flat(self, _PARTS)))
 
     @classmethod
     def from_dict(cls, content):
-        """The inverse of `to_dict`; see `from_json`."""
+        """Return the config of a dict from `to_dict`."""
         return from_json(cls, content)
 
 
-def as_json(config):
-    """A config's attributes as a dict, exactly as it comes back from a JSON file: tuples, also nested, are lists."""
-    return json.loads(json.dumps(dataclasses.asdict(config)))
+def compose(config, parts, options):
+    """Set the parts and the own attributes of a frozen config from flat options.
+
+    Args:
+        config: Frozen dataclass whose fields are parts and own attributes.
+        parts: Dict of field -> dataclass of the part.
+        options: Dict of attribute -> value, for the parts and the config itself.
+
+    Raises:
+        TypeError: If an option is unknown.
+    """
+    left = dict(options)
+    for field, part in parts.items():
+        own = {item.name: left.pop(item.name) for item in dataclasses.fields(part) if item.name in left}
+        object.__setattr__(config, field, part(**own))
+    for item in dataclasses.fields(config):
+        if item.name not in parts:
+            default = item.default if item.default_factory is dataclasses.MISSING else item.default_factory()
+            object.__setattr__(config, item.name, left.pop(item.name, default))
+    if left:
+        raise TypeError(f"{type(config).__name__}() got an unexpected keyword argument {next(iter(left))!r}")
+
+
+def attribute_of_part(config, parts, name):
+    """Return an attribute of one of the parts of a config."""
+    for field in parts:
+        if field in config.__dict__ and name in config.__dict__[field].__dict__:
+            return config.__dict__[field].__dict__[name]
+    raise AttributeError(f"{type(config).__name__!r} object has no attribute {name!r}")
+
+
+def flat(config, parts):
+    """Return the attributes of a config and its parts as one dict."""
+    found = {}
+    for item in dataclasses.fields(config):
+        value = getattr(config, item.name)
+        found |= dataclasses.asdict(value) if item.name in parts else {item.name: value}
+    return found
 
 
 def from_json(cls, content):
-    """The inverse of `as_json`; unknown attributes, written by another version, are an error that names them."""
-    unknown = set(content) - {field.name for field in dataclasses.fields(cls)}
-    if unknown:
-        raise ValueError(f"Unknown configuration: {', '.join(sorted(unknown))}. Was it written by another version?")
-    return cls(**content)
+    """Return a config from the dict that its `to_dict` gave.
+
+    Raises:
+        ValueError: If the dict has unknown attributes, for example because another version wrote it.
+    """
+    try:
+        return cls(**content)
+    except TypeError as error:
+        name = str(error).rpartition(" ")[2].strip("'")
+        raise ValueError(f"Unknown configuration: {name}. Was it written by another version?") from error
 
 
 def require(good, config, name, expected):
-    """Raises a ValueError that says what an attribute of a config must be, unless it is good."""
+    """Raise a ValueError that names an attribute, the expected value and the received one, unless `good`."""
     if not good:
         raise ValueError(f"`{name}` must be {expected}. Received: {name}={getattr(config, name)!r}")
+
+
+def require_in(config, name, allowed):
+    """Raise a ValueError unless an attribute is one of the allowed values."""
+    expected = " or ".join(map(repr, allowed)) if len(allowed) == 2 else f"one of {allowed}"
+    require(getattr(config, name) in allowed, config, name, expected)

@@ -1,4 +1,4 @@
-"""Config + data folder -> the posters of one training run: loaded, checked, split, decoded once."""
+"""The data of a training run: movies selected, posters checked, split and decoded."""
 
 import copy
 import dataclasses
@@ -22,19 +22,19 @@ from poster_cnn.movies.table import load_movie_table
 
 @dataclasses.dataclass
 class TrainingData:
-    """The posters of a run. `decoded(part)` decodes those of all parts on first use, then keeps them.
+    """The posters of a run: table, labels, split and, decoded on first use, pixels.
 
     Attributes:
-        table: Movie table of all parts; with `one_row_per_genre` a row a movie and genre.
+        table: Movie table of all parts; with `one_row_per_genre`, one row per movie and genre.
         split: Series of "train", "validation", "test" over the table's index.
         class_names: Genres, in label order.
         image_size: `(height, width)`.
-        interpolation: How posters are shrunk.
-        report: What was dropped and why, as text.
-        certify: Function of a split that gives its `audit.LeakCertificate`.
-        folds: Series over the table's index: the fold in which a row is held out, -1 for test rows. `None` without
+        interpolation: Resizing method.
+        report: Dropped rows and posters with the reasons, as text.
+        certify: Function from a split to its `duplicates.LeakCertificate`.
+        folds: Series over the table's index of the fold in which a row is held out, -1 for test rows. `None` without
             cross-validation.
-        weights: Dict of pretrained weights that the data folder brings, file name -> path.
+        weights: Dict of file name -> path of pretrained weights in the data folder.
     """
 
     table: pd.DataFrame
@@ -49,11 +49,11 @@ class TrainingData:
 
     def __post_init__(self):
         self.baseline_predictions = functools.cache(self._baseline_predictions)
-        for name in ("fingerprint", "certificate", "_color_classifier"):  # what depends on the split is found anew
+        for name in ("fingerprint", "certificate", "_color_classifier"):  # these depend on the split
             self.__dict__.pop(name, None)
 
     def resized(self, image_size, interpolation):
-        """The same movies at another size; nothing but the posters is read again."""
+        """Return the same movies with posters of another size."""
         other = copy.copy(self)
         other.image_size, other.interpolation = image_size, interpolation
         other.__dict__.pop("_posters", None)
@@ -61,7 +61,7 @@ class TrainingData:
         return other
 
     def with_fold(self, fold):
-        """The same movies with another fold held out as validation."""
+        """Return the same movies with another fold held out as validation."""
         other = copy.copy(self)
         other.split = _hold_out(self.split, self.folds, fold)
         other.__post_init__()
@@ -69,37 +69,40 @@ class TrainingData:
 
     @functools.cached_property
     def certificate(self):
-        """`audit.LeakCertificate`: how many posters have a copy on another side of the split."""
+        """`duplicates.LeakCertificate` of the split."""
         return self.certify(self.split)
 
     def part(self, name):
-        """The movies of one part."""
+        """Return the rows of one part."""
         return self.table[self.split == name]
 
     @functools.cached_property
     def all_labels(self):
-        """float32 labels of all movies in table order, `(num_movies, num_classes)`."""
+        """float32 labels of all rows in table order, `(num_movies, num_classes)`."""
         return encode_genres(self.table, self.class_names)
 
     def labels(self, name):
-        """float32 labels of one part, `(num_movies, num_classes)`."""
+        """Return float32 labels of one part, `(num_movies, num_classes)`."""
         return self.all_labels[(self.split == name).to_numpy()]
 
     def count(self, name):
-        """Number of movies in one part."""
+        """Return the number of rows of one part."""
         return int((self.split == name).sum())
 
     @property
     def validation_part(self):
-        """What is looked at after each epoch: "validation", or "test" where the split has no such part."""
+        """Part evaluated after each epoch: "validation", or "test" where the split has no validation part."""
         return "validation" if self.count("validation") else "test"
 
     def whole_movies(self, name):
-        """Each movie of a part once, with all of its genres, where it has a row for each of them.
+        """Return the movies of a part with all their genres, where the table has one row per movie and genre.
+
+        Args:
+            name: Name of the part.
 
         Returns:
-            `(first, labels)`: positions of each movie's first row in the part, and float32 labels of all of its genres
-            among `class_names`, `(num_movies, num_classes)`.
+            `(first, labels)`: positions of each movie's first row in the part, and float32 labels
+            `(num_movies, num_classes)`.
         """
         part = self.part(name)
         first = np.flatnonzero(~part["imdb_id"].duplicated())
@@ -117,16 +120,16 @@ class TrainingData:
         )
 
     def decoded(self, name):
-        """The decoded posters of one part, as `datasets.decoded_posters` gives them."""
+        """Return the posters of one part, as from `datasets.decoded_posters`."""
         return self._posters[(self.split == name).to_numpy()]
 
     def images(self, name):
-        """uint8 posters of one part, `(num_movies, height, width, 3)`."""
+        """Return uint8 posters of one part, `(num_movies, height, width, 3)`."""
         decoded = self.decoded(name)
         return decoded.images[decoded.positions]
 
     def _color_histograms(self, name):
-        batches = self.decoded(name).batch(256).as_numpy_iterator()  # never all posters at once
+        batches = self.decoded(name).batch(256).as_numpy_iterator()  # bounds memory
         return np.concatenate([baselines.color_histograms(images) for images, _ in batches])
 
     @functools.cached_property
@@ -134,7 +137,6 @@ class TrainingData:
         return baselines.fit_color_histogram(self._color_histograms("train"), self.labels("train"))
 
     def _baseline_predictions(self, name="test"):
-        """Predictions for one part without a network: dict of baseline -> `(num_movies, num_classes)`."""
         train_labels, num_movies = self.labels("train"), self.count(name)
         return {
             "majority": baselines.majority_class(train_labels, num_movies),
@@ -144,7 +146,7 @@ class TrainingData:
 
     @functools.cached_property
     def poster_hashes(self):
-        """SHA-256 of each poster's bytes, and of its crop, in table order: list of 64 hexadecimal digits."""
+        """SHA-256 of each row's file and crop, as list of hexadecimal digits in table order."""
         digest = functools.cache(lambda path: hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest())
         hashes = [digest(path) for path in self.table["poster_path"]]
         if CROP_COLUMNS[0] not in self.table:
@@ -158,7 +160,7 @@ class TrainingData:
 
     @functools.cached_property
     def fingerprint(self):
-        """SHA-256 over movies, labels, parts and the bytes of the posters: the same data, the same digits."""
+        """SHA-256 over movies, labels, parts and posters, as hexadecimal digits."""
         digest = hashlib.sha256(",".join(self.class_names).encode())
         for imdb_id, part, poster_hash, row in zip(
             self.table["imdb_id"], self.split, self.poster_hashes, self.all_labels, strict=True
@@ -169,10 +171,10 @@ class TrainingData:
 
 
 def load_training_data(config, data):
-    """Loads and splits the posters that a config asks for; broken ones are set aside and reported.
+    """Load and split the posters that a config selects; broken posters are dropped and reported.
 
     Args:
-        config: `TrainingConfig`.
+        config: `DataConfig`, such as `TrainingConfig.data`.
         data: Path of a data folder; see `find_data_folder`.
 
     Returns:
@@ -180,7 +182,7 @@ def load_training_data(config, data):
 
     Raises:
         FileNotFoundError: If the folder lacks the table or the posters.
-        ValueError: If a genre has no movie, a part of the split no movies, or the split leaks and may not.
+        ValueError: If a genre or a part of the split has no movie, or the split leaks without `allow_leak`.
     """
     folder = find_data_folder(data)
     table, manifest, report = load_rows(config, folder)
@@ -213,7 +215,7 @@ def load_training_data(config, data):
     )
     if not (config.allow_leak or loaded.certificate.clean):
         raise ValueError(
-            "The split leaks. Choose split='leak_free', or, where a paper did so, allow_leak=True.\n"
+            "The split leaks. Choose split='leak_free', or allow_leak=True to repeat a paper's split.\n"
             f"{loaded.certificate}"
         )
     return loaded
@@ -231,7 +233,7 @@ def _split(config, table, groups):
 
 
 def _folds(config, table, split, groups):
-    """The fold of each row, -1 for test rows; movies are torn only where the split tears them too."""
+    """Return the fold of each row, -1 for test rows. Rows of a movie share a fold unless the split separates them."""
     pool = table[split != "test"]
     options = {"n_splits": config.num_folds, "seed": config.split_seed}
     if config.split == "stratified":
@@ -252,15 +254,15 @@ def _hold_out(split, folds, fold):
 
 
 def load_rows(config, folder):
-    """Reads the movies that a config asks for; broken posters are set aside and reported.
+    """Read the movies that a config selects; broken posters are dropped and reported.
 
     Args:
-        config: `TrainingConfig`.
+        config: `DataConfig`.
         folder: `DataFolder`.
 
     Returns:
-        `(table, manifest, report)`: a row a movie, or a row a movie and genre, or with crops made before the split; the
-        manifest of their posters over the same index; and what was left out, as text.
+        `(table, manifest, report)`: the table with one row per movie, per movie and genre, or per crop; the manifest of
+        the posters over the same index; and the dropped movies as text.
 
     Raises:
         ValueError: If a genre has no movie.
@@ -292,7 +294,7 @@ def load_rows(config, folder):
 
 
 def _choose_movies(config, table):
-    """Merges genres, draws a sample, leaves out movies without a genre asked for; the table, and what was done."""
+    """Merge genres, sample movies and drop those without a selected genre; return the table and notes."""
     notes = ""
     table = merge_genres(table, config.genre_groups)
     if config.max_movies and len(table) > config.max_movies:
@@ -311,7 +313,7 @@ def _with_crops(config, table):
 
 
 def crop_train(config, table, split):
-    """Adds crops of train posters, the others being as `config.evaluation_crop` says; the table and its split."""
+    """Add crops of training posters and crop the others; return the table and its split."""
     train, others = _with_crops(config, table[split == "train"]), table[split != "train"]
     whole = config.evaluation_crop == "whole"
     others = crops.whole_posters(others) if whole else crops.center_crops(others, config.crop_size)
@@ -321,7 +323,7 @@ def crop_train(config, table, split):
 
 
 def manifest_of(table, manifest):
-    """The manifest's row of each row of a table, of which a movie may have several."""
+    """Return the manifest row of each table row, as a movie may have several rows."""
     return manifest.set_index("imdb_id", drop=False).loc[table["imdb_id"]].set_axis(table.index)
 
 

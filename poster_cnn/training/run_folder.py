@@ -1,4 +1,4 @@
-"""Run folders: which config and data they record, what every finished run leaves in them."""
+"""Run folders: the record of a run, and the files of a finished one."""
 
 import datetime
 import importlib.metadata
@@ -10,14 +10,16 @@ import pandas as pd
 import tensorflow as tf
 
 from poster_cnn.files import read_json, sha256, write_atomically, write_json
+from poster_cnn.metrics.thresholds import best_thresholds
 from poster_cnn.training.build import pretrained_weights
-from poster_cnn.training.config import TrainingConfig, as_json, from_json
+from poster_cnn.training.config import TrainingConfig, from_json
+from poster_cnn.training.saved_model import save_model
 
-_NAMES = {"experiment", "variant", "set_name"}  # of a config: they decide nothing
+_NAMES = {"experiment", "variant", "set_name"}  # stored with a run; they do not affect training
 
 
 def recorded_config(run_dir, kind=TrainingConfig):
-    """The config that a run folder records.
+    """Return the config of a run folder.
 
     Args:
         run_dir: Run folder with a `config.json`.
@@ -28,7 +30,7 @@ def recorded_config(run_dir, kind=TrainingConfig):
 
     Raises:
         FileNotFoundError: If there is no `config.json`.
-        ValueError: If it records no config of this kind.
+        ValueError: If it holds no config of this kind.
     """
     path = pathlib.Path(run_dir) / "config.json"
     try:
@@ -38,21 +40,26 @@ def recorded_config(run_dir, kind=TrainingConfig):
 
 
 def is_finished(run_dir, config=None):
-    """Whether a run folder holds a finished run, and, where a config is given, one of that very config."""
+    """Return whether a run folder holds a finished run.
+
+    Args:
+        run_dir: Run folder.
+        config: `TrainingConfig` or `EnsembleConfig` that the run must have. Defaults to `None`: any.
+    """
     run_dir = pathlib.Path(run_dir)
     return (run_dir / "metrics.json").is_file() and (config is None or not _differences(run_dir, config))
 
 
 def check_record(run_dir, config, about):
-    """Makes sure that a run folder records this very config and these very data.
+    """Check that a run folder records this config and these data.
 
     Args:
         run_dir: Run folder with a `config.json`.
         config: `TrainingConfig` or `EnsembleConfig`.
-        about: dict about the data, with "fingerprint" and, where there is one, "weights_sha256".
+        about: Dict about the data with "fingerprint" and, for a weights file, "weights_sha256".
 
     Raises:
-        ValueError: If it holds another run, or none that can be read; the message says in what it differs.
+        ValueError: If the run differs or cannot be read; the message names the differences.
     """
     changed = sorted(_differences(run_dir, config))
     recorded = read_json(pathlib.Path(run_dir) / "config.json").get("data", {})
@@ -68,49 +75,46 @@ def check_record(run_dir, config, about):
 
 
 def _differences(run_dir, config):
-    """Names of the attributes in which the config that a run folder records differs from `config`, but for names."""
-    recorded = as_json(recorded_config(run_dir, type(config)))
-    return {name for name, value in as_json(config).items() if recorded[name] != value} - _NAMES
+    recorded = recorded_config(run_dir, type(config)).to_dict()
+    return {name for name, value in config.to_dict().items() if recorded[name] != value} - _NAMES
 
 
-def about_weights(config, weights):
-    """Name and content of the file that a backbone starts from, if it is one.
+def about_weights(network, weights):
+    """Return name and hash of the file of pretrained weights that a network starts from.
 
     Args:
-        config: `TrainingConfig`.
-        weights: Dict of pretrained weights that the data folder brings, file name -> path.
+        network: `NetworkConfig`.
+        weights: Dict of file name -> path of pretrained weights in the data folder.
 
     Returns:
-        dict: empty, or `weights_file` and `weights_sha256`.
+        Dict with `weights_file` and `weights_sha256`; empty without a file.
     """
-    asked = pretrained_weights(config, weights)
-    if asked in (None, "imagenet"):
-        return {}
-    path = pathlib.Path(asked)
-    if not path.is_file():  # the builder says so, and what was expected
+    asked = pretrained_weights(network, weights)
+    path = pathlib.Path(asked) if asked not in (None, "imagenet") else None
+    if path is None or not path.is_file():  # the builder reports a missing file
         return {}
     return {"weights_file": path.name, "weights_sha256": sha256(path)}
 
 
 def write_record(run_dir, config, about, data, extra=None, strategy=None):
-    """Writes what a run is made of: `split.csv`, `leak.json` and, last, `config.json`.
+    """Write the inputs of a run: `split.csv`, `leak.json` and, last, `config.json`.
 
     Args:
         run_dir: Run folder.
         config: `TrainingConfig` or `EnsembleConfig`.
-        about: dict about the data, as in `check_record`.
+        about: Dict about the data, as in `check_record`.
         data: `TrainingData`.
-        extra: DataFrame over the table's index: further columns of `split.csv`. Defaults to `None`.
-        strategy: dict of `distribution.about_strategy`. Defaults to `None`: one device.
+        extra: DataFrame over the table's index with further columns of `split.csv`. Defaults to `None`.
+        strategy: Dict from `distribution.about_strategy`. Defaults to `None`: one device.
     """
     movies = pd.DataFrame({"imdb_id": data.table["imdb_id"], "part": data.split})
     labels = pd.DataFrame(data.all_labels.astype(int), columns=data.class_names, index=movies.index)
     with write_atomically(run_dir / "split.csv") as temporary:
-        pd.concat([movies, labels, extra], axis=1).to_csv(temporary, index=False)  # without `None`
+        pd.concat([movies, labels, extra], axis=1).to_csv(temporary, index=False)
     write_json(run_dir / "leak.json", data.certificate.to_dict())
     counts = {f"num_{part}": data.count(part) for part in sorted(set(data.split))}
     content = {
-        "config": as_json(config),
+        "config": config.to_dict(),
         "data": {"fingerprint": about["fingerprint"]} | counts | about,
         "versions": _versions(),
         "device": _device(),
@@ -120,14 +124,53 @@ def write_record(run_dir, config, about, data, extra=None, strategy=None):
     write_json(run_dir / "config.json", content)
 
 
-def write_predictions(run_dir, data, y_prob):
-    """Writes `predictions.csv`: `imdb_id`, then `true_<genre>` and `probability_<genre>` for each genre.
+def choose_thresholds(data, y_prob):
+    """Choose a decision threshold for each genre on the validation movies.
+
+    Args:
+        data: `TrainingData`.
+        y_prob: Dict of part -> probabilities `(num_movies, num_classes)`.
+
+    Returns:
+        Dict of genre -> threshold in 0..1, or `None` without validation movies.
+    """
+    if "validation" not in y_prob:
+        return None
+    chosen = best_thresholds(data.labels("validation"), y_prob["validation"])
+    return dict(zip(data.class_names, chosen.tolist(), strict=True))
+
+
+def finish(run_dir, model, data, y_prob, scores, *, thresholds, seconds, crop_size=None):
+    """Save the model and its predictions, and mark a run as finished with `metrics.json`.
 
     Args:
         run_dir: Run folder.
+        model: `keras.Model`.
         data: `TrainingData`.
         y_prob: Probabilities of the test movies `(num_movies, num_classes)`.
+        scores: Dict with "test", "baselines" and "validation".
+        thresholds: Dict from `choose_thresholds`, or `None`.
+        seconds: Duration of the training.
+        crop_size: As in `save_model`. Defaults to `None`.
+
+    Returns:
+        Dict: the content of `metrics.json`.
     """
+    about = {"class_names": data.class_names, "interpolation": data.interpolation}
+    save_model(model, run_dir / "model.keras", **about, thresholds=thresholds, crop_size=crop_size)
+    _write_predictions(run_dir, data, y_prob)
+    leak = {
+        f"{row['part']}_in_{row['copies_in']}": {"posters": row["leaked"], "fraction": row["fraction"]}
+        for row in data.certificate.rows
+    }
+    result = scores | {"leak": leak, "seconds": round(seconds, 1)}
+    if thresholds:
+        result["thresholds"] = thresholds
+    write_json(run_dir / "metrics.json", result)
+    return result
+
+
+def _write_predictions(run_dir, data, y_prob):
     y_true = data.labels("test")
     predictions = pd.DataFrame({"imdb_id": data.part("test")["imdb_id"].to_numpy()})
     for number, name in enumerate(data.class_names):
@@ -135,18 +178,6 @@ def write_predictions(run_dir, data, y_prob):
         predictions[f"probability_{name}"] = y_prob[:, number].astype("float64")
     with write_atomically(run_dir / "predictions.csv") as temporary:
         predictions.to_csv(temporary, index=False)
-
-
-def leaked_shares(data):
-    """Posters of each part with a copy in another, for `metrics.json`: dict such as `test_in_train` -> counts.
-
-    Args:
-        data: `TrainingData`.
-    """
-    return {
-        f"{row['part']}_in_{row['copies_in']}": {"posters": row["leaked"], "fraction": row["fraction"]}
-        for row in data.certificate.rows
-    }
 
 
 def _versions():

@@ -23,15 +23,6 @@ from poster_cnn.training.train import check_run, train
 
 MAX_KILLS = 3  # of one cell, without a finished epoch in between
 
-# The attributes that decide which movies are read: cells that agree in them share the movies.
-_MOVIE_FIELDS = (
-    "class_names min_year max_year min_genres genre_groups max_movies keep_unlabeled one_row_per_genre max_per_genre "
-    "crops_per_genre crop_size crop_before_split evaluation_crop split fractions split_seed num_folds allow_leak"
-).split()
-_ENSEMBLE_FIELDS = (
-    "class_names modalities split fractions split_seed backbone backbone_weights image_size interpolation max_words"
-).split()
-
 
 @dataclasses.dataclass
 class Shared:
@@ -55,21 +46,23 @@ class Shared:
         Returns:
             `TrainingData` or `EnsembleData`.
         """
-        is_ensemble = isinstance(config, EnsembleConfig)
-        key = [getattr(config, name) for name in (_ENSEMBLE_FIELDS if is_ensemble else _MOVIE_FIELDS)]
-        fold = None if is_ensemble else config.fold
-        if self._key != key:
-            self._key, self._folds = None, {}
-            self._folds[fold] = load_ensemble_data(config, data) if is_ensemble else load_training_data(config, data)
-            self._key = key
-        if is_ensemble:
-            return self._folds[fold]
-        if fold not in self._folds:
-            self._folds[fold] = next(iter(self._folds.values())).with_fold(fold)
-        loaded = self._folds[fold]
-        if (loaded.image_size, loaded.interpolation) != (config.image_size, config.interpolation):
-            loaded = loaded.resized(config.image_size, config.interpolation)
-            self._folds = {fold: loaded}
+        if isinstance(config, EnsembleConfig):
+            if self._key != (config.data, config.inputs):
+                self._folds = {None: load_ensemble_data(config, data)}
+                self._key = config.data, config.inputs
+            return self._folds[None]
+        wanted = config.data
+        # The same movies can be resized, and split into other folds, without reading the table again.
+        movies = dataclasses.replace(wanted, ratio=None, image_size=(1, 1), interpolation="", fold=None)
+        if self._key != movies:
+            self._folds = {wanted.fold: load_training_data(wanted, data)}
+            self._key = movies
+        if wanted.fold not in self._folds:
+            self._folds[wanted.fold] = next(iter(self._folds.values())).with_fold(wanted.fold)
+        loaded = self._folds[wanted.fold]
+        if (loaded.image_size, loaded.interpolation) != (wanted.image_size, wanted.interpolation):
+            loaded = loaded.resized(wanted.image_size, wanted.interpolation)
+            self._folds = {wanted.fold: loaded}
         return loaded
 
 

@@ -281,7 +281,7 @@ def test_a_folder_without_the_needed_files(tmp_path, content, looked_for):
 
 def test_training_data_sets_broken_posters_aside_and_says_so(own_folder, tiny_config):
     (own_folder / "posters" / "1007.jpg").write_text("<html>404</html>")
-    data = load_training_data(tiny_config, own_folder)
+    data = load_training_data(tiny_config.data, own_folder)
     assert len(data.table) == 59 and 1007 not in set(data.table["imdb_id"])
     assert "1007.jpg" in data.report and "rows read" in data.report
     assert data.images("test").shape == (data.count("test"), 27, 18, 3)
@@ -290,7 +290,7 @@ def test_training_data_sets_broken_posters_aside_and_says_so(own_folder, tiny_co
 
 def test_the_fingerprint_changes_with_the_data_and_with_nothing_else(own_folder, tiny_config):
     def fingerprint(config=tiny_config):
-        return load_training_data(config, own_folder).fingerprint
+        return load_training_data(config.data, own_folder).fingerprint
 
     before = fingerprint()
     assert fingerprint(tiny_config.replace(learning_rate=1e-5, ratio=40, seed=3)) == before
@@ -301,7 +301,7 @@ def test_the_fingerprint_changes_with_the_data_and_with_nothing_else(own_folder,
 
 
 def test_baselines_know_the_training_labels_alone(data_folder, tiny_config):
-    data = load_training_data(tiny_config, data_folder)
+    data = load_training_data(tiny_config.data, data_folder)
     predictions = data.baseline_predictions()
     assert list(predictions) == ["majority", "label_prior", "color_histogram"]
     assert {name: array.shape for name, array in predictions.items()} == dict.fromkeys(
@@ -320,7 +320,7 @@ def test_baselines_know_the_training_labels_alone(data_folder, tiny_config):
 )
 def test_a_config_that_the_folder_cannot_satisfy(data_folder, tiny_config, changes, message):
     with pytest.raises(ValueError, match=message):
-        load_training_data(tiny_config.replace(**changes), data_folder)
+        load_training_data(tiny_config.replace(**changes).data, data_folder)
 
 
 def test_a_split_that_leaks_is_an_error_unless_the_config_allows_it(own_folder, tiny_config):
@@ -330,13 +330,13 @@ def test_a_split_that_leaks_is_an_error_unless_the_config_allows_it(own_folder, 
     with pytest.raises(
         ValueError, match="(?s)The split leaks. Choose split='leak_free', or.*allow_leak=True.*copy in another part"
     ):
-        load_training_data(tiny_config.replace(allow_leak=False), own_folder)
-    leaky = load_training_data(tiny_config, own_folder)
+        load_training_data(tiny_config.replace(allow_leak=False).data, own_folder)
+    leaky = load_training_data(tiny_config.data, own_folder)
     test_in_train = leaky.certificate.rows[0]
     assert (test_in_train["part"], test_in_train["copies_in"]) == ("test", "train")
     assert test_in_train["same_pixels"] == 1 and not leaky.certificate.clean
 
-    corrected = load_training_data(tiny_config.replace(split="leak_free", allow_leak=False), own_folder)
+    corrected = load_training_data(tiny_config.replace(split="leak_free", allow_leak=False).data, own_folder)
     assert corrected.certificate.clean
     assert corrected.split[corrected.table["imdb_id"].isin([1001, 1002, 1003])].nunique() == 1
 
@@ -345,11 +345,11 @@ def test_too_few_posters_for_the_split(own_folder, tiny_config):
     for path in sorted((own_folder / "posters").iterdir())[5:]:
         path.unlink()
     with pytest.raises(ValueError, match="Too few posters for the split: validation would be empty. Received: 5"):
-        load_training_data(tiny_config, own_folder)
+        load_training_data(tiny_config.data, own_folder)
 
 
 def test_tables_keep_their_order_in_the_split(data_folder, tiny_config):
-    data = load_training_data(tiny_config, data_folder)
+    data = load_training_data(tiny_config.data, data_folder)
     parts = [data.part(part)["imdb_id"] for part in ("train", "validation", "test")]
     assert sorted(pd.concat(parts)) == list(range(1001, 1061))
     assert all((data.labels(part) == encode_genres(data.part(part), NAMES)).all() for part in ("train", "test"))

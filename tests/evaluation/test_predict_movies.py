@@ -19,7 +19,6 @@ from poster_cnn.movies.metadata import METADATA_COLUMNS
 from poster_cnn.multimodal.config import MODALITIES, EnsembleConfig
 from poster_cnn.multimodal.trailers import read_trailer_features
 from poster_cnn.results.collect import read_predictions
-from poster_cnn.training.config import as_json
 from poster_cnn.training.saved_model import save_model
 
 SUBSETS = [names for count in (1, 2, 3, 4) for names in itertools.combinations(MODALITIES, count)]
@@ -234,7 +233,7 @@ def make_run(tmp_path):
         model = models.multimodal({name: branches[name] for name in names}, fusion)
         config = EnsembleConfig(("Drama", "Horror"), modalities=names, backbone="resnet18", backbone_weights=None)
         save_model(model, tmp_path / "run" / "model.keras", class_names=config.class_names)
-        write_json(tmp_path / "run" / "config.json", {"config": as_json(config)})
+        write_json(tmp_path / "run" / "config.json", {"config": config.to_dict()})
         return tmp_path / "run", branches
 
     return make

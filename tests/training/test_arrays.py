@@ -96,7 +96,7 @@ def test_arrays_that_do_not_fit_are_named(change, error):
 def test_arrays_without_movies_are_named(empty):
     nothing = TRAIN[0][:0], TRAIN[1][:0]
     arrays = {"train": (*nothing, TRAIN), "validation": (*TRAIN, nothing)}[empty]
-    with pytest.raises(ValueError, match=r"There must be a movie at least. Received: images of shape \(0, "):
+    with pytest.raises(ValueError, match=r"`images` must hold at least one poster. Received: shape \(0, "):
         fit_arrays(SMALL, *arrays, progress=False)
 
 

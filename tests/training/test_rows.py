@@ -52,8 +52,8 @@ def ids(data):
 
 
 def test_movies_with_none_of_the_genres_are_left_out_or_kept_as_zeros(config, data_folder):
-    without = load_training_data(config, data_folder)
-    kept = load_training_data(config.replace(keep_unlabeled=True), data_folder)
+    without = load_training_data(config.data, data_folder)
+    kept = load_training_data(config.replace(keep_unlabeled=True).data, data_folder)
     assert len(kept.table) == 60 and without.all_labels.any(axis=1).all()
     unlabeled = 60 - len(without.table)
     assert (~kept.all_labels.any(axis=1)).sum() == unlabeled > 10
@@ -63,15 +63,15 @@ def test_movies_with_none_of_the_genres_are_left_out_or_kept_as_zeros(config, da
 
 
 def test_a_sample_is_drawn_before_the_genres_are_looked_at(config, data_folder):
-    kept = load_training_data(config.replace(max_movies=30, keep_unlabeled=True), data_folder)
-    without = load_training_data(config.replace(max_movies=30), data_folder)
+    kept = load_training_data(config.replace(max_movies=30, keep_unlabeled=True).data, data_folder)
+    without = load_training_data(config.replace(max_movies=30).data, data_folder)
     assert len(kept.table) == 30 > len(without.table) and ids(kept) == sorted(ids(kept))
     assert set(ids(without)) == {i for i, row in zip(ids(kept), kept.all_labels, strict=True) if row.any()}
     assert "30 of 60 movies drawn at random" in kept.report
-    again = load_training_data(config.replace(max_movies=30, keep_unlabeled=True), data_folder)
-    other = load_training_data(config.replace(max_movies=30, keep_unlabeled=True, split_seed=1), data_folder)
+    again = load_training_data(config.replace(max_movies=30, keep_unlabeled=True).data, data_folder)
+    other = load_training_data(config.replace(max_movies=30, keep_unlabeled=True, split_seed=1).data, data_folder)
     assert ids(again) == ids(kept) != ids(other) and again.fingerprint == kept.fingerprint
-    more = load_training_data(config.replace(max_movies=61, keep_unlabeled=True), data_folder)
+    more = load_training_data(config.replace(max_movies=61, keep_unlabeled=True).data, data_folder)
     assert len(more.table) == 60 and "drawn at random" not in more.report
 
 
@@ -79,20 +79,20 @@ def test_merged_genres_are_classes(config, data_folder):
     merged = config.replace(
         genre_groups={"Other": ("Romance", "Documentary", "Musical")}, class_names=("Other", "Action")
     )
-    data = load_training_data(merged, data_folder)
-    apart = load_training_data(config.replace(class_names=("Romance", "Documentary", "Action")), data_folder)
+    data = load_training_data(merged.data, data_folder)
+    apart = load_training_data(config.replace(class_names=("Romance", "Documentary", "Action")).data, data_folder)
     assert ids(data) == ids(apart)
     assert (data.all_labels[:, 0] == apart.all_labels[:, :2].max(axis=1)).all()
     assert (data.all_labels[:, 1] == apart.all_labels[:, 2]).all()
 
 
 def test_a_split_without_validation_validates_on_the_test_movies(config, data_folder):
-    data = load_training_data(config, data_folder)
+    data = load_training_data(config.data, data_folder)
     assert (data.count("validation"), data.validation_part) == (0, "test")
     assert data.count("test") == len(data.table) - round(0.8 * len(data.table))
-    three = load_training_data(config.replace(fractions=(0.6, 0.2, 0.2)), data_folder)
+    three = load_training_data(config.replace(fractions=(0.6, 0.2, 0.2)).data, data_folder)
     assert three.count("validation") and three.validation_part == "validation"
-    leak_free = load_training_data(config.replace(split="leak_free", allow_leak=False), data_folder)
+    leak_free = load_training_data(config.replace(split="leak_free", allow_leak=False).data, data_folder)
     assert set(leak_free.split) == {"train", "test"} and leak_free.certificate.clean
 
 
@@ -112,7 +112,7 @@ def after(config):
 
 
 def test_crops_made_before_the_split_are_on_both_sides_and_counted(before, data_folder):
-    data = load_training_data(before, data_folder)
+    data = load_training_data(before.data, data_folder)
     assert (data.all_labels.sum(axis=0) >= 60).all() and f"{len(data.table)} images with crops" in data.report
     test, train = data.part("test"), data.part("train")
     assert (test["crop_height"] == 150).any() and (train["crop_height"] == 150).any()
@@ -121,15 +121,15 @@ def test_crops_made_before_the_split_are_on_both_sides_and_counted(before, data_
     assert (row["posters"], row["same_movie"], row["leaked"]) == (len(test), torn.sum(), torn.sum())
     assert row["fraction"] > 0.5
     with pytest.raises(ValueError, match="(?s)The split leaks. Choose split='leak_free'.*same movie"):
-        load_training_data(before.replace(allow_leak=False), data_folder)
-    corrected = load_training_data(before.replace(split="leak_free", allow_leak=False), data_folder)
+        load_training_data(before.replace(allow_leak=False).data, data_folder)
+    corrected = load_training_data(before.replace(split="leak_free", allow_leak=False).data, data_folder)
     assert corrected.certificate.clean and (corrected.part("test")["crop_height"] == 150).any()
 
 
 @pytest.mark.parametrize(("evaluation_crop", "box"), [("whole", [0, 0, 268, 182]), ("center", [59, 16, 150, 150])])
 def test_crops_made_after_the_split_are_of_train_posters_alone(after, data_folder, evaluation_crop, box):
-    data = load_training_data(after.replace(evaluation_crop=evaluation_crop), data_folder)
-    plain = load_training_data(after.replace(crops_per_genre=None), data_folder)
+    data = load_training_data(after.replace(evaluation_crop=evaluation_crop).data, data_folder)
+    plain = load_training_data(after.replace(crops_per_genre=None).data, data_folder)
     for part in ("validation", "test"):
         assert data.part(part)["imdb_id"].tolist() == plain.part(part)["imdb_id"].tolist()
         assert (data.part(part)[BOX] == box).all(axis=None)
@@ -145,15 +145,15 @@ def test_crops_made_after_the_split_are_of_train_posters_alone(after, data_folde
 
 
 def test_a_crop_in_the_middle_is_what_the_network_sees(after, data_folder):
-    data = load_training_data(after.replace(evaluation_crop="center", image_size=(150, 150)), data_folder)
+    data = load_training_data(after.replace(evaluation_crop="center", image_size=(150, 150)).data, data_folder)
     for image, path in zip(data.images("test"), data.part("test")["poster_path"], strict=True):
         with Image.open(path) as poster:
             assert (image == np.asarray(poster.convert("RGB"))[59:209, 16:166]).all()
 
 
 def test_each_crop_has_a_hash_of_its_own_and_whole_posters_keep_theirs(after, data_folder):
-    data = load_training_data(after, data_folder)
-    plain = load_training_data(after.replace(crops_per_genre=None), data_folder)
+    data = load_training_data(after.data, data_folder)
+    plain = load_training_data(after.replace(crops_per_genre=None).data, data_folder)
     plain_hash = dict(zip(plain.table["imdb_id"], plain.poster_hashes, strict=True))
     whole = (data.table["crop_height"] == 268).to_numpy()
     hashes = np.array(data.poster_hashes)
@@ -161,6 +161,6 @@ def test_each_crop_has_a_hash_of_its_own_and_whole_posters_keep_theirs(after, da
     crops_of_a_poster = data.table[["imdb_id", *BOX]].drop_duplicates()
     assert len(set(hashes)) == len(crops_of_a_poster) > len(plain.table)
     assert not set(hashes[~whole]) & set(plain_hash.values())
-    assert data.fingerprint == load_training_data(after, data_folder).fingerprint != plain.fingerprint
-    other = load_training_data(after.replace(split="leak_free", crop_size=(150, 149)), data_folder)
+    assert data.fingerprint == load_training_data(after.data, data_folder).fingerprint != plain.fingerprint
+    other = load_training_data(after.replace(split="leak_free", crop_size=(150, 149)).data, data_folder)
     assert other.fingerprint != data.fingerprint

@@ -114,7 +114,7 @@ def crop_config(config):
 def test_crops_through_kept_features_give_the_numbers_of_crops_through_the_backbone(
     backbone, crop_config, data_folder, tmp_path
 ):
-    data = load_training_data(crop_config, data_folder)
+    data = load_training_data(crop_config.data, data_folder)
     for name, cache_features in (("kept", True), ("through", False)):
         config = crop_config.replace(cache_features=cache_features)
         train(config, data_folder, tmp_path / name, training_data=data, progress=False)
@@ -131,7 +131,7 @@ def test_an_interrupted_run_on_crops_ends_as_an_uninterrupted_one(
     backbone, crop_config, data_folder, tmp_path, monkeypatch
 ):
     config = crop_config.replace(crop_before_split=False, split="leak_free", allow_leak=False)
-    data = load_training_data(config, data_folder)
+    data = load_training_data(config.data, data_folder)
     train(config, data_folder, tmp_path / "whole", training_data=data, progress=False)
     save_epoch = fitting._save_epoch
 

@@ -1,5 +1,6 @@
 """Training: a run folder with everything in it, the same to the bit however often it was interrupted."""
 
+import concurrent.futures
 import dataclasses
 import json
 import os
@@ -20,13 +21,13 @@ from poster_cnn.movies.table import load_movie_table
 from poster_cnn.results.collect import collect_results
 from poster_cnn.training import fit as fitting
 from poster_cnn.training import run_folder
+from poster_cnn.training import train as training
 from poster_cnn.training.build import build_model
 from poster_cnn.training.config import TrainingConfig
 from poster_cnn.training.data import load_training_data
 from poster_cnn.training.run_folder import is_finished
 from poster_cnn.training.saved_model import load_model, save_model
 from poster_cnn.training.train import train
-from poster_cnn.training.train import train as training
 
 RESULTS = ("history.csv", "predictions.csv", "split.csv")
 
@@ -203,9 +204,10 @@ def test_a_damaged_checkpoint_is_named_and_without_it_the_run_starts_from_its_be
 
 
 def test_two_processes_cannot_train_in_one_folder(data_folder, tiny_config, tmp_path):
-    with locked(tmp_path / "run"):
+    with locked(tmp_path / "run"), concurrent.futures.ThreadPoolExecutor() as other:
+        started = other.submit(train, tiny_config, data_folder, tmp_path / "run", progress=False)
         with pytest.raises(BlockingIOError, match="Another process is working in .*run. Wait for it, or choose anoth"):
-            train(tiny_config, data_folder, tmp_path / "run", progress=False)
+            started.result()
     assert os.listdir(tmp_path / "run") == [".lock"]
 
 
@@ -223,7 +225,7 @@ def test_a_nan_loss_ends_the_run_and_names_the_rate(data_folder, tiny_config, tm
 @pytest.mark.parametrize(
     ("changes", "error", "message"),
     [
-        ({"model": "eight_layer_cnn"}, ValueError, "Unknown model.*Received: model='eight_layer_cnn'"),
+        ({"model": "eight_layer_cnn"}, ValueError, "`model` must be a builder.*Received: model='eight_layer_cnn'"),
         ({"ratio": 3}, ValueError, "`input_shape` must be"),
         ({"model_args": {"filter": (8,)}}, ValueError, "seven_layer_cnn does not take filter. Expected .*filters"),
         ({"fine_tune_epochs": 1}, ValueError, "`model` must have a backbone.*Received: seven_layer_cnn"),
@@ -282,7 +284,7 @@ def test_sigmoid_trains_independent_genres(sigmoid_run):
 
 
 def test_thresholds_are_the_best_of_the_validation_movies(sigmoid_run, sigmoid_config, data_folder):
-    data = load_training_data(sigmoid_config, data_folder)
+    data = load_training_data(sigmoid_config.data, data_folder)
     model, about = load_model(sigmoid_run)
     y_prob = model.predict(data.images("validation").astype("float32"), verbose=0)
     best = best_thresholds(data.labels("validation"), y_prob)
@@ -299,7 +301,7 @@ def test_the_test_movies_are_scored_with_the_thresholds(sigmoid_run, sigmoid_con
     assert tuned["low"] <= tuned["value"] <= tuned["high"]
     every_genre = metrics.overall_f1(y_true, np.ones(y_true.shape))
     assert result["baselines"]["label_prior"]["overall_f1_tuned"] == every_genre
-    data = load_training_data(sigmoid_config, data_folder)
+    data = load_training_data(sigmoid_config.data, data_folder)
     of_part = {part: data.baseline_predictions(part)["color_histogram"] for part in ("validation", "test")}
     own, chosen_on_test = (best_thresholds(data.labels(part), y_prob) for part, y_prob in of_part.items())
     histogram, cheated = (
@@ -323,7 +325,7 @@ def test_without_thresholds_in_the_file_genres_are_only_ranked(sigmoid_run, data
 
 
 def test_without_validation_movies_there_are_no_thresholds(sigmoid_config, data_folder, tmp_path):
-    data = load_training_data(sigmoid_config, data_folder)
+    data = load_training_data(sigmoid_config.data, data_folder)
     data = dataclasses.replace(data, split=data.split.replace("validation", "train"))
     result = training._finish(build_model(sigmoid_config), sigmoid_config, data, tmp_path, 0)
     assert "thresholds" not in result and result["validation"] == {}
@@ -386,22 +388,22 @@ def test_what_is_no_config_error(tiny_config, changes):
         ({"learning_rate": 0}, "`learning_rate` must be a positive number. Received: learning_rate=0"),
         ({"batch_size": 0}, "`batch_size` must be 1 or more"),
         ({"epochs": 0}, "`epochs` must be 1 or more"),
-        ({"precision": "float16"}, "`precision` must be one of .*'mixed_bfloat16'"),
+        ({"precision": "float16"}, "`precision` must be 'float32' or 'mixed_bfloat16'"),
         (
             {"classifier_activation": "sigmoid", "loss": "sparse_categorical_crossentropy"},
-            "`loss` must be one of multi-hot labels with sigmoid",
+            "`loss` must be a loss of multi-hot labels with sigmoid",
         ),
-        ({"max_per_genre": 10}, "`max_per_genre` must be None unless `one_row_per_genre`"),
-        ({"keep_unlabeled": True}, "`keep_unlabeled` must be False with softmax, which names a genre for each movie"),
+        ({"max_per_genre": 10}, "`max_per_genre` must be None without `one_row_per_genre`"),
+        ({"keep_unlabeled": True}, "`keep_unlabeled` must be False with softmax, which predicts a genre for each movie"),
         ({"max_movies": 0}, "`max_movies` must be 1 or more, or None"),
         ({"crops_per_genre": 0}, "`crops_per_genre` must be 1 or more, or None"),
         ({"crops_per_genre": 9, "one_row_per_genre": True}, "`crops_per_genre` must be None with `one_row_per_genre`"),
         ({"crops_per_genre": 9, "num_folds": 3, "fold": 0}, "`crops_per_genre` must be None with `num_folds`, unless"),
         ({"evaluation_crop": "middle"}, "`evaluation_crop` must be 'whole' or 'center'"),
-        ({"evaluation_crop": "center"}, "`evaluation_crop` must be 'whole' where train posters alone are not cropped"),
+        ({"evaluation_crop": "center"}, "`evaluation_crop` must be 'whole' unless only the training"),
         (
             {"evaluation_crop": "center", "crops_per_genre": 9, "crop_before_split": True},
-            "`evaluation_crop` must be 'whole' where",
+            "`evaluation_crop` must be 'whole' unless",
         ),
         ({"crop_before_split": True}, "`crop_before_split` must be False without `crops_per_genre`"),
         (

@@ -61,7 +61,7 @@ def transfer_config(tiny_config, weights):
 
 @pytest.fixture(scope="module")
 def data(transfer_config, data_folder):
-    return load_training_data(transfer_config, data_folder)
+    return load_training_data(transfer_config.data, data_folder)
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +127,7 @@ def test_cached_features_equal_those_of_the_extractor(model, data, tmp_path):
 
 
 def test_caches_features_of_vgg16(tiny_config, data_folder, tmp_path):
-    data = load_training_data(tiny_config.replace(image_size=(32, 32)), data_folder)
+    data = load_training_data(tiny_config.replace(image_size=(32, 32)).data, data_folder)
     model = models.vgg16((32, 32, 3), 4, weights=None)
     found = features.poster_features(model, data, cache=tmp_path, progress=False)
     test = np.flatnonzero(data.split == "test")
@@ -162,10 +162,10 @@ def test_caches_features_per_weights_and_scaling(model, weights, data, tmp_path)
 def test_recomputes_features_of_a_changed_poster(model, transfer_config, data_folder, tmp_path):
     folder = shutil.copytree(data_folder, tmp_path / "data")
     before = features.poster_features(
-        model, load_training_data(transfer_config, folder), cache=tmp_path / "cache", progress=False
+        model, load_training_data(transfer_config.data, folder), cache=tmp_path / "cache", progress=False
     )
     Image.new("RGB", (182, 268), "yellow").save(folder / "posters" / "1001.jpg")
-    data = load_training_data(transfer_config, folder)
+    data = load_training_data(transfer_config.data, folder)
     after = features.poster_features(model, data, cache=tmp_path / "cache", progress=False)
     changed = (np.abs(before[:] - after[:]) > 1e-3).any(axis=1)
     assert data.table.loc[changed, "imdb_id"].unique().tolist() == [1001]
@@ -173,7 +173,7 @@ def test_recomputes_features_of_a_changed_poster(model, transfer_config, data_fo
 
 
 def test_caches_features_per_channel_order(tiny_config, data_folder, tmp_path):
-    data = load_training_data(tiny_config.replace(image_size=(32, 32)), data_folder)
+    data = load_training_data(tiny_config.replace(image_size=(32, 32)).data, data_folder)
     kept = {}
     weights = models.resnet50((32, 32, 3), weights=None).get_weights()
     for order in ("rgb", "bgr"):
@@ -186,7 +186,7 @@ def test_caches_features_per_channel_order(tiny_config, data_folder, tmp_path):
 def test_computes_features_if_a_chunk_lacks_a_genre(tiny_config, data_folder, tmp_path, monkeypatch):
     config = tiny_config.replace(class_names=("Other", "Horror"), genre_groups={"Other": ("Documentary",)})
     config = config.replace(image_size=(32, 32), max_movies=12, split="random", fractions=(0.5, 0.5))
-    data = load_training_data(config, data_folder)
+    data = load_training_data(config.data, data_folder)
     monkeypatch.setattr(features, "_CHUNK", 1)
     assert not data.all_labels[:, 0].all()  # a chunk without the genre that IMDb does not have
     model = models.resnet50((32, 32, 3), weights=None)

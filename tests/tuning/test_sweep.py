@@ -80,7 +80,7 @@ def assert_same_bits(run_dir, other):
 
 def test_skips_finished_cells(tiny_config, data_folder, tmp_path, trained):
     experiment = Experiment(tiny_config, {"seed": (0, 1, 2)})
-    finish(tmp_path / "seed=1", tiny_config.replace(seed=1), load_training_data(tiny_config, data_folder))
+    finish(tmp_path / "seed=1", tiny_config.replace(seed=1), load_training_data(tiny_config.data, data_folder))
     for _ in range(2):
         assert sweep(experiment, data_folder, tmp_path, progress=False) == {}
         assert [name for name, _ in trained] == ["seed=0", "seed=2"]
@@ -198,7 +198,7 @@ def test_two_sweeps_of_one_folder_share_the_work(tiny_config, data_folder, tmp_p
             first_is_in.set()
             other_cell_trained.wait(timeout=60)
             if finishes:
-                finish(tmp_path / "seed=0", tiny_config, load_training_data(tiny_config, data_folder))
+                finish(tmp_path / "seed=0", tiny_config, load_training_data(tiny_config.data, data_folder))
 
     def train(config, data, run_dir, *, training_data, **options):
         trained.append(run_dir.name)
