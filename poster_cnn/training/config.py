@@ -176,7 +176,8 @@ class FitConfig:
             require(getattr(self, name) > 0, self, name, "a positive number")
         for name in ("batch_size", "epochs"):
             require(getattr(self, name) >= 1, self, name, "1 or more")
-        require(self.validation_steps is None or self.validation_steps >= 1, self, "validation_steps", "1 or more, or None")
+        steps = self.validation_steps
+        require(steps is None or steps >= 1, self, "validation_steps", "1 or more, or None")
         require(self.fine_tune_epochs >= 0, self, "fine_tune_epochs", "0 or more")
 
     @property

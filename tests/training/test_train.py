@@ -394,13 +394,16 @@ def test_what_is_no_config_error(tiny_config, changes):
             "`loss` must be a loss of multi-hot labels with sigmoid",
         ),
         ({"max_per_genre": 10}, "`max_per_genre` must be None without `one_row_per_genre`"),
-        ({"keep_unlabeled": True}, "`keep_unlabeled` must be False with softmax, which predicts a genre for each movie"),
+        (
+            {"keep_unlabeled": True},
+            "`keep_unlabeled` must be False with softmax, which predicts a genre for each movie",
+        ),
         ({"max_movies": 0}, "`max_movies` must be 1 or more, or None"),
         ({"crops_per_genre": 0}, "`crops_per_genre` must be 1 or more, or None"),
         ({"crops_per_genre": 9, "one_row_per_genre": True}, "`crops_per_genre` must be None with `one_row_per_genre`"),
         ({"crops_per_genre": 9, "num_folds": 3, "fold": 0}, "`crops_per_genre` must be None with `num_folds`, unless"),
         ({"evaluation_crop": "middle"}, "`evaluation_crop` must be 'whole' or 'center'"),
-        ({"evaluation_crop": "center"}, "`evaluation_crop` must be 'whole' unless only the training"),
+        ({"evaluation_crop": "center"}, "`evaluation_crop` must be 'whole' unless"),
         (
             {"evaluation_crop": "center", "crops_per_genre": 9, "crop_before_split": True},
             "`evaluation_crop` must be 'whole' unless",
