@@ -7,6 +7,7 @@ more mirrored, and `@x,y:size` executes it in a box around (x, y) that is `size`
 random integer, `a|b` is a random choice, and `0..90/30` repeats the statement with 0, 30, 60 and 90.
 """
 
+import functools
 import re
 
 _TEXT = """
@@ -226,6 +227,7 @@ def _unroll(statement):
     ]
 
 
+@functools.cache
 def _constant(word):
     if re.fullmatch("[0-9a-f]{6}", word):
         return tuple(bytes.fromhex(word))
