@@ -1,4 +1,4 @@
-"""A finished run + any data folder -> every score, beside the baselines, genre by genre."""
+"""Finished run + any data folder -> scores next to baselines, overall and per genre."""
 
 import dataclasses
 import pathlib
@@ -24,11 +24,11 @@ class Evaluation:
     """Scores of a run on a data folder.
 
     Attributes:
-        scores: DataFrame indexed by metric: `model`, `low`, `high` (95% interval) and a column for each baseline.
-        genres: DataFrame indexed by genre: `movies`, `threshold` (the model's own, or 0.5), `precision`, `recall`,
-            `f1`, `average_precision`, `prior` (the genre's share among the training movies).
-        num_movies: Number of movies scored.
-        notes: What was left out, and why.
+        scores: DataFrame indexed by metric: `model`, `low`, `high` (95% interval) and one column per baseline.
+        genres: DataFrame indexed by genre: `movies`, `threshold` (of the model, by default 0.5), `precision`,
+            `recall`, `f1`, `average_precision`, `prior` (fraction of the training movies).
+        num_movies: Number of scored movies.
+        notes: Text that explains which movies were left out.
     """
 
     scores: pd.DataFrame
@@ -45,7 +45,7 @@ class Evaluation:
         )
 
     def to_dict(self):
-        """For JSON."""
+        """Return a dict for JSON."""
         return {
             "num_movies": self.num_movies,
             "scores": _without_nan(self.scores),
@@ -55,25 +55,25 @@ class Evaluation:
 
 
 def evaluate(run_dir, data, *, batch_size=32, num_resamples=1000):
-    """Scores a finished run on a data folder: its own, or any other.
+    """Score a finished run on its own or any other data folder.
 
-    Movies that the run trained or validated on are left out, and counted. What limits the run's own movies, such as its
-    years, does not limit these: those that its split lacks are scored, and counted. Posters are cropped as the run's
-    test posters were. The baselines know the run's own training labels alone.
+    Movies that the run used for training or validation are left out. Filters of the run, such as its years, do not
+    apply, so movies that are not in its split are scored too; the notes give their number. Posters are cropped like the
+    run's test posters. Baselines are computed from the run's training labels.
 
     Args:
-        run_dir: Run folder made by `training.train`.
+        run_dir: Run folder of `training.train`.
         data: Path of a data folder.
         batch_size: Defaults to 32.
-        num_resamples: Of the bootstrap intervals. Defaults to 1000.
+        num_resamples: Number of bootstrap resamples for the intervals. Defaults to 1000.
 
     Returns:
         `Evaluation`
 
     Raises:
         FileNotFoundError: If the run is not finished, or the folder lacks the table or the posters.
-        ValueError: If the run is an ensemble, or a branch of one that sees no posters; if no movie is left to score, or
-            a genre has no movie there.
+        ValueError: If the run is an ensemble or one of its branches other than the poster branch, if all movies were
+            used for training or validation, or if a genre has no movies.
     """
     run_dir = pathlib.Path(run_dir)
     if find_ensemble(run_dir):
@@ -90,7 +90,7 @@ def evaluate(run_dir, data, *, batch_size=32, num_resamples=1000):
     labels = encode_genres(table, class_names)
     absent = [name for name, count in zip(class_names, labels.sum(axis=0), strict=True) if not count]
     if absent:
-        raise ValueError(f"None of the {len(table)} movies left to score has the genre(s) {', '.join(absent)}.")
+        raise ValueError(f"`data` must have unseen movies of every genre. None of {len(table)} has: {', '.join(absent)}.")
     crop_size = about["crop_size"]
     posters = datasets.poster_dataset(
         table if crop_size is None else crops.center_crops(table, crop_size),
@@ -112,8 +112,8 @@ def evaluate(run_dir, data, *, batch_size=32, num_resamples=1000):
 
 def _refuse_ensemble(run_dir, folder):
     raise ValueError(
-        "Only networks of posters alone can be scored on a data folder, not ensembles, nor their other branches. The "
-        f"scores on its own test movies are in {folder / 'metrics.json'}. Received: run_dir={str(run_dir)!r}"
+        "`run_dir` must be the run of a poster network, not of an ensemble or another modality. Its scores on its own "
+        f"test movies are in {folder / 'metrics.json'}. Received: run_dir={str(run_dir)!r}"
     )
 
 
@@ -123,19 +123,18 @@ def _unseen_movies(data, class_names, split, genre_groups):
     notes = str(table.attrs["report"])
     table = merge_genres(table, genre_groups)
     has_genre = encode_genres(table, class_names).any(axis=1)
-    notes += f"\n{(~has_genre).sum()} movies with none of the network's genres left out"
+    notes += f"\n{(~has_genre).sum()} movies without any of the network's genres left out"
     table = table[has_genre]
     table, report = check_posters(table, progress=False)
     notes += "\n" + describe(report)
     seen = table["imdb_id"].isin(split.loc[split["part"] != "test", "imdb_id"])
     if seen.any():
-        notes += f"\n{int(seen.sum())} movies left out: the network was trained or validated on them"
+        notes += f"\n{int(seen.sum())} movies left out, as they were used for training or validation"
     if seen.all():
-        raise ValueError(f"No movie is left to score in {data}.\n{notes}")
+        raise ValueError(f"`data` must have movies that were not used for training. Received: data={data}\n{notes}")
     table = table[~seen]
     if new := int((~table["imdb_id"].isin(split["imdb_id"])).sum()):
-        unknown = "are in no part of the run's split: it left them out, or has never seen them"
-        notes += f"\n{new} of the {len(table)} movies scored {unknown}"
+        notes += f"\n{new} of the {len(table)} scored movies are not in the run's split"
     return table, notes
 
 
@@ -147,7 +146,7 @@ def _score_table(labels, y_prob, train_labels, num_resamples):
         prediction = getattr(baselines, name)(train_labels, len(labels))
         scores[name] = [metrics.BY_NAME[metric](labels, prediction) for metric in scores.index]
     constant = baselines.frequent_genres(train_labels, len(labels))
-    scores.loc["overall_f1", "frequent_genres"] = metrics.overall_f1(labels, constant)  # it ranks nothing
+    scores.loc["overall_f1", "frequent_genres"] = metrics.overall_f1(labels, constant)  # not a ranking
     return scores
 
 

@@ -1,4 +1,4 @@
-"""Movies whose genres look wrong: held-out predictions against the labels, by confident learning (cleanlab)."""
+"""Find suspicious genre labels by comparing them with held-out predictions (confident learning, cleanlab)."""
 
 import numpy as np
 import pandas as pd
@@ -11,21 +11,21 @@ from poster_cnn.movies.genres import encode_genres
 
 
 def find_suspicious(table, class_names, *, num_movies=20):
-    """`suspicious_labels` by `held_out_probabilities` with their defaults; movies without these genres are left out."""
+    """Return `suspicious_labels` from default `held_out_probabilities`, without movies that have none of the genres."""
     table = table[[bool(set(genres) & set(class_names)) for genres in table["genres"]]]
     return suspicious_labels(table, class_names, held_out_probabilities(table, class_names), num_movies=num_movies)
 
 
 def held_out_probabilities(table, class_names, *, n_splits=5, groups=None, seed=0, ratio=30):
-    """Probabilities of each movie's genres from a model that has not seen it: color histogram, cross-validated.
+    """Predict the genres of all movies by cross-validated logistic regression on color histograms.
 
     Args:
-        table: Movie table with readable posters; see `ingest.check_posters`.
+        table: Movie table with readable posters; see `verify.check_posters`.
         class_names: Genres, in label order.
         n_splits: Number of folds. Defaults to 5.
-        groups: Series over the table's index of movies that stay together; see `splits.leak_free_folds`.
+        groups: Series over the table's index; groups stay in one fold. Defaults to `None`; see `leak_free_folds`.
         seed: Seed of the folds. Defaults to 0.
-        ratio: Percentage that the posters are shrunk to. Defaults to 30.
+        ratio: Percentage to which posters are shrunk. Defaults to 30.
 
     Returns:
         float32 array `(num_movies, num_classes)`.
@@ -45,19 +45,19 @@ def held_out_probabilities(table, class_names, *, n_splits=5, groups=None, seed=
 
 
 def suspicious_labels(table, class_names, probabilities, *, num_movies=20):
-    """The movies whose labels agree least with held-out predictions: the first to look at by eye.
+    """Rank the movies whose labels disagree most with held-out predictions.
 
-    A poor model doubts much that is right; take the list as places to look, not as errors.
+    A weak model also doubts correct labels, so the result is a list of labels to inspect, not of errors.
 
     Args:
         table: Movie table.
         class_names: Genres, in label order.
-        probabilities: `(num_movies, num_classes)`, of models that have not seen the movie.
-        num_movies: How many to name. Defaults to 20.
+        probabilities: Held-out probabilities `(num_movies, num_classes)`, 0..1.
+        num_movies: Number of movies to return. Defaults to 20.
 
     Returns:
-        DataFrame, the worst first: `imdb_id`, `title`, `genres` (joined with "|"), `doubted` (the genre where label and
-        prediction differ most), `probability` (of that genre), `quality` (cleanlab's score, 0..1, low is suspicious).
+        DataFrame, most suspicious first: `imdb_id`, `title`, `genres` (joined with "|"), `doubted` (the genre whose
+        label and prediction differ most), `probability` (of that genre), `quality` (score of cleanlab, 0..1).
 
     Raises:
         ImportError: If cleanlab is not installed.

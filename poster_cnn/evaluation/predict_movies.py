@@ -1,4 +1,4 @@
-"""An ensemble's run folder + whatever is known of a movie -> ranked genres (paper 5)."""
+"""Run folder of an ensemble + any modalities of movies -> ranked genres (paper 5)."""
 
 import collections.abc
 import dataclasses
@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 
 from poster_cnn import models, training
-from poster_cnn.datasets import image_files
-from poster_cnn.evaluation.predict import ranked_prediction, read_image, reason_of
+from poster_cnn.datasets.image_files import RefusedPicture
+from poster_cnn.datasets.pixels import read_image
+from poster_cnn.evaluation.predict import ranked_prediction, reason_of
 from poster_cnn.files import read_json
 from poster_cnn.movies.csv_files import decode
 from poster_cnn.movies.metadata import METADATA_COLUMNS, MISSING
@@ -25,13 +26,13 @@ from poster_cnn.multimodal.train import ENSEMBLE
 from poster_cnn.multimodal.word_vectors import WordVectors, load_word_vectors, plot_coverage, plot_vectors
 from poster_cnn.training.saved_model import load_model
 
-_KEYS = ("poster", "trailer", "plot", *METADATA_COLUMNS)  # of a movie
-_COLUMNS = {"poster_path": "poster", "trailer_path": "trailer"}  # as the library's tables call them
+_KEYS = ("poster", "trailer", "plot", *METADATA_COLUMNS)
+_COLUMNS = {"poster_path": "poster", "trailer_path": "trailer"}  # names in movie tables
 
 
 @dataclasses.dataclass(frozen=True)
 class _Ensemble:
-    """What a run folder of an ensemble holds."""
+    """Content of an ensemble's run folder."""
 
     config: EnsembleConfig
     model: keras.Model
@@ -40,15 +41,13 @@ class _Ensemble:
     vectors: WordVectors | None
 
     def branch(self, modality):
-        """The branch of a modality, a `keras.Model`."""
         return self.model.get_layer(f"{modality}_branch")
 
     @functools.cached_property
     def extractor(self):
-        """The backbone for the features of videos: that of posters, the same.
+        """Feature extractor for video frames: the backbone of the poster branch.
 
-        Without posters it is not in the run, and is built anew: pretrained ones have Keras's weights then, even if the
-        data folder brought others.
+        An ensemble without posters does not store it, so it is built again with Keras's pretrained weights.
         """
         has_posters = "poster" in self.config.modalities
         network = self.branch("poster") if has_posters else backbone_network(self.config, {})
@@ -56,13 +55,10 @@ class _Ensemble:
 
 
 def find_ensemble(path):
-    """The folder with an ensemble's own model.
+    """Return the folder of an ensemble's model, or `None` if the path is not an ensemble.
 
     Args:
-        path: Run folder of `ensemble_training.train_ensemble`, its `ensemble/`, or the `model.keras` in there.
-
-    Returns:
-        `pathlib.Path`, or `None` where the path is something else, such as the run of one network.
+        path: Run folder of `multimodal.train_ensemble`, its folder `ensemble/`, or the `model.keras` in that folder.
     """
     path = pathlib.Path(path)
     inside = path.parent if path.name == "model.keras" else path
@@ -73,39 +69,36 @@ def find_ensemble(path):
 
 
 def _recorded_model(path):
-    """The model that a run's config.json names; `None` if the file is somebody else's."""
+    """Return the model name in a run's config.json, or `None` if the file has another format."""
     try:
         content = read_json(path)
-    except ValueError:  # no JSON
+    except ValueError:  # not JSON
         return None
     config = content.get("config") if isinstance(content, dict) else None
     return config.get("model") if isinstance(config, dict) else None
 
 
 def predict_movies(run_dir, movies, *, batch_size=32):
-    """Predicts the genres of movies from any of poster, trailer, metadata and plot (paper 5).
-
-    A movie is predicted from what is given of it and can be used; the rest is reported.
+    """Predict the genres of movies from any subset of poster, trailer, metadata and plot (paper 5).
 
     Args:
-        run_dir: As in `find_ensemble`.
-        movies: List of dicts, or DataFrame with a row a movie; any of these for each, "", "N/A", `None` and NaN
-            being nothing: `poster`, or `poster_path`: path of a picture; `trailer`, or `trailer_path`: path of a
-            video, or of features as `trailers.read_trailer_features` reads them; `plot`: text; the columns
-            `movie_metadata.METADATA_COLUMNS`: text. A DataFrame may have others.
-        batch_size: Movies at a time, 1 at least. Defaults to 32.
+        run_dir: Run folder of an ensemble; see `find_ensemble`.
+        movies: List of dicts, or DataFrame with one row per movie. Keys: `poster` or `poster_path` (path of a picture),
+            `trailer` or `trailer_path` (path of a video or of features; see `trailers.read_trailer_features`), `plot`
+            (text) and `metadata.METADATA_COLUMNS` (text). "", "N/A", `None` and NaN are missing values. Other columns
+            of a DataFrame are ignored.
+        batch_size: Movies per batch, at least 1. Defaults to 32.
 
     Returns:
-        `(predictions, problems)`: two dicts, whose keys are positions in the list, or the DataFrame's index.
-        `predictions` holds a `predict.Prediction` for each movie with something that can be used; its `modalities` say
-        what was. `problems` holds, for movies that have any, a dict of modality -> what of it could not be used: a
-        modality named there is set aside, unless it is one of the prediction's.
+        Tuple `(predictions, problems)` of dicts, keyed by position in the list or index of the DataFrame.
+        `predictions` holds a `Prediction` of each movie with a usable modality. `problems` holds dicts of modality ->
+        reason, for modalities that were not used or, if they are in the prediction's `modalities`, used only partly.
 
     Raises:
-        FileNotFoundError: If there is no finished ensemble, or a file of it is missing.
-        ValueError: If the ensemble does not have a modality that is given, a movie is described by something else, or
-            by a value that is neither text nor path, or `batch_size` is below 1.
-        ImportError, RuntimeError: If a trailer is a video, and PyAV or the pretrained weights are not to be had.
+        FileNotFoundError: If there is no finished ensemble, or one of its files is missing.
+        ValueError: If a movie has a modality that the ensemble lacks, an unknown key, or a value that is neither text
+            nor path, or if `batch_size` is below 1.
+        ImportError, RuntimeError: If a trailer is a video, and PyAV or the pretrained weights are not available.
 
     Example:
 
@@ -113,17 +106,17 @@ def predict_movies(run_dir, movies, *, batch_size=32):
     >>> print(predictions[0])
     """
     if not isinstance(batch_size, numbers.Integral) or batch_size < 1:
-        raise ValueError(f"`batch_size` must be a whole number, 1 at least. Received: batch_size={batch_size!r}")
+        raise ValueError(f"`batch_size` must be an integer of at least 1. Received: batch_size={batch_size!r}")
     movies = _as_dict(movies)
     ensemble = _load_ensemble(run_dir)
     _check_given(movies, ensemble.config)
     labels, predictions, problems = list(movies), {}, {}
     for start in range(0, len(labels), batch_size):
         batch = labels[start : start + batch_size]
-        opinions, reasons = _ask_branches([movies[label] for label in batch], ensemble)
+        outputs, reasons = _branch_outputs([movies[label] for label in batch], ensemble)
         problems |= {label: found for label, found in zip(batch, reasons, strict=True) if found}
-        y_prob = np.asarray(ensemble.model.get_layer("late_fusion")(opinions, training=False))
-        for label, row, present in zip(batch, y_prob, opinions["present"], strict=True):
+        y_prob = np.asarray(ensemble.model.get_layer("late_fusion")(outputs, training=False))
+        for label, row, present in zip(batch, y_prob, outputs["present"], strict=True):
             if present.any():
                 used = tuple(name for name, here in zip(ensemble.config.modalities, present, strict=True) if here)
                 poster = movies[label]["poster"] if "poster" in used else None
@@ -135,7 +128,7 @@ def _load_ensemble(run_dir):
     folder = find_ensemble(run_dir)
     if folder is None:
         raise FileNotFoundError(
-            "No ensemble found. Expected the run folder of a finished ensemble, with ensemble/config.json. "
+            "No ensemble found. `run_dir` must be the run folder of a finished ensemble, with ensemble/config.json. "
             f"Received: run_dir={str(run_dir)!r}"
         )
     config = training.recorded_config(folder, EnsembleConfig)
@@ -146,10 +139,10 @@ def _load_ensemble(run_dir):
 
 
 def _as_dict(movies):
-    """dict of label -> dict of what is given of the movie, as text."""
+    """Return a dict of label -> dict of the movie's values as text."""
     if isinstance(movies, pd.DataFrame):
         if not movies.index.is_unique:
-            raise ValueError("Each row of `movies` must have an index of its own. Try movies.reset_index(drop=True).")
+            raise ValueError("`movies` must have a unique index. Try movies.reset_index(drop=True).")
         known = movies[[key for key in (*_KEYS, *_COLUMNS) if key in movies]]
         movies = dict(zip(movies.index, known.to_dict("records"), strict=True))
     elif isinstance(movies, (str, bytes, collections.abc.Mapping)) or not isinstance(movies, collections.abc.Iterable):
@@ -158,14 +151,14 @@ def _as_dict(movies):
         movies = dict(enumerate(movies))
     for label, movie in movies.items():
         if not isinstance(movie, collections.abc.Mapping):
-            raise ValueError(f"Each movie must be a dict, such as {{'plot': '...'}}. Received: {movie!r}")
+            raise ValueError(f"`movies` must hold dicts, such as {{'plot': '...'}}. Received: {movie!r}")
         if unknown := [str(key) for key in movie if key not in _KEYS and key not in _COLUMNS]:
-            raise ValueError(f"A movie has {', '.join(_KEYS)}. Received: {', '.join(unknown)} of movie {label!r}")
+            raise ValueError(f"Keys must be {', '.join(_KEYS)}. Received: {', '.join(unknown)} of movie {label!r}")
     return {label: _texts(label, movie) for label, movie in movies.items()}
 
 
 def _texts(label, movie):
-    """What is given of a movie, as text, without what is missing."""
+    """Return the values of a movie as text, without missing values."""
     texts = {}
     for column, value in movie.items():
         key = _COLUMNS.get(column, column)
@@ -177,12 +170,12 @@ def _texts(label, movie):
         if (text := str(value).strip()) in MISSING:
             continue
         if texts.setdefault(key, text) != text:
-            raise ValueError(f"Movie {label!r} has two of {key}. Received: {texts[key]!r} and {text!r}")
+            raise ValueError(f"Movie {label!r} must have one {key}. Received: {texts[key]!r} and {text!r}")
     return texts
 
 
 def _given(movie):
-    """Names of the modalities of which something is given."""
+    """Return the names of the given modalities."""
     return {"metadata" if key in METADATA_COLUMNS else key for key in movie}
 
 
@@ -190,15 +183,15 @@ def _check_given(movies, config):
     for label, movie in movies.items():
         if unknown := sorted(_given(movie) - set(config.modalities)):
             raise ValueError(
-                f"The ensemble knows {', '.join(config.modalities)}, and nothing else of a movie. "
+                f"Unsupported modality. This ensemble accepts {', '.join(config.modalities)}. "
                 f"Received: {', '.join(unknown)} of movie {label!r}"
             )
 
 
-def _ask_branches(movies, ensemble):
-    """The fusion's inputs, and for each movie a dict of modality -> what could not be used of it."""
+def _branch_outputs(movies, ensemble):
+    """Return the inputs of the fusion, and a dict of modality -> problem for each movie."""
     names = ensemble.config.modalities
-    opinions = np.zeros((len(movies), len(names), len(ensemble.config.class_names)), dtype="float32")
+    outputs = np.zeros((len(movies), len(names), len(ensemble.config.class_names)), dtype="float32")
     present = np.zeros((len(movies), len(names)), dtype=bool)
     reasons = [{} if movie else dict.fromkeys(names, "not given") for movie in movies]
     for number, name in enumerate(names):
@@ -211,12 +204,12 @@ def _ask_branches(movies, ensemble):
             if reason:
                 reasons[row][name] = reason
         if usable:
-            opinions[usable, number] = ensemble.branch(name)(np.stack(arrays), training=False)
+            outputs[usable, number] = ensemble.branch(name)(np.stack(arrays), training=False)
             present[usable, number] = True
-    return {"probabilities": opinions, "present": present}, reasons
+    return {"probabilities": outputs, "present": present}, reasons
 
 
-# Each gives for each movie an array, or `None`, and what could not be used, or `None`.
+# Each reader returns one tuple per movie: the branch's input or `None`, and a problem or `None`.
 
 
 def _read_posters(movies, ensemble):
@@ -224,7 +217,7 @@ def _read_posters(movies, ensemble):
     for movie in movies:
         try:
             found.append((read_image(movie["poster"], image_size, ensemble.about["interpolation"]), None))
-        except (OSError, image_files.RefusedPicture) as error:
+        except (OSError, RefusedPicture) as error:
             found.append((None, reason_of(error)))
     return found
 
@@ -235,19 +228,19 @@ def _read_trailers(movies, ensemble):
 
 def _read_trailer(path, ensemble):
     expected, extractor = ensemble.branch("trailer").input_shape[-1], None
-    wrong = f"expected {expected} features a frame, as the run's trailers have"
+    wrong = f"expected {expected} features per frame"
     if trailers.is_video(path):
         extractor = ensemble.extractor
         if extractor.output.shape[-1] != expected:
-            backbone = f"{ensemble.config.backbone}, which makes {extractor.output.shape[-1]} of a video's"
-            return None, f"{wrong}; give a file of features, as the run's backbone is {backbone}"
+            backbone = f"{ensemble.config.backbone} outputs {extractor.output.shape[-1]}"
+            return None, f"{wrong}, but the backbone {backbone}; use a file of features"
     means, report = trailers.trailer_features({0: path}, extractor, progress=False)
     if not means:
         return None, report["reason"][0]
     mean = means[0]
     if len(mean) != expected:
-        return None, f"{wrong}; received {len(mean)}"
-    return mean[None], None  # as one frame: the branch takes the mean first
+        return None, f"{wrong}, received {len(mean)}"
+    return mean[None], None  # a single frame, as the branch averages over frames
 
 
 def _read_metadata(movies, ensemble):
@@ -269,7 +262,7 @@ def _read_plots(movies, ensemble):
             reason = "it has no words"
         elif not vector.any() or coverage.known_words < coverage.words:
             unknown = coverage.words - coverage.known_words
-            reason = f"the run has no vector for {unknown} of its {coverage.words} words"
+            reason = f"no word vector for {unknown} of its {coverage.words} words"
         found.append((vector if vector.any() else None, reason))
     return found
 
@@ -282,13 +275,13 @@ def predict_arguments(run_dir, images, *, plot, trailer, metadata):
 
     Args:
         run_dir: Run folder of an ensemble.
-        images: Paths of pictures; with several, each is a movie of its own.
+        images: Paths of pictures, each of another movie; the other arguments belong to the first.
         plot: Text, `"@FILE"`, or `None`.
         trailer: Path of a trailer, or `None`.
         metadata: List of `"COLUMN=VALUE"` and `"@FILE"`.
 
     Returns:
-        Tuple: list of predictions, list of problems as lines of text, and whether some input was skipped.
+        Tuple of a list of predictions, a list of problems as text, and whether some input was not used.
     """
     movies = [{"poster": image} for image in images] or [{}]
     movies[0] |= {"plot": read_plot(plot), "trailer": trailer} | read_metadata(metadata)
@@ -304,29 +297,12 @@ def predict_arguments(run_dir, images, *, plot, trailer, metadata):
 
 
 def read_plot(plot):
-    """Return a plot, or the text of the file that `"@FILE"` names.
-
-    Args:
-        plot: Text, `"@FILE"`, or `None`.
-
-    Returns:
-        str, or `None`.
-    """
+    """Return a plot, or the text of the file if it is `"@FILE"`; `None` stays `None`."""
     return decode(pathlib.Path(plot[1:]).read_bytes())[0] if plot and plot.startswith("@") else plot
 
 
 def read_metadata(entries):
-    """Return the metadata of a movie from `"COLUMN=VALUE"` and `"@FILE"` entries.
-
-    Args:
-        entries: List of str. A file holds a JSON object of texts.
-
-    Returns:
-        Dict of metadata column -> text.
-
-    Raises:
-        ValueError: If an entry names an unknown column, or is not text.
-    """
+    """Return a dict of column -> text from entries `"COLUMN=VALUE"` and `"@FILE"`, a JSON object of texts."""
     found = {}
     for entry in entries:
         column, equals, value = entry.partition("=")

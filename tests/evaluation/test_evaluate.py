@@ -1,5 +1,3 @@
-"""Scoring a run on another data folder: only movies it has not seen, every metric beside the baselines."""
-
 import pandas as pd
 import pytest
 from conftest import write_data_folder
@@ -7,34 +5,34 @@ from conftest import write_data_folder
 from poster_cnn import metrics, results
 from poster_cnn.evaluation.evaluate import evaluate
 from poster_cnn.evaluation.predict import predict
-from poster_cnn.training.train import train as training
+from poster_cnn.training.train import train
 
 
-def test_own_folder_scores_the_test_movies_alone(finished_run, data_folder):
+def test_scores_the_test_movies_of_the_own_folder(finished_run, data_folder):
     outcome = evaluate(finished_run, data_folder, num_resamples=20)
     saved = results.read_predictions(finished_run)
     assert outcome.num_movies == len(saved)
-    assert f"{60 - len(saved)} movies left out" in outcome.notes and "no part of the run's split" not in outcome.notes
+    assert f"{60 - len(saved)} movies left out" in outcome.notes and "not in the run's split" not in outcome.notes
     assert list(outcome.scores.index) == list(metrics.EVERYDAY)
     truth, probabilities = saved.filter(like="true_").to_numpy(), saved.filter(like="probability_").to_numpy()
     assert outcome.scores.loc["hit_at_1", "model"] == pytest.approx(metrics.hit_at_1(truth, probabilities))
     assert "label_prior" in outcome.scores and outcome.genres["movies"].tolist() == truth.sum(axis=0).tolist()
 
 
-def test_baselines_come_from_the_runs_own_training_labels(finished_run, data_folder):
+def test_priors_come_from_the_training_labels(finished_run, data_folder):
     split = pd.read_csv(finished_run / "split.csv")
     prior = evaluate(finished_run, data_folder, num_resamples=20).genres["prior"]
-    train = split[split["part"] == "train"]
-    assert prior.to_dict() == pytest.approx({name: train[name].mean() for name in prior.index})
+    labels = split.loc[split["part"] == "train", prior.index]
+    assert prior.to_dict() == pytest.approx(labels.mean().to_dict())
 
 
-def test_printed_and_json_form(finished_run, data_folder):
+def test_formats_as_text_and_json(finished_run, data_folder):
     outcome = evaluate(finished_run, data_folder, num_resamples=20)
     assert "first_label_accuracy" in str(outcome) and "Documentary" in str(outcome)
     assert set(outcome.to_dict()) == {"num_movies", "scores", "genres", "notes"}
 
 
-def test_a_genre_that_the_folder_lacks_is_an_error(finished_run, tmp_path):
+def test_rejects_folders_without_a_genre(finished_run, tmp_path):
     folder = write_data_folder(tmp_path / "other", num_movies=60)
     lines = (folder / "MovieGenre.csv").read_text(encoding="iso-8859-1").splitlines()
     kept = [line.replace(",10", ",20") for line in lines if "Documentary" not in line]
@@ -43,18 +41,18 @@ def test_a_genre_that_the_folder_lacks_is_an_error(finished_run, tmp_path):
         evaluate(finished_run, folder)
 
 
-def test_an_unfinished_run_is_refused(tmp_path, data_folder):
+def test_rejects_unfinished_runs(tmp_path, data_folder):
     with pytest.raises(FileNotFoundError, match="finished run folder"):
         evaluate(tmp_path, data_folder)
 
 
 @pytest.mark.parametrize("name", [".", "ensemble", "plot"])
-def test_an_ensemble_is_refused(name, finished_ensemble, data_folder):
-    with pytest.raises(ValueError, match="networks of posters alone .* are in .*metrics.json"):
+def test_rejects_ensembles_and_their_branches(name, finished_ensemble, data_folder):
+    with pytest.raises(ValueError, match="must be the run of a poster network.* are in .*metrics.json"):
         evaluate(finished_ensemble / name, data_folder)
 
 
-def test_a_run_on_merged_genres_is_scored_on_them_from_its_own_thresholds(tmp_path, data_folder, tiny_config):
+def test_uses_the_genre_groups_and_thresholds_of_the_run(tmp_path, data_folder, tiny_config):
     config = tiny_config.replace(
         class_names=("Feature", "Documentary"),
         genre_groups={"Feature": ("Horror", "Romance", "Action")},
@@ -63,7 +61,7 @@ def test_a_run_on_merged_genres_is_scored_on_them_from_its_own_thresholds(tmp_pa
         epochs=1,
         metrics=("overall_f1",),
     )
-    result = training.train(config, data_folder, tmp_path / "run", progress=False)
+    result = train(config, data_folder, tmp_path / "run", progress=False)
     outcome = evaluate(tmp_path / "run", data_folder, num_resamples=20)
     saved = results.read_predictions(tmp_path / "run")
     assert outcome.genres["movies"].to_dict() == {name: saved[f"true_{name}"].sum() for name in config.class_names}
@@ -73,19 +71,19 @@ def test_a_run_on_merged_genres_is_scored_on_them_from_its_own_thresholds(tmp_pa
     )
 
 
-def test_movies_that_the_run_left_out_are_scored_and_counted(tmp_path, data_folder, tiny_config):
-    training.train(tiny_config.replace(max_movies=40, epochs=1), data_folder, tmp_path, progress=False)
+def test_scores_and_counts_movies_that_the_run_left_out(tmp_path, data_folder, tiny_config):
+    train(tiny_config.replace(max_movies=40, epochs=1), data_folder, tmp_path, progress=False)
     num_tested = len(results.read_predictions(tmp_path))
     outcome = evaluate(tmp_path, data_folder, num_resamples=20)
     assert outcome.num_movies == num_tested + 20
-    assert f"20 of the {num_tested + 20} movies scored are in no part of the run's split" in outcome.notes
+    assert f"20 of the {num_tested + 20} scored movies are not in the run's split" in outcome.notes
 
 
-def test_a_run_tested_on_centers_is_evaluated_and_predicts_on_them(tmp_path, data_folder, tiny_config):
+def test_center_crops_are_used_in_evaluate_and_predict(tmp_path, data_folder, tiny_config):
     config = tiny_config.replace(
         split="leak_free", crops_per_genre=20, crop_size=(90, 100), evaluation_crop="center", epochs=1
     )
-    tested = training.train(config, data_folder, tmp_path, progress=False)["test"]
+    tested = train(config, data_folder, tmp_path, progress=False)["test"]
     outcome = evaluate(tmp_path, data_folder, num_resamples=20)
     saved = results.read_predictions(tmp_path)
     truth, probabilities = (saved.filter(like=what).to_numpy() for what in ("true_", "probability_"))

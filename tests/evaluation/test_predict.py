@@ -1,11 +1,11 @@
-"""Predictions: any picture in, ranked genres out, and a broken one named without stopping the others."""
-
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
 from poster_cnn import figures
-from poster_cnn.evaluation.predict import Prediction, draw_cards, predict, read_image
+from poster_cnn.datasets.pixels import read_image
+from poster_cnn.evaluation.predict import Prediction, draw_cards, predict
 from poster_cnn.training.saved_model import load_model, save_model
 
 
@@ -28,22 +28,22 @@ def picture(folder, name, mode="RGB", size=(182, 268), **save_options):
         ("modern.webp", "RGB", (182, 268)),
     ],
 )
-def test_every_kind_of_picture_is_predicted(finished_run, tmp_path, name, mode, size):
+def test_predicts_pictures_of_any_format_and_size(finished_run, tmp_path, name, mode, size):
     predictions, broken = predict(finished_run, [picture(tmp_path, name, mode, size)])
     assert not broken
     assert sum(predictions[0].probabilities) == pytest.approx(1, abs=1e-5)
     assert list(predictions[0].probabilities) == sorted(predictions[0].probabilities, reverse=True)
 
 
-def test_a_blue_poster_is_an_action_movie(finished_run, tmp_path):
+def test_ranks_the_genre_of_the_color_first(finished_run, tmp_path):
     predictions, _ = predict(finished_run / "model.keras", [picture(tmp_path, "blue.png")])
     assert predictions[0].class_names[0] == "Action"
     assert str(predictions[0]).splitlines()[1].split()[0] == "Action"
 
 
-def test_a_rotated_photo_is_turned_upright(tmp_path):
+def test_read_image_applies_the_exif_rotation(tmp_path):
     exif = Image.Exif()
-    exif[0x0112] = 6  # shown turned by a quarter
+    exif[0x0112] = 6  # rotated by 90 degrees
     halves = np.zeros((100, 200, 3), dtype="uint8")
     halves[:, 100:] = 255
     Image.fromarray(halves).save(tmp_path / "rotated.jpg", exif=exif, quality=95)
@@ -52,21 +52,18 @@ def test_a_rotated_photo_is_turned_upright(tmp_path):
 
 
 @pytest.mark.parametrize("size", [(268, 182), (536, 364), (67, 91)])
-def test_the_middle_is_cut_out_of_a_picture_of_any_size(tmp_path, size):
+def test_read_image_scales_the_center_crop(tmp_path, size):
     height, width = size
     framed = np.zeros((height, width, 3), dtype="uint8")
-    # Of 268 rows 67 are above and below the middle half, of 182 columns 46 and 45 beside a middle of 91.
     framed[height // 4 : height - height // 4, width // 4 : width - width // 4] = 255
     Image.fromarray(framed).save(tmp_path / "framed.png")
     middle = read_image(tmp_path / "framed.png", (20, 10), crop_size=(130, 88))
     assert middle.shape == (20, 10, 3) and middle.min() > 250
     assert read_image(tmp_path / "framed.png", (20, 10)).min() == 0
-    assert read_image(tmp_path / "framed.png", (20, 10), crop_size=(1, 1)).min() > 250  # a pixel at least
+    assert read_image(tmp_path / "framed.png", (20, 10), crop_size=(1, 1)).min() > 250  # at least one pixel
 
 
-def test_predictions_read_a_poster_as_training_does(finished_run, data_folder):
-    import pandas as pd
-
+def test_predictions_equal_those_of_training(finished_run, data_folder):
     saved = pd.read_csv(finished_run / "predictions.csv")
     path = data_folder / "posters" / f"{saved['imdb_id'][0]}.jpg"
     predictions, _ = predict(finished_run, [path])
@@ -74,7 +71,7 @@ def test_predictions_read_a_poster_as_training_does(finished_run, data_folder):
         assert probability == pytest.approx(saved[f"probability_{name}"][0], abs=1e-5)
 
 
-def test_a_broken_picture_is_named_and_the_others_are_predicted(finished_run, tmp_path):
+def test_reports_broken_pictures_and_predicts_the_others(finished_run, tmp_path):
     good = picture(tmp_path, "good.png")
     (tmp_path / "page.jpg").write_text("<html>not found</html>")
     (tmp_path / "half.jpg").write_bytes(picture(tmp_path, "whole.jpg").read_bytes()[:400])
@@ -84,7 +81,7 @@ def test_a_broken_picture_is_named_and_the_others_are_predicted(finished_run, tm
     assert set(broken) == {str(path) for path in paths if path != good}
 
 
-def test_cards_are_drawn_for_any_number_of_pictures(finished_run, tmp_path):
+def test_draws_several_cards(finished_run, tmp_path):
     predictions, _ = predict(finished_run, [picture(tmp_path, f"{n}.png") for n in range(3)])
     draw_cards(predictions, tmp_path / "cards.png")
     assert Image.open(tmp_path / "cards.png").width > 600
@@ -102,7 +99,7 @@ def prediction(thresholds=None, path="a.jpg"):
     [
         (None, None, ["  Horror   50.0%", "  War      30.0%", "  Drama    10.0%"]),
         (
-            (0.6, 0.3, 0.05),  # at its threshold a genre is predicted
+            (0.6, 0.3, 0.05),  # equal to the threshold counts as predicted
             ("War", "Drama"),
             [
                 "    Horror   50.0%  from  60.0%",
@@ -122,12 +119,12 @@ def prediction(thresholds=None, path="a.jpg"):
         ),
     ],
 )
-def test_genres_that_reach_their_threshold_are_marked(thresholds, predicted, lines):
+def test_marks_genres_at_or_above_their_threshold(thresholds, predicted, lines):
     assert prediction(thresholds).predicted == predicted
     assert [line.rstrip(" █") for line in str(prediction(thresholds)).splitlines()] == ["a.jpg", *lines]
 
 
-def test_json_has_thresholds_only_where_they_are_known():
+def test_to_dict_with_and_without_thresholds():
     ranked = {"path": "a.jpg", "genres": {"Horror": 0.5, "War": 0.3, "Drama": 0.1}}
     assert prediction().to_dict() == ranked
     thresholds = {"Horror": 0.6, "War": 0.2, "Drama": 0.1}
@@ -135,7 +132,7 @@ def test_json_has_thresholds_only_where_they_are_known():
     assert prediction(tuple(thresholds.values())).to_dict() == ranked | known
 
 
-def test_the_thresholds_in_the_file_decide(finished_run, tmp_path):
+def test_uses_the_thresholds_of_the_model(finished_run, tmp_path):
     model, about = load_model(finished_run)
     thresholds = {"Horror": 0.0, "Romance": 1.0, "Action": 0.01, "Documentary": 1.0}
     save_model(model, tmp_path / "model.keras", **about | {"thresholds": thresholds})
@@ -144,7 +141,7 @@ def test_the_thresholds_in_the_file_decide(finished_run, tmp_path):
     assert dict(zip(found.class_names, found.thresholds, strict=True)) == thresholds
 
 
-def test_cards_show_the_thresholds_and_the_predicted_genres_in_bold(tmp_path, monkeypatch):
+def test_cards_show_thresholds_and_predicted_genres_in_bold(tmp_path, monkeypatch):
     draw, drawn = figures.prediction_cards, []
 
     def keep(*args, **options):
@@ -159,6 +156,6 @@ def test_cards_show_the_thresholds_and_the_predicted_genres_in_bold(tmp_path, mo
     assert [line[0][0] for line in bars.collections[0].get_segments()] == pytest.approx([60, 30, 5])
 
 
-def test_a_card_needs_a_threshold_for_each_genre():
+def test_card_rejects_missing_thresholds():
     with pytest.raises(ValueError, match="`thresholds` must have one value for each of `class_names`"):
         figures.prediction_card(None, [0.6, 0.4], ["Horror", "War"], thresholds=[0.5])

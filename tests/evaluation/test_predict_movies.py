@@ -1,5 +1,3 @@
-"""An ensemble predicts a movie from any of its modalities, says what it used, and why not the rest."""
-
 import functools
 import itertools
 import json
@@ -27,7 +25,7 @@ KEYS = {name: (name,) for name in MODALITIES} | {"metadata": METADATA_COLUMNS}
 
 @pytest.fixture(scope="module", autouse=True)
 def _load_once():
-    """Loads each run once: it takes longer than all else here."""
+    """Load each run once, as this takes longest."""
     with pytest.MonkeyPatch.context() as patch:
         load = functools.cache(predict_movies._load_ensemble)
         patch.setattr(predict_movies, "_load_ensemble", lambda run_dir: load(str(run_dir)))
@@ -41,7 +39,7 @@ def by_genre(prediction, class_names):
 
 @pytest.fixture(scope="module")
 def test_movies(ensemble_data, movie_folder):
-    """The test movies as `predict_movies` takes them, by imdbId."""
+    """The test movies as input of `predict_movies`, indexed by imdbId."""
     table = ensemble_data.movies.part("test").set_index("imdb_id")
     trailers = [str(movie_folder / "trailers" / f"{imdb_id}.npz") for imdb_id in table.index]
     return table.assign(poster=table["poster_path"], trailer=trailers)
@@ -49,7 +47,7 @@ def test_movies(ensemble_data, movie_folder):
 
 @pytest.fixture(scope="module")
 def movie(test_movies, ensemble_data):
-    """One of which everything is known, as a dict."""
+    """A movie with all modalities, as a dict."""
     complete = ensemble_data.present[ensemble_data.rows("test")].all(axis=1)
     return test_movies[complete][[key for keys in KEYS.values() for key in keys]].to_dict("records")[0]
 
@@ -58,10 +56,10 @@ def part_of(movie, names):
     return {key: movie[key] for name in names for key in KEYS[name]}
 
 
-# --- what it says ---
+# --- predictions ---
 
 
-def test_the_folder_says_of_test_movies_what_training_said(finished_ensemble, test_movies, ensemble_data):
+def test_predictions_equal_those_of_training(finished_ensemble, test_movies, ensemble_data):
     predictions, _ = predict_movies.predict_movies(finished_ensemble, test_movies, batch_size=5)
     saved = read_predictions(finished_ensemble / "ensemble").set_index("imdb_id")
     assert list(predictions) == saved.index.tolist()
@@ -72,7 +70,7 @@ def test_the_folder_says_of_test_movies_what_training_said(finished_ensemble, te
     assert [prediction.modalities for prediction in predictions.values()] == used and len(set(used)) > 1
 
 
-def test_any_subset_says_what_the_model_says_of_these_inputs(finished_ensemble, movie, ensemble_data):
+def test_every_subset_equals_the_output_of_the_model(finished_ensemble, movie, ensemble_data):
     movies = [part_of(movie, names) for names in SUBSETS]
     predictions, problems = predict_movies.predict_movies(finished_ensemble, movies, batch_size=4)
     assert not any(set(found) - {"metadata", "plot"} for found in problems.values())
@@ -89,21 +87,21 @@ def test_any_subset_says_what_the_model_says_of_these_inputs(finished_ensemble, 
         "metadata": ensemble_data.inputs["metadata"][row].toarray(),
         "plot": ensemble_data.inputs["plot"][row],
     }
-    inputs = {name: np.repeat(array, 15, axis=0) for name, array in inputs.items()}  # masked, whatever stands there
+    inputs = {name: np.repeat(array, 15, axis=0) for name, array in inputs.items()}  # values of absent modalities are masked
     inputs["present"] = np.array([[name in names for name in MODALITIES] for names in SUBSETS])
     model = predict_movies._load_ensemble(finished_ensemble).model
     assert np.allclose(found, model(inputs, training=False), atol=1e-5)
     assert len(np.unique(found.round(6), axis=0)) == 15
 
 
-def test_a_movie_is_predicted_alike_alone_and_among_others(finished_ensemble, movie):
+def test_predictions_do_not_depend_on_the_other_movies(finished_ensemble, movie):
     movies = [part_of(movie, names) for names in (["poster", "trailer"], ["plot"], ["metadata", "plot"])]
     (alone, _), (among, _) = (predict_movies.predict_movies(finished_ensemble, some) for some in (movies[1:2], movies))
     assert alone[0].class_names == among[1].class_names
     assert alone[0].probabilities == pytest.approx(among[1].probabilities, abs=1e-6)
 
 
-# --- what cannot be used ---
+# --- unusable input ---
 
 
 @pytest.fixture
@@ -121,18 +119,14 @@ def odd_files(tmp_path):
         ("poster", {"poster": "absent.jpg"}, "No such file or directory"),
         ("trailer", {"trailer": "absent.npy"}, "No trailer features found"),
         ("trailer", {"trailer": "zeros.npy"}, "are all 0"),
-        (
-            "trailer",
-            {"trailer": "narrow.npy"},
-            "expected 4096 features a frame, as the run's trailers have; received 7",
-        ),
-        ("trailer", {"trailer": "clip.mp4"}, "the run's backbone is resnet18, which makes 512 of a video's"),
+        ("trailer", {"trailer": "narrow.npy"}, "expected 4096 features per frame, received 7"),
+        ("trailer", {"trailer": "clip.mp4"}, "but the backbone resnet18 outputs 512; use a file of features"),
         ("metadata", {"director_name": "Nobody", "language": "None"}, "director_name='Nobody', language='None'"),
-        ("plot", {"plot": "Xqzt wvvk."}, "the run has no vector for 2 of its 2 words"),
+        ("plot", {"plot": "Xqzt wvvk."}, "no word vector for 2 of its 2 words"),
         ("plot", {"plot": "..."}, "it has no words"),
     ],
 )
-def test_bad_input_is_named_and_the_rest_predicts(name, given, reason, finished_ensemble, movie, odd_files):
+def test_reports_unusable_modalities_and_predicts_from_the_others(name, given, reason, finished_ensemble, movie, odd_files):
     given = {key: odd_files / value if key in ("poster", "trailer") else value for key, value in given.items()}
     others = [other for other in MODALITIES if other != name]
     movies = [part_of(movie, others) | given, part_of(movie, others), given]
@@ -143,14 +137,14 @@ def test_bad_input_is_named_and_the_rest_predicts(name, given, reason, finished_
     assert reason in problems[0][name] and problems[2] == {name: problems[0][name]}
 
 
-def test_what_is_only_partly_known_is_used_and_told(finished_ensemble, movie):
+def test_reports_partly_unknown_values_and_uses_them(finished_ensemble, movie):
     partly = part_of(movie, ["metadata", "plot"]) | {"actor_3_name": "Nobody", "plot": movie["plot"] + " Xqzt."}
     predictions, problems = predict_movies.predict_movies(finished_ensemble, [partly])
     assert predictions[0].modalities == ("metadata", "plot")
-    assert "actor_3_name='Nobody'" in problems[0]["metadata"] and "no vector for" in problems[0]["plot"]
+    assert "actor_3_name='Nobody'" in problems[0]["metadata"] and "no word vector for" in problems[0]["plot"]
 
 
-def test_nothing_given_is_no_prediction(finished_ensemble):
+def test_movies_without_input_have_no_prediction(finished_ensemble):
     table = pd.DataFrame({"plot": [np.nan, "  ", "Day."], "title": "Any"}, index=["a", "b", "c"])
     predictions, problems = predict_movies.predict_movies(finished_ensemble, table)
     assert problems["a"] == problems["b"] == dict.fromkeys(MODALITIES, "not given")
@@ -158,7 +152,7 @@ def test_nothing_given_is_no_prediction(finished_ensemble):
     assert predict_movies.predict_movies(finished_ensemble, []) == ({}, {})
 
 
-def test_the_columns_of_the_librarys_tables_are_known(finished_ensemble, test_movies, movie):
+def test_accepts_the_columns_of_movie_tables(finished_ensemble, test_movies, movie):
     table = test_movies.drop(columns=["poster", "trailer"]).assign(trailer_path=test_movies["trailer"])
     table["plot"] = table["director_name"] = "N/A"
     predictions, _ = predict_movies.predict_movies(
@@ -170,14 +164,14 @@ def test_the_columns_of_the_librarys_tables_are_known(finished_ensemble, test_mo
 
 
 @pytest.mark.parametrize("word", ["N/A", "nan", " ", None, pd.NA])
-def test_words_for_missing_are_nothing(word, finished_ensemble):
+def test_missing_values_are_ignored(word, finished_ensemble):
     movies = [{"plot": word, "director_name": word, "poster": word}]
     assert predict_movies.predict_movies(finished_ensemble, movies) == ({}, {0: dict.fromkeys(MODALITIES, "not given")})
 
 
 @pytest.mark.parametrize("batch_size", [0, -1, 2.5])
-def test_a_batch_has_a_movie_at_least(batch_size, finished_ensemble):
-    with pytest.raises(ValueError, match="`batch_size` must be a whole number, 1 at least"):
+def test_rejects_invalid_batch_sizes(batch_size, finished_ensemble):
+    with pytest.raises(ValueError, match="`batch_size` must be an integer of at least 1"):
         predict_movies.predict_movies(finished_ensemble, [], batch_size=batch_size)
 
 
@@ -187,15 +181,15 @@ def test_a_batch_has_a_movie_at_least(batch_size, finished_ensemble):
         ([{"plot": ["Day."]}], "plot of movie 0 must be text. Received: a list"),
         ([{}, {"poster_path": np.zeros((2, 2))}], "poster_path of movie 1 must be a path. Received: a ndarray"),
         ([{"language": 5}], "language of movie 0 must be text. Received: a int"),
-        ([{"poster": "a.jpg", "poster_path": "b.jpg"}], "Movie 0 has two of poster. Received: 'a.jpg' and 'b.jpg'"),
+        ([{"poster": "a.jpg", "poster_path": "b.jpg"}], "Movie 0 must have one poster. Received: 'a.jpg' and 'b.jpg'"),
         ("Day.", "`movies` must be a list of dicts, or a DataFrame. Received: a str"),
         ({"plot": "Day."}, "`movies` must be a list of dicts, or a DataFrame. Received: a dict"),
-        ([{"plots": "Day."}], "A movie has poster, .*, content_rating. Received: plots of movie 0"),
-        (["poster.jpg"], "Each movie must be a dict"),
-        (pd.DataFrame({"plot": ["Day.", "Night."]}, index=[1, 1]), "an index of its own"),
+        ([{"plots": "Day."}], "Keys must be poster, .*, content_rating. Received: plots of movie 0"),
+        (["poster.jpg"], "`movies` must hold dicts"),
+        (pd.DataFrame({"plot": ["Day.", "Night."]}, index=[1, 1]), "a unique index"),
     ],
 )
-def test_movies_described_otherwise_are_refused(movies, message, finished_ensemble):
+def test_rejects_other_descriptions_of_movies(movies, message, finished_ensemble):
     with pytest.raises(ValueError, match=message):
         predict_movies.predict_movies(finished_ensemble, movies)
 
@@ -203,7 +197,7 @@ def test_movies_described_otherwise_are_refused(movies, message, finished_ensemb
 # --- run folders ---
 
 
-def test_an_ensemble_is_found_by_any_of_its_names(finished_ensemble, tmp_path):
+def test_find_ensemble_accepts_the_run_its_folder_and_its_model(finished_ensemble, tmp_path):
     write_json(tmp_path / "config.json", {"config": {"model": "seven_layer_cnn"}})
     inside = finished_ensemble / "ensemble"
     assert [find_ensemble(path) for path in (finished_ensemble, inside, inside / "model.keras")] == [inside] * 3
@@ -220,7 +214,7 @@ def test_an_ensemble_is_found_by_any_of_its_names(finished_ensemble, tmp_path):
 
 @pytest.fixture
 def make_run(tmp_path):
-    """Function: writes the run folder of an untrained ensemble of trailers and posters, or of trailers alone."""
+    """Return a function that writes the run folder of an untrained ensemble."""
 
     def make(*names):
         pixels = keras.Input((8, 6, 3))
@@ -241,7 +235,7 @@ def make_run(tmp_path):
 
 @pytest.fixture
 def clip(tmp_path):
-    """A video of 9 frames, all of one red."""
+    """A video of nine red frames."""
     av = pytest.importorskip("av")
     with av.open(str(tmp_path / "clip.mp4"), "w") as container:
         stream = container.add_stream("mpeg4", rate=25)
@@ -253,7 +247,7 @@ def clip(tmp_path):
     return tmp_path / "clip.mp4"
 
 
-def test_a_video_is_seen_through_the_backbone_in_the_run(make_run, clip):
+def test_features_of_a_video_come_from_the_backbone_in_the_run(make_run, clip):
     run_dir, branches = make_run("poster", "trailer")
     predictions, problems = predict_movies.predict_movies(run_dir, [{"trailer": clip}])
     assert not problems and predictions[0].modalities == ("trailer",)
@@ -261,7 +255,7 @@ def test_a_video_is_seen_through_the_backbone_in_the_run(make_run, clip):
     assert by_genre(predictions[0], ("Drama", "Horror")) == pytest.approx(red, abs=0.01)
 
 
-def test_without_posters_the_backbone_is_built_or_missed(make_run, clip, monkeypatch):
+def test_builds_the_backbone_of_an_ensemble_without_posters(make_run, clip, monkeypatch):
     run_dir, _ = make_run("trailer")
 
     def fail(config, weights):
@@ -270,7 +264,7 @@ def test_without_posters_the_backbone_is_built_or_missed(make_run, clip, monkeyp
     monkeypatch.setattr(predict_movies, "backbone_network", fail)
     with pytest.raises(RuntimeError, match="weights of resnet18 could not be downloaded"):
         predict_movies.predict_movies(run_dir, [{"trailer": clip}])
-    with pytest.raises(ValueError, match="The ensemble knows trailer, and nothing else of a movie. Received: poster"):
+    with pytest.raises(ValueError, match="This ensemble accepts trailer. Received: poster"):
         predict_movies.predict_movies(run_dir, [{"poster": "poster.jpg"}])
     pixels = keras.Input((8, 6, 3))
     network = keras.Model(pixels, keras.layers.GlobalAveragePooling2D(name="features")(pixels))
@@ -278,10 +272,10 @@ def test_without_posters_the_backbone_is_built_or_missed(make_run, clip, monkeyp
     assert predict_movies.predict_movies(run_dir, [{"trailer": clip}])[0][0].modalities == ("trailer",)
 
 
-# --- the terminal ---
+# --- command line ---
 
 
-def test_a_movie_is_predicted_from_what_is_said_of_it(finished_ensemble, movie, tmp_path, capsys):
+def test_command_line_predicts_from_all_modalities(finished_ensemble, movie, tmp_path, capsys):
     (tmp_path / "plot.txt").write_text(movie["plot"] + " Xqzt.", encoding="utf-8")
     write_json(tmp_path / "movie.json", part_of(movie, ["metadata"]))
     run, card = str(finished_ensemble), tmp_path / "card.png"
@@ -290,14 +284,14 @@ def test_a_movie_is_predicted_from_what_is_said_of_it(finished_ensemble, movie, 
     printed = capsys.readouterr()
     (found,) = json.loads(printed.out)
     assert found["path"] == movie["poster"] and found["modalities"] == list(MODALITIES)
-    assert "plot: the run has no vector for" in printed.err
+    assert "plot: no word vector for" in printed.err
 
     arguments = ["--metadata", f"director_name={movie['director_name']}", "--metadata", "language=Nothing"]
     assert main(["predict", run, *arguments, "--card", str(card)]) == 0
     assert capsys.readouterr().out.startswith("metadata\n") and card.stat().st_size
 
 
-def test_what_is_not_used_gives_status_1(finished_ensemble, movie, odd_files, capsys):
+def test_command_line_exits_with_1_if_some_input_is_not_used(finished_ensemble, movie, odd_files, capsys):
     broken = str(odd_files / "page.jpg")
     assert main(["predict", str(finished_ensemble), broken, "--plot", movie["plot"]]) == 1
     printed = capsys.readouterr()
@@ -318,7 +312,7 @@ def test_what_is_not_used_gives_status_1(finished_ensemble, movie, odd_files, ca
         (["@number.json"], "a JSON object of texts"),
     ],
 )
-def test_metadata_are_columns_and_values(metadata, found, tmp_path, monkeypatch):
+def test_read_metadata(metadata, found, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "text.json").write_text("language: Urdu")
     write_json(tmp_path / "good.json", {"language": "English", "actor_1_name": "C"})
