@@ -90,7 +90,9 @@ def evaluate(run_dir, data, *, batch_size=32, num_resamples=1000):
     labels = encode_genres(table, class_names)
     absent = [name for name, count in zip(class_names, labels.sum(axis=0), strict=True) if not count]
     if absent:
-        raise ValueError(f"`data` must have unseen movies of every genre. None of {len(table)} has: {', '.join(absent)}.")
+        raise ValueError(
+            f"`data` must have unseen movies of every genre. None of {len(table)} has: {', '.join(absent)}."
+        )
     crop_size = about["crop_size"]
     posters = datasets.poster_dataset(
         table if crop_size is None else crops.center_crops(table, crop_size),

@@ -87,7 +87,9 @@ def test_every_subset_equals_the_output_of_the_model(finished_ensemble, movie, e
         "metadata": ensemble_data.inputs["metadata"][row].toarray(),
         "plot": ensemble_data.inputs["plot"][row],
     }
-    inputs = {name: np.repeat(array, 15, axis=0) for name, array in inputs.items()}  # values of absent modalities are masked
+    inputs = {
+        name: np.repeat(array, 15, axis=0) for name, array in inputs.items()
+    }  # values of absent modalities are masked
     inputs["present"] = np.array([[name in names for name in MODALITIES] for names in SUBSETS])
     model = predict_movies._load_ensemble(finished_ensemble).model
     assert np.allclose(found, model(inputs, training=False), atol=1e-5)
@@ -126,7 +128,9 @@ def odd_files(tmp_path):
         ("plot", {"plot": "..."}, "it has no words"),
     ],
 )
-def test_reports_unusable_modalities_and_predicts_from_the_others(name, given, reason, finished_ensemble, movie, odd_files):
+def test_reports_unusable_modalities_and_predicts_from_the_others(
+    name, given, reason, finished_ensemble, movie, odd_files
+):
     given = {key: odd_files / value if key in ("poster", "trailer") else value for key, value in given.items()}
     others = [other for other in MODALITIES if other != name]
     movies = [part_of(movie, others) | given, part_of(movie, others), given]
