@@ -1,34 +1,43 @@
-"""Where a notebook's data comes from, how much it trains, and where its figures and tables go."""
+"""The workspace of the notebooks: data folder, preset, experiments with their runs, and the folder of the results."""
 
 import dataclasses
 import functools
 import os
 import pathlib
+import warnings
 
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
 import poster_cnn
+from poster_cnn.datasets.embedded.dataset import embedded_dataset
 from poster_cnn.files import write_atomically
 from poster_cnn.movies.data_folder import find_data_folder
+from poster_cnn.movies.metadata import load_movie_metadata
 
 PRESETS = {
     "quick": "small networks, few epochs: minutes on a laptop",
-    "paper": "the papers' own sizes: hours, resumable",
-    "results": "no training: everything redrawn from the committed results of real runs",
+    "paper": "the sizes of the papers: hours, resumable",
+    "results": "no training: everything is redrawn from the committed results of real posters",
+    "smoke": "one run per experiment, one epoch: for the tests",
 }
+_NO_POSTERS = "The committed results come without posters. These movies are those of the embedded dataset."
 
 
 @dataclasses.dataclass(frozen=True)
-class Settings:
-    """What the notebooks run on; `load_settings` reads it from the environment.
+class Workspace:
+    """Data, experiments and output of the notebooks. `load_settings` reads it from the environment.
+
+    With the preset `"results"`, results and computed tables are read from `experiments/results`; movies and posters are
+    those of the embedded dataset, and there are no runs. A notebook does not need to ask for the preset: methods that
+    read runs return `None` or an empty dict then, which `computed` accepts.
 
     Attributes:
-        preset: `"quick"`, `"paper"` or `"results"`.
-        data: The data folder; `None` with the preset `"results"`, which needs none.
+        preset: One of `PRESETS`.
+        data: The data folder; `None` with the preset `"results"`.
         out: Folder for runs, figures and tables.
         repository: Folder with `experiments/` and `notebooks/`.
-        precision: Overrides the experiments' `precision`; `None` leaves it.
+        precision: Overrides the `precision` of the experiments. Defaults to `None`.
     """
 
     preset: str
@@ -37,125 +46,132 @@ class Settings:
     repository: pathlib.Path
     precision: str | None = None
 
-    def movie_table(self, **options):
-        """The movie table of the data folder; see `table.load_movie_table` for the options."""
-        folder = find_data_folder(self.data)
-        return poster_cnn.load_movie_table(folder.csv, posters_dir=folder.posters, **options)
+    def __repr__(self):
+        data = f"data folder: {self.data.name}" if self.data else _NO_POSTERS
+        return f"preset {self.preset}: {PRESETS[self.preset]}\n{data}"
 
+    @functools.cached_property
     def folder(self):
-        """The `DataFolder` of the data; with the preset `"results"` there is none, and this returns `None`."""
-        return find_data_folder(self.data) if self.data else None
+        """The `DataFolder` of the data; that of the embedded dataset with the preset `"results"`."""
+        return find_data_folder(self.data or embedded_dataset())
 
-    def ensemble_data(self, config):
-        """The `EnsembleData` of a config; what `results` has read last is not read again."""
-        return self._shared.load(config, self.data)
+    def movie_table(self, **options):
+        """Load the movie table of the data folder; see `load_movie_table` for the options."""
+        if self.data is None:
+            print(_NO_POSTERS)
+        return poster_cnn.load_movie_table(self.folder.csv, posters_dir=self.folder.posters, **options)
 
-    def computed(self, name, compute):
-        """A table that `compute()` gives, kept as `<out>/results/<name>.csv`.
+    def metadata_table(self):
+        """Load `movie_metadata.csv` of the data folder, with the column `poster_path`; see `load_movie_metadata`."""
+        table = load_movie_metadata(self.folder.metadata)
+        posters = {path.stem: str(path) for path in self.folder.posters.glob("*.jpg")}
+        return table.assign(poster_path=table["imdb_id"].astype(str).map(posters).fillna(""))
 
-        With the preset `"results"`, reads the committed `experiments/results/<name>.csv` and computes nothing.
+    def everyday_pictures(self):
+        """List the paths of pictures that are no posters, from the data folder or else from the embedded dataset."""
+        folder = self.folder.everyday or find_data_folder(embedded_dataset()).everyday
+        return sorted(folder.glob("*.jpg"))
+
+    def experiment(self, name, *, needs_gpu=False):
+        """Return an experiment of the repository, always the same object for a name.
 
         Args:
-            name: Name of the csv without suffix.
-            compute: Function without arguments that gives a DataFrame; its index is not kept.
+            name: Name below `experiments/`, such as `"dave/table_2"`.
+            needs_gpu: Whether the experiment has no runs on a machine without a GPU. Defaults to `False`.
 
         Returns:
-            DataFrame, as read back from the file: an empty cell is NaN among numbers, and "" among texts.
+            `Experiment`. Its runs are trained when its results, or one of its runs, are first used.
+        """
+        key = name.replace("/", "_")
+        if key not in self._experiments:
+            from poster_cnn.evaluation.experiment import Experiment
+            from poster_cnn.tuning import Shared, load_experiment
+
+            shared = self._experiments.setdefault(None, Shared())
+            file = self.repository / "experiments" / f"{name}.py"
+            preset = "paper" if self.preset == "results" else self.preset
+            plan = load_experiment(file, preset=preset, precision=self.precision)
+            committed = self.committed(key) if self.preset == "results" else None
+            plan = plan if committed else dataclasses.replace(plan, config=self._with_trailers(plan.config))
+            self._experiments[key] = Experiment(
+                name, plan, data=self.data, out=self.out, shared=shared, committed=committed, needs_gpu=needs_gpu
+            )
+        return self._experiments[key]
+
+    @functools.cached_property
+    def _experiments(self):
+        return {}
+
+    def _with_trailers(self, config):
+        """Make the trailers of the embedded dataset, or leave trailers out if the data folder has none."""
+        if "trailer" not in getattr(config, "modalities", ()):
+            return config
+        if self.data == embedded_dataset():
+            embedded_dataset(trailers=True)
+        if find_data_folder(self.data).trailers is not None:
+            return config
+        print(f"{config.experiment}: the data folder has no trailers, so they are left out.")
+        return config.replace(modalities=tuple(name for name in config.modalities if name != "trailer"))
+
+    def per_run(self, what, runs, by=("experiment", "run")):
+        """Read something of several runs.
+
+        Args:
+            what: Name of a method of `Experiment`: `"predictions"`, `"split"`, `"metrics"` or `"training_data"`.
+            runs: DataFrame with a row per run, from `Experiment.results`.
+            by: Column, or columns, that make the keys. Defaults to `("experiment", "run")`.
+
+        Returns:
+            dict of key -> result of the method; empty with the preset `"results"`.
+        """
+        found = {}
+        for run in runs.to_dict("records") if self.preset != "results" else ():
+            key = run[by] if isinstance(by, str) else tuple(run[name] for name in by)
+            found[key] = getattr(self._experiments[run["experiment"]], what)(run["run"])
+        return found
+
+    def computed(self, name, function, *args, index=None, **options):
+        """Compute a table and keep it as `<out>/results/<name>.csv`, or read the committed one with preset "results".
+
+        Args:
+            name: Name of the csv file without suffix.
+            function: Function that returns a DataFrame or Series, called with `args` and `options`.
+            index: Name of the column that keeps the index of the table. Defaults to `None`: it is not kept.
+
+        Returns:
+            DataFrame as read back from the file. An empty cell is NaN in a numeric column and "" in a text column.
         """
         path = self.committed(name)
         if self.preset != "results":
             path = self.out / "results" / f"{name}.csv"
+            frame = function(*args, **options)
+            frame = frame.rename_axis(index).reset_index() if index else frame
             with write_atomically(path) as temporary:
-                compute().to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
+                frame.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
         frame = pd.read_csv(path, keep_default_na=False, na_values=[""])
         frame = frame.astype(dict.fromkeys(frame.columns[frame.isna().all()], object))
-        return frame.fillna(dict.fromkeys([name for name in frame if not is_numeric_dtype(frame[name])], ""))
-
-    def results(self, experiment):
-        """One row a run of an experiment: trains the runs that are missing, then collects them.
-
-        With the preset `"results"`, reads the committed `experiments/results/<experiment>.csv` instead.
-
-        Args:
-            experiment: Name below `experiments/`, such as `"dave/table_2"`.
-
-        Returns:
-            DataFrame; see `results.collect_results`.
-
-        Raises:
-            RuntimeError: If a run failed; the others are done, and stay.
-        """
-        return self._collect(experiment, "")
-
-    def history(self, experiment):
-        """One row an epoch of every run of an experiment; as `results`, see `results.collect_history`."""
-        return self._collect(experiment, "_history")
-
-    def runs_dir(self, experiment):
-        """The folder that holds the run folders of an experiment."""
-        return self.out / "runs" / experiment.replace("/", "_")
-
-    def _collect(self, experiment, suffix):
-        from poster_cnn.results import collect as results
-
-        if self.preset == "results":
-            return results.read_results(self.committed(experiment.replace("/", "_") + suffix))
-        failed = self._train(experiment)
-        if failed:
-            reasons = "\n".join(f"  {name}: {reason}" for name, reason in failed.items())
-            raise RuntimeError(f"{len(failed)} runs of {experiment} failed; the others are kept.\n{reasons}")
-        collect = results.collect_history if suffix else results.collect_results
-        frame = collect(self.runs_dir(experiment))
-        results.write_results(frame, self.out / "results" / f"{experiment.replace('/', '_')}{suffix}.csv")
-        return frame
-
-    def _train(self, experiment):
-        """Trains the missing runs of an experiment; gives the failed ones."""
-        from poster_cnn.tuning import load_experiment
-        from poster_cnn.tuning.sweep import sweep
-
-        file, out_dir = self.repository / "experiments" / f"{experiment}.py", self.runs_dir(experiment)
-        loaded = load_experiment(file, preset=self.preset, precision=self.precision)
-        loaded = dataclasses.replace(loaded, config=self._without_absent_trailers(loaded.config))
-        return sweep(loaded, self.data, out_dir, shared=self._shared)
-
-    @functools.cached_property
-    def _shared(self):
-        from poster_cnn.tuning import Shared
-
-        return Shared()
-
-    def _without_absent_trailers(self, config):
-        """The embedded dataset's trailers are made when they are needed; other data may have none."""
-        if "trailer" not in getattr(config, "modalities", ()):
-            return config
-        if self.data == poster_cnn.embedded_dataset():
-            poster_cnn.embedded_dataset(trailers=True)
-        if self.folder().trailers is not None:
-            return config
-        print(f"{config.experiment}: no trailers in {self.data}, so none take part")
-        return config.replace(modalities=tuple(name for name in config.modalities if name != "trailer"))
+        frame = frame.fillna(dict.fromkeys([name for name in frame if not is_numeric_dtype(frame[name])], ""))
+        return frame.set_index(index) if index else frame
 
     def committed(self, name):
-        """Path of a committed csv of real results, `experiments/results/<name>.csv`."""
+        """Return the path of a committed csv file of real results."""
         return self.repository / "experiments" / "results" / f"{name}.csv"
 
     def published(self, paper):
-        """A paper's own numbers, `experiments/published/<paper>.csv`; see `results.read_published`."""
-        from poster_cnn.results import collect as results
+        """Read the numbers that a paper prints, `experiments/published/<paper>.csv`; see `read_published`."""
+        from poster_cnn.results.collect import read_published
 
-        return results.read_published(self.repository / "experiments" / "published" / f"{paper}.csv")
+        return read_published(self.repository / "experiments" / "published" / f"{paper}.csv")
 
     def save_figure(self, figure, name):
-        """Saves a matplotlib figure (or the figure of an Axes) as `<out>/figures/<name>.png`, atomically."""
+        """Save a matplotlib figure, or the figure of an Axes, as `<out>/figures/<name>.png`."""
         figure = getattr(figure, "figure", figure)
-        path = self.out / "figures" / f"{name}.png"
-        with write_atomically(path) as temporary:
+        with write_atomically(self.out / "figures" / f"{name}.png") as temporary:
             figure.savefig(temporary, format="png", bbox_inches="tight", dpi=200)
-        print(f"saved {path}")
+        print(f"saved figures/{name}.png")
 
     def save_table(self, frame, name, *, digits=1):
-        """Saves a table as `<out>/tables/<name>.csv` and as Markdown beside it, and returns it for display."""
+        """Save a table as `<out>/tables/<name>.csv` and as Markdown, and return it for display."""
         from poster_cnn.results import tables
 
         for suffix, text in (
@@ -168,19 +184,19 @@ class Settings:
 
 
 def load_settings(*, preset=None, data=None, out=None, precision=None):
-    """Reads the settings of the notebooks from the environment.
+    """Read the workspace of the notebooks from arguments or the environment.
 
     Args:
-        preset: `"quick"`, `"paper"` or `"results"`. Defaults to `POSTER_CNN_PRESET`, else `"quick"`.
+        preset: One of `PRESETS`. Defaults to `POSTER_CNN_PRESET`, else `"quick"`.
         data: Path of a data folder. Defaults to `POSTER_CNN_DATA`, else the embedded dataset, which is drawn on first
             use.
         out: Folder for runs, figures and tables. Defaults to `POSTER_CNN_OUT`, else `reproduced/<preset>` in the
-            repository, with the data folder's name added unless it is the embedded dataset.
-        precision: `"float32"` or `"mixed_bfloat16"`, for all trainings. Defaults to `POSTER_CNN_PRECISION`, else what
-            each experiment says.
+            repository, followed by the name of the data folder unless it is the embedded dataset.
+        precision: `"float32"` or `"mixed_bfloat16"`, for all trainings. Defaults to `POSTER_CNN_PRECISION`, else the
+            precision of each experiment.
 
     Returns:
-        `Settings`
+        `Workspace`
 
     Raises:
         ValueError: If the preset is unknown.
@@ -188,24 +204,26 @@ def load_settings(*, preset=None, data=None, out=None, precision=None):
     """
     preset = preset or os.environ.get("POSTER_CNN_PRESET") or "quick"
     if preset not in PRESETS:
-        raise ValueError(f"Unknown preset. Expected one of {', '.join(PRESETS)}. Received: preset={preset!r}")
+        raise ValueError(f"`preset` must be one of {', '.join(PRESETS)}. Received: preset={preset!r}")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # no logs of TensorFlow between the figures
+    warnings.filterwarnings("ignore", message="`shuffle=True` was passed")  # of every `fit` on a tf.data.Dataset
     repository = find_repository()
     data = data or os.environ.get("POSTER_CNN_DATA") or None
     name = preset
     if preset == "results":
         data = None
     elif data is None:
-        data = poster_cnn.embedded_dataset()
+        data = embedded_dataset()
     else:
         data = find_data_folder(data).root.absolute()
         name = f"{preset}-{data.name}"
     out = pathlib.Path(out or os.environ.get("POSTER_CNN_OUT") or repository / "reproduced" / name).absolute()
     precision = precision or os.environ.get("POSTER_CNN_PRECISION") or None
-    return Settings(preset, data and pathlib.Path(data), out, repository, precision)
+    return Workspace(preset, data and pathlib.Path(data), out, repository, precision)
 
 
 def find_repository():
-    """Finds the checkout with `experiments/` and `notebooks/`: around the package, or above the working folder."""
+    """Find the checkout with `experiments/` and `notebooks/`: around the package, or above the working folder."""
     candidates = [pathlib.Path(__file__).resolve().parent.parent, pathlib.Path.cwd(), *pathlib.Path.cwd().parents]
     for folder in candidates:
         if (folder / "experiments").is_dir() and (folder / "notebooks").is_dir():

@@ -1,24 +1,89 @@
-"""Notebooks are tests too: committed without outputs, short cells, and all run top to bottom."""
+"""The notebooks: small cells without outputs, which all run with each preset, and the report."""
 
+import contextlib
+import io
+import os
+import re
+import warnings
+
+import keras
 import nbformat
 import pytest
+from keras import layers
 
 from poster_cnn import reproduce
+from poster_cnn.datasets.embedded.dataset import make_dataset
+from poster_cnn.models import backbones
 from poster_cnn.workspace import find_repository
 
 NOTEBOOKS = reproduce.find_notebooks(find_repository() / "notebooks")
 NAMES = [path.stem for path in NOTEBOOKS]
 
 
+def code_cells(path):
+    return [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=NAMES)
-def test_committed_without_outputs_and_in_small_cells(path):
-    for cell in nbformat.read(path, as_version=4).cells:
-        if cell.cell_type == "code":
-            assert not cell.outputs and cell.execution_count is None
-            assert len(cell.source.splitlines()) < 15
-            assert not any(line.lstrip().startswith(("def ", "class ")) for line in cell.source.splitlines())
+def test_cells_are_small_and_without_outputs(path):
+    for cell in code_cells(path):
+        assert not cell.outputs and cell.execution_count is None
+        assert len(cell.source.splitlines()) < 15
 
 
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=NAMES)
+def test_cells_define_no_functions_and_do_not_ask_for_the_preset(path):
+    code = "\n".join(cell.source for cell in code_cells(path))
+    assert not re.search(r"^\s*(def|class|if) | if |\blambda\b|\.preset|is None|runs_dir /", code, flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=NAMES)
+def test_every_experiment_is_printed_before_it_is_run(path):
+    code = "\n".join(cell.source for cell in code_cells(path))
+    for name in re.findall(r"^(\w+) = workspace\.experiment\(", code, flags=re.MULTILINE):
+        printed = re.search(rf"print\(.*\b{name}\b", code)
+        used = re.search(rf"\b{name}\.(results|history)|\[.*\b{name}\b.*\]", code)
+        assert path.stem[:2] == "03" or printed.start() < used.start()  # notebook 3 draws the runs of notebook 2
+
+
+def tiny_backbone(builder, input_shape, weights, *, include_top=False, last_layer=None, **options):
+    """Build one convolution in place of a network of keras.applications."""
+    inputs = keras.Input(input_shape)
+    x = layers.Conv2D(8, 3, strides=8, padding="same")(inputs)
+    x = layers.ReLU()(layers.BatchNormalization()(x))
+    if last_layer:
+        x = layers.Dense(16, name=last_layer)(layers.GlobalAveragePooling2D()(x))
+    return keras.Model(inputs, x, name=builder.__name__.lower())
+
+
+@pytest.fixture
+def smoke(tmp_path, monkeypatch):
+    """Prepare the smoke preset on 200 drawn movies, with tiny backbones and without tracing; return the out folder."""
+    import tensorflow as tf
+
+    data = make_dataset(tmp_path / "data", num_movies=200, trailers=True)
+    for name, value in {"PRESET": "smoke", "DATA": data, "OUT": tmp_path / "out"}.items():
+        monkeypatch.setenv(f"POSTER_CNN_{name}", str(value))
+    monkeypatch.setattr(backbones, "_backbone", tiny_backbone)
+    tf.config.run_functions_eagerly(True)  # a few small steps take less time than their tracing
+    yield tmp_path / "out"
+    tf.config.run_functions_eagerly(False)
+
+
+def test_all_run_with_the_smoke_preset(smoke):
+    from matplotlib import pyplot as plt
+
+    for path in NOTEBOOKS:
+        names = {}
+        for number, cell in enumerate(code_cells(path)):
+            with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+                with warnings.catch_warnings(action="ignore"):
+                    exec(compile(cell.source, f"{path.stem}[{number}]", "exec"), names)
+            plt.close("all")
+    assert len(list((smoke / "figures").glob("*.png"))) > 50 and len(list((smoke / "tables").glob("*.csv"))) > 40
+
+
+@pytest.mark.slow
 def test_all_run_on_the_embedded_dataset(tmp_path):
     failed = reproduce.reproduce(preset="quick", data=None, out=tmp_path)
     assert not failed
@@ -26,31 +91,42 @@ def test_all_run_on_the_embedded_dataset(tmp_path):
     report = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert all(name in report for name in NAMES) and "data:image/png;base64" in report
     assert 'src="http' not in report and "<script src" not in report
+    for path in (tmp_path / "report.html", *(tmp_path / "notebooks").glob("*.ipynb")):
+        text = path.read_text(encoding="utf-8")
+        assert str(tmp_path) not in text and os.environ["POSTER_CNN_CACHE"] not in text and "stderr" not in text
+
+
+@pytest.mark.slow
+def test_all_are_redrawn_from_the_committed_results(tmp_path):
+    assert not reproduce.reproduce(preset="results", out=tmp_path)
+    assert not (tmp_path / "runs").exists()
+    shown = sum(path.read_text().count('"image/png"') for path in (tmp_path / "notebooks").glob("*.ipynb"))
+    assert shown >= len(list((tmp_path / "figures").glob("*.png"))) > 10  # every saved figure is shown too
 
 
 def test_the_longest_start_first_and_all_are_reported_in_order(tmp_path, monkeypatch):
     started, reported = [], []
     monkeypatch.setattr(reproduce, "_two_at_a_time", lambda run, *several: list(map(run, *several)))
     monkeypatch.setattr(reproduce, "run_notebook", lambda path, *_: started.append(path.stem) or f"{path.stem} broke")
-    monkeypatch.setattr(reproduce, "write_report", lambda paths, *_: reported.extend(path.stem for path in paths))
+    monkeypatch.setattr(reproduce, "write_report", lambda paths, path, *_: reported.extend(paths) or path)
     failed = reproduce.reproduce(preset="results", out=tmp_path)
-    assert list(failed.items()) == [(name, f"{name} broke") for name in NAMES] and reported == NAMES
+    assert list(failed.items()) == [(name, f"{name} broke") for name in NAMES]
+    assert [path.stem for path in reported] == NAMES
     assert sorted(started) == NAMES and [name[:2] for name in started] == [*reproduce._LONGEST, "01", "03", "04", "09"]
 
 
-def test_all_are_redrawn_from_the_committed_results(tmp_path):
-    assert not reproduce.reproduce(preset="results", out=tmp_path)
-    assert not (tmp_path / "runs").exists()
-    shown = sum(path.read_text().count('"image/png"') for path in (tmp_path / "notebooks").glob("*.ipynb"))
-    assert shown >= len(list((tmp_path / "figures").glob("*.png"))) > 10  # each picture that is saved is seen, too
-
-
-def test_a_failing_notebook_is_reported_and_the_others_still_run(tmp_path):
-    cells = [nbformat.v4.new_code_cell("print('before')"), nbformat.v4.new_code_cell("1 / 0")]
+def test_a_failing_notebook_is_reported_and_keeps_its_outputs(tmp_path):
+    cells = [
+        nbformat.v4.new_code_cell("import sys; print('before'); print('a log', file=sys.stderr)"),
+        nbformat.v4.new_code_cell("1 / 0"),
+    ]
     nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "07_breaks.ipynb")
-    error = reproduce.run_notebook(tmp_path / "07_breaks.ipynb", tmp_path / "out" / "07_breaks.ipynb", {}, timeout=60)
-    assert error.startswith("ZeroDivisionError")
-    assert "before" in (tmp_path / "out" / "07_breaks.ipynb").read_text()
+    executed = tmp_path / "out" / "07_breaks.ipynb"
+    assert reproduce.run_notebook(tmp_path / "07_breaks.ipynb", executed, {}, timeout=60).startswith(
+        "ZeroDivisionError"
+    )
+    assert "before" in executed.read_text() and "stderr" not in executed.read_text().replace("sys.stderr", "")
+    assert "a log" in executed.with_suffix(".log").read_text()
 
 
 @pytest.mark.parametrize(("only", "chosen"), [("02", ["02_seven_layer_cnn"]), ("03,01", [NAMES[2], NAMES[0]])])

@@ -1,43 +1,66 @@
-"""Settings of the notebooks: preset, data folder and output from arguments or the environment."""
+"""The workspace of the notebooks: presets, data folder, experiments, and committed results."""
 
 import dataclasses
 
+import keras
 import pandas as pd
 import pytest
 
-import poster_cnn
-from poster_cnn import movies
-from poster_cnn.multimodal.config import EnsembleConfig
+from poster_cnn import movies, workspace
+from poster_cnn.evaluation import experiment as experiments
 from poster_cnn.tuning import sweep
-from poster_cnn.workspace import load_settings
+from poster_cnn.workspace import PRESETS, load_settings
 
 
-def test_environment_and_arguments(data_folder, tmp_path, monkeypatch):
+@pytest.fixture
+def write_experiment(tmp_path):
+    """Function that writes `experiments/<name>.py` into a repository in the temporary folder."""
+
+    def write(name, *lines):
+        path = tmp_path / "experiments" / f"{name}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("\n".join(lines) + "\n")
+
+    return write
+
+
+def load(tmp_path, **options):
+    """Load a workspace whose repository is the temporary folder."""
+    return dataclasses.replace(load_settings(out=tmp_path / "out", **options), repository=tmp_path)
+
+
+def test_reads_arguments_and_environment(data_folder, tmp_path, monkeypatch):
     monkeypatch.setenv("POSTER_CNN_DATA", str(data_folder))
     monkeypatch.setenv("POSTER_CNN_PRESET", "paper")
     monkeypatch.setenv("POSTER_CNN_OUT", str(tmp_path / "out"))
-    settings = load_settings()
-    assert (settings.preset, settings.data, settings.out) == ("paper", data_folder.absolute(), tmp_path / "out")
+    loaded = load_settings()
+    assert (loaded.preset, loaded.data, loaded.out) == ("paper", data_folder.absolute(), tmp_path / "out")
     assert load_settings(preset="quick").preset == "quick"
 
 
-def test_an_unknown_preset_is_an_error_that_names_the_known_ones():
-    with pytest.raises(ValueError, match="quick, paper, results.*fast"):
+def test_rejects_unknown_presets():
+    with pytest.raises(ValueError, match=f"{', '.join(PRESETS)}.*preset='fast'"):
         load_settings(preset="fast")
+
+
+def test_describes_itself_without_absolute_paths(data_folder, tmp_path):
+    text = repr(load_settings(preset="quick", data=data_folder, out=tmp_path))
+    assert "quick" in text and data_folder.name in text and "/" not in text
+    assert "embedded dataset" in repr(load_settings(preset="results", out=tmp_path))
 
 
 @pytest.mark.parametrize(
     ("made", "message"),
     [([], "MovieGenre.csv"), (["MovieGenre.csv"], "posters/ and SampleMoviePosters/"), (None, "data folder")],
 )
-def test_a_folder_without_the_needed_files_says_what_was_looked_for(tmp_path, made, message):
+def test_names_the_files_that_a_data_folder_lacks(tmp_path, made, message):
     for name in made or []:
         (tmp_path / name).touch()
     with pytest.raises(FileNotFoundError, match=message):
         load_settings(data=tmp_path / "absent" if made is None else tmp_path)
 
 
-def test_a_data_folder_may_hold_kaggles_folder_name_and_extras(tmp_path):
+def test_finds_kaggles_folder_name_and_optional_files(tmp_path):
     for name in ("SampleMoviePosters", "everyday", "trailers"):
         (tmp_path / name).mkdir()
     for name in ("MovieGenre.csv", "movie_metadata.csv", "glove.25d.txt", "net.weights.h5"):
@@ -48,18 +71,24 @@ def test_a_data_folder_may_hold_kaggles_folder_name_and_extras(tmp_path):
 
 
 def test_computed_tables_are_written_and_read_back(data_folder, tmp_path):
-    settings = load_settings(preset="quick", data=data_folder, out=tmp_path)
-    frame = settings.computed("counts", lambda: pd.DataFrame({"genre": ["A", ""], "movies": [2, 1]}))
+    loaded = load_settings(preset="quick", data=data_folder, out=tmp_path)
+    frame = loaded.computed("counts", pd.DataFrame, {"genre": ["A", ""], "movies": [2, 1]})
     assert frame.equals(pd.read_csv(tmp_path / "results" / "counts.csv", keep_default_na=False))
     holes = pd.DataFrame({"set_name": ["", ""], "title": ["null", ""], "score": [0.5, None]})
-    read = settings.computed("holes", lambda: holes)
+    read = loaded.computed("holes", holes.copy)
     assert read[["set_name", "title"]].to_numpy().tolist() == [["", "null"], ["", ""]]
     assert read["score"].tolist()[0] == 0.5 and read["score"].isna().tolist() == [False, True]
 
 
-def test_tables_are_saved_as_csv_and_markdown(data_folder, tmp_path):
-    settings = load_settings(preset="quick", data=data_folder, out=tmp_path)
-    settings.save_table(pd.DataFrame({"a": [1]}), "small")
+def test_computed_tables_keep_a_named_index(data_folder, tmp_path):
+    loaded = load_settings(preset="quick", data=data_folder, out=tmp_path)
+    frame = loaded.computed("counts", pd.DataFrame, {"movies": [2, 1]}, index="genre")
+    assert frame.index.name == "genre" and frame["movies"].tolist() == [2, 1]
+
+
+def test_tables_are_saved_as_csv_and_markdown(data_folder, tmp_path, capsys):
+    loaded = load_settings(preset="quick", data=data_folder, out=tmp_path)
+    loaded.save_table(pd.DataFrame({"a": [1]}), "small")
     assert (tmp_path / "tables" / "small.md").read_text().startswith("| a |")
     assert pd.read_csv(tmp_path / "tables" / "small.csv")["a"].tolist() == [1]
 
@@ -72,32 +101,97 @@ def test_tables_are_saved_as_csv_and_markdown(data_folder, tmp_path):
     ],
     ids=["sweep", "search"],
 )
-def test_an_experiment_is_trained_with_the_preset(content, num_cells, data_folder, tmp_path, monkeypatch):
-    (tmp_path / "experiments").mkdir()
-    (tmp_path / "experiments" / "tiny.py").write_text(
-        "from poster_cnn.training.config import TrainingConfig\n"
-        f"open({str(tmp_path / 'runs.txt')!r}, 'a').write('once')\n"
-        "config = TrainingConfig(class_names=('Horror', 'Drama'), num_folds=3)\n"
-        f"quick_config = {{'epochs': 1}}\n{content}\n"
+def test_an_experiment_is_trained_with_the_preset(
+    content, num_cells, data_folder, tmp_path, monkeypatch, write_experiment
+):
+    write_experiment(
+        "tiny",
+        "from poster_cnn.training.config import TrainingConfig",
+        f"open({str(tmp_path / 'runs.txt')!r}, 'a').write('once')",
+        "config = TrainingConfig(class_names=('Horror', 'Drama'), num_folds=3)",
+        "quick_config = {'epochs': 1}",
+        content,
     )
     given = []
-    monkeypatch.setattr(sweep, "sweep", lambda *arguments, **_: given.append(arguments) or {"seed=1": "too dark"})
-    settings = load_settings(preset="quick", data=data_folder, out=tmp_path, precision="mixed_bfloat16")
+    monkeypatch.setattr(experiments, "sweep", lambda *arguments, **_: given.append(arguments) or {"seed=1": "too dark"})
+    tiny = load(tmp_path, preset="quick", data=data_folder, precision="mixed_bfloat16").experiment("tiny")
+    assert "epochs = 1" in str(tiny) and "seed" in str(tiny) and "min_year" not in str(tiny) and not given
     with pytest.raises(RuntimeError, match="1 runs of tiny failed; the others are kept.\n  seed=1: too dark"):
-        dataclasses.replace(settings, repository=tmp_path).results("tiny")
-    ((experiment, data, out_dir),) = given
-    recorded = experiment.config.to_dict()
+        tiny.results  # noqa: B018
+    ((plan, data, out_dir),) = given
+    recorded = plan.config.to_dict()
     assert (recorded["epochs"], recorded["num_folds"], recorded["precision"]) == (1, 3, "mixed_bfloat16")
-    assert len(experiment.cells()) == num_cells
-    assert (data, out_dir) == (data_folder.absolute(), tmp_path / "runs" / "tiny")
+    assert len(plan.cells()) == len(tiny.cells) == num_cells
+    assert (data, out_dir) == (data_folder.absolute(), tmp_path / "out" / "runs" / "tiny")
     assert (tmp_path / "runs.txt").read_text() == "once"
+
+
+def test_runs_are_trained_once_and_read(data_folder, finished_run, tmp_path, monkeypatch, write_experiment):
+    write_experiment(
+        "tiny",
+        "from poster_cnn.training.config import TrainingConfig",
+        "config = TrainingConfig(class_names=('Horror', 'Romance'), experiment='tiny')",
+        "grid, quick_config, quick_grid = {}, {}, {}",
+    )
+    calls = []
+
+    def fake_sweep(plan, data, folder, *, shared):
+        calls.append(folder)
+        folder.mkdir(parents=True)
+        (folder / "cell").symlink_to(finished_run)
+        return {}
+
+    monkeypatch.setattr(experiments, "sweep", fake_sweep)
+    loaded = load(tmp_path, preset="quick", data=data_folder)
+    tiny = loaded.experiment("tiny")
+    assert tiny is loaded.experiment("tiny") and not calls
+    pictures = [*list(data_folder.glob("posters/*.jpg"))[:2], tmp_path / "absent.jpg"]
+    split = tiny.split("cell")
+    predictions = tiny.predictions("cell")
+    assert len(predictions) == (split["part"] == "test").sum() == len(tiny.training_data("cell").part("test"))
+    assert set(tiny.metrics("cell")) >= {"test", "baselines"} and "posters" in tiny.notes("cell")
+    assert len(tiny.predict("cell", pictures)) == 2
+    runs = pd.DataFrame({"experiment": ["tiny"], "run": ["cell"], "variant": ["faithful"]})
+    assert loaded.per_run("split", runs)["tiny", "cell"].equals(split)
+    assert loaded.per_run("predictions", runs, by="variant")["faithful"].equals(predictions)
+    assert calls == [tmp_path / "out" / "runs" / "tiny"]
+
+
+def test_committed_results_need_neither_data_nor_runs(tmp_path, capsys):
+    loaded = load_settings(preset="results", out=tmp_path)
+    table_2 = loaded.experiment("dave/table_2")
+    assert len(table_2.cells) == len(table_2.results) == 25 and "learning_rate" in str(table_2)
+    assert set(table_2.history["run"]) == set(table_2.results["run"])
+    run = table_2.results["run"].iloc[0]
+    assert table_2.predictions(run) is table_2.split(run) is table_2.metrics(run) is table_2.runs_dir is None
+    assert table_2.predict(run, ["picture.jpg"]) == [] and "without trained networks" in capsys.readouterr().out
+    assert "without trained networks" in table_2.notes(run) and loaded.per_run("split", table_2.results) == {}
+    committed = loaded.computed("dave_split", table_2.predictions, run)
+    assert len(committed) and not list(tmp_path.iterdir())
+
+
+def test_the_movie_table_says_where_it_comes_from(tmp_path, movie_folder, monkeypatch, capsys):
+    monkeypatch.setattr(workspace, "embedded_dataset", lambda: movie_folder)
+    loaded = load_settings(preset="results", out=tmp_path)
+    assert len(loaded.movie_table()) > 40 and "those of the embedded dataset" in capsys.readouterr().out
+    table = loaded.metadata_table()
+    assert (table["poster_path"] != "").sum() > 40 and {"plot", "director_name"} <= set(table)
+    assert loaded.everyday_pictures()
+
+
+def test_experiments_that_need_a_gpu_are_left_out_without_one(data_folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(keras.distribution, "list_devices", lambda kind: [])
+    for options in ({"preset": "results"}, {"preset": "paper", "data": data_folder}):
+        pretrained = load_settings(out=tmp_path, **options).experiment("wang/pretrained", needs_gpu=True)
+        assert pretrained.results.empty and pretrained.history.empty
+        assert "wang/pretrained needs a GPU and is left out." in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
     ("data", "modalities"),
     [("with", ("trailer", "plot")), ("without", ("plot",)), ("embedded", ("trailer", "plot"))],
 )
-def test_trailers_take_part_where_there_are_some(data, modalities, tmp_path, monkeypatch, capsys):
+def test_trailers_are_used_where_the_data_have_them(data, modalities, tmp_path, monkeypatch, capsys, write_experiment):
     for name in ("with", "without", "embedded"):
         (tmp_path / name / "posters").mkdir(parents=True)
         (tmp_path / name / "MovieGenre.csv").touch()
@@ -108,29 +202,25 @@ def test_trailers_take_part_where_there_are_some(data, modalities, tmp_path, mon
             (tmp_path / "embedded" / "trailers").mkdir(exist_ok=True)
         return tmp_path / "embedded"
 
-    (tmp_path / "experiments").mkdir()
-    (tmp_path / "experiments" / "tiny.py").write_text(
-        "from poster_cnn.multimodal.config import EnsembleConfig\n"
-        "config = EnsembleConfig(('Horror', 'Drama'), modalities=('trailer', 'plot'), experiment='tiny')\n"
-        "grid, quick_config, quick_grid = {}, {}, {}\n"
+    write_experiment(
+        "tiny",
+        "from poster_cnn.multimodal.config import EnsembleConfig",
+        "config = EnsembleConfig(('Horror', 'Drama'), modalities=('trailer', 'plot'), experiment='tiny')",
+        "grid, quick_config, quick_grid = {}, {}, {}",
     )
-    monkeypatch.setattr(poster_cnn, "embedded_dataset", embedded_dataset)
-    given = []
-    monkeypatch.setattr(sweep, "sweep", lambda experiment, *rest, shared: given.append(experiment) or {"": "stop here"})
-    settings = load_settings(preset="quick", data=None if data == "embedded" else tmp_path / data, out=tmp_path)
-    with pytest.raises(RuntimeError, match="stop here"):
-        dataclasses.replace(settings, repository=tmp_path).results("tiny")
-    assert given[0].config.modalities == modalities
-    assert ("so none take part" in capsys.readouterr().out) == (data == "without")
+    monkeypatch.setattr(workspace, "embedded_dataset", embedded_dataset)
+    loaded = load(tmp_path, preset="quick", data=None if data == "embedded" else tmp_path / data)
+    assert loaded.experiment("tiny").config.modalities == modalities
+    assert ("so they are left out" in capsys.readouterr().out) == (data == "without")
 
 
-def test_movies_that_one_experiment_has_read_are_not_read_again(data_folder, tmp_path, monkeypatch):
-    (tmp_path / "experiments").mkdir()
+def test_experiments_share_the_movies_that_they_read(data_folder, tmp_path, monkeypatch, write_experiment):
     for name in ("one", "other"):
-        (tmp_path / "experiments" / f"{name}.py").write_text(
-            "from poster_cnn.multimodal.config import EnsembleConfig\n"
-            f"config = EnsembleConfig(('Horror', 'Drama'), experiment='{name}')\n"
-            "grid, quick_config, quick_grid = {}, {}, {}\n"
+        write_experiment(
+            name,
+            "from poster_cnn.multimodal.config import EnsembleConfig",
+            f"config = EnsembleConfig(('Horror', 'Drama'), experiment='{name}')",
+            "grid, quick_config, quick_grid = {}, {}, {}",
         )
     given = []
 
@@ -140,11 +230,8 @@ def test_movies_that_one_experiment_has_read_are_not_read_again(data_folder, tmp
 
     monkeypatch.setattr(sweep, "load_ensemble_data", lambda *_: object())
     monkeypatch.setattr(sweep, "train_ensemble", train)
-    settings = load_settings(preset="quick", data=data_folder, out=tmp_path)
-    settings = dataclasses.replace(settings, repository=tmp_path)
+    loaded = load(tmp_path, preset="quick", data=data_folder)
     for name in ("one", "other"):
         with pytest.raises(RuntimeError, match="stop here"):
-            settings.results(name)
-    config = EnsembleConfig(("Horror", "Drama"))
-    assert given[0] is given[1] is settings.ensemble_data(config)
-    assert settings.ensemble_data(config.replace(max_words=7)) is not given[0]
+            loaded.experiment(name).results  # noqa: B018
+    assert given[0] is given[1]

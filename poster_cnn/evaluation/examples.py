@@ -1,8 +1,11 @@
 """Select predictions to show: the most confident correct and wrong one of each genre."""
 
+import pathlib
+
 import pandas as pd
 from PIL import Image
 
+from poster_cnn import figures
 from poster_cnn.datasets.pixels import open_picture
 from poster_cnn.datasets.verify import check_posters
 from poster_cnn.results.collect import genres_of
@@ -19,7 +22,7 @@ def best_run(history, metric="val_accuracy"):
     return last.loc[last[metric].idxmax(), "run"]
 
 
-def pick_examples(predictions, table):
+def pick_examples(predictions, table, *, count=None):
     """Select the most confident right and wrong prediction of each genre (paper 1, Figs. 6–16).
 
     A prediction is right if the most probable genre is one of the movie's true genres.
@@ -27,6 +30,7 @@ def pick_examples(predictions, table):
     Args:
         predictions: DataFrame of a run's `predictions.csv`.
         table: Movie table with the titles.
+        count: Maximum number of examples, of different movies. Defaults to `None`: two per genre.
 
     Returns:
         DataFrame, at most two rows per genre: `genre` (str), `verdict` ("right" or "wrong"), `imdb_id`, `title`,
@@ -51,7 +55,8 @@ def pick_examples(predictions, table):
     examples["true_genres"] = [
         "|".join(n for n, yes in zip(class_names, truth[i], strict=True) if yes) for i in position
     ]
-    return examples.join(probabilities.iloc[position].reset_index(drop=True))
+    examples = examples.join(probabilities.iloc[position].reset_index(drop=True))
+    return examples if count is None else examples.drop_duplicates("imdb_id").head(count)
 
 
 def poster_images(imdb_ids, table):
@@ -73,3 +78,26 @@ def shrunk(image, image_size):
     """Return a PIL image shrunk to `(height, width)`, to show the input of a network."""
     height, width = image_size
     return image.resize((width, height), Image.Resampling.BILINEAR)
+
+
+def random_rows(table, count):
+    """Return `count` rows of a table in random order, or all of a shorter one."""
+    return table.sample(frac=1, random_state=0).head(count)
+
+
+def pictures(names, paths):
+    """Open pictures by name: a list of RGB `PIL.Image.Image`, with `None` for a name that is not among the paths.
+
+    Args:
+        names: File names.
+        paths: Paths of picture files.
+    """
+    path_of = {pathlib.Path(path).name: path for path in paths}
+    return [open_picture(path_of[name]) if name in path_of else None for name in names]
+
+
+def show_posters(movies, columns=6):
+    """Draw the posters of the rows of a movie table with their titles, or say that there are none."""
+    if movies.empty:
+        return print("There are no such posters.")
+    return figures.image_grid(poster_images(movies["imdb_id"], movies), titles=list(movies["title"]), columns=columns)

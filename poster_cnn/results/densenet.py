@@ -5,7 +5,7 @@ import pandas as pd
 
 from poster_cnn.metrics import baselines
 from poster_cnn.metrics.scores import top_n_accuracy_by_genre
-from poster_cnn.movies.genres import encode_genres
+from poster_cnn.movies.genres import encode_genres, genre_counts
 from poster_cnn.results.collect import prediction_arrays
 from poster_cnn.results.tables import image_sizes, in_percent, pretrained
 
@@ -33,6 +33,36 @@ def crop_counts(before, after, class_names):
     total = pd.DataFrame({"genre": [ALL], "posters": [len(before)], "images": [len(after)]})
     counts = pd.concat([counts, total], ignore_index=True)
     return counts.assign(crops=counts["images"] - counts["posters"])
+
+
+def variant_crop_counts(data):
+    """Return `crop_counts` of several variants, one below the other, with the column `variant`.
+
+    Args:
+        data: Dict of variant -> `TrainingData` with crops. Those of "faithful" are counted in all parts, the others in
+            the training part.
+    """
+    tables = []
+    for variant, of_variant in data.items():
+        images = of_variant.table if variant == "faithful" else of_variant.part("train")
+        counts = crop_counts(images.drop_duplicates("imdb_id"), images, of_variant.class_names)
+        tables.append(counts.assign(variant=variant))
+    return pd.concat(tables)
+
+
+def merged_genre_counts(table, genre_groups):
+    """Return the number of movies of each genre, and the genre that it is merged into (paper 4, section "Data").
+
+    Args:
+        table: Movie table.
+        genre_groups: Dict of merged genre -> the genres that become it.
+
+    Returns:
+        DataFrame with a row per genre: `genre`, `movies` (int) and `counts_as`.
+    """
+    name_of = {genre: name for name, genres in genre_groups.items() for genre in genres}
+    counts = genre_counts(table).reset_index()
+    return counts.assign(counts_as=counts["genre"].replace(name_of))
 
 
 def total_table(counts, results, published):

@@ -6,6 +6,7 @@ import pandas as pd
 from poster_cnn.metrics import baselines
 from poster_cnn.metrics.intervals import FAST, bootstrap_interval, fast_precision_recall_f1
 from poster_cnn.metrics.scores import LOGIT_HALF, check_arrays
+from poster_cnn.results.collect import prediction_arrays
 
 LAST_BATCH, MEAN_OF_BATCHES, WHOLE_TEST_SET = "last batch", "mean of batches", "whole test set"
 SCORES = ["overall_precision", "overall_recall", "overall_f1"]
@@ -58,6 +59,19 @@ def scores_by_mistake(
         rows += [{"predictions": "network", "threshold": threshold, "scored": way} | ways[way] for way in ways]
         rows += [{"threshold": threshold} | row for row in constant]
     return pd.DataFrame(rows, columns=["predictions", "threshold", "scored", "posters", *SCORES, "low", "high"])
+
+
+def run_scores_by_mistake(predictions, split, *, batch_size=64):
+    """Return `scores_by_mistake` of the test predictions of a run, in a random order as a random split leaves them.
+
+    Args:
+        predictions: DataFrame from `read_predictions`.
+        split: DataFrame of the run's split.csv, for the frequencies of the genres in the training part.
+        batch_size: Number of posters per batch. Defaults to 64.
+    """
+    genres, y_true, y_prob = prediction_arrays(predictions.sample(frac=1, random_state=0))
+    train_labels = split.loc[split["part"] == "train", genres].to_numpy()
+    return scores_by_mistake(y_true, y_prob, batch_size=batch_size, train_labels=train_labels)
 
 
 def printed_f1(published, *, table="Section V.C", decimals=2):

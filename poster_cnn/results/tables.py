@@ -117,7 +117,8 @@ def in_percent(results, metric, *, baselines=BASELINES):
     """
     scores = {"ours": metric, "low": f"{metric}_low", "high": f"{metric}_high"}
     scores |= {name: f"{name}_{metric}" for name in baselines}
-    return pd.DataFrame({name: 100 * results[column] for name, column in scores.items() if column in results})
+    known = {name: column for name, column in scores.items() if column in results}
+    return pd.DataFrame({name: 100 * results[column].astype("float64") for name, column in known.items()})
 
 
 def comparison_grid(cells, *, rows="ratio", columns="learning_rate"):

@@ -186,3 +186,21 @@ def _scored(runs, threshold):
     types = {name: "float64" for name in rows if name in scores or name in _PRINTED}
     rows = rows.astype(types | {"epochs": "Int64", "num_test": "Int64"})
     return rows[rows["overall_f1"].notna() | unmeasured]
+
+
+def genre_counts_by_part(split, class_names):
+    """Return the number of movies per genre and part of a split: genres as rows, parts as columns, int."""
+    return sample_table({"": split}, class_names).set_index("part")[list(class_names)].T
+
+
+def threshold_table(results, records):
+    """Return the decision thresholds of several runs: `model`, `set_name`, then a column per genre.
+
+    Args:
+        results: DataFrame from `collect_results`.
+        records: Dict of `(experiment, run)` -> content of the run's metrics.json.
+    """
+    runs = results[["experiment", "run", "model", "set_name"]].itertuples(index=False)
+    return pd.DataFrame(
+        {"model": run.model, "set_name": run.set_name} | records[run.experiment, run.run]["thresholds"] for run in runs
+    )

@@ -5,7 +5,7 @@ import pandas as pd
 
 from poster_cnn.metrics.intervals import paired_difference_interval
 from poster_cnn.metrics.scores import first_label_accuracy
-from poster_cnn.movies.genres import best_accuracy, encode_genres, integer_labels
+from poster_cnn.movies.genres import best_accuracy, encode_genres, genre_counts, integer_labels, limit_per_genre
 from poster_cnn.movies.splits import PARTS
 from poster_cnn.results.collect import prediction_arrays
 from poster_cnn.results.tables import BASELINES_OF_ONE_GENRE, image_sizes, in_percent, label
@@ -41,6 +41,21 @@ def encoding_table(rows, class_names):
     genres = [class_names[number] for number in integers]
     one_hot = pd.DataFrame(encode_genres(rows, class_names).astype(int), columns=list(class_names))
     return pd.DataFrame(titles | {"genre": genres, "integer": integers}).join(one_hot)
+
+
+def row_counts(rows, class_names, max_per_genre):
+    """Return the number of rows per genre before and after sampling (Figs. 2 and 3 of Zavala et al., section I.A).
+
+    Args:
+        rows: Result of `explode_genres`.
+        class_names: Genres.
+        max_per_genre: Maximum number of rows per genre; see `limit_per_genre`.
+
+    Returns:
+        DataFrame over the genres, most frequent first: `all_rows` and `sampled`, int.
+    """
+    sampled = genre_counts(limit_per_genre(rows, class_names, max_per_genre, seed=0))
+    return genre_counts(rows).to_frame("all_rows").assign(sampled=sampled)
 
 
 def split_table(parts):

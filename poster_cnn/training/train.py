@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from poster_cnn import datasets, metrics, models
 from poster_cnn.files import locked, read_json, remove_leftovers
-from poster_cnn.metrics import baselines
+from poster_cnn.metrics import baselines, intervals
 from poster_cnn.metrics.thresholds import best_thresholds
 from poster_cnn.training import distribution
 from poster_cnn.training.build import build_network
@@ -177,7 +177,7 @@ def _tuned_f1(y_true, y_prob, thresholds, movies):
     """Return OF1 at fixed thresholds with its 95% interval."""
 
     def quick_f1(y_true, y_prob):
-        return metrics.overall_precision_recall_f1(y_true, y_prob, thresholds)[2]
+        return intervals.fast_precision_recall_f1(y_true, y_prob, thresholds)[2]
 
     low, high = metrics.bootstrap_interval(quick_f1, y_true, y_prob, groups=movies)
     value = metrics.overall_precision_recall_f1(y_true, y_prob, thresholds)[2]

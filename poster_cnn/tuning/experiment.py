@@ -92,7 +92,8 @@ def load_experiment(path, *, preset="paper", precision=None):
 
     Args:
         path: Path of the file. The file is executed, so use only files that you trust.
-        preset: `"paper"`, or `"quick"` for the laptop-sized variant. Defaults to `"paper"`.
+        preset: `"paper"`, `"quick"` for the laptop-sized variant, or `"smoke"` for tests: the quick variant with at
+            most two sets, one value of each attribute of the grid or one draw, and one epoch. Defaults to `"paper"`.
         precision: Override of the config's `precision`. Ensembles ignore it with a warning. Defaults to `None`.
 
     Returns:
@@ -103,13 +104,13 @@ def load_experiment(path, *, preset="paper", precision=None):
         ValueError: If the file lacks a name, or the preset is unknown.
     """
     path = pathlib.Path(path)
-    if preset not in ("paper", "quick"):
-        raise ValueError(f"`preset` must be 'paper' or 'quick'. Received: preset={preset!r}")
+    if preset not in ("paper", "quick", "smoke"):
+        raise ValueError(f"`preset` must be 'paper', 'quick' or 'smoke'. Received: preset={preset!r}")
     if not path.is_file():
         raise FileNotFoundError(f"No experiment file found. Looked for {path}.")
     names = runpy.run_path(str(path))
     needed = ("config", "space", "num_draws") if "space" in names else ("config", "grid")
-    twins = [f"quick_{name}" for name in needed if name != "space"] if preset == "quick" else []
+    twins = [f"quick_{name}" for name in needed if name != "space"] if preset != "paper" else []
     missing = [name for name in (*needed, *twins) if name not in names]
     if missing:
         raise ValueError(
@@ -117,7 +118,7 @@ def load_experiment(path, *, preset="paper", precision=None):
             f"not assign {', '.join(missing)}."
         )
     config = names["config"]
-    if preset == "quick":
+    if preset != "paper":
         config = config.replace(**names["quick_config"])
         names |= {name.removeprefix("quick_"): value for name, value in names.items() if name.startswith("quick_")}
     if precision and isinstance(config, TrainingConfig):
@@ -125,4 +126,16 @@ def load_experiment(path, *, preset="paper", precision=None):
     elif precision:
         warnings.warn(f"Ensembles are trained in float32. Not used: precision={precision!r}", stacklevel=2)
     fields = [field.name for field in dataclasses.fields(Experiment) if field.name in names]
-    return Experiment(**{name: names[name] for name in fields} | {"config": config})
+    experiment = Experiment(**{name: names[name] for name in fields} | {"config": config})
+    return _first_runs(experiment) if preset == "smoke" else experiment
+
+
+def _first_runs(experiment):
+    sets = {name: {**change, "epochs": 1} for name, change in list(experiment.sets.items())[:2]}
+    return dataclasses.replace(
+        experiment,
+        config=experiment.config.replace(epochs=1, batch_size=64),
+        grid={name: values[:1] for name, values in experiment.grid.items()},
+        sets=sets,
+        num_draws=min(experiment.num_draws, 1),
+    )

@@ -72,7 +72,7 @@ def test_table_2_is_the_papers_grid():
         ("grid = {}", "paper", "does not assign config"),
         ("config = 1; grid = {}", "quick", "does not assign quick_config, quick_grid"),
         ("config = 1; space = {}", "paper", "does not assign num_draws"),
-        ("config = 1; grid = {}", "fast", "`preset` must be 'paper' or 'quick'. Received: preset='fast'"),
+        ("config = 1; grid = {}", "fast", "`preset` must be 'paper', 'quick' or 'smoke'. Received: preset='fast'"),
     ],
 )
 def test_rejects_incomplete_experiment_files(tmp_path, content, preset, message):
