@@ -80,7 +80,6 @@ def decoded_posters(
     cache=True,
     labels=None,
     manifest=None,
-    check=True,
 ):
     """Return single posters in table order, decoded and resized, from which `poster_dataset` makes batches.
 
@@ -91,15 +90,13 @@ def decoded_posters(
         labels: float32 array `(num_movies, num_classes)`. Defaults to `None`: computed by `encode_genres`.
         manifest: Rows of the report of `verify.check_posters` for the rows of `table`, in the same order; the posters
             are not read and verified again. Defaults to `None`.
-        check: Whether to verify the posters without `manifest`. Defaults to `True`; posters to cache always are.
 
     Returns:
         `DecodedPosters` with `cache`, else `tf.data.Dataset` of uint8 images `(height, width, 3)` and float32 labels
         `(num_classes,)`. Both are shuffled and batched in the same way.
     """
     resizing = _checked_resizing(image_size, interpolation, antialias)
-    if manifest is None and (cache or check):
-        manifest = _check(table)
+    manifest = _check(table) if manifest is None else manifest
     labels = encode_genres(table, class_names) if labels is None else labels
     if not cache:
         return _decode(_files(table, labels), **resizing)

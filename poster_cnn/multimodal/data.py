@@ -195,7 +195,8 @@ def _split_movies(config, table, manifest, folder):
         image_size=config.image_size,
         interpolation=config.interpolation,
         report="",
-        certify=functools.partial(duplicates.leak_certificate, manifest=manifest, pairs=pairs),
+        manifest=manifest,
+        pairs=pairs,
         weights=folder.weights,
     )
 

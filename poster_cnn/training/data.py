@@ -4,7 +4,6 @@ import copy
 import dataclasses
 import functools
 import hashlib
-import pathlib
 
 import numpy as np
 import pandas as pd
@@ -12,7 +11,7 @@ import pandas as pd
 from poster_cnn import datasets
 from poster_cnn.datasets import crops, duplicates
 from poster_cnn.datasets.crops import CROP_COLUMNS, POSTER_SIZE
-from poster_cnn.datasets.verify import check_posters, describe
+from poster_cnn.datasets.verify import check_posters, describe, file_hashes
 from poster_cnn.metrics import baselines
 from poster_cnn.movies import splits
 from poster_cnn.movies.data_folder import find_data_folder
@@ -31,7 +30,8 @@ class TrainingData:
         image_size: `(height, width)`.
         interpolation: Resizing method.
         report: Dropped rows and posters with the reasons, as text.
-        certify: Function from a split to its `duplicates.LeakCertificate`.
+        manifest: Report of `verify.check_posters`, which has at least the rows of the table's index.
+        pairs: Near-duplicates in the manifest, from `duplicates.similar_pairs`.
         folds: Series over the table's index of the fold in which a row is held out, -1 for test rows. `None` without
             cross-validation.
         weights: Dict of file name -> path of pretrained weights in the data folder.
@@ -43,7 +43,8 @@ class TrainingData:
     image_size: tuple
     interpolation: str
     report: str
-    certify: object
+    manifest: pd.DataFrame
+    pairs: pd.DataFrame
     folds: pd.Series | None = None
     weights: dict = dataclasses.field(default_factory=dict)
 
@@ -70,7 +71,7 @@ class TrainingData:
     @functools.cached_property
     def certificate(self):
         """`duplicates.LeakCertificate` of the split."""
-        return self.certify(self.split)
+        return duplicates.leak_certificate(self.split, self.manifest, pairs=self.pairs)
 
     def part(self, name):
         """Return the rows of one part."""
@@ -117,6 +118,7 @@ class TrainingData:
             image_size=self.image_size,
             interpolation=self.interpolation,
             labels=self.all_labels,
+            manifest=self.manifest.loc[self.table.index],
         )
 
     def decoded(self, name):
@@ -147,8 +149,7 @@ class TrainingData:
     @functools.cached_property
     def poster_hashes(self):
         """SHA-256 of each row's file and crop, as list of hexadecimal digits in table order."""
-        digest = functools.cache(lambda path: hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest())
-        hashes = [digest(path) for path in self.table["poster_path"]]
+        hashes = file_hashes(self.manifest.loc[self.table.index]).tolist()
         if CROP_COLUMNS[0] not in self.table:
             return hashes
         boxes = self.table[list(CROP_COLUMNS)].to_numpy().tolist()
@@ -209,7 +210,8 @@ def load_training_data(config, data):
         image_size=config.image_size,
         interpolation=config.interpolation,
         report=report,
-        certify=functools.partial(duplicates.leak_certificate, manifest=manifest, pairs=pairs),
+        manifest=manifest,
+        pairs=pairs,
         folds=folds,
         weights=folder.weights,
     )

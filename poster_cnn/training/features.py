@@ -128,8 +128,8 @@ def _posters(data, rows, batch_size):
         image_size=data.image_size,
         interpolation=data.interpolation,
         cache=False,
-        labels=data.all_labels[rows],  # known: encoding these rows alone may miss a genre
-        check=False,  # loading them did; once a chunk, it would take longer the more posters there are
+        labels=data.all_labels[rows],  # encoding these rows alone may miss a genre
+        manifest=data.manifest.loc[data.table.index[rows]],
     )
     return datasets.as_batches(decoded, batch_size).map(lambda images, labels: images)
 
