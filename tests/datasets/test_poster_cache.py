@@ -1,5 +1,3 @@
-"""Decoded posters: one array within the memory budget, beyond it a file that no kill, tear or full disk can spoil."""
-
 import errno
 import gc
 import os
@@ -28,7 +26,7 @@ KEY = "0badcafe"
 
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
-    """Path of an own cache folder; nothing is in memory from before, and nothing fits."""
+    """Path of an empty cache folder, with a memory budget of zero."""
     monkeypatch.setattr(poster_cache, "_in_memory", weakref.WeakValueDictionary())
     monkeypatch.setenv("POSTER_CNN_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("POSTER_CNN_MEMORY", "0")
@@ -45,7 +43,7 @@ def posters():
 
 
 def nothing():
-    """Posters of which none can be decoded."""
+    """Posters that cannot be decoded."""
     return tf.data.Dataset.from_tensors("nowhere.jpg").map(lambda path: (tf.io.read_file(path),))
 
 
@@ -54,7 +52,7 @@ def whole(images):
 
 
 def resident(kind):
-    """MB of this process in memory."""
+    """Memory of this process in MB."""
     lines = pathlib.Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) / 1000 for line in lines if line.startswith(kind))
 
@@ -66,7 +64,7 @@ def files_in(folder):
 # --- in memory, or in a file ---
 
 
-def test_beyond_the_budget_the_posters_are_the_same_from_a_file(table, cache, monkeypatch):
+def test_posters_beyond_the_budget_are_read_from_a_file(table, cache, monkeypatch):
     def batches():
         found = datasets.decoded_posters(table, NAMES, image_size=(20, 15))
         return found, list(datasets.epoch_batches(found, len(found), 16, 0, 1).as_numpy_iterator())
@@ -82,14 +80,15 @@ def test_beyond_the_budget_the_posters_are_the_same_from_a_file(table, cache, mo
     assert (first == in_memory.images[5]).all() and (labels == in_memory.labels[5]).all()
 
 
-def test_a_run_that_reads_from_the_file_is_the_same_to_the_bit(finished_run, tiny_config, data_folder, tmp_path, cache):
+@pytest.mark.slow
+def test_training_from_the_file_is_bit_identical(finished_run, tiny_config, data_folder, tmp_path, cache):
     train(tiny_config, data_folder, tmp_path / "run", progress=False)
-    assert files_in(cache) == ["images.npy"]  # of all parts together
+    assert files_in(cache) == ["images.npy"]  # for all parts together
     for name in ("history.csv", "predictions.csv"):
         assert (tmp_path / "run" / name).read_bytes() == (finished_run / name).read_bytes()
 
 
-def test_posters_are_decoded_once_in_a_process_and_once_in_a_cache_folder(cache, monkeypatch):
+def test_posters_are_decoded_once(cache, monkeypatch):
     assert whole(decode_once(posters(), SHAPE, KEY)) and whole(decode_once(nothing(), SHAPE, KEY))
     monkeypatch.setenv("POSTER_CNN_MEMORY", "1MB")
     held = decode_once(posters(), SHAPE, "in memory")
@@ -98,7 +97,7 @@ def test_posters_are_decoded_once_in_a_process_and_once_in_a_cache_folder(cache,
         decode_once(nothing(), SHAPE, "others")
 
 
-def test_the_budget_is_that_of_all_posters_in_use_together(cache, monkeypatch):
+def test_budget_holds_for_all_posters_in_use(cache, monkeypatch):
     monkeypatch.setenv("POSTER_CNN_MEMORY", f"{1.5 * IMAGES.nbytes:.0f}")
     first = decode_once(posters(), SHAPE, "first")
     batches = iter(datasets.as_batches(poster_cache.DecodedPosters(first, np.arange(300), np.zeros(300)), 8).take(2))
@@ -113,10 +112,10 @@ def test_the_budget_is_that_of_all_posters_in_use_together(cache, monkeypatch):
     circle.append(circle)
     del third, circle
     fourth = decode_once(posters(), SHAPE, "fourth")
-    assert isinstance(fourth, np.ndarray)  # what nobody can reach any more is not in use
+    assert isinstance(fourth, np.ndarray)  # garbage is not in use
 
 
-def test_reading_an_epoch_copies_no_more_than_its_batches():
+def test_reading_an_epoch_copies_single_batches_only():
     images = np.ones((2000, 100, 100, 3), "uint8")  # 60 MB
     found = poster_cache.DecodedPosters(images, np.arange(2000), np.zeros(2000))
     before = resident("RssAnon")
@@ -125,7 +124,7 @@ def test_reading_an_epoch_copies_no_more_than_its_batches():
     assert resident("RssAnon") - before < 40
 
 
-def test_a_poster_of_several_rows_is_kept_once(table):
+def test_rows_share_a_poster(table):
     rows = table.iloc[[3, 5, 3, 3]]
     found = datasets.decoded_posters(rows, NAMES, image_size=(20, 15))
     assert found.images.shape == (2, 20, 15, 3) and found.positions.tolist() == [0, 1, 0, 0]
@@ -144,31 +143,30 @@ def test_a_poster_of_several_rows_is_kept_once(table):
         ({"antialias": False}, False),
     ],
 )
-def test_a_file_is_known_by_what_its_images_depend_on(table, cache, options, same):
+def test_file_name_depends_on_resizing_but_not_on_labels(table, cache, options, same):
     options = {"image_size": (20, 15)} | options
     datasets.decoded_posters(table, NAMES, image_size=(20, 15))
     datasets.decoded_posters(table, NAMES, **options)
     assert len(files_in(cache)) == (1 if same else 2)
 
 
-def test_another_version_of_tensorflow_is_another_file(table, cache, monkeypatch):
+def test_file_name_depends_on_the_version_of_tensorflow(table, cache, monkeypatch):
     datasets.decoded_posters(table, NAMES, image_size=(20, 15))
-    monkeypatch.setattr(tf, "__version__", "0.0")  # it may decode or shrink in another way
+    monkeypatch.setattr(tf, "__version__", "0.0")
     datasets.decoded_posters(table, NAMES, image_size=(20, 15))
     assert len(files_in(cache)) == 2
 
 
-def test_another_crop_or_content_is_another_file(table, cache, tmp_path):
-    box = dict(zip(("top", "left", "height", "width"), (0, 0, 150, 150), strict=True))
-    columns = dict(zip(CROP_COLUMNS, box.values(), strict=True))
+def test_file_name_depends_on_content_and_crop(table, cache, tmp_path):
+    columns = dict(zip(CROP_COLUMNS, (0, 0, 150, 150), strict=True))
     moved = tmp_path / "moved.jpg"
     moved.write_bytes(pathlib.Path(table["poster_path"][0]).read_bytes())
     for row in (table[:1], table[:1].assign(poster_path=str(moved)), table[1:2], table[:1].assign(**columns)):
         datasets.decoded_posters(row, NAMES, image_size=(20, 15), labels=np.zeros((1, 4), "float32"))
-    assert len(files_in(cache)) == 3  # the same content elsewhere is the same
+    assert len(files_in(cache)) == 3  # a copy has the same content
 
 
-def test_what_was_read_from_a_file_does_not_stay_in_memory(cache):
+def test_reading_a_file_uses_no_memory(cache):
     shape = (3000, 64, 64, 3)  # 37 MB
     big = tf.data.Dataset.from_tensors((np.zeros(shape[1:], "uint8"),)).repeat(shape[0])
     images = decode_once(big, shape, KEY)
@@ -179,13 +177,13 @@ def test_what_was_read_from_a_file_does_not_stay_in_memory(cache):
     assert most - before < 5
 
 
-def test_a_file_may_be_removed_while_it_is_read(cache):
+def test_file_may_be_removed_while_in_use(cache):
     images = decode_once(posters(), SHAPE, KEY)
     (cache / KEY / "images.npy").unlink()
     assert whole(images)
 
 
-def test_a_file_that_nobody_reads_any_more_is_closed(cache):
+def test_unused_files_are_closed(cache):
     def is_open():
         return any(str(cache) in os.path.realpath(link) for link in pathlib.Path("/proc/self/fd").iterdir())
 
@@ -196,20 +194,20 @@ def test_a_file_that_nobody_reads_any_more_is_closed(cache):
     assert not is_open()
 
 
-def test_no_dataset_tunes_itself_and_decoding_has_threads_of_its_own(table):
+def test_datasets_have_no_autotuning_and_decoding_has_private_threads(table):
     found = datasets.decoded_posters(table, NAMES, image_size=(20, 15))
     batches = datasets.epoch_batches(found, len(found), 16, 0, 0)
-    assert batches.options().autotune.enabled is False  # it stalls at the end of some epochs
+    assert batches.options().autotune.enabled is False
     uncached = datasets.poster_dataset(table, NAMES, image_size=(20, 15), cache=False)
     assert uncached.options().autotune.enabled is False
-    assert uncached.options().threading.private_threadpool_size >= 2  # of its own
+    assert uncached.options().threading.private_threadpool_size >= 2
 
 
-# --- kills, tears, several processes, full disks ---
+# --- kills, truncated files, several processes, full disks ---
 
 
 @pytest.mark.parametrize("spoil", ["torn", "empty", "other bytes", "other shape", "other dtype"])
-def test_a_spoilt_file_is_made_anew(cache, spoil):
+def test_replaces_invalid_files(cache, spoil):
     decode_once(posters(), SHAPE, KEY)
     path = cache / KEY / "images.npy"
     content = path.read_bytes()
@@ -220,7 +218,8 @@ def test_a_spoilt_file_is_made_anew(cache, spoil):
     assert whole(decode_once(posters(), SHAPE, KEY))
 
 
-def test_a_killed_process_leaves_nothing_that_is_read(cache, run_and_kill):
+@pytest.mark.slow
+def test_leftovers_of_killed_processes_are_not_read(cache, run_and_kill):
     script = f"""
 import time
 import numpy as np, tensorflow as tf
@@ -246,7 +245,7 @@ decoded.decode_once(tf.data.Dataset.from_tensors((np.ones({SHAPE[1:]}, "uint8"),
     assert files_in(cache) == ["images.npy"]
 
 
-def test_a_second_process_waits_for_the_first(cache):
+def test_second_process_waits_for_the_first(cache):
     path, found = cache / KEY / "images.npy", []
     path.parent.mkdir(parents=True)
     with filelock.FileLock(path.parent / ".lock"):
@@ -260,7 +259,7 @@ def test_a_second_process_waits_for_the_first(cache):
 
 
 @pytest.mark.parametrize("when", ["before", "while writing"])
-def test_a_full_disk_is_named_with_what_to_do(cache, monkeypatch, when):
+def test_error_of_a_full_disk_suggests_remedies(cache, monkeypatch, when):
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     if when == "before":
         monkeypatch.setattr(files.shutil, "disk_usage", lambda _: type("usage", (), {"free": 43_199}))
@@ -272,13 +271,8 @@ def test_a_full_disk_is_named_with_what_to_do(cache, monkeypatch, when):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert caught.value.errno == (errno.ENOSPC if when == "before" else errno.EFBIG)
-    for part in (
-        str(cache / KEY),
-        "Set POSTER_CNN_CACHE",
-        "POSTER_CNN_MEMORY to a larger",
-        f"remove old files in {cache}",
-    ):
-        assert part in str(caught.value)
+    parts = [str(cache / KEY), "Set POSTER_CNN_CACHE", "POSTER_CNN_MEMORY to a larger", f"remove old files in {cache}"]
+    assert all(part in str(caught.value) for part in parts)
     assert files_in(cache) == []
     monkeypatch.undo()
 
@@ -288,22 +282,15 @@ def test_a_full_disk_is_named_with_what_to_do(cache, monkeypatch, when):
 
 @pytest.mark.parametrize(
     ("asked", "expected"),
-    [
-        ("4000000000", 4_000_000_000),
-        ("4GB", 4_000_000_000),
-        (" 500 mb ", 500_000_000),
-        ("1.5GiB", 1_610_612_736),
-        ("2KB", 2_000),
-        ("0", 0),
-    ],
+    [("4000000000", 4e9), ("4GB", 4e9), (" 500 mb ", 5e8), ("1.5GiB", 1_610_612_736), ("2KB", 2_000), ("0", 0)],
 )
-def test_the_budget_as_asked_for(monkeypatch, asked, expected):
+def test_memory_budget_from_the_environment(monkeypatch, asked, expected):
     monkeypatch.setenv("POSTER_CNN_MEMORY", asked)
     assert memory_budget() == expected
 
 
 @pytest.mark.parametrize("asked", ["4 gigabytes", "-1", "half", "GB", "4GiBB"])
-def test_a_budget_that_is_no_amount(monkeypatch, asked):
+def test_rejects_invalid_budgets(monkeypatch, asked):
     monkeypatch.setenv("POSTER_CNN_MEMORY", asked)
     with pytest.raises(ValueError, match="POSTER_CNN_MEMORY must be a number of bytes, such as .*4GB.*Received: "):
         memory_budget()
@@ -323,7 +310,7 @@ def test_a_budget_that_is_no_amount(monkeypatch, asked):
         ("groups of version 1", {"/sys/fs/cgroup/memory/memory.limit_in_bytes": "8000000\n"}),
     ],
 )
-def test_the_budget_is_a_quarter_of_the_memory_that_the_process_may_use(monkeypatch, kind, contents):
+def test_default_budget_is_a_quarter_of_the_memory(monkeypatch, kind, contents):
     monkeypatch.delenv("POSTER_CNN_MEMORY", raising=False)
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     assert 0 < memory_budget() <= machine // 4

@@ -1,5 +1,3 @@
-"""Posters on disk: the zoo of bad files, repair, the remembered manifest, and the table that training may read."""
-
 import os
 import pathlib
 import subprocess
@@ -47,7 +45,7 @@ def posters(tmp_path):
 
 @pytest.fixture
 def decoded(monkeypatch):
-    """Number of pictures decoded so far, as a list's length."""
+    """List with one item per decoded picture."""
     calls, decode = [], inspection.image_files.decode
     monkeypatch.setattr(inspection.image_files, "decode", lambda image: calls.append(1) or decode(image))
     return calls
@@ -61,14 +59,14 @@ def table_of(folder, names):
 # --- the zoo ---
 
 
-def test_every_zoo_file_gets_its_exact_verdict(zoo):
+def test_verdicts_of_all_kinds_of_files(zoo):
     _, expected, manifest, _ = zoo
     found = {name: (row.verdict, row.reason) for name, row in manifest.iterrows()}
     assert len(expected) >= 30
     assert found == expected
 
 
-def test_originals_are_untouched_and_only_repaired_posters_are_written(zoo):
+def test_only_repaired_posters_are_written(zoo):
     folder, _, manifest, unchanged = zoo
     assert unchanged
     written = {path for path in manifest["repaired_path"] if path}
@@ -78,7 +76,7 @@ def test_originals_are_untouched_and_only_repaired_posters_are_written(zoo):
     )
 
 
-def test_every_usable_poster_decodes_in_tensorflow_to_three_channels(zoo):
+def test_tensorflow_decodes_every_usable_poster(zoo):
     tf = pytest.importorskip("tensorflow")
     folder, _, manifest, _ = zoo
     usable = manifest[manifest["verdict"] != "quarantined"]
@@ -89,7 +87,7 @@ def test_every_usable_poster_decodes_in_tensorflow_to_three_channels(zoo):
         assert image.shape == wanted, name
 
 
-def test_manifest_says_what_the_files_are(zoo):
+def test_manifest_describes_the_files(zoo):
     folder, _, manifest, _ = zoo
     row = manifest.loc["tt0000005.jpeg"]
     assert (row["imdb_id"], row["width"], row["height"], row["mode"]) == (5, 182, 268, "RGB")
@@ -100,7 +98,8 @@ def test_manifest_says_what_the_files_are(zoo):
     assert manifest.loc["1.jpg", "pixel_hash"] == manifest.loc["74.jpg", "pixel_hash"]
 
 
-def test_zoo_and_large_pictures_stay_within_300_mb(zoo, tmp_path):
+@pytest.mark.slow
+def test_needs_less_than_300_mb(zoo, tmp_path):
     folder, *_ = zoo
     large = tmp_path / "large"
     large.mkdir()
@@ -112,7 +111,7 @@ def test_zoo_and_large_pictures_stay_within_300_mb(zoo, tmp_path):
     script = """
 import re, sys
 from poster_cnn.datasets import verify as ingest
-def peak():  # not ru_maxrss, which also counts what the parent process had held
+def peak():  # ru_maxrss would include memory of the parent process
     return int(re.search(r"VmHWM:\\s*(\\d+)", open("/proc/self/status").read())[1]) / 1024
 ingest.verify(sys.argv[1], files=["1.jpg"], progress=False)
 before = peak()
@@ -126,7 +125,7 @@ print(peak() - before, verdicts[1]["ok"], verdicts[1]["repaired"])
     assert 30 < float(output[0]) < 300
 
 
-def test_unreadable_file_is_quarantined(posters, monkeypatch):
+def test_quarantines_unreadable_files(posters, monkeypatch):
     (posters / "3.jpg").chmod(0)
     if os.access(posters / "3.jpg", os.R_OK):  # the superuser may read everything
         read = pathlib.Path.read_bytes
@@ -146,7 +145,7 @@ def test_unreadable_file_is_quarantined(posters, monkeypatch):
 
 
 @pytest.mark.parametrize("orientation", [3, 6])
-def test_rotated_poster_comes_out_upright(posters, orientation):
+def test_repairs_rotated_posters(posters, orientation):
     upright = draw_poster(50)
     (posters / "50.jpg").write_bytes(rotated(upright, orientation))
     row = verify(posters, progress=False).set_index("file").loc["50.jpg"]
@@ -154,7 +153,7 @@ def test_rotated_poster_comes_out_upright(posters, orientation):
     assert difference.mean() < 4
 
 
-def test_sixteen_bits_are_scaled_not_clipped():
+def test_scales_sixteen_bit_pictures():
     values = np.linspace(0, 65535, 268 * 182).reshape(268, 182).astype(np.uint16)
     rgb = np.asarray(read_rgb(encode(Image.fromarray(values), "PNG")))
     np.testing.assert_allclose(rgb[..., 0], values / 257, atol=0.51)
@@ -165,7 +164,7 @@ def test_transparent_parts_become_white():
     assert read_rgb(encode(image, "PNG")).getpixel((0, 0)) == (255, 255, 255)
 
 
-def test_repaired_posters_have_the_size_and_place_asked_for(posters, tmp_path):
+def test_repaired_posters_have_the_given_size_and_folder(posters, tmp_path):
     (posters / "20.png").write_bytes(encode(draw_poster(20), "PNG"))
     (posters / "20.jpg").write_bytes(encode(draw_poster(21), "PNG"))
     manifest = verify(posters, repaired_dir=tmp_path / "new", image_size=(100, 60), progress=False)
@@ -175,12 +174,12 @@ def test_repaired_posters_have_the_size_and_place_asked_for(posters, tmp_path):
     assert [Image.open(path).size for path in repaired if path] == [(60, 100)] * 2
 
 
-def test_repaired_folder_must_not_be_the_posters_own(posters):
+def test_rejects_the_posters_folder_as_repaired_folder(posters):
     with pytest.raises(ValueError, match="`repaired_dir` must differ"):
         verify(posters, repaired_dir=posters / ".." / "posters")
 
 
-def test_truncated_stays_truncated_when_the_program_has_made_pillow_lenient(posters, monkeypatch):
+def test_refuses_truncated_files_even_if_pillow_is_lenient(posters, monkeypatch):
     monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
     (posters / "1.jpg").write_bytes(encode(draw_poster(1))[:-500])
     manifest = verify(posters, progress=False).set_index("file")
@@ -197,7 +196,7 @@ def test_truncated_stays_truncated_when_the_program_has_made_pillow_lenient(post
         (PictureLimits(min_image_size=(269, 182)), "too small"),
     ],
 )
-def test_limits_refuse_from_the_header(limits, reason, decoded):
+def test_limits_are_checked_before_decoding(limits, reason, decoded):
     with pytest.raises(RefusedPicture, match=reason):
         read_rgb(encode(draw_poster(1)), limits)
     assert not decoded
@@ -205,10 +204,10 @@ def test_limits_refuse_from_the_header(limits, reason, decoded):
 
 
 @pytest.mark.parametrize(("copies", "verdict"), [(4, "ok"), (5, "quarantined")])
-def test_placeholder_is_a_picture_under_many_ids(posters, copies, verdict):
+def test_quarantines_pictures_with_many_ids_as_placeholders(posters, copies, verdict):
     for number in range(copies):
         (posters / f"{100 + number}.jpg").write_bytes(encode(Image.new("RGB", (182, 268), "grey")))
-    for _ in range(2):  # fresh, then remembered
+    for _ in range(2):  # decoded, then remembered
         manifest = verify(posters, progress=False)
         assert (manifest["verdict"] == verdict).sum() == (8 + copies if verdict == "ok" else copies)
     (posters / "100.jpg").unlink()
@@ -218,7 +217,7 @@ def test_placeholder_is_a_picture_under_many_ids(posters, copies, verdict):
 # --- the remembered manifest ---
 
 
-def test_second_run_decodes_only_what_changed(posters, decoded):
+def test_second_call_decodes_changed_files_only(posters, decoded):
     first = verify(posters, progress=False)
     assert len(decoded) == 8
     pd.testing.assert_frame_equal(verify(posters, progress=False), first)
@@ -234,7 +233,7 @@ def test_second_run_decodes_only_what_changed(posters, decoded):
     assert len(decoded) == 8
 
 
-def test_other_limits_or_sizes_are_judged_anew(posters, decoded):
+def test_other_limits_or_sizes_are_verified_again(posters, decoded):
     verify(posters, progress=False)
     strict = verify(posters, limits=PictureLimits(min_image_size=(300, 300)), progress=False)
     assert (strict["reason"] == "too small").all()
@@ -243,7 +242,7 @@ def test_other_limits_or_sizes_are_judged_anew(posters, decoded):
 
 
 @pytest.mark.parametrize("harm", [os.unlink, lambda path: pathlib.Path(path).write_bytes(b"other")])
-def test_lost_or_altered_repaired_poster_is_made_again(posters, harm):
+def test_repairs_again_if_the_repaired_file_is_lost_or_changed(posters, harm):
     (posters / "1.jpg").write_bytes(encode(draw_poster(1), "PNG"))
     path = verify(posters, progress=False)["repaired_path"][0]
     harm(path)
@@ -251,7 +250,7 @@ def test_lost_or_altered_repaired_poster_is_made_again(posters, harm):
     assert Image.open(path).size == (182, 268)
 
 
-def test_manifest_is_a_csv_that_can_be_put_anywhere(posters, tmp_path):
+def test_writes_the_manifest_to_the_given_path(posters, tmp_path):
     manifest = verify(posters, manifest_path=tmp_path / "a" / "manifest.csv", progress=False)
     saved = pd.read_csv(tmp_path / "a" / "manifest.csv", keep_default_na=False)
     assert saved["file"].tolist() == manifest["file"].tolist()
@@ -259,14 +258,14 @@ def test_manifest_is_a_csv_that_can_be_put_anywhere(posters, tmp_path):
 
 
 @pytest.mark.parametrize("content", ["imdbId,Title\n1,A\n", "", 'file,"unclosed\n'])
-def test_other_csv_is_never_overwritten(posters, tmp_path, content):
+def test_never_overwrites_other_files(posters, tmp_path, content):
     (tmp_path / "MovieGenre.csv").write_text(content)
     with pytest.raises(ValueError, match="must be a manifest written by `verify`"):
         verify(posters, manifest_path=tmp_path / "MovieGenre.csv")
     assert (tmp_path / "MovieGenre.csv").read_text() == content
 
 
-def test_manifest_of_an_older_version_is_made_anew(posters):
+def test_replaces_manifests_of_older_versions(posters):
     first = verify(posters, progress=False)
     path = cache_folder(posters) / "manifest.csv"
     lines = path.read_text().splitlines()
@@ -275,7 +274,7 @@ def test_manifest_of_an_older_version_is_made_anew(posters):
     assert path.read_text().splitlines() == lines
 
 
-def test_interrupted_run_keeps_what_it_has_done(posters, monkeypatch, decoded):
+def test_interrupted_call_keeps_its_verdicts(posters, monkeypatch, decoded):
     judge = inspection.Inspector._judge
 
     def interrupted(self, name, data):
@@ -292,7 +291,7 @@ def test_interrupted_run_keeps_what_it_has_done(posters, monkeypatch, decoded):
     assert len(decoded) == 4  # 5.jpg to 8.jpg
 
 
-def test_missing_or_empty_folder_is_named(tmp_path):
+def test_rejects_missing_and_empty_folders(tmp_path):
     with pytest.raises(FileNotFoundError, match="nowhere"):
         verify(tmp_path / "nowhere")
     (tmp_path / "outer" / "SampleMoviePosters").mkdir(parents=True)
@@ -300,10 +299,10 @@ def test_missing_or_empty_folder_is_named(tmp_path):
         verify(tmp_path / "outer")
 
 
-# --- the table that training may read ---
+# --- check_posters ---
 
 
-def test_check_posters_repairs_and_leaves_out_by_name(posters):
+def test_check_posters_repairs_and_drops(posters):
     (posters / "2.jpg").write_bytes(encode(draw_poster(2), "WEBP"))
     (posters / "3.jpg").write_bytes(encode(draw_poster(3))[:-100])
     table = table_of(posters, ["1.jpg", "2.jpg", "3.jpg", "", "nowhere.jpg", "4.jpg"])
@@ -314,14 +313,14 @@ def test_check_posters_repairs_and_leaves_out_by_name(posters):
     assert Image.open(usable["poster_path"][101]).format == "JPEG"
     assert report.index.equals(table.index) and report["poster_path"].equals(table["poster_path"])
     assert report["reason"].tolist() == ["", "webp", "truncated", "no poster", "missing", ""]
-    assert table["poster_path"][101].endswith("2.jpg")  # the caller's table is as it was
+    assert table["poster_path"][101].endswith("2.jpg")  # the given table is unchanged
     text = describe(report)
     assert text.startswith("6 posters: 2 ok, 1 repaired, 3 quarantined")
     for said in ("3.jpg", "nowhere.jpg", "truncated"):
         assert said in text
 
 
-def test_check_posters_looks_only_at_the_tables_files(posters, decoded):
+def test_check_posters_decodes_files_of_the_table_only(posters, decoded):
     check_posters(table_of(posters, ["1.jpg", "2.jpg"]), progress=False)
     assert len(decoded) == 2
     check_posters(table_of(posters, ["3.jpg"]), progress=False)
@@ -329,7 +328,7 @@ def test_check_posters_looks_only_at_the_tables_files(posters, decoded):
     assert len(decoded) == 3
 
 
-def test_check_posters_over_several_folders(posters, tmp_path):
+def test_check_posters_of_several_folders(posters, tmp_path):
     (tmp_path / "more").mkdir()
     for folder in (posters, tmp_path / "more"):
         (folder / "1.jpg").write_bytes(encode(draw_poster(len(folder.name)), "BMP"))
@@ -342,7 +341,7 @@ def test_check_posters_over_several_folders(posters, tmp_path):
         check_posters(table, repaired_dir=tmp_path / "new")
 
 
-def test_check_posters_needs_its_columns(posters):
+def test_check_posters_rejects_missing_columns(posters):
     with pytest.raises(ValueError, match="poster_path"):
         check_posters(pd.DataFrame({"imdb_id": [1]}))
 
@@ -356,5 +355,5 @@ def test_check_posters_of_an_empty_table():
     ("name", "imdb_id"),
     [("114709.jpg", "114709"), ("tt0114709.jpg", "114709"), ("0.jpg", "0"), ("a1.jpg", ""), ("12-3.jpg", "")],
 )
-def test_imdb_id_is_read_from_the_name(name, imdb_id):
+def test_imdb_id_of(name, imdb_id):
     assert inspection.imdb_id_of(name) == imdb_id
