@@ -14,13 +14,13 @@ from poster_cnn.movies import splits
 # Measured on 10,349 posters and 11 kinds of copies of 600 of them (quality 40, half the size, up to 5% cropped from
 # each side, and all together): at least 99.6% of each kind are found, and different posters reach at most 0.86. If
 # hashes may differ in 10 bits instead of 8, different posters reach 0.94.
-MIN_SIMILARITY = 0.9
+_MIN_SIMILARITY = 0.9
 _MAX_DISTANCE = 8  # bits of 64 in which the hashes of copies may differ
 _BANDS = [(0, 11), (11, 11), (22, 11), (33, 11), (44, 10), (54, 10)]  # (first bit, bits) of each part of a hash
 _KINDS = ("same_movie", "same_pixels", "similar")
 
 
-def similar_pairs(manifest, *, min_similarity=MIN_SIMILARITY):
+def similar_pairs(manifest):
     """Find near-duplicates: the same picture recompressed, resized or slightly cropped.
 
     The perceptual hash of each poster is compared with those of 25 cropped versions of the other posters if one of six
@@ -30,11 +30,10 @@ def similar_pairs(manifest, *, min_similarity=MIN_SIMILARITY):
 
     Args:
         manifest: DataFrame from `verify.verify`, or the report of `verify.check_posters`.
-        min_similarity: Minimum similarity, at most 1. Defaults to 0.9.
 
     Returns:
         DataFrame, one row per pair of different pictures: `first`, `second` (index labels of the first poster with each
-        picture) and `similarity` (float), most similar first.
+        picture) and `similarity` (float, at least 0.9), most similar first.
     """
     pictures = manifest[_pixel_hashes(manifest) != ""].drop_duplicates("pixel_hash")
     hashes = np.array([int(text, 16) for text in pictures["perceptual_hash"]], dtype=np.uint64)
@@ -49,7 +48,7 @@ def similar_pairs(manifest, *, min_similarity=MIN_SIMILARITY):
             found.append((np.minimum(a, b), np.maximum(a, b), np.einsum("ij,ij->i", cropped[a], whole[b])))
     first, second, similarity = map(np.concatenate, zip(*found, strict=True))
     pairs = pd.DataFrame({"first": first, "second": second, "similarity": similarity.astype("float64")})
-    pairs = pairs[similarity >= min_similarity].groupby(["first", "second"], as_index=False).max()
+    pairs = pairs[similarity >= _MIN_SIMILARITY].groupby(["first", "second"], as_index=False).max()
     pairs = pairs.sort_values(["similarity", "first", "second"], ascending=[False, True, True], ignore_index=True)
     labels = pictures.index.to_numpy()
     return pairs.assign(first=labels[pairs["first"]], second=labels[pairs["second"]])
@@ -101,13 +100,12 @@ def duplicate_groups(manifest, *, pairs=None):
     return movies.groupby(component).transform("min").rename("group")
 
 
-def describe_duplicates(manifest, *, pairs=None, max_pairs=10):
-    """Format the counts of equal and near-duplicate posters as a few lines of text.
+def describe_duplicates(manifest, *, pairs=None):
+    """Format the counts of equal posters and the first ten near-duplicates as a few lines of text.
 
     Args:
         manifest: DataFrame from `verify.verify`.
         pairs: DataFrame from `similar_pairs`. Defaults to `None`: computed here.
-        max_pairs: Maximum number of near-duplicate pairs to name. Defaults to 10.
     """
     pairs = similar_pairs(manifest) if pairs is None else pairs
     usable = manifest[manifest["verdict"] != "quarantined"]
@@ -116,7 +114,7 @@ def describe_duplicates(manifest, *, pairs=None, max_pairs=10):
         sizes = usable[column].value_counts()
         lines.append(f"{(sizes > 1).sum():>6,} groups with {what}, {sizes[sizes > 1].sum():,} posters in them")
     lines.append(f"{len(pairs):>6,} further pairs that look the same")
-    for pair in pairs.head(max_pairs).itertuples():
+    for pair in pairs.head(10).itertuples():
         names = [manifest.at[label, "file"] for label in (pair.first, pair.second)]
         lines.append(f"        {names[0]}  {names[1]}  similarity {pair.similarity:.3f}")
     return "\n".join(lines)
@@ -152,7 +150,7 @@ class LeakCertificate:
         return f"Leak certificate: {outcome}\n{frame.to_string(index=False)}"
 
 
-def leak_certificate(split, manifest, *, pairs=None, max_examples=20):
+def leak_certificate(split, manifest, *, pairs=None):
     """Count the posters of a split that have a copy in another part.
 
     A copy is another poster of the same movie, a poster with the same pixels, or a near-duplicate.
@@ -161,7 +159,6 @@ def leak_certificate(split, manifest, *, pairs=None, max_examples=20):
         split: Series of "train", "validation" and "test"; other values, such as "unused", are ignored.
         manifest: Report of `verify.check_posters`, or DataFrame from `verify.verify`, with the labels of `split`.
         pairs: DataFrame from `similar_pairs`. Defaults to `None`: computed here.
-        max_examples: Maximum number of pairs of imdb_id to name per pair of parts. Defaults to 20.
 
     Returns:
         `LeakCertificate` of test against train, validation against train, and test against validation.
@@ -187,7 +184,7 @@ def leak_certificate(split, manifest, *, pairs=None, max_examples=20):
     for part, other in (("test", "train"), ("validation", "train"), ("test", "validation")):
         if (split == part).any() and (split == other).any():
             copies = _copies(posters[split == part], posters[split == other], partners)
-            rows.append({"part": part, "copies_in": other} | _count(copies, int((split == part).sum()), max_examples))
+            rows.append({"part": part, "copies_in": other} | _count(copies, int((split == part).sum())))
     return LeakCertificate(rows)
 
 
@@ -237,9 +234,9 @@ def _copies(posters, others, partners):
     return pd.concat([frame[columns].assign(kind=kind) for kind, frame in found])
 
 
-def _count(copies, num_posters, max_examples):
+def _count(copies, num_posters):
     leaked = copies["label"].nunique()
-    examples = copies[["imdb_id", "other_id"]].dropna().drop_duplicates().head(max_examples)
+    examples = copies[["imdb_id", "other_id"]].dropna().drop_duplicates().head(20)
     return {
         "posters": num_posters,
         **{kind: copies.loc[copies["kind"] == kind, "label"].nunique() for kind in _KINDS},

@@ -36,7 +36,6 @@ class Inspector:
         repaired_dir: Folder for repaired copies.
         image_size: `(height, width)` of repaired copies in pixels. Defaults to `(268, 182)`.
         limits: `PictureLimits`. Defaults to `PictureLimits()`.
-        follow_links: Whether to read links that point outside the folder. Defaults to `False`.
         remembered: Rows of an earlier manifest; files with the same content are not decoded again.
     """
 
@@ -44,7 +43,6 @@ class Inspector:
     repaired_dir: pathlib.Path
     image_size: tuple = (268, 182)
     limits: PictureLimits = PictureLimits()
-    follow_links: bool = False
     remembered: list = ()
     # One thread decodes large pictures one at a time, so that memory does not grow with the number of threads.
     _large_pictures: concurrent.futures.Executor = dataclasses.field(
@@ -61,15 +59,14 @@ class Inspector:
                 return row | self._judge(name, data)
             return known | {"file": name, "imdb_id": row["imdb_id"]}
         except RefusedPicture as refused:
-            size = {"width": refused.width, "height": refused.height} if refused.width else {}
-            size = {key: str(value) for key, value in size.items()}
+            size = {"width": str(refused.width), "height": str(refused.height)} if refused.width else {}
             return row | size | {"verdict": "quarantined", "reason": refused.reason, "mode": refused.mode}
 
     @functools.cached_property
     def settings(self):
         """Hash of everything besides the content that a verdict depends on."""
-        said = (_RULES_VERSION, PIL.__version__, self.image_size, dataclasses.astuple(self.limits))
-        return hashlib.sha256(repr(said).encode()).hexdigest()[:12]
+        rules = (_RULES_VERSION, PIL.__version__, self.image_size, dataclasses.astuple(self.limits))
+        return hashlib.sha256(repr(rules).encode()).hexdigest()[:12]
 
     @functools.cached_property
     def _known(self):
@@ -80,7 +77,7 @@ class Inspector:
     def _read(self, name, row):
         path = self.posters_dir / name
         try:
-            if not self.follow_links and path.is_symlink() and self._leads_out(path):
+            if path.is_symlink() and not pathlib.Path(os.path.realpath(path)).is_relative_to(self.posters_dir):
                 raise RefusedPicture("link out of the folder")
             status = path.stat()
             if stat.S_ISDIR(status.st_mode):
@@ -96,9 +93,6 @@ class Inspector:
         except OSError as error:
             circle = error.errno == errno.ELOOP
             raise RefusedPicture("link in a circle" if circle else f"unreadable: {error.strerror}") from error
-
-    def _leads_out(self, path):
-        return not pathlib.Path(os.path.realpath(path)).is_relative_to(self.posters_dir)
 
     def _judge(self, name, data):
         header = image_files.open_header(data, self.limits)

@@ -25,7 +25,6 @@ def verify(
     manifest_path=None,
     limits=None,
     placeholder_ids=5,
-    follow_links=False,
     workers=None,
     progress=True,
 ):
@@ -43,7 +42,6 @@ def verify(
         manifest_path: CSV of the manifest, which is read and updated. Defaults to `manifest.csv` in the cache.
         limits: `image_files.PictureLimits`. Defaults to `PictureLimits()`.
         placeholder_ids: Number of ids with the same picture from which it counts as a placeholder. Defaults to 5.
-        follow_links: Whether to read links that point outside the folder. Defaults to `False`.
         workers: Number of threads. Defaults to `None`: one per core.
         progress: Whether to show a progress bar after one second. Defaults to `True`.
 
@@ -73,9 +71,7 @@ def verify(
         )
     manifest_path = pathlib.Path(manifest_path or cache / "manifest.csv")
     remembered = _read_manifest(manifest_path)
-    inspector = Inspector(
-        posters_dir, repaired_dir, tuple(image_size), limits or PictureLimits(), follow_links, remembered
-    )
+    inspector = Inspector(posters_dir, repaired_dir, tuple(image_size), limits or PictureLimits(), remembered)
     rows = []
     try:
         _inspect_all(inspector, names, rows, workers, progress)
@@ -139,16 +135,8 @@ def count_verdicts(manifest):
     return counts.sort_values(["posters", "verdict", "reason"], ascending=[False, True, True], ignore_index=True)
 
 
-def describe(report, *, max_names=5):
-    """Format the result of `verify`, `check_posters` or `download` as a short text of counts and file names.
-
-    Args:
-        report: DataFrame from one of these functions.
-        max_names: Maximum number of files or ids to name per reason. Defaults to 5.
-
-    Returns:
-        str of a few lines.
-    """
+def describe(report):
+    """Format the result of `verify`, `check_posters` or `download` as a few lines of counts, reasons and file names."""
     verdict = "verdict" if "verdict" in report else "outcome"
     usual = ["ok", "repaired", "quarantined"] if verdict == "verdict" else ["downloaded", "already there", "failed"]
     counts = report[verdict].value_counts().reindex(dict.fromkeys([*usual, *report[verdict]]), fill_value=0)
@@ -157,7 +145,7 @@ def describe(report, *, max_names=5):
     for (name, reason), group in sorted(groups, key=lambda item: (item[0][0], -len(item[1]))):
         ids = group["imdb_id"].astype(str)
         names = group["file"].where(group["file"] != "", ids) if "file" in group else ids
-        shown = ", ".join(names[:max_names]) + (", …" if len(names) > max_names else "")
+        shown = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
         lines.append(f"  {name:<13}  {reason:<22}  {len(group):>6,}  {shown}")
     return "\n".join(lines)
 
