@@ -6,6 +6,7 @@ import random
 import subprocess
 import sys
 import time
+import warnings
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ["MPLBACKEND"] = "Agg"
@@ -50,6 +51,20 @@ def _seeds_and_figures():
     yield
     if "matplotlib.pyplot" in sys.modules:
         sys.modules["matplotlib.pyplot"].close("all")
+
+
+@contextlib.contextmanager
+def without_graphs():
+    """Skip the tracing of functions, which takes longer than training such small networks."""
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".*does not apply to tf.data functions")
+            yield
+    finally:
+        tf.config.run_functions_eagerly(False)
 
 
 def draw_poster(genres, seed):
@@ -152,7 +167,8 @@ def finished_ensemble(tmp_path_factory, movie_folder, ensemble_config, ensemble_
     from poster_cnn.multimodal.train import train_ensemble
 
     run_dir = tmp_path_factory.mktemp("ensembles") / "finished"
-    train_ensemble(ensemble_config, movie_folder, run_dir, ensemble_data=ensemble_data, progress=False)
+    with without_graphs():
+        train_ensemble(ensemble_config, movie_folder, run_dir, ensemble_data=ensemble_data, progress=False)
     return run_dir
 
 

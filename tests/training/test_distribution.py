@@ -1,4 +1,4 @@
-"""Several devices and several hosts: the numbers of one device, also after one of them was killed."""
+"""Several devices and hosts: same results as one device, resumption after a kill, choice of the strategy."""
 
 import contextlib
 import json
@@ -21,19 +21,19 @@ from poster_cnn import tuning
 from poster_cnn.cli import main
 from poster_cnn.multimodal.train import train_ensemble
 from poster_cnn.training import distribution
+from poster_cnn.training import train as training
 from poster_cnn.training.saved_model import load_model
-from poster_cnn.training.train import train as training
 from poster_cnn.tuning import sweep
 
 SMALL_BACKBONE = """
 import keras
-def small_backbone(*, input_shape, **_):  # in place of MobileNetV2, to build and train in no time
+def small_backbone(*, input_shape, **_):  # a small replacement for MobileNetV2
     inputs = keras.Input(input_shape)
     x = keras.layers.BatchNormalization()(keras.layers.Conv2D(12, 3, strides=4, use_bias=False)(inputs))
     return keras.Model(inputs, keras.layers.Activation("relu")(x), name="small")
 keras.applications.MobileNetV2 = small_backbone
 """
-# Each config on one device and on four. Of 43 train movies, batches of 40 leave three at the end, fewer than devices.
+# Trains each config on one device and on four. The last batch has three of 43 posters, fewer than devices.
 ON_ONE_MACHINE = """
 import json, pathlib, sys
 import tensorflow as tf
@@ -69,13 +69,13 @@ states = strategy.experimental_local_results(dropout.seed_generator.state.value)
 (out / "states.json").write_text(json.dumps([state.numpy().tolist() for state in states]))
 """
 
-# One of several hosts, as TF_CONFIG says; what it returns on the last line.
+# Trains on one of several hosts, given by TF_CONFIG.
 ON_A_HOST = """
 import json, os, pathlib, signal, sys, time
 from poster_cnn.training import distribution, fit as fitting, train as training, config as configs
 out, data, seconds = pathlib.Path(sys.argv[1]), sys.argv[2], float(sys.argv[3])
 save_epoch = fitting._save_epoch
-def slowly(*arguments):  # so that there is time to kill it
+def slowly(*arguments):  # leaves time for the kill
     save_epoch(*arguments)
     time.sleep(seconds)
 fitting._save_epoch = slowly
@@ -86,10 +86,10 @@ for run_dir in sys.argv[4:]:
     except RuntimeError as error:
         sys.exit(str(error))
 try:
-    distribution.require_same(distribution.choose_strategy(), os.environ["TF_CONFIG"])  # each has its own
+    distribution.require_same(distribution.choose_strategy(), os.environ["TF_CONFIG"])  # differs between hosts
 except ValueError as error:
     print(error, flush=True)
-os.kill(os.getpid(), signal.SIGTERM)  # by which clusters end their jobs
+os.kill(os.getpid(), signal.SIGTERM)  # as clusters end jobs
 time.sleep(60)
 """
 
@@ -115,7 +115,7 @@ def configs(tiny_config):
         "batch_norm": softmax.replace(
             model="two_conv_cnn",
             model_args={"filters": (4, 8), "dense_units": 16, "dropout": 0.0, "batch_norm": True},
-            learning_rate=1e-4,  # a bias before batch normalization has no gradient but rounding, which Adam enlarges
+            learning_rate=1e-4,  # Adam amplifies rounding errors in the bias before batch normalization
         ),
         "batch_norm_in_the_backbone": backbone.replace(
             model_args={"weights": None, "trainable": True}, learning_rate=1e-4
@@ -126,7 +126,7 @@ def configs(tiny_config):
 
 @pytest.fixture(scope="module")
 def out(tmp_path_factory, configs, data_folder):
-    """Folder with the runs of `ON_ONE_MACHINE`."""
+    """Folder of the runs of `ON_ONE_MACHINE`."""
     out = tmp_path_factory.mktemp("distributed")
     (out / "configs.json").write_text(json.dumps({name: config.to_dict() for name, config in configs.items()}))
     subprocess.run(
@@ -136,21 +136,22 @@ def out(tmp_path_factory, configs, data_folder):
 
 
 def assert_close(run_dir, other):
-    """That two run folders have the same losses, metrics and predictions, to 1e-4."""
+    """Check that two run folders have the same history and predictions within 1e-4."""
     for name in ("history.csv", "predictions.csv"):
         pd.testing.assert_frame_equal(pd.read_csv(run_dir / name), pd.read_csv(other / name), atol=1e-4, rtol=0)
 
 
 def assert_same_bits(run_dir, other):
-    """That two run folders have the same history, predictions and weights, bit for bit."""
+    """Check that two run folders have bit-identical history, predictions and weights."""
     for name in ("history.csv", "predictions.csv"):
         assert (run_dir / name).read_bytes() == (other / name).read_bytes()
     for ours, theirs in zip(load_model(run_dir)[0].get_weights(), load_model(other)[0].get_weights(), strict=True):
         assert (ours == theirs).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["softmax", "fine_tuned", "batch_norm", "batch_norm_in_the_backbone"])
-def test_four_devices_give_the_numbers_of_one(out, name):
+def test_four_devices_match_one(out, name):
     parts = pd.read_csv(out / "one" / name / "split.csv")["part"].value_counts()
     assert parts["train"] % 40 == 3
     assert_close(out / "mirrored" / name, out / "one" / name)
@@ -161,16 +162,18 @@ def test_four_devices_give_the_numbers_of_one(out, name):
         assert record["strategy"] == {"name": strategy, "num_replicas": num_replicas, "num_workers": 1}
 
 
-def test_each_device_drops_other_units(out):
+@pytest.mark.slow
+def test_each_device_has_its_own_dropout(out):
     states = json.loads((out / "states.json").read_text())
     assert len({tuple(state) for state in states}) == len(states) == 4
 
 
-def test_an_interrupted_run_on_four_devices_ends_as_an_uninterrupted_one(out):
+@pytest.mark.slow
+def test_interrupted_run_on_four_devices_resumes_bit_identically(out):
     assert_same_bits(out / "interrupted", out / "mirrored" / "softmax")
 
 
-# --- several hosts, here two processes ---
+# --- several hosts (two processes) ---
 
 
 def free_ports():
@@ -192,7 +195,8 @@ def start_hosts(out, data, *run_dirs, seconds=0.0):
     return hosts
 
 
-def test_two_hosts_give_the_numbers_of_one_also_after_a_kill(out, data_folder):
+@pytest.mark.slow
+def test_two_hosts_match_one_and_resume_after_a_kill(out, data_folder):
     own = out / "killed" / "worker1" / "fine_tuning.weights.h5"
     chief, other = hosts = start_hosts(out, data_folder, "killed", seconds=0.5)
     try:
@@ -210,19 +214,19 @@ def test_two_hosts_give_the_numbers_of_one_also_after_a_kill(out, data_folder):
     assert "Another worker ended, failed or cannot be reached" in error and "on all hosts again" in error
     assert not (out / "killed" / "metrics.json").exists()
 
-    # Its disk is lost.
+    # The second host lost its disk.
     shutil.copytree(out / "killed", out / "lost", ignore=shutil.ignore_patterns("worker1", ".lock"))
-    # Or what it has is of another start: the chief's weights count, not these.
+    # The second host has other weights; the chief's are used.
     with h5py.File(own, "r+") as file:
         file.visititems(
             lambda _, item: item.write_direct(np.zeros_like(item)) if isinstance(item, h5py.Dataset) else None
         )
-    (out / "killed" / "worker2").mkdir()  # of a host that took part once
+    (out / "killed" / "worker2").mkdir()  # of a former host
     hosts = start_hosts(out, data_folder, "killed", "lost", "whole", "whole")
     said = [host.communicate(timeout=300) for host in hosts]
     assert [host.returncode for host in hosts] == [-signal.SIGTERM] * 2, said
     assert all("The hosts were started with different configs, or have" in out for out, _ in said)
-    assert said[1][0].splitlines()[:-1] == ["[]"] * 4  # the chief alone has the scores
+    assert said[1][0].splitlines()[:-1] == ["[]"] * 4  # only the chief returns scores
     scores = str(sorted(json.loads((out / "whole" / "metrics.json").read_text())))
     assert said[0][0].splitlines()[:-1] == [scores] * 4
     for name in ("killed", "lost"):
@@ -233,30 +237,30 @@ def test_two_hosts_give_the_numbers_of_one_also_after_a_kill(out, data_folder):
     assert record["strategy"] == {"name": "multiworker", "num_replicas": 2, "num_workers": 2}
 
 
-def test_a_worker_that_is_not_the_chief_says_where_the_run_lies(monkeypatch, capsys):
+def test_other_workers_print_the_run_folder(monkeypatch, capsys):
     monkeypatch.setattr(training, "train", lambda *_, strategy: {} if strategy == "multiworker" else None)
     arguments = ["train", "--data", "data", "--out", "runs/first", "--genres", "Horror,Drama"]
     assert main([*arguments, "--strategy", "multiworker"]) == 0
     assert capsys.readouterr().out == "run folder: runs/first, written by the chief\n"
 
 
-# --- choosing ---
+# --- choice of the strategy ---
 
 
 def cluster(index, **jobs):
     return json.dumps({"cluster": jobs, "task": {"type": "worker", "index": index}})
 
 
-def test_one_device_is_tensorflows_default(monkeypatch):
+def test_one_device_uses_the_default_strategy(monkeypatch):
     monkeypatch.delenv("TF_CONFIG", raising=False)
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [])
     for name in ("one", "auto"):
         assert distribution.choose_strategy(name) is tf.distribute.get_strategy()
-    monkeypatch.setenv("TF_CONFIG", cluster(0, worker=["a:1"]))  # one host needs no other
+    monkeypatch.setenv("TF_CONFIG", cluster(0, worker=["a:1"]))  # a single host
     assert distribution.choose_strategy("auto") is tf.distribute.get_strategy()
 
 
-def test_auto_takes_hosts_before_gpus_before_one_device(monkeypatch):
+def test_auto_prefers_hosts_to_gpus(monkeypatch):
     monkeypatch.setattr(distribution, "_several_hosts", lambda: "hosts")
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["first", "second"])
     monkeypatch.setenv("TF_CONFIG", cluster(1, worker=["a:1", "b:1"]))
@@ -265,7 +269,7 @@ def test_auto_takes_hosts_before_gpus_before_one_device(monkeypatch):
     assert isinstance(distribution.choose_strategy(), tf.distribute.MirroredStrategy)
 
 
-def test_the_chief_comes_first(monkeypatch):
+def test_chief_is_the_first_worker(monkeypatch):
     monkeypatch.setenv("TF_CONFIG", cluster(0, chief=["a:1"], worker=["b:1", "c:1"]))
     assert distribution._cluster() == (["a:1", "b:1", "c:1"], 1)
 
@@ -282,7 +286,7 @@ def test_the_chief_comes_first(monkeypatch):
         ("auto", '{"cluster": {"worker": ["a:1", "b:1"]}}', "TF_CONFIG must be such as"),
     ],
 )
-def test_what_cannot_be_chosen_is_an_error(name, tf_config, message, monkeypatch):
+def test_rejects_unknown_strategies_and_clusters(name, tf_config, message, monkeypatch):
     monkeypatch.setenv("TF_CONFIG", tf_config)
     with pytest.raises(ValueError, match=message):
         distribution.choose_strategy(name)
@@ -295,7 +299,7 @@ def test_what_cannot_be_chosen_is_an_error(name, tf_config, message, monkeypatch
         (True, "in use.*must be free"),
     ],
 )
-def test_hosts_that_cannot_meet_are_an_error(taken, message, monkeypatch, capsys):
+def test_rejects_unreachable_hosts_and_ports_in_use(taken, message, monkeypatch, capsys):
     monkeypatch.setattr(distribution, "_MEETING_SECONDS", 0.1)
     own, other = free_ports()
     monkeypatch.setenv("TF_CONFIG", cluster(0, worker=[f"127.0.0.1:{own}", f"127.0.0.1:{other}"]))
@@ -309,13 +313,13 @@ def test_hosts_that_cannot_meet_are_an_error(taken, message, monkeypatch, capsys
 @pytest.mark.parametrize(
     "refused", [lambda: distribution.choose_strategy("one"), lambda: distribution.require_one_host("No.")]
 )
-def test_another_backend_of_keras_is_refused(refused, monkeypatch):
+def test_rejects_other_backends(refused, monkeypatch):
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     with pytest.raises(ValueError, match="with TensorFlow.*fit_arrays.*Unset KERAS_BACKEND.*Received: backend 'jax'"):
         refused()
 
 
-def test_without_other_hosts_the_chief_is_this_process():
+def test_single_process_is_the_chief():
     strategy = tf.distribute.get_strategy()
     assert distribution.worker_number(strategy) == 0
     assert distribution.chief_says(strategy, 7) == 7
@@ -331,7 +335,7 @@ def test_without_other_hosts_the_chief_is_this_process():
         (lambda: train_ensemble(None, "data", "runs"), "An ensemble is trained on one host"),
     ],
 )
-def test_what_several_hosts_cannot_do_together_says_so(call, message, monkeypatch):
+def test_rejects_sweeps_and_ensembles_on_several_hosts(call, message, monkeypatch):
     monkeypatch.setenv("TF_CONFIG", cluster(0, worker=["a:1", "b:1"]))
     with pytest.raises(ValueError, match=f"{message}.* Unset TF_CONFIG"):
         call()

@@ -1,4 +1,4 @@
-"""What is looked at after each epoch equals the scores of `metrics`, over all batches."""
+"""Epoch metrics equal the scores of `metrics` over all batches."""
 
 import keras
 import numpy as np
@@ -18,7 +18,7 @@ def config(tiny_config):
 
 
 def evaluated(config, y_true, y_prob, batch_size=8):
-    """What `model.evaluate` gives for these probabilities, over several batches of which the last is smaller."""
+    """Return the scores of `model.evaluate` over several batches, the last of which is smaller."""
     inputs = keras.Input(y_prob.shape[1:])
     model = keras.Model(inputs, keras.layers.Identity()(inputs))
     model.compile(loss=config.loss, metrics=epoch_metrics(config))
@@ -32,7 +32,7 @@ def random_predictions(num_movies=37):
     return y_true, (0.4 * y_true + 0.6 * rng.random((num_movies, 5))).astype("float32")
 
 
-def test_scores_are_those_of_metrics_over_all_batches(config):
+def test_equal_the_scores_over_all_batches(config):
     y_true, y_prob = random_predictions()
     found = evaluated(config, y_true, y_prob)
     assert set(found) == {"loss", "accuracy", *OFFERED}
@@ -41,26 +41,23 @@ def test_scores_are_those_of_metrics_over_all_batches(config):
     assert found["overall_f1_at_622"] == pytest.approx(at_622, abs=1e-6)
     assert found["top_n_accuracy"] == pytest.approx(metrics.top_n_accuracy(y_true, y_prob), abs=1e-6)
     assert found["accuracy"] == pytest.approx(metrics.label_accuracy(y_true, y_prob), abs=1e-6)
-    assert len({round(value, 4) for value in found.values()}) == 5  # none of them is another
+    assert len({round(value, 4) for value in found.values()}) == 5  # all differ
 
 
-def test_equal_probabilities_rank_in_label_order_as_in_metrics(config):
+def test_ties_are_ranked_in_label_order(config):
     y_true, y_prob = random_predictions()
-    for tied in (np.zeros_like(y_prob), y_prob.round(), (y_prob * 4).round() / 4):  # a learning rate of 0.5 does that
-        found = evaluated(config, y_true, tied)["top_n_accuracy"]
-        assert found == pytest.approx(metrics.top_n_accuracy(y_true, tied), abs=1e-6)
-
-
-def test_nothing_predicted_scores_zero(config):
-    y_true = random_predictions()[0]
-    assert evaluated(config, y_true, np.zeros_like(y_true))["overall_f1"] == 0
-
-
-def test_movies_without_a_genre_count_as_nothing_found(config):
-    y_true, y_prob = random_predictions(8)
-    y_true[:2] = 0
+    ties = (np.zeros_like(y_prob), y_prob.round(), (y_prob * 4).round() / 4)  # as with a learning rate of 0.5
+    y_true, y_prob = np.tile(y_true, (3, 1)), np.concatenate(ties)
     found = evaluated(config, y_true, y_prob)["top_n_accuracy"]
-    assert found == pytest.approx(metrics.top_n_accuracy(y_true, y_prob) * 6 / 8, abs=1e-6)
+    assert found == pytest.approx(metrics.top_n_accuracy(y_true, y_prob), abs=1e-6)
+
+
+def test_f1_is_zero_without_predictions_and_movies_without_genre_count_as_errors(config):
+    y_true, y_prob = random_predictions(8)
+    y_true[:2], y_prob = 0, y_prob / 4
+    found = evaluated(config, y_true, y_prob)
+    assert found["overall_f1"] == 0
+    assert found["top_n_accuracy"] == pytest.approx(metrics.top_n_accuracy(y_true, y_prob) * 6 / 8, abs=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +71,7 @@ def test_movies_without_a_genre_count_as_nothing_found(config):
             keras.metrics.CategoricalAccuracy,
             list(OFFERED),
         ),
-        # Labels are numbers of genres there, of which the others make nothing.
+        # With integer labels, the other metrics are undefined.
         (
             {"classifier_activation": "softmax", "loss": "sparse_categorical_crossentropy"},
             keras.metrics.SparseCategoricalAccuracy,
@@ -82,7 +79,7 @@ def test_movies_without_a_genre_count_as_nothing_found(config):
         ),
     ],
 )
-def test_each_kind_of_label_has_its_accuracy(config, changes, accuracy, others):
+def test_accuracy_matches_the_loss(config, changes, accuracy, others):
     first, *rest = epoch_metrics(config.replace(**changes))
     assert type(first) is accuracy and first.name == "accuracy"
     assert [metric.name for metric in rest] == others

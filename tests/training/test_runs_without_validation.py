@@ -1,4 +1,4 @@
-"""Runs as papers 2 and 4 have them: train and test alone, scored after each epoch, with crops on a backbone."""
+"""Runs of papers 2 and 4: no validation set, scores after each epoch, crops on a backbone."""
 
 import keras
 import numpy as np
@@ -42,7 +42,7 @@ def predictions(run_dir):
     return (frame[[f"{what}_{name}" for name in NAMES]].to_numpy() for what in ("true", "probability"))
 
 
-def test_what_stands_for_validation_after_each_epoch_is_the_test_part(run):
+def test_validates_on_the_test_set_after_each_epoch(run):
     history = pd.read_csv(run / "history.csv")
     scores = ["overall_f1", "overall_f1_at_622", "top_n_accuracy"]
     columns = {"accuracy", "loss", *scores}
@@ -56,7 +56,7 @@ def test_what_stands_for_validation_after_each_epoch_is_the_test_part(run):
     assert last["val_loss"] == pytest.approx(crossentropy, abs=1e-4)
 
 
-def test_nothing_is_chosen_on_the_test_movies(run, config):
+def test_tunes_nothing_on_the_test_set(run, config):
     result = read_json(run / "metrics.json")
     assert result["validation"] == {} and "thresholds" not in result and load_model(run)[1]["thresholds"] is None
     assert list(result["test"]) == list(config.metrics)
@@ -66,7 +66,7 @@ def test_nothing_is_chosen_on_the_test_movies(run, config):
     assert split == {"train": about["num_train"], "test": about["num_test"]} and "num_validation" not in about
 
 
-def test_the_most_frequent_genres_stand_beside_the_f1(run):
+def test_baseline_of_frequent_genres(run):
     scored = read_json(run / "metrics.json")["baselines"]
     y_true, _ = predictions(run)
     split = pd.read_csv(run / "split.csv")
@@ -86,7 +86,7 @@ def test_the_most_frequent_genres_stand_beside_the_f1(run):
 
 @pytest.fixture
 def backbone(monkeypatch):
-    """Stands in for DenseNet-121: builds and trains in no time."""
+    """Replace DenseNet-121 by a small network."""
 
     def build(*, input_shape, include_top, weights):
         inputs = keras.Input(input_shape)
@@ -111,25 +111,21 @@ def crop_config(config):
     )
 
 
-def test_crops_through_kept_features_give_the_numbers_of_crops_through_the_backbone(
-    backbone, crop_config, data_folder, tmp_path
-):
+def test_cached_features_of_crops_do_not_change_the_results(backbone, crop_config, data_folder, tmp_path):
     data = load_training_data(crop_config.data, data_folder)
-    for name, cache_features in (("kept", True), ("through", False)):
+    for name, cache_features in (("cached", True), ("uncached", False)):
         config = crop_config.replace(cache_features=cache_features)
         train(config, data_folder, tmp_path / name, training_data=data, progress=False)
     for file in ("history.csv", "predictions.csv"):
-        kept, through = (pd.read_csv(tmp_path / name / file) for name in ("kept", "through"))
-        assert list(kept) == list(through) and np.allclose(kept, through, atol=1e-4)
-    y_true, y_prob = predictions(tmp_path / "kept")
-    last = pd.read_csv(tmp_path / "kept" / "history.csv").iloc[-1]
-    assert len(y_true) == data.count("test") > data.part("test")["imdb_id"].nunique()  # several crops of a poster
+        cached, uncached = (pd.read_csv(tmp_path / name / file) for name in ("cached", "uncached"))
+        assert list(cached) == list(uncached) and np.allclose(cached, uncached, atol=1e-4)
+    y_true, y_prob = predictions(tmp_path / "cached")
+    last = pd.read_csv(tmp_path / "cached" / "history.csv").iloc[-1]
+    assert len(y_true) == data.count("test") > data.part("test")["imdb_id"].nunique()  # several crops per poster
     assert last["val_overall_f1"] == pytest.approx(metrics.overall_f1(y_true, y_prob), abs=1e-4)
 
 
-def test_an_interrupted_run_on_crops_ends_as_an_uninterrupted_one(
-    backbone, crop_config, data_folder, tmp_path, monkeypatch
-):
+def test_interrupted_run_on_crops_resumes_bit_identically(backbone, crop_config, data_folder, tmp_path, monkeypatch):
     config = crop_config.replace(crop_before_split=False, split="leak_free", allow_leak=False)
     data = load_training_data(config.data, data_folder)
     train(config, data_folder, tmp_path / "whole", training_data=data, progress=False)
@@ -149,17 +145,14 @@ def test_an_interrupted_run_on_crops_ends_as_an_uninterrupted_one(
     assert len(pd.read_csv(tmp_path / "whole" / "history.csv")) == 2
 
 
-def test_crops_of_one_poster_are_resampled_together(backbone, crop_config, data_folder, tmp_path):
-    config = crop_config.replace(fractions=(0.5, 0.2, 0.3), epochs=1)  # with validation, so that there are thresholds
+def test_bootstrap_resamples_the_crops_of_a_poster_together(backbone, crop_config, data_folder, tmp_path, monkeypatch):
+    resampled = []
+    monkeypatch.setattr(metrics, "bootstrap_interval", lambda *_, groups: resampled.append(groups) or (0, 1))
+    config = crop_config.replace(fractions=(0.5, 0.2, 0.3), epochs=1)  # with a validation set for the thresholds
     result = train(config, data_folder, tmp_path, progress=False)
     y_true, y_prob = predictions(tmp_path)
     movies = pd.read_csv(tmp_path / "predictions.csv")["imdb_id"].to_numpy()
-    thresholds = list(result["thresholds"].values())
-    for name, threshold in (("overall_f1", 0.5), ("overall_f1_tuned", thresholds)):
-
-        def f1(y_true, y_prob, threshold=threshold):
-            return metrics.overall_precision_recall_f1(y_true, y_prob, threshold)[2]
-
-        recorded = (result["test"][name]["low"], result["test"][name]["high"])
-        assert recorded == pytest.approx(metrics.bootstrap_interval(f1, y_true, y_prob, groups=movies)), name
-        assert recorded != pytest.approx(metrics.bootstrap_interval(f1, y_true, y_prob)), name
+    grouped = metrics.score(("overall_f1",), y_true, y_prob, groups=movies)
+    assert result["test"]["overall_f1"] == grouped["overall_f1"]
+    assert grouped != metrics.score(("overall_f1",), y_true, y_prob)
+    assert len(resampled) == 1 and np.array_equal(resampled[0], movies)  # of the tuned F1

@@ -1,4 +1,4 @@
-"""Saved models: they carry their genres, they load safely, and what is not ours is refused."""
+"""Saved models: genres, thresholds and crop size in the file, safe loading, errors."""
 
 import os
 import pickle
@@ -26,7 +26,7 @@ def saved(model, tmp_path_factory):
     return path
 
 
-def test_a_saved_model_comes_back_with_its_class_names(model, saved):
+def test_saved_model_is_loaded_with_its_class_names(model, saved):
     loaded, about = load_model(saved)
     assert about == {"class_names": NAMES, "interpolation": "lanczos3", "thresholds": None, "crop_size": None}
     images = np.random.default_rng(0).integers(0, 256, (2, 46, 46, 3)).astype("float32")
@@ -34,11 +34,8 @@ def test_a_saved_model_comes_back_with_its_class_names(model, saved):
     assert os.listdir(saved.parent) == ["model.keras"]  # nothing temporary is left
 
 
-def test_a_run_folder_stands_for_its_model(saved):
+def test_loads_from_a_run_folder_and_with_keras_alone(saved):
     assert load_model(saved.parent)[1]["class_names"] == NAMES
-
-
-def test_keras_alone_can_load_it_too(saved):
     assert keras.models.load_model(saved).output_shape == (None, 3)
 
 
@@ -54,7 +51,7 @@ def test_keras_alone_can_load_it_too(saved):
         ),
     ],
 )
-def test_save_model_errors(model, tmp_path, name, class_names, message):
+def test_save_model_rejects_invalid_arguments(model, tmp_path, name, class_names, message):
     with pytest.raises(ValueError, match=message):
         save_model(model, tmp_path / name, class_names=class_names)
     assert os.listdir(tmp_path) == []
@@ -91,7 +88,7 @@ def _lambda_layer(path, model):
 
 
 def _rewritten(entry, change):
-    """Gives a function that writes one of our files with one entry of it changed, or left out."""
+    """Return a function that saves a model and changes or removes one entry of the file."""
 
     def write(path, model):
         save_model(model, path, class_names=NAMES)
@@ -144,7 +141,7 @@ def _bit_rot(path, model):
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
-def test_what_is_not_ours_or_not_safe_is_refused(model, tmp_path, write, message):
+def test_rejects_damaged_unsafe_and_other_files(model, tmp_path, write, message):
     path = tmp_path / "model.keras"
     write(path, model)
     with pytest.raises(ValueError, match=message):
@@ -152,31 +149,31 @@ def test_what_is_not_ours_or_not_safe_is_refused(model, tmp_path, write, message
 
 
 @pytest.mark.parametrize("name", ["model.pkl", "model.h5", "model.zip"])
-def test_only_keras_files_are_opened(saved, tmp_path, name):
+def test_rejects_other_suffixes(saved, tmp_path, name):
     path = tmp_path / name
     path.write_bytes(saved.read_bytes())
     with pytest.raises(ValueError, match="Not a .keras file: .*can run code when loaded and are refused"):
         load_model(path)
 
 
-def test_no_model_there(tmp_path):
+def test_rejects_missing_file(tmp_path):
     for path in (tmp_path, tmp_path / "model.keras"):
         with pytest.raises(FileNotFoundError, match="Expected a .keras file or a finished run folder.*model.keras"):
             load_model(path)
 
 
-# --- thresholds ---
+# --- thresholds and crop size ---
 
 THRESHOLDS = {"Horror": 0.1 + 0.2, "Documentary": 0, "Sci-Fi": 1}
 
 
-def test_thresholds_come_back_to_the_last_digit_in_label_order(model, tmp_path):
+def test_thresholds_are_restored_exactly_in_label_order(model, tmp_path):
     given = {name: np.float64(THRESHOLDS[name]) for name in reversed(NAMES)}
     save_model(model, tmp_path / "model.keras", class_names=NAMES, thresholds=given)
     assert list(load_model(tmp_path)[1]["thresholds"].items()) == list(THRESHOLDS.items())
 
 
-def test_a_file_saved_before_there_were_thresholds_and_crops_has_none(model, tmp_path):
+def test_loads_older_files_without_thresholds_and_crop_size(model, tmp_path):
     content = b'{"class_names": ["Horror", "Documentary", "Sci-Fi"], "interpolation": "area"}'
     _rewritten("poster_cnn.json", lambda _: content)(tmp_path / "model.keras", model)
     about = {"class_names": NAMES, "interpolation": "area", "thresholds": None, "crop_size": None}
@@ -197,17 +194,14 @@ def test_a_file_saved_before_there_were_thresholds_and_crops_has_none(model, tmp
     ],
     ids=str,
 )
-def test_there_is_one_threshold_for_each_genre(model, tmp_path, thresholds):
+def test_rejects_invalid_thresholds(model, tmp_path, thresholds):
     expected = "`thresholds` must be a dict with a number, 0..1, for each of Horror, Documentary, Sci-Fi. Received: "
     with pytest.raises(ValueError, match=expected):
         save_model(model, tmp_path / "model.keras", class_names=NAMES, thresholds=thresholds)
     assert os.listdir(tmp_path) == []
 
 
-# --- crops ---
-
-
-def test_the_size_of_the_crop_comes_back_and_can_be_saved_again(model, tmp_path):
+def test_crop_size_is_restored_and_can_be_saved_again(model, tmp_path):
     path = tmp_path / "model.keras"
     save_model(model, path, class_names=NAMES, crop_size=(150, 100))
     loaded, about = load_model(path)
@@ -217,7 +211,7 @@ def test_the_size_of_the_crop_comes_back_and_can_be_saved_again(model, tmp_path)
 
 
 @pytest.mark.parametrize("crop_size", [(269, 100), (0, 100), (150, 0.5), 150, "150x150"])
-def test_a_crop_is_within_a_poster(model, tmp_path, crop_size):
+def test_rejects_invalid_crop_size(model, tmp_path, crop_size):
     with pytest.raises(
         ValueError, match=r"`crop_size` must be \(height, width\) in pixels, from \(1, 1\) to \(268, 182\)"
     ):

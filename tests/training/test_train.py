@@ -1,4 +1,4 @@
-"""Training: a run folder with everything in it, the same to the bit however often it was interrupted."""
+"""Training: run folders, bit-identical resumption, errors, thresholds, configs."""
 
 import concurrent.futures
 import dataclasses
@@ -29,16 +29,11 @@ from poster_cnn.training.run_folder import is_finished
 from poster_cnn.training.saved_model import load_model, save_model
 from poster_cnn.training.train import train
 
-RESULTS = ("history.csv", "predictions.csv", "split.csv")
-
-
-def contents(run_dir, names=RESULTS):
-    return {name: (run_dir / name).read_bytes() for name in names}
-
 
 def assert_same_run(first, second):
-    """That two run folders hold the same results, bit for bit; seconds and dates may differ."""
-    assert contents(first) == contents(second)
+    """Check that two run folders have bit-identical results; times and dates may differ."""
+    for name in ("history.csv", "predictions.csv", "split.csv"):
+        assert (first / name).read_bytes() == (second / name).read_bytes()
     scores = [json.loads((run_dir / "metrics.json").read_text()) for run_dir in (first, second)]
     assert [scores[0][name] for name in ("test", "baselines")] == [scores[1][name] for name in ("test", "baselines")]
     for ours, theirs in zip(load_model(first)[0].get_weights(), load_model(second)[0].get_weights(), strict=True):
@@ -46,7 +41,7 @@ def assert_same_run(first, second):
 
 
 def interrupt_when_writing(monkeypatch, name, time_number=1):
-    """Lets the process die, as by Ctrl-C, when a file of a run is about to appear for the n-th time."""
+    """Raise `KeyboardInterrupt` when a file is about to be written for the n-th time."""
     count = 0
 
     def write(path):
@@ -63,7 +58,7 @@ def interrupt_when_writing(monkeypatch, name, time_number=1):
 # --- the run folder ---
 
 
-def test_the_run_folder_is_complete(finished_run, tiny_config):
+def test_run_folder_is_complete(finished_run, tiny_config):
     names = {path.name for path in finished_run.iterdir() if not path.name.startswith(".")}
     about = {"config.json", "split.csv", "leak.json"}
     assert names == about | {"history.csv", "model.keras", "predictions.csv", "metrics.json"}
@@ -83,7 +78,7 @@ def test_the_run_folder_is_complete(finished_run, tiny_config):
     assert history["epoch"].tolist() == list(range(10))
 
 
-def test_predictions_scores_and_model_belong_together(finished_run, data_folder, tiny_config):
+def test_scores_match_the_predictions_and_labels(finished_run, data_folder, tiny_config):
     names = list(tiny_config.class_names)
     predictions = pd.read_csv(finished_run / "predictions.csv")
     assert (predictions["imdb_id"] % 7 == 0).all()
@@ -99,14 +94,14 @@ def test_predictions_scores_and_model_belong_together(finished_run, data_folder,
     assert set(result["baselines"]) == {"majority", "label_prior", "color_histogram"}
 
 
-def test_the_network_learns_the_colors(finished_run):
+def test_network_learns_the_colors(finished_run):
     history = pd.read_csv(finished_run / "history.csv")
     result = json.loads((finished_run / "metrics.json").read_text())
     assert history["loss"].iloc[-1] < 0.9 * history["loss"].iloc[0]
     assert result["test"]["hit_at_1"]["value"] > result["baselines"]["majority"]["hit_at_1"] + 0.3
 
 
-def test_a_finished_run_is_never_trained_again(finished_run, data_folder, tiny_config, monkeypatch):
+def test_finished_run_is_not_trained_again(finished_run, data_folder, tiny_config, monkeypatch):
     before = {path: path.stat().st_mtime_ns for path in finished_run.iterdir() if path.name != ".lock"}
     monkeypatch.delattr(training, "fit")
     result = train(tiny_config, data_folder, finished_run, progress=False)
@@ -122,14 +117,14 @@ def test_a_finished_run_is_never_trained_again(finished_run, data_folder, tiny_c
         ({"model_args": {"filters": (8, 17), "dense_units": (32,), "dropout": 0.1}}, "model_args"),
     ],
 )
-def test_a_run_folder_of_another_config_is_refused(finished_run, data_folder, tiny_config, changes, what):
+def test_rejects_run_folder_of_another_config(finished_run, data_folder, tiny_config, changes, what):
     with pytest.raises(ValueError, match=f"holds a run that differs in: {what}. Choose another folder, or remove it"):
         train(tiny_config.replace(**changes), data_folder, finished_run, progress=False)
     assert is_finished(finished_run, tiny_config)
     assert not is_finished(finished_run, tiny_config.replace(**changes))
 
 
-def test_a_run_folder_of_other_data_is_refused(finished_run, tiny_config, tmp_path, data_folder):
+def test_rejects_run_folder_of_other_data(finished_run, tiny_config, tmp_path, data_folder):
     (tmp_path / "posters").symlink_to(data_folder / "posters")
     rows = (data_folder / "MovieGenre.csv").read_text().splitlines()
     (tmp_path / "MovieGenre.csv").write_text("\n".join(rows[:-1]))
@@ -140,34 +135,31 @@ def test_a_run_folder_of_other_data_is_refused(finished_run, tiny_config, tmp_pa
 # --- interrupted runs ---
 
 
-def test_a_run_interrupted_at_bad_moments_ends_as_an_uninterrupted_one(
-    finished_run, data_folder, tiny_config, tmp_path, monkeypatch
-):
+def test_interrupted_run_resumes_bit_identically(finished_run, data_folder, tiny_config, tmp_path, monkeypatch):
     for name, time_number in [
-        ("checkpoint.weights.h5", 3),  # the third epoch is over, but only its history is on disk
-        ("history.csv", 2),  # one epoch later, nothing of the next
-        ("predictions.csv", 1),  # trained, but not scored
+        ("checkpoint.weights.h5", 3),  # after the history of the third epoch
+        ("history.csv", 2),  # one epoch later
+        ("predictions.csv", 1),  # before the scores
     ]:
         interrupt_when_writing(monkeypatch, name, time_number)
         with pytest.raises(KeyboardInterrupt):
             train(tiny_config, data_folder, tmp_path / "run", progress=False)
         assert not is_finished(tmp_path / "run")
-    (tmp_path / "run" / ".0badcafe.tmp.history.csv").write_text("half of the hi")  # what a kill leaves behind
+    (tmp_path / "run" / ".0badcafe.tmp.history.csv").write_text("half of the hi")  # as after a kill
     (tmp_path / "run" / ".0badcafe.tmp.checkpoint.weights.h5").write_text("half of the we")
     monkeypatch.undo()
     train(tiny_config, data_folder, tmp_path / "run", progress=False)
     assert_same_run(finished_run, tmp_path / "run")
 
 
-def test_a_killed_run_goes_on_at_the_epoch_and_ends_as_an_uninterrupted_one(
-    finished_run, data_folder, tiny_config, tmp_path, run_and_kill
-):
+@pytest.mark.slow
+def test_killed_run_resumes_bit_identically(finished_run, data_folder, tiny_config, tmp_path, run_and_kill):
     run_dir = tmp_path / "run"
     script = f"""
 import sys, time
 from poster_cnn.training import fit as fitting, train as training, config
 save_epoch = fitting._save_epoch
-def slowly(*arguments):  # so that there is time to kill it
+def slowly(*arguments):  # leaves time for the kill
     save_epoch(*arguments)
     time.sleep(0.05)
 fitting._save_epoch = slowly
@@ -182,7 +174,7 @@ training.train(config.TrainingConfig.from_dict({tiny_config.to_dict()!r}), sys.a
 
 @pytest.mark.filterwarnings("ignore:Skipping variable loading")
 @pytest.mark.parametrize(("first_epoch", "phase"), [(0, "run"), (7, "fine-tuning")])
-def test_a_damaged_checkpoint_is_named_and_without_it_the_run_starts_from_its_beginning(tmp_path, first_epoch, phase):
+def test_rejects_damaged_checkpoint_and_starts_anew_without_it(tmp_path, first_epoch, phase):
     network = keras.Sequential([keras.Input((4,)), keras.layers.Dense(8)])
     network.compile("adam", "mse")
     checkpoint, history = tmp_path / "checkpoint.weights.h5", [{"epoch": epoch, "loss": 0.5} for epoch in range(7)]
@@ -193,7 +185,7 @@ def test_a_damaged_checkpoint_is_named_and_without_it_the_run_starts_from_its_be
     for damaged in (b"", b"garbage", whole[:-1], *damages):
         checkpoint.write_bytes(damaged)
         try:
-            fitting._restore(network, checkpoint, first_epoch, 1)  # well, if only numbers or nothing became zeros
+            fitting._restore(network, checkpoint, first_epoch, 1)  # succeeds if only numbers or padding changed
         except OSError as error:
             said.add(type(error.__cause__))
             start, end = f"{checkpoint} cannot be read (", f"). Remove it to start the {phase} from its beginning."
@@ -203,7 +195,7 @@ def test_a_damaged_checkpoint_is_named_and_without_it_the_run_starts_from_its_be
     assert fitting._restore(network, checkpoint, first_epoch, 1) == (first_epoch, history[:first_epoch])
 
 
-def test_two_processes_cannot_train_in_one_folder(data_folder, tiny_config, tmp_path):
+def test_rejects_a_folder_in_use(data_folder, tiny_config, tmp_path):
     with locked(tmp_path / "run"), concurrent.futures.ThreadPoolExecutor() as other:
         started = other.submit(train, tiny_config, data_folder, tmp_path / "run", progress=False)
         with pytest.raises(BlockingIOError, match="Another process is working in .*run. Wait for it, or choose anoth"):
@@ -214,12 +206,12 @@ def test_two_processes_cannot_train_in_one_folder(data_folder, tiny_config, tmp_
 # --- runs that go wrong ---
 
 
-def test_a_nan_loss_ends_the_run_and_names_the_rate(data_folder, tiny_config, tmp_path):
+def test_nan_loss_ends_the_run(data_folder, tiny_config, tmp_path):
     config = tiny_config.replace(learning_rate=1e38, epochs=2)
     with pytest.raises(FloatingPointError, match=r"became .* in epoch 0 .*smaller learning rate.*learning_rate=1e\+38"):
         train(config, data_folder, tmp_path, progress=False)
     assert not is_finished(tmp_path)
-    assert not (tmp_path / "checkpoint.weights.h5").exists()  # spoiled weights are not what a second try starts from
+    assert not (tmp_path / "checkpoint.weights.h5").exists()
 
 
 @pytest.mark.parametrize(
@@ -233,16 +225,16 @@ def test_a_nan_loss_ends_the_run_and_names_the_rate(data_folder, tiny_config, tm
         ({"metrics": ("hit_at_1", "f1")}, ValueError, "Unknown metric. Expected one of .*hit_at_1.*Received: 'f1'"),
     ],
 )
-def test_what_the_config_names_must_exist(data_folder, tiny_config, tmp_path, changes, error, message):
+def test_rejects_unknown_names_before_the_first_epoch(data_folder, tiny_config, tmp_path, changes, error, message):
     with pytest.raises(error, match=message):
         train(tiny_config.replace(**changes), data_folder, tmp_path, progress=False)
-    assert not (tmp_path / "history.csv").exists()  # before the first epoch
+    assert not (tmp_path / "history.csv").exists()
 
 
 # --- compiled models ---
 
 
-def test_build_model_compiles_as_the_config_says(tiny_config):
+def test_build_model_compiles_the_model(tiny_config):
     model = build_model(tiny_config)
     assert float(model.optimizer.learning_rate) == pytest.approx(1e-2)
     assert (float(model.optimizer.beta_1), float(model.optimizer.beta_2)) == pytest.approx((0.9, 0.999))
@@ -251,7 +243,7 @@ def test_build_model_compiles_as_the_config_says(tiny_config):
     assert model.layers[-1].activation.__name__ == "softmax"
 
 
-# --- sigmoid: independent genres, each with a threshold ---
+# --- sigmoid outputs and thresholds ---
 
 
 @pytest.fixture(scope="module")
@@ -261,7 +253,7 @@ def sigmoid_config(tiny_config):
         classifier_activation="sigmoid",
         loss="binary_crossentropy",
         split="leak_free",
-        split_seed=2,  # of a split on which it matters which part the thresholds are chosen on
+        split_seed=2,  # with different thresholds for validation and test
         metrics=("top_n_accuracy", "label_accuracy", "overall_f1"),
         epochs=1,
     )
@@ -274,7 +266,7 @@ def sigmoid_run(data_folder, sigmoid_config, tmp_path_factory):
     return run_dir
 
 
-def test_sigmoid_trains_independent_genres(sigmoid_run):
+def test_sigmoid_predicts_independent_genres(sigmoid_run):
     result = json.loads((sigmoid_run / "metrics.json").read_text())
     assert list(result["test"]) == ["top_n_accuracy", "label_accuracy", "overall_f1", "overall_f1_tuned"]
     predictions = pd.read_csv(sigmoid_run / "predictions.csv")
@@ -283,7 +275,7 @@ def test_sigmoid_trains_independent_genres(sigmoid_run):
     assert not np.allclose(predictions["probability_Horror"] + predictions["probability_Drama"], 1)
 
 
-def test_thresholds_are_the_best_of_the_validation_movies(sigmoid_run, sigmoid_config, data_folder):
+def test_thresholds_are_tuned_on_the_validation_set(sigmoid_run, sigmoid_config, data_folder):
     data = load_training_data(sigmoid_config.data, data_folder)
     model, about = load_model(sigmoid_run)
     y_prob = model.predict(data.images("validation").astype("float32"), verbose=0)
@@ -292,7 +284,7 @@ def test_thresholds_are_the_best_of_the_validation_movies(sigmoid_run, sigmoid_c
     assert about["thresholds"] == json.loads((sigmoid_run / "metrics.json").read_text())["thresholds"]
 
 
-def test_the_test_movies_are_scored_with_the_thresholds(sigmoid_run, sigmoid_config, data_folder):
+def test_test_set_is_scored_with_the_thresholds(sigmoid_run, sigmoid_config, data_folder):
     result = json.loads((sigmoid_run / "metrics.json").read_text())
     predictions = pd.read_csv(sigmoid_run / "predictions.csv")
     y_true, y_prob = (predictions[[f"{what}_Horror", f"{what}_Drama"]].to_numpy() for what in ("true", "probability"))
@@ -314,7 +306,7 @@ def test_the_test_movies_are_scored_with_the_thresholds(sigmoid_run, sigmoid_con
     assert not [name for name in row.index if "threshold" in name]
 
 
-def test_without_thresholds_in_the_file_genres_are_only_ranked(sigmoid_run, data_folder, tmp_path):
+def test_predict_ranks_genres_without_thresholds(sigmoid_run, data_folder, tmp_path):
     poster = [data_folder / "posters" / "1001.jpg"]
     (with_thresholds,), _ = predict(sigmoid_run, poster)
     assert with_thresholds.thresholds is not None and with_thresholds.predicted is not None
@@ -324,7 +316,7 @@ def test_without_thresholds_in_the_file_genres_are_only_ranked(sigmoid_run, data
     assert ranked == dataclasses.replace(with_thresholds, thresholds=None)
 
 
-def test_without_validation_movies_there_are_no_thresholds(sigmoid_config, data_folder, tmp_path):
+def test_without_validation_set_there_are_no_thresholds(sigmoid_config, data_folder, tmp_path):
     data = load_training_data(sigmoid_config.data, data_folder)
     data = dataclasses.replace(data, split=data.split.replace("validation", "train"))
     result = training._finish(build_model(sigmoid_config), sigmoid_config, data, tmp_path, 0)
@@ -341,7 +333,7 @@ def test_softmax_has_no_thresholds(finished_run):
 # --- configs ---
 
 
-def test_a_config_comes_back_from_json(tiny_config):
+def test_config_is_restored_from_json(tiny_config):
     saved = json.loads(json.dumps(tiny_config.to_dict()))
     again = TrainingConfig.from_dict(saved)
     assert again.to_dict() == tiny_config.to_dict() == saved
@@ -349,7 +341,7 @@ def test_a_config_comes_back_from_json(tiny_config):
     assert again.replace(seed=3).seed == 3 and again.seed == 0
 
 
-def test_ratio_and_image_size_follow_each_other(tiny_config):
+def test_ratio_determines_image_size_and_vice_versa(tiny_config):
     assert TrainingConfig(class_names=("Horror", "Drama")).image_size == (107, 73)  # 40%, paper 1's best
     assert tiny_config.replace(ratio=30).image_size == (80, 55)
     by_size = tiny_config.replace(image_size=(150, 101))
@@ -358,7 +350,7 @@ def test_ratio_and_image_size_follow_each_other(tiny_config):
     assert TrainingConfig.from_dict(by_size.to_dict()).image_size == (150, 101)
 
 
-def test_a_config_of_another_version_names_what_it_does_not_know(tiny_config):
+def test_rejects_unknown_fields_of_a_config(tiny_config):
     with pytest.raises(ValueError, match="Unknown configuration: momentum. Was it written by another version?"):
         TrainingConfig.from_dict(tiny_config.to_dict() | {"momentum": 0.9})
 
@@ -369,10 +361,10 @@ def test_a_config_of_another_version_names_what_it_does_not_know(tiny_config):
         {"crop_size": [268, 182]},
         {"crop_size": (1, 1)},
         {"genre_groups": {"Horror": ("Horror", "Thriller")}},
-        {"genre_groups": {"Feature": ("Horror",), "Horror": ("Thriller",)}},  # a class again, of other movies
+        {"genre_groups": {"Feature": ("Horror",), "Horror": ("Thriller",)}},  # a merged genre as a new class
     ],
 )
-def test_what_is_no_config_error(tiny_config, changes):
+def test_accepts_crop_sizes_and_genre_groups(tiny_config, changes):
     config = tiny_config.replace(**changes)
     assert TrainingConfig.from_dict(config.to_dict()).to_dict() == config.to_dict()
     assert len(config.crop_size) == 2 and config.crop_size == tuple(changes.get("crop_size", (150, 150)))
@@ -432,6 +424,6 @@ def test_what_is_no_config_error(tiny_config, changes):
         ({"image_size": (150, 101), "ratio": 30}, "`image_size` must be 30% of 182×268, or ratio=None"),
     ],
 )
-def test_config_errors(tiny_config, changes, message):
+def test_rejects_invalid_configs(tiny_config, changes, message):
     with pytest.raises(ValueError, match=message):
         tiny_config.replace(**changes)
