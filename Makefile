@@ -1,7 +1,8 @@
 # make reproduce   run every notebook on the embedded dataset: figures, tables, report
 # make test        run the quick tests, in minutes
 # make test-all    run all tests: kills, several processes, other backends, large networks, whole notebooks
-# Each sets up .venv first, and need only Python >= 3.11 and make.
+# make docs        build the documentation in docs/_build/html, with all notebooks executed
+# Each of them sets up .venv first, and needs only Python >= 3.11 and make.
 PYTHON ?= python3
 DATA ?=
 PRESET ?=
@@ -10,7 +11,7 @@ ONLY ?=
 OUT ?=
 BIN := .venv/bin
 
-.PHONY: reproduce test test-all test-slow clean
+.PHONY: reproduce test test-all test-slow docs clean
 
 reproduce: .venv/.installed
 	@$(BIN)/poster-cnn reproduce $(if $(DATA),--data "$(DATA)") $(if $(PRESET),--preset $(PRESET)) $(if $(PRECISION),--precision $(PRECISION)) $(if $(ONLY),--only $(ONLY)) $(if $(OUT),--out "$(OUT)")
@@ -23,6 +24,11 @@ test-slow: .venv/.installed
 
 test-all: test test-slow
 
+docs: .venv/.installed
+	@$(BIN)/python -c 'import furo, myst_nb' 2>/dev/null || $(BIN)/python -m pip install --quiet --editable ".[docs]"
+	$(BIN)/python -m sphinx -W --keep-going -q -b html -c docs -d docs/_build/doctrees . docs/_build/html
+	@echo "documentation: docs/_build/html/index.html"
+
 .venv/.installed: setup.cfg pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(f"poster_cnn needs Python 3.11 or newer. Received: {sys.version.split()[0]}. Choose another with make PYTHON=python3.11 ..." if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv
@@ -31,4 +37,4 @@ test-all: test test-slow
 	@touch $@
 
 clean:
-	rm -rf .venv build *.egg-info
+	rm -rf .venv build docs/_build *.egg-info

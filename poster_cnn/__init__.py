@@ -10,7 +10,7 @@ import lazy_loader
 # TensorFlow enables oneDNN by default on some processors only; without it, training takes 1.5 times as long.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
