@@ -182,7 +182,7 @@ class FitConfig:
 
     @property
     def is_sparse(self):
-        """Whether labels are class indices instead of multi-hot vectors."""
+        """True if labels are class indices instead of multi-hot vectors."""
         return self.loss.startswith("sparse_")
 
 

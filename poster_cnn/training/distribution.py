@@ -1,4 +1,4 @@
-"""Which devices train a network: one, all GPUs of this machine, or those of several hosts."""
+"""Devices that train a network: one, all GPUs of this machine, or those of several hosts."""
 
 import contextlib
 import functools
@@ -22,19 +22,19 @@ _MEETING_SECONDS = 600  # hosts of a cluster do not all start at the same moment
 
 
 def choose_strategy(name="auto"):
-    """The `tf.distribute.Strategy` of a name. Several hosts meet here, so call it before anything else of TensorFlow.
+    """Return the `tf.distribute.Strategy` of a name. With several hosts, call it before any other TensorFlow function.
 
     Args:
-        name: `"one"`: one device. `"mirrored"`: all visible GPUs of this machine, or its logical CPU devices where
-            there is none. `"multiworker"`: all GPUs of all hosts in the environment variable `TF_CONFIG`, or the CPU of
-            each. Defaults to `"auto"`: `"multiworker"` if `TF_CONFIG` names several hosts, else `"mirrored"` if several
+        name: `"one"`: one device. `"mirrored"`: all visible GPUs of this machine, or its logical CPU devices without a
+            GPU. `"multiworker"`: all GPUs of all hosts in the environment variable `TF_CONFIG`, or the CPU of each.
+            Defaults to `"auto"`: `"multiworker"` if `TF_CONFIG` names several hosts, else `"mirrored"` if several
             GPUs are visible, else `"one"`.
 
     Returns:
-        `tf.distribute.Strategy`. For one name, always the same object.
+        `tf.distribute.Strategy`, the same object for the same name.
 
     Raises:
-        ValueError: If the name is unknown, `TF_CONFIG` does not say who the hosts are, or Keras has another backend.
+        ValueError: If the name is unknown, `TF_CONFIG` is incomplete, or Keras has another backend.
         RuntimeError: If another host does not answer for ten minutes, or TensorFlow was used before hosts could meet.
     """
     if name not in STRATEGIES:
@@ -51,13 +51,13 @@ def choose_strategy(name="auto"):
 
 
 def require_one_host(what):
-    """Makes sure that `TF_CONFIG` names no other hosts, for what they cannot do together.
+    """Refuse `TF_CONFIG` with several hosts, for work that they cannot share.
 
     Args:
-        what: Who refuses, and what to do instead, as a sentence.
+        what: Sentence that says what to do instead, for the error message.
 
     Raises:
-        ValueError: If it names several, or Keras has another backend than TensorFlow, as hosts of them all need it.
+        ValueError: If `TF_CONFIG` names several hosts, or Keras has another backend than TensorFlow.
     """
     _require_tensorflow()
     addresses, _ = _cluster()
@@ -66,12 +66,12 @@ def require_one_host(what):
 
 
 def worker_number(strategy):
-    """Number of this process among those of a strategy, from 0; 0 is the chief, which writes the run folder."""
+    """Return the number of this process; 0 is the chief, which writes the run folder."""
     return _cluster()[1] if has_several_hosts(strategy) else 0
 
 
 def about_strategy(strategy):
-    """What a run folder records of a strategy: dict of its name, its number of devices and of processes."""
+    """Return the name, number of devices and number of processes of a strategy, as a dict for the run folder."""
     several = has_several_hosts(strategy)
     mirrored = isinstance(strategy, tf.distribute.MirroredStrategy)
     return {
@@ -82,7 +82,7 @@ def about_strategy(strategy):
 
 
 def from_chief(strategy, arrays):
-    """Arrays as the chief has them, on every worker. All workers must call it, with arrays of the same shapes.
+    """Return the chief's arrays on every worker. All workers must call it with arrays of the same shapes.
 
     Args:
         strategy: `tf.distribute.Strategy`.
@@ -97,12 +97,12 @@ def from_chief(strategy, arrays):
 
 
 def chief_says(strategy, number):
-    """An int (below 2^53) as the chief has it, on every worker; as `from_chief`."""
+    """Return the chief's integer (below 2^53) on every worker; see `from_chief`."""
     return int(from_chief(strategy, [np.float64(number)])[0])
 
 
 def anyone_says(strategy, condition):
-    """Whether a condition is true on any of the workers; all must call it."""
+    """Return whether a condition is true on any worker. All workers must call it."""
     return bool(_sum(strategy, [np.float64(condition)])[0]) if has_several_hosts(strategy) else condition
 
 
@@ -118,14 +118,14 @@ def _sum(strategy, arrays, of_chief_alone=False):
 
 
 def require_same(strategy, text):
-    """Makes sure that a text is the same on all workers; all must call it.
+    """Check that a text is the same on all workers. All workers must call it.
 
     Args:
         strategy: `tf.distribute.Strategy`.
-        text: What must be the same, such as a config and the fingerprint of the data.
+        text: Text to compare, such as a config and the fingerprint of the data.
 
     Raises:
-        ValueError: On all of them, if it differs on one.
+        ValueError: On all workers, if it differs on one.
     """
     own = int(hashlib.sha256(text.encode()).hexdigest()[:12], 16)
     if anyone_says(strategy, chief_says(strategy, own) != own):
@@ -137,10 +137,10 @@ def require_same(strategy, text):
 
 @contextlib.contextmanager
 def explained_losses(strategy):
-    """Says what to do when TensorFlow has lost another worker.
+    """Explain TensorFlow's errors about lost workers.
 
     Raises:
-        RuntimeError: If that happened in the block.
+        RuntimeError: If another worker was lost in the block.
     """
     try:
         yield
@@ -148,27 +148,27 @@ def explained_losses(strategy):
         if not has_several_hosts(strategy):
             raise
         raise RuntimeError(
-            "Another worker ended, failed or cannot be reached any more. Start the same command on all hosts again: it "
-            "goes on at the epoch."
+            "Another worker ended, failed or cannot be reached. Start the same command on all hosts again; it continues "
+            "at the epoch."
         ) from error
 
 
 def has_several_hosts(strategy):
-    """Whether a strategy is that of several hosts."""
+    """Return whether a strategy has several hosts."""
     return isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
 
 
 def _require_tensorflow():
     if keras.backend.backend() != "tensorflow":
         raise ValueError(
-            "Runs are trained with TensorFlow; on another backend of Keras, arrays can be trained: see "
-            "`array_training.fit_arrays`. Unset KERAS_BACKEND, or set it to tensorflow. "
+            "Runs are trained with TensorFlow. Other Keras backends can train on arrays; see "
+            "`training.arrays.fit_arrays`. Unset KERAS_BACKEND, or set it to tensorflow. "
             f"Received: backend {keras.backend.backend()!r}"
         )
 
 
 def _cluster():
-    """Addresses of all workers, the chief's first, and the number of this one, as `TF_CONFIG` has them."""
+    """Read the addresses of all workers, the chief's first, and the number of this one from `TF_CONFIG`."""
     text = os.environ.get("TF_CONFIG") or "{}"
     try:
         content = json.loads(text)
@@ -189,7 +189,7 @@ def _cluster():
     return addresses, number
 
 
-@functools.cache  # a second strategy of the same devices would mix up its sums with those of the first
+@functools.cache  # two strategies of the same devices would mix up their sums
 def _several_devices():
     devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
     return tf.distribute.MirroredStrategy([device.name for device in devices])
@@ -200,25 +200,25 @@ def _several_hosts():
     addresses, number = _cluster()
     if len(addresses) < 2:
         raise ValueError(
-            "Training on several hosts needs the environment variable TF_CONFIG, which names them and says which of "
-            f'them this is. Received: strategy="multiworker", TF_CONFIG={os.environ.get("TF_CONFIG")}'
+            "Training on several hosts needs the environment variable TF_CONFIG, which names the hosts and the number "
+            f'of this one. Received: strategy="multiworker", TF_CONFIG={os.environ.get("TF_CONFIG")}'
         )
     try:
         _meet(addresses, number)
         strategy = tf.distribute.MultiWorkerMirroredStrategy()
     except (OSError, tf.errors.OpError, RuntimeError) as error:
         raise RuntimeError(
-            f"The hosts of TF_CONFIG could not meet: {error}. Start the same command on all of them; each must reach "
-            "the others at their ports, which must be free. In Python, nothing of TensorFlow may be used before."
+            f"The hosts of TF_CONFIG could not connect: {error}. Start the same command on all of them. Each must reach "
+            "the others at their ports, which must be free. In Python, use no other TensorFlow function before."
         ) from error
     if threading.current_thread() is threading.main_thread():
-        # TensorFlow's own handler would only note that this host shall end. It can end at once: each epoch is kept.
+        # TensorFlow's own handler only delays the end. This host can end at once, because each epoch is saved.
         signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM) or signal.SIG_DFL)
     return strategy
 
 
 def _meet(addresses, number):
-    """Waits until every other worker listens at its port; TensorFlow alone waits forever, even for a wrong name."""
+    """Wait until every other worker listens at its port, because TensorFlow would wait forever for a wrong name."""
     deadline = time.monotonic() + _MEETING_SECONDS
     with socket.create_server(("", int(addresses[number].rpartition(":")[2]))):
         for other in [address for address in addresses if address != addresses[number]]:

@@ -1,4 +1,4 @@
-"""What a frozen backbone makes of each poster, computed once and kept on disk: training a head then takes seconds."""
+"""Cached features of a frozen backbone, so that training a head takes seconds."""
 
 import dataclasses
 import hashlib
@@ -15,7 +15,7 @@ from poster_cnn import datasets, models
 from poster_cnn.datasets.poster_cache import read_rows, with_options
 from poster_cnn.files import cache_dir, explained_errors, locked, write_json
 
-_CHUNK = 512  # posters between two writes: what a kill can cost
+_CHUNK = 512  # posters between two writes, which a kill can lose
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,24 +24,24 @@ class Features:
 
     Attributes:
         array: Memory-mapped float32 array `(num_stored, num_features)`, all posters ever computed with this backbone.
-        positions: int64 array `(num_movies,)`: where the poster of each row of the table stands in `array`.
+        positions: int64 array `(num_movies,)`: index in `array` of the poster of each row of the table.
     """
 
     array: np.ndarray
     positions: np.ndarray
 
     def __getitem__(self, rows):
-        """Features of rows of the table, float32 `(num_rows, num_features)`; only they are read from disk."""
+        """Return the features of some rows of the table, float32 `(num_rows, num_features)`."""
         return self.array[self.positions[rows]]
 
     def batches(self, rows, labels, batch_size, seed=None):
-        """Batches for training a head, in the order in which `datasets` gives the posters themselves.
+        """Return batches for training a head, in the order in which `datasets` shuffles the posters.
 
         Args:
-            rows: int array: which rows of the table, such as those of one part.
+            rows: int array of row numbers of the table, such as those of one part.
             labels: Labels of these rows.
-            batch_size: Rows a batch.
-            seed: Seed of the shuffling, from `datasets.epoch_seed`. Defaults to `None`: in the order given.
+            batch_size: Number of rows per batch.
+            seed: Seed of the shuffling, from `datasets.epoch_seed`. Defaults to `None`: no shuffling.
 
         Returns:
             `tf.data.Dataset` of float32 features `(batch, num_features)` and labels.
@@ -53,22 +53,22 @@ class Features:
 
 
 def poster_features(model, data, *, about=(), batch_size=32, cache=None, progress=True):
-    """Computes the pooled features of every poster that is not in the cache yet.
+    """Compute the pooled features of all posters, or read them from the cache.
 
-    The cache is a folder for each backbone: its weights, input size and scaling make the key. In it, posters are known
-    by their content, so other splits, folds and samples of the same posters cost nothing. Killed at any moment, it
-    loses at most the posters being computed; several processes may use it at once. It can be deleted at any time.
+    The cache has a folder for each combination of backbone weights, input size and scaling. Posters are identified by
+    their content, so other splits, folds and samples of the same posters need no computation. A kill loses at most the
+    posters being computed, several processes may use the cache at once, and it can be deleted at any time.
 
     Args:
         model: Model with a frozen backbone, as from `models.mobilenet_v2`.
         data: `TrainingData`.
-        about: What else decides the features, as pairs of name and value. Defaults to none.
-        batch_size: Posters at once. Defaults to 32.
+        about: Dict of further settings that affect the features. Defaults to none.
+        batch_size: Defaults to 32.
         cache: Folder. Defaults to `features` in the user's cache folder.
         progress: Whether to show a progress bar. Defaults to `True`.
 
     Returns:
-        `Features`, its positions in table order.
+        `Features` in table order.
 
     Example:
 
@@ -96,7 +96,7 @@ def poster_features(model, data, *, about=(), batch_size=32, cache=None, progres
 
 
 def cache_folder(extractor, data, about, cache):
-    """Folder of what an extractor makes of images read as `data` says, and what is written about it there as a dict."""
+    """Return the cache folder of an extractor's features and the dict of settings that identifies it."""
     weights = hashlib.sha256()
     for weight in extractor.get_weights():
         weights.update(np.ascontiguousarray(weight))
@@ -115,7 +115,7 @@ def cache_folder(extractor, data, about, cache):
 
 
 def _settings(layer):
-    """What a layer does besides its weights, without its name, which Keras numbers anew each time."""
+    """Return the settings of a layer without its name, which Keras numbers anew each time."""
     if isinstance(layer, keras.Model):
         return [f"{type(inner).__name__} {_settings(inner)}" for inner in layer.operations]
     return {name: value for name, value in layer.get_config().items() if name != "name"}
@@ -135,13 +135,13 @@ def _posters(data, rows, batch_size):
 
 
 def _read_index(folder, num_features):
-    """dict: poster hash -> row in features.f32. What a kill left half-written at the end of either file is cut off."""
+    """Read the dict of poster hash -> row in features.f32, and truncate what a kill left incomplete."""
     features, index = folder / "features.f32", folder / "posters.txt"
     features.touch()
     index.touch()
     stored, length = features.stat().st_size // (4 * num_features), 0
     hashes = []
-    for line in index.read_text().split("\n")[:-1]:  # a line counts once it has ended
+    for line in index.read_text().split("\n")[:-1]:  # an incomplete line is ignored
         chunk = line.split()
         if len(hashes) + len(chunk) > stored:
             break
@@ -153,8 +153,8 @@ def _read_index(folder, num_features):
 
 
 def _append(folder, computed, poster_hashes, known):
-    # The features are on disk before the index names them, all on one line: a kill loses the chunk or nothing, so that
-    # the next start computes it in the same batches, and gets the same digits.
+    # The features are on disk before one line of the index names them. A kill loses the whole chunk or nothing, so the
+    # next start computes it in the same batches, with the same bits.
     with open(folder / "features.f32", "ab") as file:
         file.write(np.ascontiguousarray(computed, dtype="float32"))
         file.flush()

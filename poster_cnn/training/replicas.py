@@ -1,7 +1,7 @@
-"""Training on several devices at once: each batch is cut into a part for each, with the numbers of one device."""
+"""Training on several devices: each batch is divided among them, with the results of one device."""
 
-# Not by `fit`. It takes the mean of the devices' means, and a last, smaller batch is cut into unequal parts; and with
-# several hosts it fails (Keras 3.15, keras-team/keras#20585).
+# `keras.Model.fit` is not used. It averages the devices' means, which is wrong when the last batch is divided unequally,
+# and it fails with several hosts (Keras 3.15, keras-team/keras#20585).
 
 import dataclasses
 import functools
@@ -14,16 +14,16 @@ from poster_cnn.training.build import epoch_metrics
 
 
 def epoch_function(network, strategy, config):
-    """Makes a function that trains and validates a network for an epoch, as `keras.Model.fit` does on one device.
+    """Return a function that trains and validates a network for one epoch on several devices.
 
     Args:
-        network: Compiled `keras.Model`, its optimizer built, all in the scope of `strategy`.
-        strategy: `tf.distribute.Strategy` of several devices.
+        network: Compiled `keras.Model` with a built optimizer, made in the scope of `strategy`.
+        strategy: `tf.distribute.Strategy` with several devices.
         config: `TrainingConfig`.
 
     Returns:
-        Function of training batches, validation batches (each a `tf.data.Dataset` of known cardinality, the same on
-        every host) that gives a dict: `loss`, the metrics of `epoch_metrics`, and the same of validation with `val_`.
+        Function from training and validation batches (each a `tf.data.Dataset` of known cardinality, the same on every
+        host) to a dict with `loss`, the metrics of `epoch_metrics`, and the same for validation with the prefix `val_`.
     """
     generators = [layer.seed_generator for layer in network.layers if getattr(layer, "seed_generator", None)]
     with strategy.scope():
@@ -44,30 +44,30 @@ def epoch_function(network, strategy, config):
 
 @dataclasses.dataclass(frozen=True)
 class _Counters:
-    """What is counted over an epoch: the mean loss, a `keras.metrics.Mean`, and a list of `keras.metrics.Metric`."""
+    """The mean loss of an epoch, a `keras.metrics.Mean`, and a list of `keras.metrics.Metric`."""
 
     loss: keras.metrics.Mean
     metrics: list
 
     def build(self, num_classes):
-        """Makes the variables of all metrics; those of some cannot be made while devices compute."""
+        """Create the variables of all metrics, some of which cannot be created on a device."""
         nothing = tf.zeros((1, num_classes))
         for metric in self.metrics:
             if isinstance(metric, keras.metrics.F1Score):
                 metric.update_state(nothing, nothing)
 
     def reset(self):
-        """Counts from nothing."""
+        """Reset all metrics."""
         for metric in (self.loss, *self.metrics):
             metric.reset_state()
 
     def results(self):
-        """dict of name -> float, in the order of `fit`."""
+        """Return a dict of name -> float, in the order of `fit`."""
         return dict(sorted((metric.name, float(metric.result())) for metric in (self.loss, *self.metrics)))
 
 
 def _differ(generators):
-    """Gives this device other random numbers than the others; without it, all would drop the same units."""
+    """Give each device its own random numbers, so that dropout differs between devices."""
     number = tf.distribute.get_replica_context().replica_id_in_sync_group
     for generator in generators:
         seed, counter = tf.unstack(tf.convert_to_tensor(generator.state))
@@ -75,10 +75,10 @@ def _differ(generators):
 
 
 def _mean_loss(network, counters, inputs, labels, count, *, training):
-    """Counts one device's part of a batch, whose rows count as much as `count` rows; gives its mean loss."""
+    """Add one device's part of a batch to the metrics with the weight of `count` rows, and return its mean loss."""
     outputs = network(inputs, training=training)
     loss = network.compute_loss(inputs, labels, outputs, training=training)
-    # Keras has divided it by the number of devices, to be summed.
+    # Keras has divided the loss by the number of devices.
     loss *= tf.distribute.get_replica_context().num_replicas_in_sync
     counters.loss.update_state(loss, sample_weight=count)
     for metric in counters.metrics:
@@ -88,17 +88,17 @@ def _mean_loss(network, counters, inputs, labels, count, *, training):
 
 
 def _train_step(network, counters, inputs, labels, count):
-    """One device's part of a training step: its gradients weigh as much as its share of the batch."""
-    count = tf.identity(count)  # on this device: several hosts cannot sum what is elsewhere
+    """Apply one device's part of a training step, weighted by its share of the batch."""
+    count = tf.identity(count)  # on this device, which several hosts need for the sum
     share = count / tf.distribute.get_replica_context().all_reduce("SUM", count)
     with tf.GradientTape() as tape:
         loss = _mean_loss(network, counters, inputs, labels, count, training=True) * share
     variables = network.trainable_variables
-    network.optimizer.apply(tape.gradient(loss, variables), variables)  # it sums those of all devices
+    network.optimizer.apply(tape.gradient(loss, variables), variables)  # sums the gradients of all devices
 
 
 def _steps_of(step, strategy):
-    """Function of an iterator of parts and a number of steps, which takes so many on all devices in one call."""
+    """Return a function that takes a number of steps on all devices in one call."""
 
     @tf.function
     def take_steps(iterator, num_steps):
@@ -109,7 +109,7 @@ def _steps_of(step, strategy):
 
 
 def _run(take_steps, batches, steps_per_execution, strategy, counters):
-    """Goes through batches once; gives what was counted, a dict."""
+    """Go through the batches once and return the metrics."""
     counters.reset()
     num_steps, iterator = int(batches.cardinality()), iter(_parts(strategy, batches))
     for start in range(0, num_steps, steps_per_execution):
@@ -118,7 +118,7 @@ def _run(take_steps, batches, steps_per_execution, strategy, counters):
 
 
 def _synchronize_statistics(network):
-    """Lets batch normalization look at whole batches, not at the part of a device."""
+    """Let batch normalization use the statistics of whole batches."""
     for layer in network.layers:
         if isinstance(layer, keras.Model):
             _synchronize_statistics(layer)
@@ -127,15 +127,12 @@ def _synchronize_statistics(network):
 
 
 def _parts(strategy, batches):
-    """Each batch cut into a part for each device: inputs, labels, and how many of them count.
-
-    Of several hosts, each reads all batches and keeps its own parts.
-    """
+    """Divide each batch among the devices, as inputs, labels and the number of rows; each host reads all batches."""
     return strategy.distribute_datasets_from_function(functools.partial(_parts_of_host, batches))
 
 
 def _parts_of_host(batches, context):
-    """The parts of one host's devices, one after the other; `context` is a `tf.distribute.InputContext`."""
+    """Return the parts of one host's devices; `context` is a `tf.distribute.InputContext`."""
     total = context.num_replicas_in_sync
     local = total // context.num_input_pipelines
     first = context.input_pipeline_id * local
@@ -144,10 +141,10 @@ def _parts_of_host(batches, context):
 
 
 def _cut(numbers, total, inputs, labels):
-    """`tf.data.Dataset` of the parts with these numbers, of `total` into which a batch is cut.
+    """Return a `tf.data.Dataset` of the parts with these numbers, out of `total` parts of a batch.
 
-    Where a batch is smaller than the number of devices, each sees the whole of it, and it counts for a part of itself:
-    layers cannot compute nothing, and batch normalization would see rows that are not there.
+    If a batch has fewer rows than devices, each device gets the whole batch with a fraction of its weight, because
+    layers cannot compute empty batches and padding would change batch normalization.
     """
     count = tf.shape(labels, out_type="int64")[0]
 

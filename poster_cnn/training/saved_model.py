@@ -1,4 +1,4 @@
-"""A `.keras` file that knows its genres: saved with its class names inside, loaded safely."""
+"""Saving a model with its class names in one `.keras` file, and loading it safely."""
 
 import json
 import numbers
@@ -15,7 +15,7 @@ _ENTRY = "poster_cnn.json"
 
 
 def save_model(model, path, *, class_names, interpolation="bilinear", thresholds=None, crop_size=None):
-    """Saves a model as one `.keras` file that also holds its class names, atomically.
+    """Save a model with its class names as one `.keras` file, atomically.
 
     The file is an ordinary Keras file: `keras.models.load_model` reads it too.
 
@@ -23,15 +23,15 @@ def save_model(model, path, *, class_names, interpolation="bilinear", thresholds
         model: `keras.Model` with one image input.
         path: File to write, ending in `.keras`.
         class_names: Genres, in label order.
-        interpolation: How posters are shrunk to the model's input. Defaults to `"bilinear"`.
-        thresholds: Dict of genre -> probability from which it counts as predicted, 0..1, for a model whose genres are
-            independent of each other; see `thresholds.best_thresholds`. Defaults to `None`: the genres are only ranked.
-        crop_size: `(height, width)` of the middle of a poster that the model is shown, in pixels of a 268×182 poster.
-            Defaults to `None`: the whole poster.
+        interpolation: Resizing method for the model's input. Defaults to `"bilinear"`.
+        thresholds: Dict of genre -> decision threshold, 0..1, for a sigmoid model; see `metrics.best_thresholds`.
+            Defaults to `None`: the genres are only ranked.
+        crop_size: `(height, width)` of the center crop that the model expects, in pixels of a 268×182 poster. Defaults
+            to `None`: the whole poster.
 
     Raises:
-        ValueError: If `path` does not end in `.keras`, there is not one class name for each output, not one threshold,
-            0..1, for each class name, or `crop_size` is larger than a poster.
+        ValueError: If `path` does not end in `.keras`, `class_names` or `thresholds` do not match the outputs, or
+            `crop_size` is larger than a poster.
     """
     if pathlib.Path(path).suffix != ".keras":
         raise ValueError(f"`path` must end in .keras. Received: path={str(path)!r}")
@@ -49,15 +49,14 @@ def save_model(model, path, *, class_names, interpolation="bilinear", thresholds
 
 
 def load_model(path):
-    """Loads a model saved by `save_model`, without running any code that the file may hold.
+    """Load a model saved by `save_model`, without running code from the file.
 
     Args:
         path: The `.keras` file, or the run folder that holds it.
 
     Returns:
         `(model, about)`: the `keras.Model`, and a dict with `class_names`, `interpolation`, `thresholds` (dict of
-        genre -> probability from which it counts as predicted, or `None`) and `crop_size` (`(height, width)` of the
-        middle of a 268×182 poster, or `None`: all of it).
+        genre -> decision threshold, or `None`) and `crop_size` (`(height, width)` of the center crop, or `None`).
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -76,16 +75,16 @@ def load_model(path):
         num_classes = len(about["class_names"])
     except (KeyError, TypeError, ValueError, zipfile.BadZipFile):
         raise ValueError(
-            f"{path} was not saved by poster_cnn: it does not say which genres it predicts. "
+            f"{path} was not saved by poster_cnn, because it has no class names. "
             "Save it with `poster_cnn.training.save_model(model, path, class_names=...)`."
         ) from None
     try:
         model = keras.models.load_model(path, compile=False, safe_mode=True)
-    except Exception as error:  # Keras gives up on a broken or forbidden file with errors of any type
+    except Exception as error:  # Keras raises errors of any type for broken files
         raise ValueError(f"{path} cannot be loaded: {f'{type(error).__name__}: {error}'.splitlines()[0]}") from error
     if num_classes != model.output_shape[-1]:
         raise ValueError(f"{path} names {num_classes} genres for {model.output_shape[-1]} outputs. Save it anew.")
-    try:  # older files have neither
+    try:  # files of older versions have neither
         thresholds = _checked_thresholds(about.get("thresholds"), about["class_names"])
         crop_size = _checked_crop_size(about.get("crop_size"))
     except ValueError as error:
@@ -94,7 +93,6 @@ def load_model(path):
 
 
 def _checked_thresholds(thresholds, class_names):
-    """The thresholds as a dict of floats in label order, or `None`."""
     if thresholds is None:
         return None
     good = isinstance(thresholds, dict) and set(thresholds) == set(class_names)
@@ -105,7 +103,6 @@ def _checked_thresholds(thresholds, class_names):
 
 
 def _checked_crop_size(crop_size):
-    """The size as a tuple of ints, or `None`."""
     if crop_size is None:
         return None
     if not is_crop_size(crop_size):

@@ -122,7 +122,7 @@ def _bit_rot(path, model):
         (_h5, "Not a .keras file"),
         (_truncated, "Not a .keras file"),
         (_other_zip, "was not saved by poster_cnn"),
-        (_not_ours, "does not say which genres it predicts"),
+        (_not_ours, "it has no class names"),
         (_rewritten("poster_cnn.json", lambda content: b"[1, 2]"), "was not saved by poster_cnn"),
         (_rewritten("poster_cnn.json", lambda content: b"{half"), "was not saved by poster_cnn"),
         (_rewritten("poster_cnn.json", lambda content: b'{"class_names": ["Horror"]}'), "names 1 genres for 3 outputs"),
