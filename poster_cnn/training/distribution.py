@@ -148,8 +148,8 @@ def explained_losses(strategy):
         if not has_several_hosts(strategy):
             raise
         raise RuntimeError(
-            "Another worker ended, failed or cannot be reached. Start the same command on all hosts again; it continues "
-            "at the epoch."
+            "Another worker ended, failed or cannot be reached. Start the same command on all hosts again; it "
+            "continues at the epoch."
         ) from error
 
 
@@ -208,8 +208,8 @@ def _several_hosts():
         strategy = tf.distribute.MultiWorkerMirroredStrategy()
     except (OSError, tf.errors.OpError, RuntimeError) as error:
         raise RuntimeError(
-            f"The hosts of TF_CONFIG could not connect: {error}. Start the same command on all of them. Each must reach "
-            "the others at their ports, which must be free. In Python, use no other TensorFlow function before."
+            f"The hosts of TF_CONFIG could not connect: {error}. Start the same command on all of them. Each must "
+            "reach the others at their ports, which must be free. In Python, use no other TensorFlow function before."
         ) from error
     if threading.current_thread() is threading.main_thread():
         # TensorFlow's own handler only delays the end. This host can end at once, because each epoch is saved.

@@ -1,7 +1,7 @@
 """Training on several devices: each batch is divided among them, with the results of one device."""
 
-# `keras.Model.fit` is not used. It averages the devices' means, which is wrong when the last batch is divided unequally,
-# and it fails with several hosts (Keras 3.15, keras-team/keras#20585).
+# `keras.Model.fit` is not used. It averages the devices' means, which is wrong when the last batch is divided
+# unequally, and it fails with several hosts (Keras 3.15, keras-team/keras#20585).
 
 import dataclasses
 import functools
