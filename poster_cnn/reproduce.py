@@ -12,6 +12,7 @@ import nbformat
 from nbconvert import HTMLExporter
 
 from poster_cnn.files import locked, write_atomically
+from poster_cnn.results.pages import update_pages
 from poster_cnn.workspace import load_settings
 
 _TIMEOUT = {"quick": 1800, "smoke": 1800, "results": 600, "paper": None}  # seconds per cell
@@ -21,6 +22,8 @@ _LONGEST = ("11", "08", "05", "10", "02", "06", "07")
 
 def reproduce(*, preset=None, data=None, out=None, precision=None, only=None):
     """Run the numbered notebooks, and write executed notebooks, figures, tables and `report.html`.
+
+    With the preset `"results"`, the tables in `experiments/<paper>/README.md` are rewritten too; see `update_pages`.
 
     Args:
         preset, data, out, precision: See `load_settings`.
@@ -69,6 +72,9 @@ def _reproduce(workspace, notebooks):
     folders = [workspace.out / name for name in ("notebooks", "figures", "tables")]
     for path in (*filter(pathlib.Path.is_dir, folders), report):
         print(f"{path.stem:<10} {path}")
+    if workspace.preset == "results":
+        for page in update_pages(workspace.out / "tables", workspace.repository):
+            print(f"updated    {page}")
     return {path.stem: errors[path] for path in notebooks if errors[path]}
 
 

@@ -98,7 +98,9 @@ def test_all_run_on_the_embedded_dataset(tmp_path):
 
 @pytest.mark.slow
 def test_all_are_redrawn_from_the_committed_results(tmp_path):
+    pages = {path: path.read_text() for path in find_repository().glob("experiments/*/README.md")}
     assert not reproduce.reproduce(preset="results", out=tmp_path)
+    assert pages == {path: path.read_text() for path in pages}  # their tables agree with the results
     assert not (tmp_path / "runs").exists()
     shown = sum(path.read_text().count('"image/png"') for path in (tmp_path / "notebooks").glob("*.ipynb"))
     assert shown >= len(list((tmp_path / "figures").glob("*.png"))) > 10  # every saved figure is shown too

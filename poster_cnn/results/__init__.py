@@ -13,6 +13,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "stack",
             "genres_of",
             "prediction_arrays",
-        ]
+        ],
+        "pages": ["update_pages"],
     },
 )
