@@ -22,5 +22,5 @@ config = table_2["config"].replace(
 )
 grid = {"seed": (0,)}
 
-quick_config = {"epochs": 12, "learning_rate": 1e-3, "ratio": 30}
+quick_config = {"epochs": 5, "learning_rate": 1e-3, "ratio": 30}
 quick_grid = {"seed": (0,)}

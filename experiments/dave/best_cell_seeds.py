@@ -13,5 +13,5 @@ table_2 = runpy.run_path(str(pathlib.Path(__file__).with_name("table_2.py")))
 config = table_2["config"].replace(experiment="dave_best_cell_seeds", ratio=40, learning_rate=1e-4)
 grid = {"seed": (0, 1, 2, 3, 4)}
 
-quick_config = {"epochs": 12, "learning_rate": 1e-3, "ratio": 30}
+quick_config = {"epochs": 5, "learning_rate": 1e-3, "ratio": 30}
 quick_grid = {"seed": (0, 1)}

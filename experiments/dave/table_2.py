@@ -29,5 +29,5 @@ grid = {
     "learning_rate": (1e-3, 1e-4, 1e-5, 1e-6, 1e-7),  # section 3.5.1
 }
 
-quick_config = {"epochs": 12}
+quick_config = {"epochs": 5}
 quick_grid = {"ratio": (30, 40), "learning_rate": (1e-3, 1e-4)}
