@@ -4,8 +4,8 @@
 
 Expected with the paper preset on 5,600 rows: about a minute on 2 CPU cores, most of it for looking at each poster once;
 about 30% validation and test accuracy in the paper. Without a network, put the ImageNet weights into the data folder as
-`mobilenet_v2_<anything>.h5`. The quick preset has a ResNet18 with random weights in its place, which is built and traced
-faster: it shows that everything runs, no more.
+`mobilenet_v2_<anything>.h5`. The quick preset trains a ResNet18 with random weights instead, which is built faster. It
+only shows that everything runs.
 """
 
 from poster_cnn.training.config import TrainingConfig
