@@ -1,4 +1,4 @@
-"""Poster files as they are met in the wild: whole, odd, broken and hostile, each with the verdict it should get."""
+"""Poster files of all kinds, valid, unusual, broken and hostile, with their expected verdicts."""
 
 import io
 import os
@@ -13,7 +13,7 @@ OK, REPAIRED, QUARANTINED = "ok", "repaired", "quarantined"
 
 
 def draw_poster(seed, width=182, height=268, palette=None):
-    """A drawn picture that no other seed gives: blocks and discs on a gradient, in colors from `palette` if given."""
+    """Draw rectangles and ellipses on a gradient, which differ for each seed, optionally in the colors of `palette`."""
     rng = random.Random(seed)
     palette = palette or [tuple(rng.randrange(256) for _ in range(3)) for _ in range(5)]
     image = Image.linear_gradient("L").resize((width, height)).convert("RGB")
@@ -27,7 +27,7 @@ def draw_poster(seed, width=182, height=268, palette=None):
 
 
 def encode(image, kind="JPEG", **options):
-    """The bytes of `image` in a file format."""
+    """Return the content of `image` as a file."""
     if kind == "JPEG":
         options = {"quality": 90} | options
     content = io.BytesIO()
@@ -36,11 +36,11 @@ def encode(image, kind="JPEG", **options):
 
 
 def huge_png(side):
-    """A valid grey PNG of `side` × `side` pixels that is a thousand times smaller than what it decodes to."""
+    """Return a valid gray PNG of `side` × `side` pixels whose file is a thousand times smaller than its pixels."""
     raw_length = side * (side + 1)  # a filter byte starts each row
     block = 1_000_000
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)
-    packed = packer.compress(bytes(block)) + packer.flush(zlib.Z_FULL_FLUSH)  # can be repeated: it refers to nothing
+    packed = packer.compress(bytes(block)) + packer.flush(zlib.Z_FULL_FLUSH)  # a block without references, which may be repeated
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)
     tail = packer.compress(bytes(raw_length % block)) + packer.flush()
     checksum = struct.pack(">HH", raw_length % 65521, 1)  # Adler-32 of zeros
@@ -54,7 +54,7 @@ def huge_png(side):
 
 
 def rotated(image, orientation):
-    """JPEG bytes of `image`, stored turned so that only a reader that minds its EXIF orientation shows it upright."""
+    """Return a JPEG of `image` with rotated pixels and an EXIF orientation that corrects them."""
     exif = Image.Exif()
     exif[0x0112] = orientation
     turn = {3: Image.Transpose.ROTATE_180, 6: Image.Transpose.ROTATE_90}.get(orientation)
@@ -150,7 +150,7 @@ def _not_files(folder):
 
 
 def build(folder):
-    """Makes the zoo in `folder` and gives {file name: (verdict, reason)}."""
+    """Write the files to `folder` and return {file name: (verdict, reason)}."""
     folder.mkdir(parents=True, exist_ok=True)
     expected = {}
     for part in (_whole(), _repairable(), _hopeless()):

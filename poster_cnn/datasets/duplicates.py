@@ -133,7 +133,7 @@ class LeakCertificate:
 
     @property
     def clean(self):
-        """Whether no test or validation poster has a copy in train, and no test poster in validation."""
+        """True if no test or validation poster has a copy in train, and no test poster in validation."""
         return not any(row["leaked"] for row in self.rows)
 
     def to_dict(self):

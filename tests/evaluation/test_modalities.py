@@ -12,6 +12,7 @@ from poster_cnn.training.saved_model import load_model
 SCORES = list(METRICS.values())
 
 
+@pytest.mark.slow
 def test_scores_every_subset_of_the_modalities(finished_ensemble, ensemble_config, ensemble_data):
     subsets = modality_subsets(finished_ensemble, None, ensemble_data=ensemble_data)
     assert len(subsets) == 15 * (1 + 4)
