@@ -40,7 +40,9 @@ def huge_png(side):
     raw_length = side * (side + 1)  # a filter byte starts each row
     block = 1_000_000
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)
-    packed = packer.compress(bytes(block)) + packer.flush(zlib.Z_FULL_FLUSH)  # a block without references, which may be repeated
+    packed = packer.compress(bytes(block)) + packer.flush(
+        zlib.Z_FULL_FLUSH
+    )  # a block without references, which may be repeated
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)
     tail = packer.compress(bytes(raw_length % block)) + packer.flush()
     checksum = struct.pack(">HH", raw_length % 65521, 1)  # Adler-32 of zeros
