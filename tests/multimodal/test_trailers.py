@@ -184,11 +184,8 @@ def test_samples_the_middle_frames_of_equal_parts(name, codec, options, tmp_path
     frames = sample_frames(path, 10, (24, 32))
     assert frames.shape == (10, 24, 32, 3) and frames.dtype == "uint8"
     np.testing.assert_allclose(frame_numbers(frames), np.arange(2.5, 50, 5) - 0.5, atol=0.6)
-
-
-def test_returns_all_frames_of_a_short_video(tmp_path, write_video):
-    frames = sample_frames(write_video(tmp_path / "1.mp4", 12), image_size=(24, 32))
-    np.testing.assert_allclose(frame_numbers(frames), np.arange(12), atol=0.6)
+    frames = sample_frames(path, 50, (24, 32))  # as many as there are
+    np.testing.assert_allclose(frame_numbers(frames), np.arange(50), atol=0.6)
 
 
 def test_decodes_twice_only_if_packets_are_not_frames(tmp_path, write_video, monkeypatch):

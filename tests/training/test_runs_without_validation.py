@@ -125,6 +125,7 @@ def test_cached_features_of_crops_do_not_change_the_results(backbone, crop_confi
     assert last["val_overall_f1"] == pytest.approx(metrics.overall_f1(y_true, y_prob), abs=1e-4)
 
 
+@pytest.mark.slow
 def test_interrupted_run_on_crops_resumes_bit_identically(backbone, crop_config, data_folder, tmp_path, monkeypatch):
     config = crop_config.replace(crop_before_split=False, split="leak_free", allow_leak=False)
     data = load_training_data(config.data, data_folder)
