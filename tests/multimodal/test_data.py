@@ -159,7 +159,7 @@ def test_rejects_folder_without_usable_trailers(names, error, message, ensemble_
 
 
 def test_random_backbone_depends_on_the_split_seed_only(ensemble_config, monkeypatch):
-    small = lambda *arguments: keras.Sequential([keras.Input((5,)), keras.layers.Dense(3)])  # noqa: E731
+    small = lambda *_, **options: keras.Sequential([keras.Input((5,)), keras.layers.Dense(3)])  # noqa: E731
     monkeypatch.setattr(module, "build_network", small)
     state = random.getstate(), np.random.get_state()[1].tolist()
     networks = [backbone_network(ensemble_config.replace(seed=seed)) for seed in (0, 1)]
