@@ -12,10 +12,8 @@ import poster_cnn
 from poster_cnn.training.config import PRECISIONS, STRATEGIES
 
 _PREDICT = """
-Rank the genres of pictures. A network with a sigmoid head also marks the genres above their thresholds.
-
-The run of an ensemble predicts one movie from any of IMAGE, --plot, --metadata and --trailer, or several pictures,
-each on its own. Unusable input is skipped and reported.
+Rank the genres of pictures. A network with a sigmoid head also marks the genres above their thresholds. The run of an
+ensemble predicts one movie from any of IMAGE, --plot, --metadata and --trailer, or several pictures, each on its own.
 """
 _SWEEP = """
 Started again after an interrupt or a kill, the command continues. Any number of processes may work on one experiment
@@ -30,13 +28,10 @@ A run whose process was killed three times without finishing an epoch in between
 
 
 def main(arguments=None):
-    """Run one command.
+    """Run one command and return its exit status: 0 for success, 1 for a failure, 130 for an interrupt.
 
     Args:
-        arguments: List of str. Defaults to `None`: those of the process.
-
-    Returns:
-        Exit status: 0 for success, 1 for a failure, 130 for an interrupt. Wrong usage exits with 2.
+        arguments: List of str. Defaults to `None`: those of the process. Wrong usage exits with 2.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's log lines would hide the command's own output
     options = _parser().parse_args(arguments)
@@ -55,17 +50,17 @@ def main(arguments=None):
 def _how_to_install(error):
     if not isinstance(error, ImportError) or "pip install" in str(error):
         return ""
-    if error.name in ("jax", "torch"):
-        return ". The commands run on TensorFlow: unset KERAS_BACKEND"
-    return ". Install the extras: pip install 'poster-cnn[notebooks,audit]'"
+    backend = ". The commands run on TensorFlow: unset KERAS_BACKEND"
+    return (
+        backend if error.name in ("jax", "torch") else ". Install the extras: pip install 'poster-cnn[notebooks,audit]'"
+    )
 
 
 def _parser():
     parser = argparse.ArgumentParser(prog="poster-cnn", description="Predict movie genres from posters.")
     parser.add_argument("--version", action="version", version=f"poster-cnn {poster_cnn.__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    adders = (_add_reproduce, _add_train, _add_sweep, _add_search, _add_evaluate, _add_predict, _add_verify)
-    for add in (*adders, _add_download, _add_audit):
+    for add in (_add_reproduce, _add_train, _add_experiments, _add_evaluate, _add_predict, _add_posters):
         add(commands)
     return parser
 
@@ -89,10 +84,14 @@ def _add_reproduce(commands):
 def _reproduce(options):
     from poster_cnn.reproduce import reproduce
 
-    names = ("preset", "data", "out", "precision", "only")
-    failed = reproduce(**{name: getattr(options, name) for name in names})
+    return _report(
+        reproduce(**{name: getattr(options, name) for name in ("preset", "data", "out", "precision", "only")})
+    )
+
+
+def _report(failed):
     for name, error in failed.items():
-        print(f"{name} failed: {error}", file=sys.stderr)
+        print(f"failed: {name}: {error}", file=sys.stderr)
     return 1 if failed else 0
 
 
@@ -154,18 +153,14 @@ def _train(options):
         print(f"run folder: {options.out}, written by the chief")
         return
     for name, score in result["test"].items():
-        baselines = {key: values[name] for key, values in result["baselines"].items() if name in values}
-        others = ", ".join(f"{key} {100 * value:.1f}" for key, value in baselines.items())
+        others = ", ".join(f"{key} {100 * v[name]:.1f}" for key, v in result["baselines"].items() if name in v)
         value, low, high = (100 * score[key] for key in ("value", "low", "high"))
         print(f"{name:<22} {value:5.1f}%  [{low:.1f}, {high:.1f}]  baselines: {others}")
     print(f"run folder: {options.out}{', finished before: nothing was trained' if finished_before else ''}")
 
 
-def _add_sweep(commands):
+def _add_experiments(commands):
     _add_experiment(commands, "sweep", "train every cell of an experiment's grid", "dave/table_2.py")
-
-
-def _add_search(commands):
     about = "train random draws of an experiment's space, each on every fold"
     _add_experiment(commands, "search", about, "zavala/random_search.py")
 
@@ -205,11 +200,10 @@ def _train_experiment(command, options):
     if experiment.space:
         for name, accuracy in rank_draws(frame).head(1).items():
             print(f"best: {name}: {100 * accuracy:.1f}%, mean of the held-out folds")
-    for name, reason in failed.items():
-        print(f"failed: {name}: {reason}", file=sys.stderr)
-    finished = len(experiment.cells()) - len(failed)
-    print(f"{finished} cells finished, {len(failed)} failed; results: {out / 'results.csv'}")
-    return 1 if failed else 0
+    print(
+        f"{len(experiment.cells()) - len(failed)} cells finished, {len(failed)} failed; results: {out / 'results.csv'}"
+    )
+    return _report(failed)
 
 
 def _add_evaluate(commands):
@@ -225,17 +219,15 @@ def _evaluate(options):
 
 
 def _add_predict(commands):
-    usage = "%(prog)s [options] RUN [IMAGE ...]"
-    about = "rank the genres of pictures"
-    command = _command(commands, "predict", None, help=about, description=_PREDICT, usage=usage)
+    layout = {"description": _PREDICT, "usage": "%(prog)s [options] RUN [IMAGE ...]"}
+    command = _command(commands, "predict", None, help="rank the genres of pictures", **layout)
     command.add_argument("run_dir", metavar="RUN", help="finished run folder, or its .keras file")
     # With nargs="*", argparse would take no picture as soon as an option stands before the pictures.
     images = command.add_argument("images", metavar="IMAGE", nargs="+", default=[], help="pictures to predict")
     images.required = False
     command.add_argument("--plot", metavar="TEXT", help="the plot of the movie; @FILE reads it from a file")
-    columns = "such as director_name='Jane Doe', or actor_1_name to actor_3_name, language, content_rating"
-    repeatable = f"{columns}; repeatable; @FILE reads a JSON object"
-    command.add_argument("--metadata", metavar="COLUMN=VALUE", action="append", help=repeatable)
+    columns = "such as director_name='Jane Doe' or language=English; repeatable; @FILE reads a JSON object"
+    command.add_argument("--metadata", metavar="COLUMN=VALUE", action="append", help=columns)
     command.add_argument("--trailer", metavar="FILE", help="video, or features of its frames: .npy, .npz, FILE.h5/NAME")
     command.add_argument("--card", metavar="FILE", help="also draw the pictures with their genres as a PNG")
     command.add_argument("--json", action="store_true", help="print JSON instead of bars")
@@ -243,8 +235,7 @@ def _add_predict(commands):
 
 
 def _predict(command, options):
-    known = {"--plot": options.plot, "--metadata": options.metadata, "--trailer": options.trailer}
-    given = [name for name, value in known.items() if value]
+    given = [f"--{name}" for name in ("plot", "metadata", "trailer") if getattr(options, name)]
     if not options.images and not given:
         command.error("there is nothing to predict from: give an IMAGE, --plot, --metadata or --trailer")
     if len(options.images) > 1 and given:
@@ -272,22 +263,12 @@ def _predict(command, options):
     return 1 if has_failed else 0
 
 
-def _add_verify(commands):
+def _add_posters(commands):
     command = _command(commands, "verify", _verify, help="decode every poster of a folder and report the broken ones")
     command.add_argument("posters_dir", metavar="DIR", help="folder of posters; it is only read")
     command.add_argument("--manifest", metavar="FILE", help="CSV to write (default: in the user's cache)")
     command.add_argument("--repaired", metavar="DIR", help="folder for repaired posters (default: in the user's cache)")
 
-
-def _verify(options):
-    from poster_cnn.datasets.verify import describe, verify
-
-    manifest = verify(options.posters_dir, manifest_path=options.manifest, repaired_dir=options.repaired)
-    print(describe(manifest))
-    return 1 if (manifest["verdict"] == "quarantined").any() else 0
-
-
-def _add_download(commands):
     command = _command(
         commands, "download", _download, help="fetch the posters of a CSV by their URLs; run again to continue"
     )
@@ -298,6 +279,19 @@ def _add_download(commands):
     command.add_argument("--retry-failed", action="store_true", help="try remembered failures again")
     command.add_argument("--allow-private", action="store_true", help="allow addresses of private networks")
     command.add_argument("--concurrency", type=int, default=16, help="simultaneous downloads (default: 16)")
+
+    command = _command(commands, "audit", _audit, help="find duplicate posters, and splits that leak")
+    command.add_argument("posters_dir", metavar="DIR", help="folder of posters; it is only read")
+    command.add_argument("--split", metavar="FILE", help="CSV with imdb_id and part, such as a run folder's split.csv")
+    command.add_argument("--pairs", metavar="FILE", help="also write the near-duplicate pairs as a CSV")
+
+
+def _verify(options):
+    from poster_cnn.datasets.verify import describe, verify
+
+    manifest = verify(options.posters_dir, manifest_path=options.manifest, repaired_dir=options.repaired)
+    print(describe(manifest))
+    return 1 if (manifest["verdict"] == "quarantined").any() else 0
 
 
 def _download(options):
@@ -312,15 +306,8 @@ def _download(options):
         _, report = sample_posters(table, options.posters_dir, options.sample, seed=options.seed, **choices)
     print(describe(report))
     print(f"posters: {options.posters_dir}")
-    outcome = "outcome" if "outcome" in report else "verdict"
-    return 1 if report[outcome].isin(["failed", "failed before", "quarantined"]).any() else 0
-
-
-def _add_audit(commands):
-    command = _command(commands, "audit", _audit, help="find duplicate posters, and splits that leak")
-    command.add_argument("posters_dir", metavar="DIR", help="folder of posters; it is only read")
-    command.add_argument("--split", metavar="FILE", help="CSV with imdb_id and part, such as a run folder's split.csv")
-    command.add_argument("--pairs", metavar="FILE", help="also write the near-duplicate pairs as a CSV")
+    outcome = report["outcome" if "outcome" in report else "verdict"]
+    return 1 if outcome.isin(["failed", "failed before", "quarantined"]).any() else 0
 
 
 def _audit(options):

@@ -120,13 +120,11 @@ def test_rooms_without_tensorflow(room):
     assert not used & {"tensorflow", "torch", "jax"}, f"poster_cnn.{room} must run on every Keras backend"
 
 
-@pytest.mark.xfail(strict=False, reason="some files are still being shortened")
 def test_files_are_short():
     lines = {module: len(path.read_text(encoding="utf-8").splitlines()) for module, path in SOURCES.items()}
     assert not {module: number for module, number in lines.items() if number > 330}
 
 
-@pytest.mark.xfail(strict=False, reason="some docstrings are still being rewritten")
 def test_docstrings_open_with_a_verb_or_a_noun():
     clause = re.compile(r"\s*(What|Who|Whom|Whose|Where|Which|Of|Whether|How|As|Those|Only)\b")
     nodes = (ast.FunctionDef, ast.ClassDef, ast.Module)

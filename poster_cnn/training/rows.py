@@ -1,0 +1,93 @@
+"""The rows of a run: movies selected, posters checked, one row per genre or crop if asked for."""
+
+import numpy as np
+import pandas as pd
+
+from poster_cnn.datasets import crops
+from poster_cnn.datasets.verify import check_posters, describe
+from poster_cnn.movies.genres import encode_genres, explode_genres, limit_per_genre, merge_genres
+from poster_cnn.movies.table import load_movie_table
+
+
+def load_rows(config, folder):
+    """Read the movies that a config selects; broken posters are dropped and reported.
+
+    Args:
+        config: `DataConfig`.
+        folder: `DataFolder`.
+
+    Returns:
+        `(table, manifest, report)`: the table with one row per movie, per movie and genre, or per crop; the manifest of
+        the posters over the same index; and the dropped movies as text.
+
+    Raises:
+        ValueError: If a genre has no movie.
+    """
+    table = load_movie_table(
+        folder.csv,
+        posters_dir=folder.posters,
+        min_year=config.min_year,
+        max_year=config.max_year,
+        min_genres=config.min_genres,
+        missing_year="drop" if config.split == "imdb_id" else "keep",
+    )
+    report = str(table.attrs["report"])
+    table, notes = _choose_movies(config, table)
+    table, manifest = check_posters(table)
+    _require_every_genre(table, config.class_names)
+    report += f"{notes}\n{describe(manifest)}"
+    if config.one_row_per_genre:
+        movies = len(table)
+        table = explode_genres(table, config.class_names)
+        report += f"\n{len(table)} rows, one a movie and genre, of {movies} movies"
+        if config.max_per_genre:
+            table = limit_per_genre(table, config.class_names, config.max_per_genre, seed=config.split_seed)
+            report += f"\n{len(table)} rows with at most {config.max_per_genre} a genre"
+    if config.crops_per_genre and config.crop_before_split:
+        table = _with_crops(config, table)
+        report += f"\n{len(table)} images with crops"
+    return table, manifest_of(table, manifest), report
+
+
+def _choose_movies(config, table):
+    """Merge genres, sample movies and drop those without a selected genre; return the table and notes."""
+    notes = ""
+    table = merge_genres(table, config.genre_groups)
+    if config.max_movies and len(table) > config.max_movies:
+        notes += f"\n{config.max_movies} of {len(table)} movies drawn at random"
+        table = table.sample(config.max_movies, random_state=config.split_seed).sort_index()
+    has_genre = encode_genres(table, config.class_names).any(axis=1)
+    done = "kept" if config.keep_unlabeled else "left out"
+    notes += f"\n{(~has_genre).sum()} movies with none of the genres asked for {done}"
+    table = table if config.keep_unlabeled else table[has_genre]
+    return table.reset_index(drop=True), notes
+
+
+def _with_crops(config, table):
+    size, seed = config.crop_size, config.split_seed
+    return crops.balance_by_crops(table, config.class_names, config.crops_per_genre, crop_size=size, seed=seed)
+
+
+def crop_train(config, table, split):
+    """Add crops of training posters and crop the others; return the table and its split."""
+    train, others = _with_crops(config, table[split == "train"]), table[split != "train"]
+    whole = config.evaluation_crop == "whole"
+    others = crops.whole_posters(others) if whole else crops.center_crops(others, config.crop_size)
+    parts = np.concatenate([np.full(len(train), "train", dtype=object), split[split != "train"].to_numpy()])
+    table = pd.concat([train, others], ignore_index=True)
+    return table, pd.Series(parts, index=table.index, name="part")
+
+
+def manifest_of(table, manifest):
+    """Return the manifest row of each table row, as a movie may have several rows."""
+    return manifest.set_index("imdb_id", drop=False).loc[table["imdb_id"]].set_axis(table.index)
+
+
+def _require_every_genre(table, class_names):
+    counts = encode_genres(table, class_names).sum(axis=0)
+    absent = [name for name, count in zip(class_names, counts, strict=True) if not count]
+    if absent:
+        raise ValueError(
+            f"No movie with a poster has the genre(s) {', '.join(absent)}. "
+            f"Received: {len(table)} movies. Leave the genre out, or widen the years."
+        )
