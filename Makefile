@@ -37,4 +37,4 @@ docs: .venv/.installed
 	@touch $@
 
 clean:
-	rm -rf .venv build docs/_build *.egg-info
+	rm -rf .venv build docs/_build docs/api *.egg-info

@@ -1,0 +1,30 @@
+"""The documentation: every page builds without a warning, and the Python of the guides is valid."""
+
+import pathlib
+import re
+import subprocess
+import sys
+
+import pytest
+
+REPOSITORY = pathlib.Path(__file__).parents[1]
+
+
+@pytest.mark.slow
+def test_site_builds_without_warnings(tmp_path):
+    pytest.importorskip("myst_nb", reason="needs the extra 'docs'")
+    pytest.importorskip("furo", reason="needs the extra 'docs'")
+    options = ["-W", "--keep-going", "-q", "-b", "html", "-c", "docs", "-d", tmp_path / "doctrees"]
+    command = [sys.executable, "-m", "sphinx", *options, ".", tmp_path / "html"]
+    result = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr[-5000:]
+    for page in ("docs/index", "docs/clusters", "docs/api/models", "experiments/dave/README", "notebooks/01_dataset"):
+        assert (tmp_path / "html" / f"{page}.html").is_file(), page
+    notebook = (tmp_path / "html" / "notebooks" / "02_seven_layer_cnn.html").read_text(encoding="utf-8")
+    assert "<img" in notebook
+
+
+@pytest.mark.parametrize("path", sorted((REPOSITORY / "docs").glob("*.md")), ids=lambda path: path.stem)
+def test_python_of_the_guides_compiles(path):
+    for block in re.findall(r"```python\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL):
+        compile(block, path.name, "exec")
