@@ -50,6 +50,8 @@ nb_merge_streams = True
 html_theme = "furo"
 html_title = f"poster_cnn {release}"
 html_show_sphinx = False
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 
 ROOMS = {
     "movies": "Movie tables, genres, metadata and splits",
