@@ -12,8 +12,8 @@ import poster_cnn
 from poster_cnn.training.config import PRECISIONS, STRATEGIES
 
 _PREDICT = """
-Rank the genres of pictures. A network with a sigmoid head also marks the genres above their thresholds. The run of an
-ensemble predicts one movie from any of IMAGE, --plot, --metadata and --trailer, or several pictures, each on its own.
+Rank the genres of pictures. A network with a sigmoid head also marks the genres above their thresholds. With the run of
+an ensemble, give one movie (any of IMAGE, --plot, --metadata, --trailer), or several IMAGEs, each a movie of its own.
 """
 _SWEEP = """
 Started again after an interrupt or a kill, the command continues. Any number of processes may work on one experiment
@@ -21,7 +21,7 @@ with the same command and --out, each taking the next run that no other process 
 them on this machine, with a GPU each where there are GPUs. On a cluster whose hosts share the disks, the scheduler
 starts them, for example as a Slurm job array:
 
-  sbatch --array=1-8 --wrap "poster-cnn {command} EXPERIMENT --data DATA --out OUT"
+  sbatch --array=1-8 --gpus=1 --wrap "poster-cnn {command} EXPERIMENT --data DATA --out OUT"
 
 A run whose process was killed three times without finishing an epoch in between counts as failed.
 """
@@ -173,7 +173,7 @@ def _add_experiment(commands, name, about, example):
     command.add_argument("--out", required=True, help="folder of the run folders")
     command.add_argument("--preset", choices=("quick", "paper"), default="paper", help="default: paper")
     command.add_argument("--precision", choices=PRECISIONS, help="default: as the experiment says")
-    command.add_argument("--workers", type=int, help="number of processes on this machine (default: this one alone)")
+    command.add_argument("--workers", type=int, help="number of processes on this machine (default: 1, this process)")
 
 
 def _train_experiment(command, options):

@@ -151,7 +151,7 @@ def describe(report):
 
 
 def file_hashes(report):
-    """Return the SHA-256 of each readable file, the repaired one if there is one, as an object array."""
+    """Return the SHA-256 of each repaired file, or of the original where there is none, as an object array."""
     return report["repaired_sha256"].where(report["repaired_sha256"] != "", report["sha256"]).to_numpy(dtype=object)
 
 

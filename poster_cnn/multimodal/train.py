@@ -36,13 +36,13 @@ _OF_BRANCHES = {"fusion": "logits", "fusion_rows": "train", "hidden_share": 0.0}
 def train_ensemble(config, data_folder, run_dir, *, ensemble_data=None, finished=(), progress=True):
     """Train a branch for each modality, then their fusion (paper 5, sections 4 and 5).
 
-    Each branch has a run folder, such as `<run_dir>/poster`, and so has the whole, `<run_dir>/ensemble`, with the same
-    files as those of `poster_cnn.train`; the `model` in `config.json` names the content, and `split.csv` has columns
-    `has_<modality>`. All have the same test movies in the same order. For a movie without its modality, a branch
-    predicts the label prior; `num_test_missing` in `config.json` counts these movies. The ensemble's model takes raw
-    posters, frames of trailers, metadata and plots as vectors, and which of them are present. The encoders of texts are
-    next to it, in `metadata_encoder.json` and `word_vectors.npz`, and `notes.txt` lists missing inputs. With
-    `config.end_to_end`, no branch is trained alone.
+    Each branch has its own run folder, such as `<run_dir>/poster`, with the files of `poster_cnn.train`. The fused
+    network is in `<run_dir>/ensemble`. The `model` in `config.json` says which of them a folder holds, and
+    `split.csv` has columns `has_<modality>`. All have the same test movies in the same order. For a movie without its
+    modality, a branch predicts the label prior; `num_test_missing` in `config.json` counts these movies. The ensemble's
+    model takes raw posters, frames of trailers, metadata and plots as vectors, and which of them are present. The
+    encoders of texts are next to it, in `metadata_encoder.json` and `word_vectors.npz`, and `notes.txt` lists missing
+    inputs. With `config.end_to_end`, no branch is trained alone.
 
     Finished folders are not trained again; an interrupted one starts anew, which takes seconds. The same config gives
     the same numbers.

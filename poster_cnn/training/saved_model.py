@@ -66,7 +66,9 @@ def load_model(path):
     if path.is_dir():
         path = path / "model.keras"
     if not path.is_file():
-        raise FileNotFoundError(f"No model found. Expected a .keras file or a finished run folder. Looked for {path}.")
+        raise FileNotFoundError(
+            f"No model found. Expected a .keras file or a finished run folder. Looked for {str(path)!r}."
+        )
     if path.suffix != ".keras" or not zipfile.is_zipfile(path):
         raise ValueError(f"Not a .keras file: {path}. Other formats can run code when loaded and are refused.")
     try:

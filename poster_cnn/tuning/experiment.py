@@ -92,8 +92,8 @@ def load_experiment(path, *, preset="paper", precision=None):
 
     Args:
         path: Path of the file. The file is executed, so use only files that you trust.
-        preset: `"paper"`, `"quick"` for the laptop-sized variant, or `"smoke"` for tests: the quick variant with at
-            most two sets, one value of each attribute of the grid or one draw, and one epoch. Defaults to `"paper"`.
+        preset: `"paper"`, `"quick"` for the laptop-sized variant, or `"smoke"` for tests: the quick variant cut to
+            one epoch, two sets and one value of each attribute of the grid, or one draw. Defaults to `"paper"`.
         precision: Override of the config's `precision`. Ensembles ignore it with a warning. Defaults to `None`.
 
     Returns:
@@ -107,7 +107,7 @@ def load_experiment(path, *, preset="paper", precision=None):
     if preset not in ("paper", "quick", "smoke"):
         raise ValueError(f"`preset` must be 'paper', 'quick' or 'smoke'. Received: preset={preset!r}")
     if not path.is_file():
-        raise FileNotFoundError(f"No experiment file found. Looked for {path}.")
+        raise FileNotFoundError(f"No experiment file found. Looked for {str(path)!r}.")
     names = runpy.run_path(str(path))
     needed = ("config", "space", "num_draws") if "space" in names else ("config", "grid")
     twins = [f"quick_{name}" for name in needed if name != "space"] if preset != "paper" else []

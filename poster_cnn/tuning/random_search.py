@@ -58,5 +58,6 @@ def best_draw(results):
     """
     ranked = rank_draws(results)
     if ranked.empty:
-        raise ValueError(f"No draw is finished on all its folds. Received: {len(results)} runs.")
+        message = "No draw is finished on all its folds. Continue the search with the same command."
+        raise ValueError(f"{message} Received: {len(results)} runs.")
     return ranked.index[0]

@@ -43,5 +43,5 @@ def test_the_best_draw_has_the_highest_mean_over_all_its_folds():
     frame = pd.DataFrame({"set_name": draws, "num_folds": 2, "validation_first_label_accuracy": scores.values()})
     assert rank_draws(frame).round(6).to_dict() == {"b": 0.4, "a": 0.3}
     assert best_draw(frame) == "b"
-    with pytest.raises(ValueError, match="No draw is finished on all its folds. Received: 1 runs"):
+    with pytest.raises(ValueError, match="No draw is finished on all its folds. .*Received: 1 runs"):
         best_draw(frame[-1:])
