@@ -5,6 +5,7 @@ import functools
 import json
 import os
 import pathlib
+import signal
 import sys
 import traceback
 
@@ -183,6 +184,7 @@ def _train_experiment(command, options):
     from poster_cnn.tuning.workers import end_with_parent, is_worker, sweep_with_workers
 
     end_with_parent()
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))  # a scheduler's or parent's request
     experiment = load_experiment(options.experiment, preset=options.preset, precision=options.precision)
     needs_trailers = "trailer" in getattr(experiment.config, "modalities", ())
     data, out = options.data or poster_cnn.embedded_dataset(trailers=needs_trailers), pathlib.Path(options.out)

@@ -139,7 +139,7 @@ def locked(folder, timeout=0):
         BlockingIOError: If another process still works in the folder.
         OSError: If the folder cannot be written.
     """
-    folder = pathlib.Path(folder)
+    folder = pathlib.Path(folder).absolute()
     lock = filelock.FileLock(folder / ".lock", is_singleton=True)  # one thread may lock a folder twice
     try:
         with explained_errors(folder / ".lock"):

@@ -299,6 +299,8 @@ def from_json(cls, content):
     try:
         return cls(**content)
     except TypeError as error:
+        if "unexpected keyword argument" not in str(error):
+            raise ValueError(f"Invalid configuration: {error}") from error
         name = str(error).rpartition(" ")[2].strip("'")
         raise ValueError(f"Unknown configuration: {name}. Was it written by another version?") from error
 

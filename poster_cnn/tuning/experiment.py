@@ -40,6 +40,8 @@ class Experiment:
             raise ValueError("A random search needs a config with `num_folds`. Received: num_folds=None")
         if RANKED_BY not in self.config.metrics:
             raise ValueError(f"A random search needs the metric {RANKED_BY!r}. Received: metrics={self.config.metrics}")
+        if self.grid or self.sets:
+            raise ValueError("A random search has no `grid` and no `sets`. Use either them or `space`.")
         if self.num_draws < 1:
             raise ValueError(f"`num_draws` must be 1 or more. Received: num_draws={self.num_draws}")
 

@@ -1,5 +1,7 @@
 """Random search: draws from a space of hyperparameters, and their ranking by cross-validation."""
 
+import warnings
+
 import pandas as pd
 from sklearn.model_selection import ParameterSampler
 
@@ -12,14 +14,26 @@ def draw_changes(space, num_draws, seed):
     Args:
         space: Dict of parameter -> SciPy distribution, or list of values.
         num_draws: Number of draws.
-        seed: Integer seed. The first draws do not depend on `num_draws` if a parameter has a distribution.
+        seed: Integer seed. With at least one distribution, the first draws do not depend on `num_draws`.
 
     Returns:
-        List of dicts of parameter -> value, in the order of `space`. Floats are rounded to 6 significant digits, which
-        is how run folders name them.
+        List of different dicts of parameter -> value, in the order of `space`. Floats are rounded to 6 significant
+        digits, which is how run folders name them.
+
+    Raises:
+        ValueError: If the space has fewer than `num_draws` different draws.
     """
-    sampler = ParameterSampler(space, num_draws, random_state=seed)
-    return [{name: _plain(draw[name]) for name in space} for draw in sampler]
+    drawn = {}
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The total space of parameters", UserWarning)  # checked below
+        for draw in ParameterSampler(space, 20 * num_draws, random_state=seed):
+            values = {name: _plain(draw[name]) for name in space}
+            drawn.setdefault(str(values), values)
+    if len(drawn) < num_draws:
+        raise ValueError(
+            f"`space` must have at least `num_draws` different draws. Received: num_draws={num_draws}, {space}"
+        )
+    return list(drawn.values())[:num_draws]
 
 
 def _plain(value):

@@ -2,7 +2,7 @@
 
 import dataclasses
 import pathlib
-import time
+import tempfile
 import traceback
 
 import keras
@@ -36,19 +36,20 @@ class Shared:
     _key: object = None
     _folds: dict = dataclasses.field(default_factory=dict)
 
-    def load(self, config, data):
+    def load(self, config, data, *, progress=True):
         """Load the data of a run, or reuse those of earlier runs where the configs agree.
 
         Args:
             config: `TrainingConfig` or `EnsembleConfig`.
             data: Path of a data folder.
+            progress: Whether ensembles show progress bars. Defaults to `True`.
 
         Returns:
             `TrainingData` or `EnsembleData`.
         """
         if isinstance(config, EnsembleConfig):
             if self._key != (config.data, config.inputs):
-                self._folds = {None: load_ensemble_data(config, data)}
+                self._folds = {None: load_ensemble_data(config, data, progress=progress)}
                 self._key = config.data, config.inputs
             return self._folds[None]
         wanted = config.data
@@ -93,8 +94,8 @@ def sweep(experiment, data, out_dir, *, shared=None, progress=True):
     >>> failed = sweep(experiment, "data", "runs/rates")
     """
     distribution.require_one_host("Start the same sweep on each host instead; the processes share its cells.")
-    out_dir, shared, started = pathlib.Path(out_dir), shared or Shared(), time.time()
-    cells, failed = experiment.cells(), {}
+    out_dir, shared = pathlib.Path(out_dir), shared or Shared()
+    started, cells, failed = _clock(out_dir), experiment.cells(), {}
     with cost_bar(cells, out_dir, progress) as bar:
         waiting = list(cells)
         for timeout in (0, -1):  # first the cells that are free, then those that other processes train
@@ -111,6 +112,13 @@ def sweep(experiment, data, out_dir, *, shared=None, progress=True):
     return {name: failed[name] for name in cells if failed[name]}
 
 
+def _clock(folder):
+    """Return the time of the disk that holds a folder, which can differ from that of this host."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=folder, prefix=".clock") as file:
+        return pathlib.Path(file.name).stat().st_mtime
+
+
 def _train_locked(config, data, run_dir, shared, started, progress):
     """Train one cell, or check the finished one; return the reason if it failed, else `None`."""
     error_file = run_dir / "error.txt"
@@ -118,7 +126,7 @@ def _train_locked(config, data, run_dir, shared, started, progress):
         return error_file.read_text(encoding="utf-8").partition("\n")[0]
     error_file.unlink(missing_ok=True)
     try:
-        loaded = shared.load(config, data)
+        loaded = shared.load(config, data, progress=progress)
         if is_finished_cell(config, run_dir):
             _check_cell(config, loaded, run_dir)
         else:
@@ -189,22 +197,23 @@ def is_finished_cell(config, run_dir):
 
 
 def failures(cells, out_dir):
-    """Return the unfinished cells of a sweep whose processes have ended, with the first line of each `error.txt`.
+    """Return the failed and unfinished cells of a sweep whose processes have ended.
 
     Args:
         cells: Dict of run folder name -> config.
         out_dir: Folder of the run folders.
 
     Returns:
-        Dict of cell -> reason.
+        Dict of cell -> reason, which is the first line of `error.txt` if there is one.
     """
-    left = [name for name, config in cells.items() if not is_finished_cell(config, out_dir / name)]
-    paths = {name: out_dir / name / "error.txt" for name in left}
-    ended = "Its process ended before the cell was finished."
-    return {
-        name: path.read_text(encoding="utf-8").partition("\n")[0] if path.is_file() else ended
-        for name, path in paths.items()
-    }
+    found = {}
+    for name, config in cells.items():
+        path = out_dir / name / "error.txt"
+        if path.is_file():
+            found[name] = path.read_text(encoding="utf-8").partition("\n")[0]
+        elif not is_finished_cell(config, out_dir / name):
+            found[name] = "Its process ended before the cell was finished."
+    return found
 
 
 def _cost(config):

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import threading
@@ -45,9 +46,11 @@ def sweep_with_workers(experiment, command, data, out_dir, *, num_workers, progr
     out_dir, cells = pathlib.Path(out_dir), experiment.cells()
     if getattr(experiment.config, "split", None) != "given":  # MovieScope brings its own split
         find_data_folder(data)
+    if not cells:
+        return {}
     with cost_bar(cells, out_dir, progress) as bar:
         _run(
-            [sys.executable, "-m", "poster_cnn", *map(str, command)],
+            [sys.executable, "-P", "-m", "poster_cnn", *map(str, command)],  # -P: not the modules of the current folder
             min(num_workers, len(cells)),
             restarts=MAX_KILLS * len(cells),
             poll=lambda: bar.update(finished_cost(cells, out_dir) - bar.n),
@@ -57,12 +60,12 @@ def sweep_with_workers(experiment, command, data, out_dir, *, num_workers, progr
 
 def _run(command, num_workers, restarts, poll):
     gpus, memory = _gpus(), memory_budget() // num_workers
-    running = {}
+    running, broken = {}, []
     try:
         for number in range(num_workers):
             running[number] = _start(command, number, gpus, memory)
         while running:
-            time.sleep(0.2)
+            time.sleep(1)
             poll()
             for number, process in list(running.items()):
                 status = process.poll()
@@ -73,13 +76,15 @@ def _run(command, num_workers, restarts, poll):
                     restarts -= 1
                     print(f"worker {number} was killed (signal {-status}) and starts again", file=sys.stderr)
                     running[number] = _start(command, number, gpus, memory)
-                elif status not in (0, 1):  # 1 if some cells failed
-                    raise RuntimeError(f"Worker {number} ended with status {status}; its message is above.")
+                elif status:  # cells that fail end with status 0
+                    broken.append(f"{number} (status {status})")
     finally:
         for process in running.values():
             process.terminate()
         for process in running.values():
             process.wait()
+    if broken:
+        raise RuntimeError(f"Workers failed outside of a cell: {', '.join(broken)}. Their messages are above.")
 
 
 def _gpus():
@@ -114,4 +119,6 @@ def end_with_parent():
 def _wait_for_end(parent):
     while os.getppid() == parent:
         time.sleep(1)
+    os.kill(os.getpid(), signal.SIGINT)  # an interrupt does not count as a kill of the cell
+    time.sleep(10)
     os._exit(1)

@@ -127,6 +127,8 @@ def test_changes_turn_a_draw_into_config_attributes(search):
         ({}, {}, "A random search needs a config with `num_folds`. Received: num_folds=None"),
         ({"num_folds": 2}, {"num_draws": 0}, "`num_draws` must be 1 or more. Received: num_draws=0"),
         ({"num_folds": 2}, {"space": {"rate": [1]}}, "A draw must give changes of the config .*rate"),
+        ({"num_folds": 2}, {"space": {"seed": [1, 2]}, "num_draws": 3}, "`space` must have at least `num_draws` diff"),
+        ({"num_folds": 2}, {"grid": {"seed": (1, 2)}}, "A random search has no `grid` and no `sets`"),
     ],
 )
 def test_rejects_searches_that_cannot_run(changes, options, message, tiny_config):

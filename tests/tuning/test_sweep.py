@@ -17,6 +17,7 @@ from poster_cnn.files import locked, write_json
 from poster_cnn.training.data import load_training_data
 from poster_cnn.training.run_folder import is_finished
 from poster_cnn.tuning import sweep as module
+from poster_cnn.tuning import workers
 from poster_cnn.tuning.experiment import Experiment
 from poster_cnn.tuning.sweep import Shared, sweep
 from poster_cnn.tuning.workers import sweep_with_workers
@@ -213,6 +214,22 @@ def test_two_sweeps_of_one_folder_share_the_work(tiny_config, data_folder, tmp_p
     thread.join()
     assert trained == (["seed=1"] if finishes else ["seed=1", "seed=0"])
     assert not failed and not list(tmp_path.glob("*/error.txt"))
+
+
+@pytest.mark.parametrize("status", [1, 3])
+def test_workers_that_fail_outside_of_a_cell_are_reported(status):
+    command = [sys.executable, "-c", f"import sys; sys.exit({status})"]
+    with pytest.raises(RuntimeError, match=rf"Workers failed outside of a cell: 0 \(status {status}\)"):
+        workers._run(command, 1, restarts=3, poll=lambda: None)
+
+
+def test_failures_include_finished_cells_of_other_data(tiny_config, data_folder, tmp_path):
+    cells = Experiment(tiny_config, {"seed": (0, 1, 2)}).cells()
+    for name in ("seed=0", "seed=1"):
+        finish(tmp_path / name, cells[name], load_training_data(tiny_config.data, data_folder))
+    (tmp_path / "seed=1" / "error.txt").write_text("ValueError: the data\n\nTraceback")
+    ended = "Its process ended before the cell was finished."
+    assert module.failures(cells, tmp_path) == {"seed=1": "ValueError: the data", "seed=2": ended}
 
 
 def test_rejects_no_workers(tiny_config, data_folder, tmp_path):
