@@ -1,6 +1,8 @@
 """An experiment of the notebooks: its config, its runs and their results, whether trained here or committed."""
 
+import dataclasses
 import functools
+import pathlib
 
 import keras
 import pandas as pd
@@ -14,6 +16,10 @@ from poster_cnn.training.run_folder import recorded_config
 from poster_cnn.tuning.sweep import sweep
 
 _NO_RUNS = "The committed results come without trained networks, so nothing is predicted or read anew."
+
+
+def _name(path):
+    return path and pathlib.Path(path).name  # a reader of the notebook sees no folders of this machine
 
 
 class Experiment:
@@ -120,7 +126,7 @@ class Experiment:
             predictions, problems = predict(self.runs_dir / run, inputs)
         else:
             found, problems = predict_movies(self.runs_dir / run, inputs)
-            predictions = list(found.values())
+            predictions = [dataclasses.replace(item, path=_name(item.path)) for item in found.values()]
         print(*(f"{name}: {reason}" for name, reason in problems.items()), sep="\n", end="")
         return predictions
 
