@@ -228,7 +228,7 @@ def test_experiments_share_the_movies_that_they_read(data_folder, tmp_path, monk
         given.append(ensemble_data)
         raise RuntimeError("stop here")
 
-    monkeypatch.setattr(sweep, "load_ensemble_data", lambda *_: object())
+    monkeypatch.setattr(sweep, "load_ensemble_data", lambda *_, **__: object())
     monkeypatch.setattr(sweep, "train_ensemble", train)
     loaded = load(tmp_path, preset="quick", data=data_folder)
     for name in ("one", "other"):

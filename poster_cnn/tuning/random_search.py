@@ -29,11 +29,13 @@ def draw_changes(space, num_draws, seed):
         for draw in ParameterSampler(space, 20 * num_draws, random_state=seed):
             values = {name: _plain(draw[name]) for name in space}
             drawn.setdefault(str(values), values)
+            if len(drawn) == num_draws:
+                break
     if len(drawn) < num_draws:
         raise ValueError(
             f"`space` must have at least `num_draws` different draws. Received: num_draws={num_draws}, {space}"
         )
-    return list(drawn.values())[:num_draws]
+    return list(drawn.values())
 
 
 def _plain(value):
