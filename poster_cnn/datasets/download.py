@@ -228,6 +228,7 @@ class _Fetcher:
         )
 
     async def fetch(self, url):
+        """Return the bytes of a URL, with retries; raise `_FetchFailed` with the reason otherwise."""
         options = self.options
         backoff = tenacity.wait_exponential_jitter(options.backoff, max=30, jitter=options.backoff / 2)
         retrying = tenacity.AsyncRetrying(

@@ -28,6 +28,7 @@ def update_pages(tables_dir, repository):
     """
 
     def replace(match):
+        """Return a pair of markers with the current table between them."""
         file = pathlib.Path(tables_dir) / f"{match['name']}.md"
         if not file.is_file():
             return match[0]
