@@ -9,6 +9,8 @@ from poster_cnn.movies.genres import encode_genres
 
 CROP_COLUMNS = ("crop_top", "crop_left", "crop_height", "crop_width")
 POSTER_SIZE = (268, 182)  # (height, width) of every poster in the papers
+# Names of keras.layers.Resizing. ImageMagick, which paper 1 used, shrinks by Lanczos.
+INTERPOLATIONS = ("area", "bicubic", "bilinear", "lanczos3", "lanczos5", "nearest")
 
 
 def shrunk_size(ratio):

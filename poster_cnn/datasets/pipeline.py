@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from poster_cnn.datasets.crops import CROP_COLUMNS
-from poster_cnn.datasets.pixels import INTERPOLATIONS, load_poster
+from poster_cnn.datasets.crops import CROP_COLUMNS, INTERPOLATIONS
+from poster_cnn.datasets.pixels import load_poster
 from poster_cnn.datasets.poster_cache import DecodedPosters, decode_once, with_options
 from poster_cnn.datasets.verify import check_posters, describe, file_hashes
+from poster_cnn.metrics import arguments
 from poster_cnn.movies.genres import encode_genres
 
 # More decoding threads than cores, as some always wait for the disk.
@@ -36,8 +37,8 @@ def poster_dataset(
     `verify.check_posters` is remembered, which makes the second call cheap.
 
     Args:
-        table: Movie table with `poster_path`.
-        class_names: Genres, in label order.
+        table: Movie table with `poster_path` and `genres`.
+        class_names: Genres, in label order. A genre that no movie has gives a column of zeros; see `encode_genres`.
         image_size: `(height, width)` in pixels; see `shrunk_size`.
         batch_size: Defaults to 32. The last batch may be smaller.
         shuffle: Whether to reshuffle all posters in each epoch. Defaults to `False`.
@@ -53,7 +54,7 @@ def poster_dataset(
         `(batch, num_classes)`.
 
     Raises:
-        ValueError: If a poster is missing or unreadable, or `interpolation` is unknown.
+        ValueError: If a poster is missing or unreadable, the table is empty, or an argument is invalid.
 
     Example:
 
@@ -61,7 +62,14 @@ def poster_dataset(
     >>> model.fit(dataset, epochs=5)
     """
     resizing = _checked_resizing(image_size, interpolation, antialias)
-    if cache:
+    batch_size = arguments.integer("batch_size", batch_size, 1)
+    seed = arguments.integer("seed", seed, optional=True)
+    class_names = arguments.class_names(class_names)
+    arguments.columns("table", table, ("genres", "poster_path"))
+    if not len(table):
+        raise ValueError("`table` must have at least one movie. Received: an empty table")
+    shuffle = arguments.flag("shuffle", shuffle)
+    if arguments.flag("cache", cache):
         decoded = decoded_posters(table, class_names, **resizing)
         return as_batches(decoded.shuffle(len(table), seed=seed) if shuffle else decoded, batch_size)
     _check(table)
@@ -96,6 +104,7 @@ def decoded_posters(
         `(num_classes,)`. Both are shuffled and batched in the same way.
     """
     resizing = _checked_resizing(image_size, interpolation, antialias)
+    image_size = resizing["image_size"]
     manifest = _check(table) if manifest is None else manifest
     labels = encode_genres(table, class_names) if labels is None else labels
     if not cache:
@@ -147,9 +156,11 @@ def _as_floats(images, labels):
 
 
 def _checked_resizing(image_size, interpolation, antialias):
-    if interpolation not in INTERPOLATIONS:
-        raise ValueError(f"`interpolation` must be one of {INTERPOLATIONS}. Received: interpolation={interpolation!r}")
-    return {"image_size": image_size, "interpolation": interpolation, "antialias": antialias}
+    return {
+        "image_size": arguments.size("image_size", image_size),
+        "interpolation": arguments.choice("interpolation", interpolation, INTERPOLATIONS),
+        "antialias": arguments.flag("antialias", antialias),
+    }
 
 
 def _files(table, labels):
@@ -178,14 +189,16 @@ def _contents(table, manifest):
 
 def _check(table):
     """Return the manifest of the posters of a table, or raise one error that names every unreadable poster."""
-    without = table["title"][table["poster_path"] == ""].tolist()
-    if without:
+    paths = [os.fspath(path) if isinstance(path, str | os.PathLike) else "" for path in table["poster_path"]]
+    without = np.array([path == "" for path in paths])
+    if without.any():
+        shown = next((table[name] for name in ("title", "imdb_id") if name in table), table.index.to_series())
         raise ValueError(
-            f"{len(without)} movies have no poster file, such as {without[:3]}. "
+            f"{int(without.sum())} movies have no poster file, such as {shown[without].tolist()[:3]}. "
             "Pass `posters_dir` to `load_movie_table`, which drops them."
         )
-    usable, report = check_posters(table)
-    if len(usable) < len(table) or (usable["poster_path"].to_numpy() != table["poster_path"].to_numpy()).any():
+    usable, report = check_posters(table if "imdb_id" in table else table.assign(imdb_id=pd.NA))
+    if len(usable) < len(table) or list(usable["poster_path"]) != paths:
         raise ValueError(
             "Some posters cannot be read as they are. Repair or drop them first with "
             f"`table, report = poster_cnn.datasets.check_posters(table)`.\n{describe(report)}"

@@ -12,8 +12,6 @@ import numpy as np
 from poster_cnn.datasets import image_files
 from poster_cnn.datasets.crops import POSTER_SIZE, center_box
 
-# Names of keras.layers.Resizing. ImageMagick, which paper 1 used, shrinks by Lanczos.
-INTERPOLATIONS = ("area", "bicubic", "bilinear", "lanczos3", "lanczos5", "nearest")
 _WIDE = ("bicubic", "lanczos3", "lanczos5")  # kernels that sum over many pixels
 
 

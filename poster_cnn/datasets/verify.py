@@ -108,7 +108,7 @@ def check_posters(table, **verify_options):
     missing = [column for column in ("imdb_id", "poster_path") if column not in table]
     if missing:
         raise ValueError(f"`table` must have the columns `imdb_id` and `poster_path`. Received: without {missing}")
-    paths = [path if isinstance(path, str) else "" for path in table["poster_path"]]
+    paths = [os.fspath(path) if isinstance(path, str | os.PathLike) else "" for path in table["poster_path"]]
     folders = {}
     for path in set(paths) - {""}:
         folders.setdefault(os.path.dirname(path), {})[os.path.basename(path)] = path

@@ -1,7 +1,7 @@
 """Finished run + any data folder -> scores next to baselines, overall and per genre."""
 
 import dataclasses
-import pathlib
+import itertools
 
 import numpy as np
 import pandas as pd
@@ -12,11 +12,14 @@ from poster_cnn.datasets import crops
 from poster_cnn.datasets.verify import check_posters, describe
 from poster_cnn.evaluation.predict_movies import find_ensemble
 from poster_cnn.files import read_json
-from poster_cnn.metrics import baselines
+from poster_cnn.metrics import arguments, baselines
 from poster_cnn.movies.data_folder import find_data_folder
 from poster_cnn.movies.genres import encode_genres, merge_genres
 from poster_cnn.movies.table import load_movie_table
 from poster_cnn.training.saved_model import load_model
+
+
+NOT_DEFINED = "not defined"  # a score of a genre without movies
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,7 +29,8 @@ class Evaluation:
     Attributes:
         scores: DataFrame indexed by metric: `model`, `low`, `high` (95% interval) and one column per baseline.
         genres: DataFrame indexed by genre: `movies`, `threshold` (of the model, by default 0.5), `precision`,
-            `recall`, `f1`, `average_precision`, `prior` (fraction of the training movies).
+            `recall`, `f1`, `average_precision`, `prior` (fraction of the training movies). The scores of a genre without
+            movies are not defined (NaN).
         num_movies: Number of scored movies.
         notes: Text that explains which movies were left out.
     """
@@ -39,9 +43,10 @@ class Evaluation:
     def __str__(self):
         percent = (100 * self.scores).round(1).to_string(na_rep="")
         per_genre = pd.concat([self.genres[["movies"]], (100 * self.genres.drop(columns="movies")).round(1)], axis=1)
+        per_genre = per_genre.to_string(na_rep=NOT_DEFINED)
         return (
             f"{self.notes}\n\n{self.num_movies} movies, scores in percent\n\n{percent}\n\n"
-            f"By genre (precision, recall and F1 from the threshold)\n\n{per_genre.to_string()}"
+            f"By genre (precision, recall and F1 from the threshold)\n\n{per_genre}"
         )
 
     def to_dict(self):
@@ -73,9 +78,11 @@ def evaluate(run_dir, data, *, batch_size=32, num_resamples=1000):
     Raises:
         FileNotFoundError: If the run is not finished, or the folder lacks the table or the posters.
         ValueError: If the run is an ensemble or one of its branches other than the poster branch, if all movies were
-            used for training or validation, or if a genre has no movies.
+            used for training or validation, or if no movie has one of the network's genres.
     """
-    run_dir = pathlib.Path(run_dir)
+    run_dir = arguments.path("run_dir", run_dir)
+    batch_size = arguments.integer("batch_size", batch_size, 1)
+    num_resamples = arguments.integer("num_resamples", num_resamples, 0)
     if find_ensemble(run_dir):
         _refuse_ensemble(run_dir, find_ensemble(run_dir))
     if not (run_dir / "metrics.json").is_file():
@@ -88,11 +95,6 @@ def evaluate(run_dir, data, *, batch_size=32, num_resamples=1000):
     class_names = about["class_names"]
     table, notes = _unseen_movies(data, class_names, split, config.get("genre_groups", {}))
     labels = encode_genres(table, class_names)
-    absent = [name for name, count in zip(class_names, labels.sum(axis=0), strict=True) if not count]
-    if absent:
-        raise ValueError(
-            f"`data` must have unseen movies of every genre. None of {len(table)} has: {', '.join(absent)}."
-        )
     crop_size = about["crop_size"]
     posters = datasets.poster_dataset(
         table if crop_size is None else crops.center_crops(table, crop_size),
@@ -123,8 +125,12 @@ def _unseen_movies(data, class_names, split, genre_groups):
     folder = find_data_folder(data)
     table = load_movie_table(folder.csv, posters_dir=folder.posters)
     notes = str(table.attrs["report"])
+    table.attrs["genres"] += [*class_names, *itertools.chain.from_iterable(genre_groups.values())]  # known to the run
     table = merge_genres(table, genre_groups)
     has_genre = encode_genres(table, class_names).any(axis=1)
+    if not has_genre.any():
+        expected = f"movies of the network's genres, {', '.join(class_names)}"
+        raise ValueError(f"`data` must have {expected}. Received: data={str(data)!r}\n{notes}")
     notes += f"\n{(~has_genre).sum()} movies without any of the network's genres left out"
     table = table[has_genre]
     table, report = check_posters(table, progress=False)
@@ -159,8 +165,10 @@ def _without_nan(frame):
 def _genre_table(labels, y_prob, train_labels, class_names, thresholds):
     limits = np.array([thresholds.get(name, 0.5) for name in class_names])
     precision, recall, f1, movies = sk.precision_recall_fscore_support(labels, y_prob >= limits, zero_division=0)
-    average = [sk.average_precision_score(labels[:, i], y_prob[:, i]) for i in range(len(class_names))]
-    return pd.DataFrame(
+    average = [
+        sk.average_precision_score(labels[:, i], y_prob[:, i]) if movies[i] else np.nan for i in range(len(class_names))
+    ]
+    table = pd.DataFrame(
         {
             "movies": movies,
             "threshold": limits,
@@ -172,3 +180,5 @@ def _genre_table(labels, y_prob, train_labels, class_names, thresholds):
         },
         index=pd.Index(class_names, name="genre"),
     )
+    table.loc[table["movies"] == 0, ["precision", "recall", "f1"]] = np.nan
+    return table

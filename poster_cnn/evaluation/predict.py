@@ -1,6 +1,7 @@
 """Saved model + picture files -> ranked genres."""
 
 import dataclasses
+import os
 import pathlib
 
 import numpy as np
@@ -9,6 +10,7 @@ import pandas as pd
 from poster_cnn.datasets.image_files import RefusedPicture
 from poster_cnn.datasets.pixels import open_picture, read_image
 from poster_cnn.files import write_atomically
+from poster_cnn.metrics import arguments
 from poster_cnn.training.saved_model import load_model
 
 
@@ -84,14 +86,18 @@ def predict(model_path, image_paths, *, batch_size=32):
         pictures that cannot be read.
 
     Raises:
-        FileNotFoundError, ValueError: If the model cannot be loaded, or has other inputs than pictures.
+        FileNotFoundError, ValueError: If the model cannot be loaded or has other inputs than pictures, or `image_paths`
+            is a single path.
 
     Example:
 
     >>> predictions, broken = predict("runs/first", ["poster.jpg"])
     >>> print(predictions[0])
     """
-    model, about = load_model(model_path)
+    expected = "a list of paths, such as ['poster.jpg']"
+    image_paths = arguments.sequence("image_paths", image_paths, expected, str | os.PathLike)
+    batch_size = arguments.integer("batch_size", batch_size, 1)
+    model, about = load_model(arguments.path("model_path", model_path))
     if isinstance(model.input, dict) or len(model.input.shape) != 4:
         raise ValueError(
             "`model_path` must be a model of pictures. For an ensemble, use its run folder and "

@@ -1,10 +1,14 @@
 """Genres: encoding, counts, merged genres, and tables with one row per movie and genre (paper 3)."""
 
+import difflib
 import itertools
 import re
+import warnings
 
 import numpy as np
 import pandas as pd
+
+from poster_cnn.metrics import arguments
 
 _GENRES = (
     "Action Adult Adventure Animation Biography Comedy Crime Documentary Drama Family Fantasy Film-Noir Game-Show "
@@ -12,6 +16,7 @@ _GENRES = (
 ).split()
 # Name in lower case without hyphens and spaces -> IMDb's spelling.
 _SPELLING = {re.sub(r"\W", "", name).lower(): name for name in _GENRES} | {"sciencefiction": "Sci-Fi"}
+_RESEMBLING = 0.75  # similarity of a misspelling, for difflib
 _NO_GENRE = {"", "na", "nogenreslisted", "none", "nan"}
 
 
@@ -24,6 +29,10 @@ def canonical_genres(names):
 def encode_genres(table, class_names):
     """Return the genres of movies as a multi-hot matrix.
 
+    A genre that no movie of the table has gives a column of zeros, as in a part of a larger table. Tables from
+    `load_movie_table` list all genres of their file in `table.attrs["genres"]`, and so do parts of these tables. A genre
+    that is neither there nor one of IMDb's causes a warning.
+
     Args:
         table: Movie table.
         class_names: Genres, in label order.
@@ -32,16 +41,34 @@ def encode_genres(table, class_names):
         float32 array `(num_movies, num_classes)` of zeros and ones. Genres outside `class_names` are ignored.
 
     Raises:
-        ValueError: If a name is neither one of IMDb's genres nor in the table, such as a misspelling.
+        ValueError: If a name is unknown and resembles a known genre, such as a misspelling.
     """
-    class_names = list(class_names)
+    arguments.columns("table", table, ("genres",))
+    class_names = arguments.class_names(class_names, least=0)
+    if unknown := unknown_genres(table, class_names):
+        known = {name.casefold() for name in _known_genres(table)}
+        if any(difflib.get_close_matches(name.casefold(), known, 1, _RESEMBLING) for name in unknown):
+            require_known(table, class_names)
+        warnings.warn(f"No movie of `table` has the genre(s) {', '.join(unknown)}.", stacklevel=2)
     rows = [[name in genres for name in class_names] for genres in table["genres"]]
-    labels = np.array(rows, dtype="float32").reshape(len(table), len(class_names))
-    absent = [name for name, count in zip(class_names, labels.sum(axis=0), strict=True) if not count]
-    if unknown := [name for name in absent if name not in _GENRES]:
+    return np.array(rows, dtype="float32").reshape(len(table), len(class_names))
+
+
+def _known_genres(table):
+    return {*_GENRES, *table.attrs.get("genres", ()), *itertools.chain.from_iterable(table["genres"])}
+
+
+def unknown_genres(table, class_names):
+    """Return the names that are neither IMDb's genres, nor in the table, nor in `table.attrs["genres"]`."""
+    known = _known_genres(table)
+    return [name for name in class_names if name not in known]
+
+
+def require_known(table, class_names):
+    """Raise a ValueError that names the unknown genres, if there are any; see `unknown_genres`."""
+    if unknown := unknown_genres(table, class_names):
         known = ", ".join(genre_counts(table).index)
         raise ValueError(f"`class_names` must be some of: {known}. Received unknown genre(s): {', '.join(unknown)}")
-    return labels
 
 
 def explode_genres(table, class_names):
@@ -138,15 +165,19 @@ def merge_genres(table, genre_groups):
 
     >>> merge_genres(table, {"Music": ("Musical",), "Other": ("News", "Western")})
     """
+    arguments.columns("table", table, ("genres",))
+    genre_groups = arguments.options("genre_groups", genre_groups)
     name_of = {genre: name for name, genres in genre_groups.items() for genre in genres}
-    known = {*_GENRES, *itertools.chain.from_iterable(table["genres"])}
+    known = _known_genres(table)
     if unknown := [genre for genre in name_of if genre not in known]:
         raise ValueError(
             f"`genre_groups` must be a dict of a name -> genres, among: {', '.join(sorted(known))}. "
             f"Received: {', '.join(unknown)}"
         )
     merged = [list(dict.fromkeys(name_of.get(genre, genre) for genre in genres)) for genres in table["genres"]]
-    return table.assign(genres=pd.Series(merged, index=table.index, dtype=object))
+    table = table.assign(genres=pd.Series(merged, index=table.index, dtype=object))
+    table.attrs["genres"] = sorted({*table.attrs.get("genres", ()), *genre_groups})
+    return table
 
 
 def genre_counts(table):

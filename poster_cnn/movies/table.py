@@ -73,6 +73,7 @@ def load_movie_table(
     """Read a movie table: Kaggle's `MovieGenre.csv`, or a folder of OMDb records (Chu & Guo).
 
     No row is dropped silently. `table.attrs["report"]` is a `TableReport` that counts each reason, with row numbers.
+    `table.attrs["genres"]` lists the genres of all rows that were read.
 
     Args:
         csv_path: Path of a CSV in Kaggle's layout, or of a folder of JSON lists of OMDb records.
@@ -107,6 +108,7 @@ def load_movie_table(
     raw, notes = read(csv_path)
     report = TableReport.of(raw, notes)
     table = tidy(raw, report)
+    known_genres = sorted({name for names in table["genres"] for name in names})
     table["poster_path"] = poster_paths(table["imdb_id"], posters_dir)
 
     wanted = None if genres is None else set(canonical_genres(genres))
@@ -127,7 +129,7 @@ def load_movie_table(
     table = apply_rule(table, "imdbId seen before", table["imdb_id"].duplicated(), duplicates, report)
     report.finish(table, csv_path)
     table = table.drop(columns="row").reset_index(drop=True)
-    table.attrs["report"] = report
+    table.attrs |= {"report": report, "genres": known_genres}
     return table
 
 

@@ -3,7 +3,17 @@
 import dataclasses
 import json
 
-from poster_cnn.training.config import DataConfig, attribute_of_part, compose, flat, require, require_in
+from poster_cnn.metrics import arguments
+from poster_cnn.training.config import DataConfig
+from poster_cnn.training.parts import (
+    attribute_of_part,
+    compose,
+    convert,
+    flat,
+    require,
+    require_in,
+    set_attributes,
+)
 
 MODALITIES = ("poster", "trailer", "metadata", "plot")  # the order in which the branches are stacked
 _BACKBONES = ("vgg16", "mobilenet_v2", "resnet18", "resnet50", "resnet152", "densenet121", "densenet201")
@@ -30,10 +40,11 @@ class InputConfig:
     max_words: int = 3000
 
     def __post_init__(self):
-        given = tuple(self.modalities)
-        known = given and set(given) <= set(MODALITIES) and len(set(given)) == len(given)
-        require(known, self, "modalities", f"different ones of {', '.join(MODALITIES)}")
-        object.__setattr__(self, "modalities", tuple(name for name in MODALITIES if name in given))
+        convert(self)
+        expected = f"different ones of {', '.join(MODALITIES)}"
+        given = arguments.names("modalities", self.modalities, expected)
+        require(set(given) <= set(MODALITIES), self, "modalities", expected)
+        set_attributes(self, modalities=tuple(name for name in MODALITIES if name in given))
         require_in(self, "backbone", _BACKBONES)
         require(self.max_words >= 1, self, "max_words", "1 or more")
 
@@ -104,7 +115,8 @@ class EnsembleConfig:
         if wrong := sorted(unused & set(options)):
             raise TypeError(f"EnsembleConfig() got an unexpected keyword argument {wrong[0]!r}")
         compose(self, _PARTS, {"class_names": class_names} | _DATA | options)
-        object.__setattr__(self, "metrics", tuple(self.metrics))
+        convert(self)
+        set_attributes(self, metrics=arguments.names("metrics", self.metrics, "a list of names of metrics", least=0))
         require_in(self, "model", ("ensemble", *self.inputs.modalities))
         require_in(self, "split", ("leak_free", "given"))
         require_in(self, "fusion", ("logits", "probabilities"))
@@ -112,10 +124,12 @@ class EnsembleConfig:
         require(len(self.data.fractions) == 3, self, "fractions", "shares of train, validation and test")
         for name in ("batch_size", "epochs", "patience"):
             require(getattr(self, name) >= 1, self, name, "1 or more")
+        require(self.seed >= 0, self, "seed", "0 or more")
         require(self.learning_rate > 0, self, "learning_rate", "a positive number")
         modalities = self.inputs.modalities
-        shares = set(self.dropout) <= set(modalities) and all(0 <= share < 1 for share in self.dropout.values())
-        require(shares, self, "dropout", f"a fraction, 0 … 1, for some of {', '.join(modalities)}")
+        shares = [arguments.number("dropout", share) for share in self.dropout.values()]
+        allowed = set(self.dropout) <= set(modalities) and all(0 <= share < 1 for share in shares)
+        require(allowed, self, "dropout", f"a fraction, 0 … 1, for some of {', '.join(modalities)}")
         self._check_fusion()
 
     def _check_fusion(self):

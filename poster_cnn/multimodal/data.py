@@ -18,7 +18,7 @@ from poster_cnn.metrics import baselines
 from poster_cnn.movies import splits
 from poster_cnn.movies import table as tables
 from poster_cnn.movies.data_folder import DataFolder, find_data_folder
-from poster_cnn.movies.genres import encode_genres
+from poster_cnn.movies.genres import encode_genres, require_known
 from poster_cnn.movies.metadata import METADATA_COLUMNS, load_movie_metadata
 from poster_cnn.movies.moviescope import read_moviescope
 from poster_cnn.multimodal import trailers
@@ -126,6 +126,7 @@ def load_ensemble_data(config, data_folder, *, progress=True):
             training or validation movies, no trailer is usable, or features are not finite.
     """
     folder, table, notes = _read_movies(config, data_folder)
+    require_known(table, config.class_names)
     has_genre = encode_genres(table, config.class_names).any(axis=1)
     if not has_genre.any():
         found = ", ".join(sorted({name for names in table["genres"] for name in names})) or "none"

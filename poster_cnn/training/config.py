@@ -3,7 +3,18 @@
 import dataclasses
 import json
 
-from poster_cnn.datasets.crops import POSTER_SIZE, is_crop_size, shrunk_size
+from poster_cnn.datasets.crops import INTERPOLATIONS, POSTER_SIZE, is_crop_size, shrunk_size
+from poster_cnn.metrics import arguments
+from poster_cnn.training.parts import (
+    attribute_of_part,
+    compose,
+    convert,
+    flat,
+    from_json,
+    require,
+    require_in,
+    set_attributes,
+)
 
 _SPLITS = ("leak_free", "imdb_id", "stratified", "random", "given")
 PRECISIONS = ("float32", "mixed_bfloat16")
@@ -75,14 +86,19 @@ class DataConfig:
     interpolation: str = "bilinear"
 
     def __post_init__(self):
-        for name in ("class_names", "fractions", "crop_size"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))
+        names = arguments.names("class_names", self.class_names, "at least 2 different genres", least=2)
+        fractions = arguments.shares("fractions", self.fractions, "shares of train, validation and test")
+        groups = arguments.groups("genre_groups", self.genre_groups)
+        set_attributes(self, class_names=names, fractions=fractions, genre_groups=groups)
+        convert(self)
         self._set_image_size()
-        require(len(set(self.class_names)) == len(self.class_names) >= 2, self, "class_names", "2 different genres")
         merged = set().union(*self.genre_groups.values()) - set(self.genre_groups)
         expected = f"none of {', '.join(sorted(merged))}, which `genre_groups` merges"
         require(merged.isdisjoint(self.class_names), self, "class_names", expected)
         require_in(self, "split", _SPLITS)
+        require_in(self, "interpolation", INTERPOLATIONS)
+        for name in ("min_genres", "split_seed"):
+            require(getattr(self, name) >= 0, self, name, "0 or more")
         for name in ("max_movies", "max_per_genre", "crops_per_genre"):
             require(getattr(self, name) is None or getattr(self, name) >= 1, self, name, "1 or more, or None")
         allowed = self.one_row_per_genre or self.max_per_genre is None
@@ -97,17 +113,16 @@ class DataConfig:
     def _set_image_size(self):
         """Derive `image_size` from `ratio`, or check that both agree."""
         if self.image_size is None:
-            object.__setattr__(self, "ratio", 40 if self.ratio is None else self.ratio)
-            object.__setattr__(self, "image_size", shrunk_size(self.ratio))
-        object.__setattr__(self, "image_size", tuple(self.image_size))
-        positive = len(self.image_size) == 2 and min(self.image_size) >= 1
-        require(positive, self, "image_size", "(height, width) in pixels")
+            set_attributes(self, ratio=40 if self.ratio is None else self.ratio)
+            set_attributes(self, image_size=shrunk_size(self.ratio))
+        set_attributes(self, image_size=arguments.size("image_size", self.image_size))
         agrees = self.ratio is None or shrunk_size(self.ratio) == self.image_size
         require(agrees, self, "image_size", f"{self.ratio}% of 182×268, or ratio=None")
 
     def _check_crops(self):
         """Reject contradictory crop options."""
         expected = f"(height, width) in pixels, from (1, 1) to {POSTER_SIZE}, a whole poster"
+        set_attributes(self, crop_size=arguments.size("crop_size", self.crop_size, expected))
         require(is_crop_size(self.crop_size), self, "crop_size", expected)
         idle = self.crop_before_split and not self.crops_per_genre
         require(not idle, self, "crop_before_split", "False without `crops_per_genre`")
@@ -136,6 +151,7 @@ class NetworkConfig:
     classifier_activation: str = "softmax"
 
     def __post_init__(self):
+        convert(self)
         require_in(self, "classifier_activation", ("softmax", "sigmoid"))
 
 
@@ -171,6 +187,7 @@ class FitConfig:
     precision: str = "float32"
 
     def __post_init__(self):
+        convert(self)
         require_in(self, "precision", PRECISIONS)
         for name in ("learning_rate", "fine_tune_learning_rate"):
             require(getattr(self, name) > 0, self, name, "a positive number")
@@ -178,7 +195,8 @@ class FitConfig:
             require(getattr(self, name) >= 1, self, name, "1 or more")
         steps = self.validation_steps
         require(steps is None or steps >= 1, self, "validation_steps", "1 or more, or None")
-        require(self.fine_tune_epochs >= 0, self, "fine_tune_epochs", "0 or more")
+        for name in ("fine_tune_epochs", "seed"):
+            require(getattr(self, name) >= 0, self, name, "0 or more")
 
     @property
     def is_sparse(self):
@@ -221,7 +239,8 @@ class TrainingConfig:
 
     def __init__(self, class_names, **options):
         compose(self, _PARTS, {"class_names": class_names} | options)
-        object.__setattr__(self, "metrics", tuple(self.metrics))
+        convert(self)
+        set_attributes(self, metrics=arguments.names("metrics", self.metrics, "a list of names of metrics", least=0))
         require(self.data.split != "given", self, "split", f"one of {_SPLITS[:-1]}")
         one_label = self.network.classifier_activation == "softmax"
         allowed = one_label or not self.fit.is_sparse
@@ -248,70 +267,3 @@ class TrainingConfig:
     def from_dict(cls, content):
         """Return the config of a dict from `to_dict`."""
         return from_json(cls, content)
-
-
-def compose(config, parts, options):
-    """Set the parts and the own attributes of a frozen config from flat options.
-
-    Args:
-        config: Frozen dataclass whose fields are parts and own attributes.
-        parts: Dict of field -> dataclass of the part.
-        options: Dict of attribute -> value, for the parts and the config itself.
-
-    Raises:
-        TypeError: If an option is unknown.
-    """
-    left = dict(options)
-    for field, part in parts.items():
-        own = {item.name: left.pop(item.name) for item in dataclasses.fields(part) if item.name in left}
-        object.__setattr__(config, field, part(**own))
-    for item in dataclasses.fields(config):
-        if item.name not in parts:
-            default = item.default if item.default_factory is dataclasses.MISSING else item.default_factory()
-            object.__setattr__(config, item.name, left.pop(item.name, default))
-    if left:
-        raise TypeError(f"{type(config).__name__}() got an unexpected keyword argument {next(iter(left))!r}")
-
-
-def attribute_of_part(config, parts, name):
-    """Return an attribute of one of the parts of a config."""
-    for field in parts:
-        if field in config.__dict__ and name in config.__dict__[field].__dict__:
-            return config.__dict__[field].__dict__[name]
-    raise AttributeError(f"{type(config).__name__!r} object has no attribute {name!r}")
-
-
-def flat(config, parts):
-    """Return the attributes of a config and its parts as one dict."""
-    found = {}
-    for item in dataclasses.fields(config):
-        value = getattr(config, item.name)
-        found |= dataclasses.asdict(value) if item.name in parts else {item.name: value}
-    return found
-
-
-def from_json(cls, content):
-    """Return a config from the dict that its `to_dict` gave.
-
-    Raises:
-        ValueError: If the dict has unknown attributes, for example because another version wrote it.
-    """
-    try:
-        return cls(**content)
-    except TypeError as error:
-        if "unexpected keyword argument" not in str(error):
-            raise ValueError(f"Invalid configuration: {error}") from error
-        name = str(error).rpartition(" ")[2].strip("'")
-        raise ValueError(f"Unknown configuration: {name}. Was it written by another version?") from error
-
-
-def require(good, config, name, expected):
-    """Raise a ValueError that names an attribute, the expected value and the received one, unless `good`."""
-    if not good:
-        raise ValueError(f"`{name}` must be {expected}. Received: {name}={getattr(config, name)!r}")
-
-
-def require_in(config, name, allowed):
-    """Raise a ValueError unless an attribute is one of the allowed values."""
-    expected = " or ".join(map(repr, allowed)) if len(allowed) == 2 else f"one of {allowed}"
-    require(getattr(config, name) in allowed, config, name, expected)

@@ -5,7 +5,7 @@ import pandas as pd
 
 from poster_cnn.datasets import crops
 from poster_cnn.datasets.verify import check_posters, describe
-from poster_cnn.movies.genres import encode_genres, explode_genres, limit_per_genre, merge_genres
+from poster_cnn.movies.genres import encode_genres, explode_genres, limit_per_genre, merge_genres, require_known
 from poster_cnn.movies.table import load_movie_table
 
 
@@ -53,6 +53,7 @@ def _choose_movies(config, table):
     """Merge genres, sample movies and drop those without a selected genre; return the table and notes."""
     notes = ""
     table = merge_genres(table, config.genre_groups)
+    require_known(table, config.class_names)
     if config.max_movies and len(table) > config.max_movies:
         notes += f"\n{config.max_movies} of {len(table)} movies drawn at random"
         table = table.sample(config.max_movies, random_state=config.split_seed).sort_index()

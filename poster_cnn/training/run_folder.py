@@ -12,7 +12,8 @@ import tensorflow as tf
 from poster_cnn.files import read_json, sha256, write_atomically, write_json
 from poster_cnn.metrics.thresholds import best_thresholds
 from poster_cnn.training.build import pretrained_weights
-from poster_cnn.training.config import TrainingConfig, from_json
+from poster_cnn.training.config import TrainingConfig
+from poster_cnn.training.parts import from_json
 from poster_cnn.training.saved_model import save_model
 
 _NAMES = {"experiment", "variant", "set_name"}  # stored with a run; they do not affect training

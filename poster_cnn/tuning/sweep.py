@@ -54,7 +54,7 @@ class Shared:
             return self._folds[None]
         wanted = config.data
         # The same movies can be resized, and split into other folds, without reading the table again.
-        movies = dataclasses.replace(wanted, ratio=None, image_size=(1, 1), interpolation="", fold=None)
+        movies = dataclasses.replace(wanted, ratio=None, image_size=(1, 1), interpolation="bilinear", fold=None)
         if self._key != movies:
             self._folds = {wanted.fold: load_training_data(wanted, data)}
             self._key = movies

@@ -32,12 +32,32 @@ def test_formats_as_text_and_json(finished_run, data_folder):
     assert set(outcome.to_dict()) == {"num_movies", "scores", "genres", "notes"}
 
 
-def test_rejects_folders_without_a_genre(finished_run, tmp_path):
-    folder = write_data_folder(tmp_path / "other", num_movies=60)
-    lines = (folder / "MovieGenre.csv").read_text(encoding="iso-8859-1").splitlines()
-    kept = [line.replace(",10", ",20") for line in lines if "Documentary" not in line]
-    (folder / "MovieGenre.csv").write_text("\n".join(kept), encoding="iso-8859-1")
-    with pytest.raises(ValueError, match="Documentary"):
+def write_folder_without(genre, folder):
+    """Write a data folder of movies that are new to the run, none of which has the genre."""
+    folder = write_data_folder(folder, num_movies=84)
+    head, *rows = (folder / "MovieGenre.csv").read_text(encoding="iso-8859-1").splitlines()
+    kept = [row for row in rows[60:] if genre not in row]  # the run has seen the first 60
+    (folder / "MovieGenre.csv").write_text("\n".join([head, *kept]), encoding="iso-8859-1")
+    return folder
+
+
+def test_scores_of_a_genre_without_movies_are_not_defined(finished_run, tmp_path):
+    outcome = evaluate(finished_run, write_folder_without("Documentary", tmp_path / "other"), num_resamples=20)
+    undefined = outcome.genres.loc["Documentary", ["precision", "recall", "f1", "average_precision"]]
+    assert outcome.genres.loc["Documentary", "movies"] == 0 and undefined.isna().all()
+    assert outcome.genres.drop(index="Documentary").notna().all(axis=None)
+    assert outcome.scores["model"].notna().all()
+    assert str(outcome).count("not defined") == 4
+    assert outcome.to_dict()["genres"]["Documentary"]["recall"] is None
+
+
+def test_rejects_folders_without_any_of_the_genres(finished_run, tmp_path):
+    folder = write_data_folder(tmp_path / "other", num_movies=8)
+    text = (folder / "MovieGenre.csv").read_text(encoding="iso-8859-1")
+    for genre in ("Horror", "Romance", "Action", "Documentary"):
+        text = text.replace(genre, "War")
+    (folder / "MovieGenre.csv").write_text(text, encoding="iso-8859-1")
+    with pytest.raises(ValueError, match="`data` must have movies of the network's genres, Horror"):
         evaluate(finished_run, folder)
 
 

@@ -31,7 +31,7 @@ def test_config_is_restored_from_json():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"class_names": ("Horror", "Horror")}, "`class_names` must be 2 different genres"),
+        ({"class_names": ("Horror", "Horror")}, "`class_names` must be at least 2 different genres"),
         ({"modalities": ()}, "`modalities` must be different ones of poster, trailer"),
         ({"modalities": ("plot", "plot")}, "`modalities` must be different"),
         ({"modalities": ("sound",)}, r"Received: modalities=\('sound',\)"),

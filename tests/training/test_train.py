@@ -373,8 +373,8 @@ def test_accepts_crop_sizes_and_genre_groups(tiny_config, changes):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"class_names": ("Horror",)}, "`class_names` must be 2 different genres"),
-        ({"class_names": ("Horror", "Horror")}, "`class_names` must be 2 different genres"),
+        ({"class_names": ("Horror",)}, "`class_names` must be at least 2 different genres"),
+        ({"class_names": ("Horror", "Horror")}, "`class_names` must be at least 2 different genres"),
         ({"split": "years"}, "`split` must be one of .*'stratified'.*Received: split='years'"),
         ({"classifier_activation": "relu"}, "Received: classifier_activation='relu'"),
         ({"learning_rate": 0}, "`learning_rate` must be a positive number. Received: learning_rate=0"),
