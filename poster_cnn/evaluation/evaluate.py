@@ -18,7 +18,6 @@ from poster_cnn.movies.genres import encode_genres, merge_genres
 from poster_cnn.movies.table import load_movie_table
 from poster_cnn.training.saved_model import load_model
 
-
 NOT_DEFINED = "not defined"  # a score of a genre without movies
 
 
@@ -29,8 +28,8 @@ class Evaluation:
     Attributes:
         scores: DataFrame indexed by metric: `model`, `low`, `high` (95% interval) and one column per baseline.
         genres: DataFrame indexed by genre: `movies`, `threshold` (of the model, by default 0.5), `precision`,
-            `recall`, `f1`, `average_precision`, `prior` (fraction of the training movies). The scores of a genre without
-            movies are not defined (NaN).
+            `recall`, `f1`, `average_precision`, `prior` (fraction of the training movies). The scores of a genre
+            without movies are not defined (NaN).
         num_movies: Number of scored movies.
         notes: Text that explains which movies were left out.
     """

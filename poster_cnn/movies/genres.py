@@ -30,8 +30,8 @@ def encode_genres(table, class_names):
     """Return the genres of movies as a multi-hot matrix.
 
     A genre that no movie of the table has gives a column of zeros, as in a part of a larger table. Tables from
-    `load_movie_table` list all genres of their file in `table.attrs["genres"]`, and so do parts of these tables. A genre
-    that is neither there nor one of IMDb's causes a warning.
+    `load_movie_table` and their parts list all genres of their file in `table.attrs["genres"]`. A genre that is neither
+    there nor one of IMDb's causes a warning.
 
     Args:
         table: Movie table.
