@@ -4,12 +4,19 @@ import keras
 import numpy as np
 from scipy import sparse
 
-from poster_cnn.datasets.crops import CROP_COLUMNS
+from poster_cnn.datasets.crops import CROP_COLUMNS, INTERPOLATIONS
 from poster_cnn.datasets.image_files import RefusedPicture
 from poster_cnn.datasets.pixels import read_image
+from poster_cnn.metrics import arguments
 from poster_cnn.movies.genres import encode_genres
 
 
+@arguments.checked(
+    table=arguments.table("genres", "poster_path"),
+    class_names=arguments.genres,
+    image_size=arguments.size,
+    interpolation=arguments.choice(*INTERPOLATIONS),
+)
 def poster_arrays(table, class_names, *, image_size, interpolation="bilinear"):
     """Return posters and genres as arrays in memory, for `training.fit_arrays` and `predict`.
 

@@ -1,10 +1,9 @@
 """Poster sizes, and random crops that give each genre enough images (paper 4). Crops are rows of the table."""
 
-import numbers
-
 import numpy as np
 import pandas as pd
 
+from poster_cnn.metrics import arguments
 from poster_cnn.movies.genres import encode_genres
 
 CROP_COLUMNS = ("crop_top", "crop_left", "crop_height", "crop_width")
@@ -13,6 +12,7 @@ POSTER_SIZE = (268, 182)  # (height, width) of every poster in the papers
 INTERPOLATIONS = ("area", "bicubic", "bilinear", "lanczos3", "lanczos5", "nearest")
 
 
+@arguments.checked(ratio=arguments.number)
 def shrunk_size(ratio):
     """Return the size of a 268×182 poster shrunk to `ratio` percent (paper 1, section 3.5.2 and Table 1).
 
@@ -31,6 +31,12 @@ def shrunk_size(ratio):
     return round(height * ratio / 100), round(width * ratio / 100)
 
 
+@arguments.checked(
+    table=arguments.table("genres"),
+    class_names=arguments.genres,
+    crops_per_genre=arguments.natural,
+    seed=arguments.seed,
+)
 def balance_by_crops(table, class_names, crops_per_genre=3000, *, crop_size=(150, 150), seed=0):
     """Add random crops of posters until each genre has `crops_per_genre` images (paper 4, section "Data").
 
@@ -84,11 +90,13 @@ def _sources(labels, crops_per_genre, rng):
     return np.concatenate(sources) if sources else np.array([], dtype="int64")
 
 
+@arguments.checked(table=arguments.table())
 def whole_posters(table):
     """Return the table with crops that are whole posters."""
     return table.assign(**dict(zip(CROP_COLUMNS, (0, 0, *POSTER_SIZE), strict=True)))
 
 
+@arguments.checked(table=arguments.table())
 def center_crops(table, crop_size=(150, 150)):
     """Return the table with a center crop of each poster; see `balance_by_crops` for `crop_size`."""
     return table.assign(**dict(zip(CROP_COLUMNS, center_box(crop_size), strict=True)))
@@ -101,11 +109,11 @@ def center_box(crop_size):
 
 
 def is_crop_size(crop_size):
-    """Return whether `crop_size` is a tuple or list `(height, width)` of integers within a 268×182 poster."""
-    if not isinstance(crop_size, tuple | list) or len(crop_size) != 2:
+    """Return whether `crop_size` is a list `(height, width)` of integers within a 268×182 poster."""
+    try:
+        return all(side <= limit for side, limit in zip(arguments.size("", crop_size), POSTER_SIZE, strict=True))
+    except ValueError:
         return False
-    limits = zip(crop_size, POSTER_SIZE, strict=True)
-    return all(isinstance(side, numbers.Integral) and 1 <= side <= limit for side, limit in limits)
 
 
 def _checked(crop_size):

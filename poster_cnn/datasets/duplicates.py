@@ -9,6 +9,7 @@ from scipy.sparse.csgraph import connected_components
 
 from poster_cnn.datasets.signatures import cropped_versions, directions, frequencies, hash_bits
 from poster_cnn.files import write_atomically
+from poster_cnn.metrics import arguments
 from poster_cnn.movies import splits
 
 # Measured on 10,349 posters and 11 kinds of copies of 600 of them (quality 40, half the size, up to 5% cropped from
@@ -17,9 +18,12 @@ from poster_cnn.movies import splits
 _MIN_SIMILARITY = 0.9
 _MAX_DISTANCE = 8  # bits of 64 in which the hashes of copies may differ
 _BANDS = [(0, 11), (11, 11), (22, 11), (33, 11), (44, 10), (54, 10)]  # (first bit, bits) of each part of a hash
+_MANIFEST = arguments.table("pixel_hash", "perceptual_hash", "signature")
+_PAIRS = arguments.optional(arguments.table("first", "second"))
 _KINDS = ("same_movie", "same_pixels", "similar")
 
 
+@arguments.checked(manifest=_MANIFEST)
 def similar_pairs(manifest):
     """Find near-duplicates: the same picture recompressed, resized or slightly cropped.
 
@@ -66,6 +70,7 @@ def _equal_parts(hashes, others, band):
     return a, order[np.repeat(begin, count) + within]
 
 
+@arguments.checked(manifest=_MANIFEST, pairs=_PAIRS)
 def duplicate_groups(manifest, *, pairs=None):
     """Group posters of the same movie, equal posters and near-duplicates, for splits that keep groups together.
 
@@ -100,6 +105,7 @@ def duplicate_groups(manifest, *, pairs=None):
     return movies.groupby(component).transform("min").rename("group")
 
 
+@arguments.checked(manifest=_MANIFEST, pairs=_PAIRS)
 def describe_duplicates(manifest, *, pairs=None):
     """Format the counts of equal posters and the first ten near-duplicates as a few lines of text.
 
@@ -150,6 +156,7 @@ class LeakCertificate:
         return f"Leak certificate: {outcome}\n{frame.to_string(index=False)}"
 
 
+@arguments.checked(split=arguments.series, manifest=_MANIFEST, pairs=_PAIRS)
 def leak_certificate(split, manifest, *, pairs=None):
     """Count the posters of a split that have a copy in another part.
 
@@ -188,6 +195,13 @@ def leak_certificate(split, manifest, *, pairs=None):
     return LeakCertificate(rows)
 
 
+@arguments.checked(
+    table=arguments.table("imdb_id", "genres"),
+    class_names=arguments.genres,
+    manifest=_MANIFEST,
+    pairs=_PAIRS,
+    seed=arguments.seed,
+)
 def compare_splits(table, class_names, manifest, *, pairs=None, seed=0):
     """Compare the leaks of a random split, the split of paper 1 by imdbId, and a leak-free split.
 

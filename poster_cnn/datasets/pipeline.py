@@ -15,10 +15,21 @@ from poster_cnn.datasets.verify import check_posters, describe, file_hashes
 from poster_cnn.metrics import arguments
 from poster_cnn.movies.genres import encode_genres
 
+_CHECKS = {
+    "table": arguments.table("genres", "poster_path"),
+    "class_names": arguments.genres,
+    "image_size": arguments.size,
+    "interpolation": arguments.choice(*INTERPOLATIONS),
+    "antialias": arguments.flag,
+    "cache": arguments.flag,
+}
 # More decoding threads than cores, as some always wait for the disk.
 _NUM_THREADS = 2 * (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
 
 
+@arguments.checked(
+    **_CHECKS, batch_size=arguments.count, shuffle=arguments.flag, seed=arguments.optional(arguments.integer)
+)
 def poster_dataset(
     table,
     class_names,
@@ -61,15 +72,10 @@ def poster_dataset(
     >>> dataset = poster_dataset(table, ["Horror", "Romance"], image_size=shrunk_size(40), shuffle=True, seed=0)
     >>> model.fit(dataset, epochs=5)
     """
-    resizing = _checked_resizing(image_size, interpolation, antialias)
-    batch_size = arguments.integer("batch_size", batch_size, 1)
-    seed = arguments.integer("seed", seed, optional=True)
-    class_names = arguments.class_names(class_names)
-    arguments.columns("table", table, ("genres", "poster_path"))
+    resizing = {"image_size": image_size, "interpolation": interpolation, "antialias": antialias}
     if not len(table):
         raise ValueError("`table` must have at least one movie. Received: an empty table")
-    shuffle = arguments.flag("shuffle", shuffle)
-    if arguments.flag("cache", cache):
+    if cache:
         decoded = decoded_posters(table, class_names, **resizing)
         return as_batches(decoded.shuffle(len(table), seed=seed) if shuffle else decoded, batch_size)
     _check(table)
@@ -78,6 +84,7 @@ def poster_dataset(
     return as_batches(_decode(files, **resizing), batch_size)
 
 
+@arguments.checked(**_CHECKS)
 def decoded_posters(
     table,
     class_names,
@@ -103,8 +110,7 @@ def decoded_posters(
         `DecodedPosters` with `cache`, else `tf.data.Dataset` of uint8 images `(height, width, 3)` and float32 labels
         `(num_classes,)`. Both are shuffled and batched in the same way.
     """
-    resizing = _checked_resizing(image_size, interpolation, antialias)
-    image_size = resizing["image_size"]
+    resizing = {"image_size": image_size, "interpolation": interpolation, "antialias": antialias}
     manifest = _check(table) if manifest is None else manifest
     labels = encode_genres(table, class_names) if labels is None else labels
     if not cache:
@@ -118,6 +124,7 @@ def decoded_posters(
     return DecodedPosters(decode_once(posters, (len(first), *image_size, 3), key), positions, labels)
 
 
+@arguments.checked(num_movies=arguments.count, batch_size=arguments.count, seed=arguments.seed, epoch=arguments.natural)
 def epoch_batches(decoded, num_movies, batch_size, seed, epoch):
     """Return the shuffled batches of one epoch; their order depends on `(seed, epoch)`, so a resumed run repeats it.
 
@@ -137,11 +144,13 @@ def epoch_batches(decoded, num_movies, batch_size, seed, epoch):
     return as_batches(decoded.shuffle(num_movies, seed=epoch_seed(seed, epoch)), batch_size)
 
 
+@arguments.checked(seed=arguments.seed, epoch=arguments.natural)
 def epoch_seed(seed, epoch):
     """Return the int seed of the shuffling in an epoch of a run."""
     return int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0])
 
 
+@arguments.checked(batch_size=arguments.count)
 def as_batches(decoded, batch_size):
     """Return batches of the result of `decoded_posters`, with float32 images, 0..255."""
     if isinstance(decoded, DecodedPosters):
@@ -153,14 +162,6 @@ def as_batches(decoded, batch_size):
 
 def _as_floats(images, labels):
     return tf.cast(images, "float32"), labels
-
-
-def _checked_resizing(image_size, interpolation, antialias):
-    return {
-        "image_size": arguments.size("image_size", image_size),
-        "interpolation": arguments.choice("interpolation", interpolation, INTERPOLATIONS),
-        "antialias": arguments.flag("antialias", antialias),
-    }
 
 
 def _files(table, labels):

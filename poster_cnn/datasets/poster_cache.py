@@ -14,6 +14,7 @@ import tensorflow as tf
 from tqdm.auto import tqdm
 
 from poster_cnn.files import cache_dir, locked, remove_leftovers, require_room, write_atomically
+from poster_cnn.metrics import arguments
 
 _CHUNK = 256  # posters per write
 _in_memory = weakref.WeakValueDictionary()  # key -> array, while it is in use
@@ -108,6 +109,7 @@ def read_rows(array, batches, dtype):
     return dataset
 
 
+@arguments.checked(num_threads=arguments.optional(arguments.count))
 def with_options(dataset, num_threads=None):
     """Return a dataset without autotuning, which stalls for seconds at the end of some epochs and gains nothing here.
 

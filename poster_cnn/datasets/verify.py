@@ -12,10 +12,20 @@ from tqdm.auto import tqdm
 from poster_cnn import files as files_module
 from poster_cnn.datasets.image_files import PictureLimits, strict_decoding
 from poster_cnn.datasets.inspection import COLUMNS, Inspector
+from poster_cnn.metrics import arguments
 
 _NUMBERS = ["imdb_id", "width", "height", "bytes"]
 
 
+@arguments.checked(
+    posters_dir=arguments.path,
+    files=arguments.optional(arguments.selection),
+    repaired_dir=arguments.optional(arguments.path),
+    image_size=arguments.size,
+    manifest_path=arguments.optional(arguments.path),
+    placeholder_ids=arguments.count,
+    workers=arguments.optional(arguments.count),
+)
 def verify(
     posters_dir,
     *,
@@ -82,6 +92,7 @@ def verify(
     return _to_frame(rows)
 
 
+@arguments.checked(table=arguments.table("imdb_id", "poster_path"))
 def check_posters(table, **verify_options):
     """Drop movies without a readable poster, and point the others to readable files.
 
@@ -120,7 +131,7 @@ def check_posters(table, **verify_options):
     no_poster = dict.fromkeys(COLUMNS, "") | {"verdict": "quarantined", "reason": "no poster"}
     manifests = [_to_frame([no_poster]).assign(poster_path="")]
     for folder, path_of in folders.items():
-        manifest = verify(folder or ".", files=path_of, **verify_options)
+        manifest = verify(folder or ".", files=list(path_of), **verify_options)
         manifests.append(manifest.assign(poster_path=manifest["file"].map(path_of)))
     report = pd.concat(manifests).set_index("poster_path").loc[paths].reset_index().set_axis(table.index)
     report["imdb_id"] = table["imdb_id"].astype("Int64")
@@ -129,12 +140,14 @@ def check_posters(table, **verify_options):
     return table.assign(poster_path=readable)[usable], report
 
 
+@arguments.checked(manifest=arguments.table("verdict", "reason"))
 def count_verdicts(manifest):
     """Return the number of posters per verdict and reason: `verdict`, `reason`, `posters`, most frequent first."""
     counts = manifest.groupby(["verdict", "reason"], dropna=False).size().rename("posters").reset_index()
     return counts.sort_values(["posters", "verdict", "reason"], ascending=[False, True, True], ignore_index=True)
 
 
+@arguments.checked(report=arguments.table("imdb_id", "reason"))
 def describe(report):
     """Format the result of `verify`, `check_posters` or `download` as a few lines of counts, reasons and file names."""
     verdict = "verdict" if "verdict" in report else "outcome"

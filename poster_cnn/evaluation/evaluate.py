@@ -58,6 +58,9 @@ class Evaluation:
         }
 
 
+@arguments.checked(
+    run_dir=arguments.path, data=arguments.path, batch_size=arguments.count, num_resamples=arguments.natural
+)
 def evaluate(run_dir, data, *, batch_size=32, num_resamples=1000):
     """Score a finished run on its own or any other data folder.
 
@@ -79,9 +82,6 @@ def evaluate(run_dir, data, *, batch_size=32, num_resamples=1000):
         ValueError: If the run is an ensemble or one of its branches other than the poster branch, if all movies were
             used for training or validation, or if no movie has one of the network's genres.
     """
-    run_dir = arguments.path("run_dir", run_dir)
-    batch_size = arguments.integer("batch_size", batch_size, 1)
-    num_resamples = arguments.integer("num_resamples", num_resamples, 0)
     if find_ensemble(run_dir):
         _refuse_ensemble(run_dir, find_ensemble(run_dir))
     if not (run_dir / "metrics.json").is_file():

@@ -8,9 +8,11 @@ from PIL import Image
 from poster_cnn import figures
 from poster_cnn.datasets.pixels import open_picture
 from poster_cnn.datasets.verify import check_posters
+from poster_cnn.metrics import arguments
 from poster_cnn.results.collect import genres_of
 
 
+@arguments.checked(history=arguments.table("run", "epoch"), metric=arguments.text)
 def best_run(history, metric="val_accuracy"):
     """Return the name of the run with the best validation score in its last epoch.
 
@@ -22,6 +24,11 @@ def best_run(history, metric="val_accuracy"):
     return last.loc[last[metric].idxmax(), "run"]
 
 
+@arguments.checked(
+    predictions=arguments.table("imdb_id"),
+    table=arguments.table("imdb_id", "title"),
+    count=arguments.optional(arguments.count),
+)
 def pick_examples(predictions, table, *, count=None):
     """Select the most confident right and wrong prediction of each genre (paper 1, Figs. 6–16).
 
@@ -59,6 +66,7 @@ def pick_examples(predictions, table, *, count=None):
     return examples if count is None else examples.drop_duplicates("imdb_id").head(count)
 
 
+@arguments.checked(imdb_ids=arguments.sequence, table=arguments.table("imdb_id", "poster_path"))
 def poster_images(imdb_ids, table):
     """Return the posters of some movies, for `figures.prediction_cards`.
 
@@ -74,17 +82,20 @@ def poster_images(imdb_ids, table):
     return [open_picture(paths[imdb_id]) if imdb_id in paths else None for imdb_id in imdb_ids]
 
 
+@arguments.checked(image_size=arguments.size)
 def shrunk(image, image_size):
     """Return a PIL image shrunk to `(height, width)`, to show the input of a network."""
     height, width = image_size
     return image.resize((width, height), Image.Resampling.BILINEAR)
 
 
+@arguments.checked(table=arguments.table(), count=arguments.natural)
 def random_rows(table, count):
     """Return `count` rows of a table in random order, or all of a shorter one."""
     return table.sample(frac=1, random_state=0).head(count)
 
 
+@arguments.checked(names=arguments.sequence, paths=arguments.paths)
 def pictures(names, paths):
     """Open pictures by name: a list of RGB `PIL.Image.Image`, with `None` for a name that is not among the paths.
 
@@ -96,6 +107,7 @@ def pictures(names, paths):
     return [open_picture(path_of[name]) if name in path_of else None for name in names]
 
 
+@arguments.checked(movies=arguments.table("imdb_id", "title", "poster_path"), columns=arguments.count)
 def show_posters(movies, columns=6):
     """Draw the posters of the rows of a movie table with their titles, or say that there are none."""
     if movies.empty:

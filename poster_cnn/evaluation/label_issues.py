@@ -5,17 +5,27 @@ import pandas as pd
 
 from poster_cnn import datasets
 from poster_cnn.datasets.crops import shrunk_size
-from poster_cnn.metrics import baselines
+from poster_cnn.metrics import arguments, baselines
 from poster_cnn.movies import splits
 from poster_cnn.movies.genres import encode_genres
 
 
+@arguments.checked(
+    table=arguments.table("genres", "poster_path"), class_names=arguments.genres, num_movies=arguments.count
+)
 def find_suspicious(table, class_names, *, num_movies=20):
     """Return `suspicious_labels` from default `held_out_probabilities`, without movies that have none of the genres."""
     table = table[[bool(set(genres) & set(class_names)) for genres in table["genres"]]]
     return suspicious_labels(table, class_names, held_out_probabilities(table, class_names), num_movies=num_movies)
 
 
+@arguments.checked(
+    table=arguments.table("genres", "poster_path"),
+    class_names=arguments.genres,
+    n_splits=arguments.folds,
+    ratio=arguments.number,
+    seed=arguments.seed,
+)
 def held_out_probabilities(table, class_names, *, n_splits=5, groups=None, seed=0, ratio=30):
     """Predict the genres of all movies by cross-validated logistic regression on color histograms.
 
@@ -44,6 +54,9 @@ def held_out_probabilities(table, class_names, *, n_splits=5, groups=None, seed=
     return probabilities
 
 
+@arguments.checked(
+    table=arguments.table("imdb_id", "title", "genres"), class_names=arguments.genres, num_movies=arguments.count
+)
 def suspicious_labels(table, class_names, probabilities, *, num_movies=20):
     """Rank the movies whose labels disagree most with held-out predictions.
 

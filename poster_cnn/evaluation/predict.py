@@ -1,7 +1,6 @@
 """Saved model + picture files -> ranked genres."""
 
 import dataclasses
-import os
 import pathlib
 
 import numpy as np
@@ -73,6 +72,7 @@ class Prediction:
         return content
 
 
+@arguments.checked(model_path=arguments.path, image_paths=arguments.paths, batch_size=arguments.count)
 def predict(model_path, image_paths, *, batch_size=32):
     """Predict the genres of pictures of any size: JPEG, PNG, WebP and others, also gray, CMYK or rotated by EXIF.
 
@@ -94,10 +94,7 @@ def predict(model_path, image_paths, *, batch_size=32):
     >>> predictions, broken = predict("runs/first", ["poster.jpg"])
     >>> print(predictions[0])
     """
-    expected = "a list of paths, such as ['poster.jpg']"
-    image_paths = arguments.sequence("image_paths", image_paths, expected, str | os.PathLike)
-    batch_size = arguments.integer("batch_size", batch_size, 1)
-    model, about = load_model(arguments.path("model_path", model_path))
+    model, about = load_model(model_path)
     if isinstance(model.input, dict) or len(model.input.shape) != 4:
         raise ValueError(
             "`model_path` must be a model of pictures. For an ensemble, use its run folder and "

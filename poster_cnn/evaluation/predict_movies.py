@@ -16,6 +16,7 @@ from poster_cnn.datasets.image_files import RefusedPicture
 from poster_cnn.datasets.pixels import read_image
 from poster_cnn.evaluation.predict import ranked_prediction, reason_of
 from poster_cnn.files import read_json
+from poster_cnn.metrics import arguments
 from poster_cnn.movies.csv_files import decode
 from poster_cnn.movies.metadata import METADATA_COLUMNS, MISSING
 from poster_cnn.multimodal import trailers
@@ -54,6 +55,7 @@ class _Ensemble:
         return models.feature_extractor_and_head(network)[0]
 
 
+@arguments.checked(path=arguments.path)
 def find_ensemble(path):
     """Return the folder of an ensemble's model, or `None` if the path is not an ensemble.
 
@@ -78,6 +80,7 @@ def _recorded_model(path):
     return config.get("model") if isinstance(config, dict) else None
 
 
+@arguments.checked(run_dir=arguments.path)
 def predict_movies(run_dir, movies, *, batch_size=32):
     """Predict the genres of movies from any subset of poster, trailer, metadata and plot (paper 5).
 

@@ -1,16 +1,54 @@
 """Checks of arguments. They are in the lowest package because all others use them.
 
-Each check returns the argument as Python's own type, so that numbers of NumPy, arrays, Series and paths can be passed
-wherever a number, a list or a text is expected. Otherwise it raises a ValueError.
+A check takes the name and the value of an argument. It returns the value as Python's own type, so that NumPy's numbers,
+arrays, Series and paths can be passed wherever a number, a list or a text is expected, or it raises a ValueError.
 """
 
 import collections.abc
+import functools
+import inspect
 import math
 import numbers
 import os
 import pathlib
 
 import numpy as np
+
+
+def checked(**checks):
+    """Decorate a function whose arguments are checked before it is called.
+
+    Args:
+        **checks: Check of each argument by its name. Default values are not checked.
+
+    Example:
+
+    >>> @checked(class_names=class_names, num_movies=count, seed=seed)
+    ... def sample(class_names, num_movies, *, seed=0): ...
+    """
+
+    def decorate(function):
+        signature = inspect.signature(function)
+
+        @functools.wraps(function)
+        def call(*args, **kwargs):
+            try:
+                bound = signature.bind(*args, **kwargs)
+            except TypeError:  # a missing or unknown argument, which Python's own message names
+                return function(*args, **kwargs)
+            for name, value in bound.arguments.items():
+                if name in checks:
+                    bound.arguments[name] = checks[name](name, value)
+            return function(*bound.args, **bound.kwargs)
+
+        return call
+
+    return decorate
+
+
+def optional(check):
+    """Return a check that also accepts `None`."""
+    return lambda name, value: None if value is None else check(name, value)
 
 
 def refuse(name, expected, value):
@@ -21,78 +59,90 @@ def refuse(name, expected, value):
     raise ValueError(f"`{name}` must be {expected}. Received: {name}={shown}")
 
 
-def integer(name, value, least=None, most=None, *, optional=False):
-    """Return an argument as int.
-
-    Args:
-        name: Name of the argument.
-        value: Its value.
-        least: Smallest allowed value. Defaults to `None`: no limit.
-        most: Largest allowed value; needs `least`. Defaults to `None`: no limit.
-        optional: Whether `None` is allowed, and returned. Defaults to `False`.
-
-    Raises:
-        ValueError: If the value is no integer or is out of range. Booleans are no integers.
-    """
-    if value is None and optional:
-        return None
+def integer(name, value, least=None, most=None):
+    """Check an integer from `least` to `most`. Booleans are no integers."""
     if not isinstance(value, numbers.Integral) or isinstance(value, bool):
-        refuse(name, "an integer" + ", or None" * optional, value)
+        refuse(name, "an integer", value)
     if (least is not None and value < least) or (most is not None and value > most):
-        allowed = f"{least} or more" if most is None else f"{least} … {most}"
-        refuse(name, allowed + ", or None" * optional, value)
+        refuse(name, f"{least} or more" if most is None else f"{least} … {most}", value)
     return int(value)
 
 
-def number(name, value, *, optional=False):
-    """Return an argument as a finite int or float; see `integer`."""
-    if value is None and optional:
-        return None
+natural = functools.partial(integer, least=0)
+count = functools.partial(integer, least=1)
+folds = functools.partial(integer, least=2)
+seed = functools.partial(integer, least=0, most=2**32 - 1)
+
+
+def number(name, value):
+    """Check a finite int or float."""
     if not isinstance(value, numbers.Real) or isinstance(value, bool) or not math.isfinite(value):
-        refuse(name, "a finite number" + ", or None" * optional, value)
+        refuse(name, "a finite number", value)
     return int(value) if isinstance(value, numbers.Integral) else float(value)
 
 
-def positive(name, value):
-    """Return an argument as an int or float above 0; see `integer`."""
-    if not number(name, value) > 0:
-        refuse(name, "a positive number", value)
+def fraction(name, value):
+    """Check a number from 0 to less than 1."""
+    if not 0 <= number(name, value) < 1:
+        refuse(name, "a fraction from 0 to less than 1", value)
     return number(name, value)
 
 
 def flag(name, value):
-    """Return an argument as bool; see `integer`."""
+    """Check a bool."""
     if not isinstance(value, bool | np.bool_):
         refuse(name, "True or False", value)
     return bool(value)
 
 
-def text(name, value, *, optional=False):
-    """Return an argument as str, also from a path; see `integer`."""
-    if value is None and optional:
-        return None
+def text(name, value):
+    """Check a str, or convert a path to it."""
     value = os.fspath(value) if isinstance(value, os.PathLike) else value
     if not isinstance(value, str):
-        refuse(name, "a text" + ", or None" * optional, value)
+        refuse(name, "a text", value)
     return str(value)
 
 
-def choice(name, value, allowed):
-    """Return an argument that must be one of the allowed texts; see `integer`."""
-    if not isinstance(value, str) or value not in allowed:
-        refuse(name, " or ".join(map(repr, allowed)) if len(allowed) == 2 else f"one of {tuple(allowed)}", value)
-    return str(value)
+def choice(*allowed):
+    """Return the check of a text that must be one of the given ones."""
+
+    def check(name, value):
+        if not isinstance(value, str) or value not in allowed:
+            refuse(name, " or ".join(map(repr, allowed)) if len(allowed) == 2 else f"one of {allowed}", value)
+        return str(value)
+
+    return check
 
 
 def path(name, value):
-    """Return an argument as `pathlib.Path`; see `integer`."""
+    """Check a path, which becomes a `pathlib.Path`."""
     if not isinstance(value, str | os.PathLike) or not isinstance(os.fspath(value), str) or not os.fspath(value):
         refuse(name, "a path", value)
     return pathlib.Path(value)
 
 
-def sequence(name, value, expected, items=object):
-    """Return an argument as list. Texts, paths, dicts and sets are no sequences, as they have no parts or no order.
+def instance(kind, expected=None):
+    """Return the check of an object of a class, or of one of several."""
+
+    def check(name, value):
+        if not isinstance(value, kind):
+            refuse(name, expected or f"a {kind.__name__}", value)
+        return value
+
+    return check
+
+
+def function(name, value):
+    """Check a function."""
+    if not callable(value):
+        refuse(name, "a function", value)
+    return value
+
+
+def sequence(name, value, expected="a list", items=object):
+    """Check a list or another iterable, which becomes a list.
+
+    Texts, paths, dicts and sets are refused, because they have no parts or no order.
 
     Args:
         name: Name of the argument.
@@ -113,8 +163,13 @@ def sequence(name, value, expected, items=object):
     return found
 
 
+def paths(name, value):
+    """Check a list of paths, which are returned as they are."""
+    return sequence(name, value, "a list of paths, such as ['poster.jpg']", str | os.PathLike)
+
+
 def names(name, value, expected="a list of different names", least=1):
-    """Return an argument as tuple of different str.
+    """Check a list of different str, which becomes a tuple.
 
     Args:
         name: Name of the argument.
@@ -131,31 +186,45 @@ def names(name, value, expected="a list of different names", least=1):
     return found
 
 
-def class_names(value, least=1):
-    """Return the argument `class_names` as tuple of different str; see `names`."""
-    return names("class_names", value, "a list of different genres", least)
+genres = functools.partial(names, expected="a list of different genres")
+
+
+def selection(name, value):
+    """Check a list or set of str in any order, which becomes a list."""
+    return sequence(name, sorted(value, key=str) if isinstance(value, set | frozenset) else value, items=str)
 
 
 def size(name, value, expected="(height, width) in pixels"):
-    """Return an argument `(height, width)` as tuple of two positive int; see `sequence`."""
+    """Check `(height, width)`, which becomes a tuple of two positive int."""
     sides = sequence(name, value, expected, numbers.Integral)
     if len(sides) != 2 or any(isinstance(side, bool) or side < 1 for side in sides):
         refuse(name, expected, value)
     return tuple(map(int, sides))
 
 
-def columns(name, table, needed):
-    """Return an argument that must be a DataFrame with some columns, or raise a ValueError."""
-    if not hasattr(table, "columns"):
-        refuse(name, f"a DataFrame with the columns {', '.join(needed)}", table)
-    if missing := [column for column in needed if column not in table.columns]:
-        listed = " and ".join(f"`{column}`" for column in needed)
-        raise ValueError(f"`{name}` must have the columns {listed}. Received: without {missing}")
-    return table
+def table(*columns):
+    """Return the check of a DataFrame that has the given columns."""
+
+    def check(name, value):
+        if not hasattr(value, "columns"):
+            refuse(name, "a DataFrame", value)
+        if missing := [column for column in columns if column not in value.columns]:
+            needed = " and ".join(f"`{column}`" for column in columns)
+            raise ValueError(f"`{name}` must have the columns {needed}. Received: without {missing}")
+        return value
+
+    return check
 
 
-def shares(name, value, expected):
-    """Return an argument of positive numbers that sum to 1 as tuple; see `sequence`."""
+def series(name, value):
+    """Check a Series."""
+    if not hasattr(value, "reindex") or getattr(value, "ndim", None) != 1:
+        refuse(name, "a Series over the index of the table", value)
+    return value
+
+
+def shares(name, value, expected="positive shares that sum to 1"):
+    """Check a list of positive numbers that sum to 1, which becomes a tuple."""
     found = tuple(number(name, share) for share in sequence(name, value, expected, numbers.Real))
     if not found or min(found) <= 0 or abs(sum(found) - 1) > 1e-6:
         refuse(name, f"{expected}, each above 0 and 1 in all", value)
@@ -163,14 +232,14 @@ def shares(name, value, expected):
 
 
 def groups(name, value):
-    """Return an argument that must be a dict of a name -> list of different names, the latter as tuples."""
+    """Check a dict of a name -> list of different names, which become tuples."""
     if not isinstance(value, collections.abc.Mapping):
         refuse(name, "a dict of a name -> list of different names", value)
     return {text(name, key): names(name, parts) for key, parts in value.items()}
 
 
 def options(name, value):
-    """Return an argument that must be a dict whose items can be written to JSON; see `integer`."""
+    """Check a dict whose items can be written to JSON."""
     if not isinstance(value, collections.abc.Mapping):
         refuse(name, "a dict", value)
     return _plain(name, value)

@@ -7,9 +7,11 @@ import functools
 
 import numpy as np
 
+from poster_cnn.metrics import arguments
 from poster_cnn.metrics.scores import BY_NAME, LOGIT_HALF, check_arrays, check_names, overall
 
 
+@arguments.checked(metric=arguments.function)
 def bootstrap_interval(metric, y_true, y_prob, *, groups=None, num_resamples=1000, level=0.95, seed=0):
     """Return the percentile bootstrap interval of a metric, resampling movies with replacement.
 
@@ -38,6 +40,7 @@ def bootstrap_interval(metric, y_true, y_prob, *, groups=None, num_resamples=100
     return _percentiles(lambda rows: metric(y_true[rows], y_prob[rows]), y_true, **sampling)
 
 
+@arguments.checked(metric=arguments.function)
 def paired_difference_interval(metric, y_true, y_prob, other_prob, **sampling):
     """Return the bootstrap interval of the difference of a metric between two predictions of the same movies.
 
@@ -65,6 +68,7 @@ def paired_difference_interval(metric, y_true, y_prob, other_prob, **sampling):
     return _percentiles(difference, y_true, **sampling)
 
 
+@arguments.checked(num_resamples=arguments.natural, seed=arguments.seed)
 def score(names, y_true, y_prob, *, groups=None, num_resamples=1000, seed=0):
     """Return several metrics with their 95% bootstrap intervals.
 
@@ -134,6 +138,7 @@ FAST = {
 }
 
 
+@arguments.checked(num_resamples=arguments.count, level=arguments.fraction, seed=arguments.seed)
 def _percentiles(score_rows, y_true, *, groups=None, num_resamples=1000, level=0.95, seed=0):
     """Quantiles of `score_rows(rows)` over resamples; samples without a positive label are skipped."""
     draw = _resampler(np.arange(len(y_true)) if groups is None else groups, np.random.default_rng(seed))

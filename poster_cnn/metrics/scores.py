@@ -9,6 +9,8 @@ import functools
 import numpy as np
 from sklearn import metrics as sk
 
+from poster_cnn.metrics import arguments
+
 LOGIT_HALF = 1 / (1 + np.exp(-0.5))  # 0.622: the code of paper 2 predicts a genre when its logit rounds to 1
 
 
@@ -66,6 +68,7 @@ def overall_precision_recall_f1(y_true, y_prob, threshold=0.5):
     return float(precision), float(recall), float(f1)
 
 
+@arguments.checked(average=arguments.choice("macro", "micro", "samples"))
 def average_precision(y_true, y_prob, average="macro"):
     """Return average precision as scikit-learn defines it (paper 5).
 
@@ -136,6 +139,7 @@ BY_NAME = {
 EVERYDAY = ("first_label_accuracy", "hit_at_1", "top_n_accuracy", "average_precision", "overall_f1", "label_accuracy")
 
 
+@arguments.checked(names=functools.partial(arguments.sequence, expected="a list of names of metrics"))
 def check_names(names):
     """Raise a ValueError if a name is not in `BY_NAME`."""
     for name in names:

@@ -3,6 +3,8 @@
 import dataclasses
 import pathlib
 
+from poster_cnn.metrics import arguments
+
 
 @dataclasses.dataclass(frozen=True)
 class DataFolder:
@@ -29,6 +31,7 @@ class DataFolder:
     weights: dict = dataclasses.field(default_factory=dict)
 
 
+@arguments.checked(root=arguments.path)
 def find_data_folder(root):
     """Find the files of a data folder.
 

@@ -1,6 +1,7 @@
 """Genres: encoding, counts, merged genres, and tables with one row per movie and genre (paper 3)."""
 
 import difflib
+import functools
 import itertools
 import re
 import warnings
@@ -26,6 +27,7 @@ def canonical_genres(names):
     return list(dict.fromkeys(_SPELLING.get(key, name) for key, name in keys.items() if key not in _NO_GENRE))
 
 
+@arguments.checked(table=arguments.table("genres"), class_names=functools.partial(arguments.genres, least=0))
 def encode_genres(table, class_names):
     """Return the genres of movies as a multi-hot matrix.
 
@@ -43,13 +45,11 @@ def encode_genres(table, class_names):
     Raises:
         ValueError: If a name is unknown and resembles a known genre, such as a misspelling.
     """
-    arguments.columns("table", table, ("genres",))
-    class_names = arguments.class_names(class_names, least=0)
     if unknown := unknown_genres(table, class_names):
         known = {name.casefold() for name in _known_genres(table)}
         if any(difflib.get_close_matches(name.casefold(), known, 1, _RESEMBLING) for name in unknown):
             require_known(table, class_names)
-        warnings.warn(f"No movie of `table` has the genre(s) {', '.join(unknown)}.", stacklevel=2)
+        warnings.warn(f"No movie of `table` has the genre(s) {', '.join(unknown)}.", stacklevel=3)
     rows = [[name in genres for name in class_names] for genres in table["genres"]]
     return np.array(rows, dtype="float32").reshape(len(table), len(class_names))
 
@@ -71,6 +71,7 @@ def require_known(table, class_names):
         raise ValueError(f"`class_names` must be some of: {known}. Received unknown genre(s): {', '.join(unknown)}")
 
 
+@arguments.checked(table=arguments.table("genres"), class_names=arguments.genres)
 def explode_genres(table, class_names):
     """Return a table with one row for each movie and each of its genres (paper 3, section I.A).
 
@@ -92,6 +93,7 @@ def explode_genres(table, class_names):
     return rows
 
 
+@arguments.checked(max_per_genre=arguments.natural, seed=arguments.seed)
 def limit_per_genre(rows, class_names, max_per_genre, *, seed=0):
     """Sample the rows of larger genres down to a maximum (paper 3, section I.A, Fig. 3).
 
@@ -136,6 +138,7 @@ def integer_labels(rows, class_names):
     return labels.argmax(axis=1).astype("int64")
 
 
+@arguments.checked(rows=arguments.table("imdb_id"))
 def best_accuracy(rows):
     """Return the upper bound on the accuracy of any model that sees only the poster.
 
@@ -148,6 +151,7 @@ def best_accuracy(rows):
     return rows["imdb_id"].nunique() / len(rows)
 
 
+@arguments.checked(table=arguments.table("genres"), genre_groups=arguments.options)
 def merge_genres(table, genre_groups):
     """Replace groups of genres by one name (paper 4, section "Data": seven rare genres become "Other").
 
@@ -165,8 +169,6 @@ def merge_genres(table, genre_groups):
 
     >>> merge_genres(table, {"Music": ("Musical",), "Other": ("News", "Western")})
     """
-    arguments.columns("table", table, ("genres",))
-    genre_groups = arguments.options("genre_groups", genre_groups)
     name_of = {genre: name for name, genres in genre_groups.items() for genre in genres}
     known = _known_genres(table)
     if unknown := [genre for genre in name_of if genre not in known]:
@@ -180,6 +182,7 @@ def merge_genres(table, genre_groups):
     return table
 
 
+@arguments.checked(table=arguments.table("genres"))
 def genre_counts(table):
     """Return the number of movies per genre, an int Series in descending order (paper 1, Fig. 3; paper 3, Fig. 1)."""
     counts = table["genres"].explode().dropna().value_counts()

@@ -1,5 +1,6 @@
 """Metadata of movies, `movie_metadata.csv`, as one tidy DataFrame: makers, language, rating and plot (paper 5)."""
 
+from poster_cnn.metrics import arguments
 from poster_cnn.movies import csv_files
 from poster_cnn.movies.table import TableReport, apply_rule, tidy
 
@@ -19,6 +20,7 @@ _OPTIONAL = {"movie_title": "title", "title_year": "year", "genres": "genres", "
 _NAMES = {"imdbid": "imdb_id", "movie_imdb_link": "link"} | _OPTIONAL | {name: name for name in METADATA_COLUMNS}
 
 
+@arguments.checked(csv_path=arguments.path, row_numbers=arguments.flag)
 def load_movie_metadata(csv_path, *, duplicates="drop", row_numbers=False):
     """Read the metadata of movies (paper 5, section 3).
 

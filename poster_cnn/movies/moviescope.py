@@ -11,6 +11,7 @@ import pickle
 import numpy as np
 import pandas as pd
 
+from poster_cnn.metrics import arguments
 from poster_cnn.movies.metadata import load_movie_metadata
 from poster_cnn.movies.table import apply_rule
 
@@ -29,6 +30,7 @@ _HARMLESS = {("numpy", "ndarray"), ("numpy", "dtype"), ("_codecs", "encode")} | 
 }
 
 
+@arguments.checked(folder=arguments.path)
 def read_moviescope(folder, *, duplicates="drop"):
     """Read MovieScope: metadata, plots, genres and the authors' own split (paper 5, section 3).
 
@@ -91,6 +93,7 @@ def read_moviescope(folder, *, duplicates="drop"):
     return movies
 
 
+@arguments.checked(path=arguments.path)
 def read_features(path):
     """Read a file of MovieScope features, such as those of a trailer's frames (paper 5, section 4).
 

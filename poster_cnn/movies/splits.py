@@ -3,16 +3,25 @@
 A split is a Series over the table's index with the values "train", "validation" and "test".
 """
 
+import numbers
+
 import numpy as np
 import pandas as pd
 from iterstrat.ml_stratifiers import MultilabelStratifiedKFold, MultilabelStratifiedShuffleSplit
 from sklearn.model_selection import StratifiedKFold, train_test_split
 
+from poster_cnn.metrics import arguments
 from poster_cnn.movies.genres import encode_genres
 
 PARTS = ("train", "validation", "test")
+_GROUPS = arguments.optional(arguments.series)
 
 
+def _fractions(name, value):
+    return tuple(arguments.sequence(name, value, "2 or 3 positive shares that sum to 1", numbers.Real))
+
+
+@arguments.checked(table=arguments.table("imdb_id", "year"))
 def imdb_id_split(table):
     """Split movies by their imdbId, as paper 1's code does.
 
@@ -41,6 +50,7 @@ def imdb_id_split(table):
     return pd.Series(parts, index=table.index, name="part")
 
 
+@arguments.checked(table=arguments.table(), fractions=_fractions, seed=arguments.seed)
 def random_split(table, *, fractions=(0.8, 0.2), seed=0):
     """Split rows at random, without stratification or groups (papers 2 and 4).
 
@@ -63,11 +73,14 @@ def random_split(table, *, fractions=(0.8, 0.2), seed=0):
 
 def _parts(fractions):
     parts = {2: ("train", "test"), 3: PARTS}.get(len(fractions))
-    if parts is None or min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-6:
+    if parts is None or not min(fractions) > 0 or not abs(sum(fractions) - 1) <= 1e-6:
         raise ValueError(f"`fractions` must be 2 or 3 positive shares that sum to 1. Received: fractions={fractions}")
     return parts
 
 
+@arguments.checked(
+    table=arguments.table("genres"), class_names=arguments.genres, split=arguments.optional(arguments.series)
+)
 def describe_split(table, class_names, split=None):
     """Count the movies of each part of a split, in all and per genre.
 
@@ -89,6 +102,7 @@ def describe_split(table, class_names, split=None):
     return counts.reindex([part for part in PARTS if part in counts.index]).rename_axis("part").reset_index()
 
 
+@arguments.checked(class_names=arguments.genres, fractions=_fractions, seed=arguments.seed)
 def stratified_split(rows, class_names, *, fractions=(0.6, 0.2, 0.2), seed=0):
     """Split rows at random, stratified by genre (paper 3, section I.A).
 
@@ -107,7 +121,7 @@ def stratified_split(rows, class_names, *, fractions=(0.6, 0.2, 0.2), seed=0):
     Raises:
         ValueError: If the fractions do not sum to 1, or a genre has too few rows for every part.
     """
-    if len(fractions) != 3 or min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-6:
+    if len(fractions) != 3 or not min(fractions) > 0 or not abs(sum(fractions) - 1) <= 1e-6:
         raise ValueError(f"`fractions` must be 3 positive shares that sum to 1. Received: fractions={fractions}")
     genre = encode_genres(rows, class_names).argmax(axis=1)
     _, validation, test = fractions
@@ -127,6 +141,7 @@ def _stratified_draw(candidates, genre, share, class_names, seed):
         raise ValueError(f"Too few rows for a stratified split ({error}). Received: {few}") from error
 
 
+@arguments.checked(class_names=arguments.genres, n_splits=arguments.folds, seed=arguments.seed)
 def stratified_folds(rows, class_names, *, n_splits=4, seed=0):
     """Assign rows to folds for cross-validation, stratified by genre.
 
@@ -150,6 +165,13 @@ def _folds(splitter, labels):
     return fold
 
 
+@arguments.checked(
+    table=arguments.table("imdb_id", "genres"),
+    class_names=arguments.genres,
+    fractions=_fractions,
+    groups=_GROUPS,
+    seed=arguments.seed,
+)
 def leak_free(table, class_names, *, fractions=(0.7, 0.1, 0.2), groups=None, seed=0):
     """Split movies at random, stratified by genre, with each group of movies in one part.
 
@@ -188,6 +210,13 @@ def leak_free(table, class_names, *, fractions=(0.7, 0.1, 0.2), groups=None, see
     return pd.Series(chosen[membership], index=table.index, name="part")
 
 
+@arguments.checked(
+    table=arguments.table("imdb_id", "genres"),
+    class_names=arguments.genres,
+    n_splits=arguments.integer,
+    groups=_GROUPS,
+    seed=arguments.seed,
+)
 def leak_free_folds(table, class_names, *, n_splits=5, groups=None, seed=0):
     """Assign movies to folds for cross-validation, stratified by genre, with each group of movies in one fold.
 

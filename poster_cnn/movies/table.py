@@ -6,6 +6,7 @@ import re
 
 import pandas as pd
 
+from poster_cnn.metrics import arguments
 from poster_cnn.movies import csv_files
 from poster_cnn.movies.genres import canonical_genres
 
@@ -56,6 +57,14 @@ class TableReport:
         return "\n".join(lines)
 
 
+@arguments.checked(
+    csv_path=arguments.path,
+    posters_dir=arguments.optional(arguments.path),
+    min_year=arguments.optional(arguments.integer),
+    max_year=arguments.optional(arguments.integer),
+    genres=arguments.optional(arguments.selection),
+    min_genres=arguments.natural,
+)
 def load_movie_table(
     csv_path,
     *,

@@ -14,7 +14,7 @@ from scipy import sparse
 from poster_cnn import metrics, models
 from poster_cnn.datasets import duplicates
 from poster_cnn.datasets.verify import check_posters, describe
-from poster_cnn.metrics import baselines
+from poster_cnn.metrics import arguments, baselines
 from poster_cnn.movies import splits
 from poster_cnn.movies import table as tables
 from poster_cnn.movies.data_folder import DataFolder, find_data_folder
@@ -22,6 +22,7 @@ from poster_cnn.movies.genres import encode_genres, require_known
 from poster_cnn.movies.metadata import METADATA_COLUMNS, load_movie_metadata
 from poster_cnn.movies.moviescope import read_moviescope
 from poster_cnn.multimodal import trailers
+from poster_cnn.multimodal.config import EnsembleConfig
 from poster_cnn.multimodal.metadata_encoder import MetadataEncoder, fit_metadata_encoder
 from poster_cnn.multimodal.word_vectors import WordVectors, plot_coverage, plot_vectors, plot_words, read_word_vectors
 from poster_cnn.training.build import build_network
@@ -105,6 +106,7 @@ class EnsembleData:
         return digest.hexdigest()
 
 
+@arguments.checked(config=arguments.instance(EnsembleConfig), data_folder=arguments.path)
 def load_ensemble_data(config, data_folder, *, progress=True):
     """Load and split the movies of an ensemble, and compute the inputs of its branches (paper 5, section 3).
 

@@ -9,6 +9,7 @@ from scipy import sparse
 from sklearn.preprocessing import OneHotEncoder
 
 from poster_cnn.files import read_json, write_json
+from poster_cnn.metrics import arguments
 from poster_cnn.movies.metadata import METADATA_COLUMNS
 
 
@@ -73,6 +74,7 @@ class MetadataEncoder:
         write_json(path, self.categories)
 
 
+@arguments.checked(table=arguments.table(), columns=arguments.names)
 def fit_metadata_encoder(table, columns=METADATA_COLUMNS):
     """Fit an encoder to the movies of the training set.
 
@@ -98,6 +100,7 @@ def fit_metadata_encoder(table, columns=METADATA_COLUMNS):
     return encoder
 
 
+@arguments.checked(path=arguments.path)
 def load_metadata_encoder(path):
     """Load an encoder written by `MetadataEncoder.save`. A file with other content raises a `ValueError`."""
     categories = read_json(path)

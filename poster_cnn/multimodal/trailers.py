@@ -11,6 +11,7 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from poster_cnn.files import cache_dir, sha256, write_atomically, write_json
+from poster_cnn.metrics import arguments
 from poster_cnn.movies import moviescope, table
 from poster_cnn.movies.table import TableReport
 from poster_cnn.training import features as features_module
@@ -25,6 +26,7 @@ _MIN_SHARE = 0.8  # of the stated length that the frames must cover; the sound m
 _OPTIONS = {"format_whitelist": "avi,matroska,webm,mov,mp4", "protocol_whitelist": "file"}
 
 
+@arguments.checked(folder=arguments.path)
 def find_trailers(folder):
     """Find the trailers in a folder by their names, `<imdbId>` with the suffix of a feature file or a video.
 
@@ -88,6 +90,7 @@ def _in_hdf5(path):
         raise ValueError(f"The HDF5 file cannot be read: {error}. Received: path={str(path)!r}") from error
 
 
+@arguments.checked(path=arguments.path, num_frames=arguments.count)
 def read_trailer_features(path, *, num_frames=NUM_FRAMES):
     """Read the features of a trailer's frames (paper 5, section 4).
 
@@ -145,6 +148,9 @@ def _read_array(path):
         return arrays["features" if "features" in arrays else list(arrays)[0]]
 
 
+@arguments.checked(
+    trailers=arguments.instance(collections.abc.Mapping), num_frames=arguments.count, batch_size=arguments.count
+)
 def trailer_features(trailers, extractor=None, *, num_frames=NUM_FRAMES, batch_size=32, cache=None, progress=True):
     """Read the features of trailers from files, or compute them from videos, and average them (paper 5, section 3).
 
@@ -235,6 +241,7 @@ def _reject_other_widths(means, report, expected):
             report.loc[report["imdb_id"] == imdb_id, ["frames", "reason"]] = 0, reason
 
 
+@arguments.checked(path=arguments.path, num_frames=arguments.count, image_size=arguments.size)
 def sample_frames(path, num_frames=NUM_FRAMES, image_size=(224, 224)):
     """Decode evenly spaced frames of a video (paper 5, section 3).
 

@@ -12,8 +12,9 @@ from tqdm.auto import tqdm
 
 from poster_cnn import metrics, models, training
 from poster_cnn.files import locked, read_json, remove_leftovers, write_atomically, write_json
-from poster_cnn.metrics import baselines
-from poster_cnn.multimodal.data import backbone_of, load_ensemble_data
+from poster_cnn.metrics import arguments, baselines
+from poster_cnn.multimodal.config import EnsembleConfig
+from poster_cnn.multimodal.data import EnsembleData, backbone_of, load_ensemble_data
 from poster_cnn.multimodal.fit import (
     build_branch,
     build_fusion,
@@ -33,6 +34,13 @@ _FILES = ("split.csv", "leak.json", "history.csv", "model.keras", "predictions.c
 _OF_BRANCHES = {"fusion": "logits", "fusion_rows": "train", "hidden_share": 0.0}
 
 
+@arguments.checked(
+    config=arguments.instance(EnsembleConfig),
+    data_folder=arguments.optional(arguments.path),
+    run_dir=arguments.path,
+    ensemble_data=arguments.optional(arguments.instance(EnsembleData)),
+    finished=arguments.paths,
+)
 def train_ensemble(config, data_folder, run_dir, *, ensemble_data=None, finished=(), progress=True):
     """Train a branch for each modality, then their fusion (paper 5, sections 4 and 5).
 

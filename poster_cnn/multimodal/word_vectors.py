@@ -8,6 +8,7 @@ import re
 import numpy as np
 
 from poster_cnn.files import write_atomically
+from poster_cnn.metrics import arguments
 from poster_cnn.movies.table import TableReport
 
 MAX_WORDS = 3000  # per plot; the rest is cut off (paper 5, section 3)
@@ -43,6 +44,7 @@ class WordVectors:
             np.savez_compressed(temporary, words=words, vectors=self.array)
 
 
+@arguments.checked(path=arguments.path)
 def load_word_vectors(path):
     """Load the `.npz` file written by `WordVectors.save`."""
     with np.load(path, allow_pickle=False) as arrays:
@@ -93,11 +95,13 @@ def tokenize(plot):
     return _TOKEN.findall(plot.lower().replace("\u2019", "'"))
 
 
+@arguments.checked(max_words=arguments.count)
 def plot_words(plots, *, max_words=MAX_WORDS):
     """Return the set of distinct words among the first `max_words` of each plot, to pass to `read_word_vectors`."""
     return {word for plot in plots for word in tokenize(plot)[:max_words]}
 
 
+@arguments.checked(path=arguments.path)
 def read_word_vectors(path, words=None):
     """Read word vectors in GloVe's text format, lines of "word v1 v2 ...".
 
@@ -196,6 +200,7 @@ def _is_number(text):
     return True
 
 
+@arguments.checked(vectors=arguments.instance(WordVectors), max_words=arguments.integer)
 def plot_vectors(plots, vectors, *, max_words=MAX_WORDS):
     """Compute the mean word vector of each plot (paper 5, section 3).
 
@@ -219,6 +224,7 @@ def plot_vectors(plots, vectors, *, max_words=MAX_WORDS):
     return means
 
 
+@arguments.checked(vectors=arguments.instance(WordVectors), max_words=arguments.integer)
 def plot_coverage(plots, vectors, *, max_words=MAX_WORDS):
     """Return the `PlotCoverage` of plots; see `plot_vectors` for the arguments."""
     tokenized = _tokenized(plots, max_words)

@@ -8,6 +8,7 @@ import warnings
 import pandas as pd
 
 from poster_cnn.files import write_atomically
+from poster_cnn.metrics import arguments
 
 FIRST_COLUMNS = (
     "run experiment variant set_name model ratio image_height image_width learning_rate batch_size epochs seed "
@@ -20,6 +21,7 @@ SORT_COLUMNS = "experiment variant model ratio learning_rate seed run".split()
 TEXT_COLUMNS = "run experiment variant set_name model class_names data_fingerprint device date".split()
 
 
+@arguments.checked(runs_dir=arguments.path)
 def collect_results(runs_dir):
     """Collect all finished runs below a folder into one table, one row per run.
 
@@ -42,6 +44,7 @@ def collect_results(runs_dir):
     return _arrange(pd.DataFrame(rows, columns=None if rows else FIRST_COLUMNS), FIRST_COLUMNS)
 
 
+@arguments.checked(runs_dir=arguments.path)
 def collect_history(runs_dir):
     """Collect the learning curves of all finished runs below a folder into one table, one row per epoch.
 
@@ -61,6 +64,7 @@ def collect_history(runs_dir):
     return _arrange(history, HISTORY_COLUMNS)
 
 
+@arguments.checked(frame=arguments.table(), path=arguments.path)
 def write_results(frame, path):
     """Write a table of results or learning curves atomically as csv.
 
@@ -77,6 +81,7 @@ def write_results(frame, path):
         frame[columns].to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n", encoding="utf-8")
 
 
+@arguments.checked(path=arguments.path)
 def read_results(path):
     """Read a csv file written by `write_results`.
 
@@ -88,11 +93,13 @@ def read_results(path):
     return results.fillna({"set_name": ""})  # an empty name is not a missing value
 
 
+@arguments.checked(frames=arguments.sequence)
 def stack(frames):
     """Concatenate several tables of results; a column that a table lacks is empty in its rows."""
     return pd.concat(frames, ignore_index=True)
 
 
+@arguments.checked(run_dir=arguments.path)
 def read_predictions(run_dir):
     """Read the test predictions of a finished run.
 
@@ -105,11 +112,13 @@ def read_predictions(run_dir):
     return pd.read_csv(pathlib.Path(run_dir) / "predictions.csv")
 
 
+@arguments.checked(predictions=arguments.table())
 def genres_of(predictions):
     """Return the genres of a table of predictions in label order."""
     return [name.removeprefix("probability_") for name in predictions if name.startswith("probability_")]
 
 
+@arguments.checked(predictions=arguments.table())
 def prediction_arrays(predictions):
     """Return a table of predictions as arrays.
 
@@ -123,6 +132,7 @@ def prediction_arrays(predictions):
     return genres, *(predictions[[f"{kind}_{name}" for name in genres]].to_numpy() for kind in ("true", "probability"))
 
 
+@arguments.checked(path=arguments.path)
 def read_published(path):
     """Read a paper's printed numbers, one row per number.
 

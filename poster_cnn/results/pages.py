@@ -4,12 +4,14 @@ import pathlib
 import re
 
 from poster_cnn.files import write_atomically
+from poster_cnn.metrics import arguments
 
 _TABLE = re.compile(
     r"(?P<start><!-- table: (?P<name>\w+)(?: \((?P<columns>[^)]*)\))? -->\n).*?(?P<end><!-- end -->)", re.DOTALL
 )
 
 
+@arguments.checked(tables_dir=arguments.path, repository=arguments.path)
 def update_pages(tables_dir, repository):
     """Replace the tables in the papers' pages by those of a folder.
 

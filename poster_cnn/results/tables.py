@@ -3,6 +3,8 @@
 import pandas as pd
 from pandas.api.types import is_float_dtype, is_numeric_dtype
 
+from poster_cnn.metrics import arguments
+
 BASELINES = ("majority", "label_prior", "color_histogram")
 BASELINES_OF_ONE_GENRE = ("majority", "color_histogram")  # with one genre per row, `label_prior` equals `majority`
 MISSING = "–"
@@ -47,6 +49,9 @@ def title_with(name, value):
     return f"{heading.removesuffix(' (%)')} {label(value)}{'%' if heading.endswith(' (%)') else ''}".lstrip()
 
 
+@arguments.checked(
+    results=arguments.table(), published=arguments.table("table", "metric", "value"), baselines=arguments.names
+)
 def beside_published(
     results,
     published,
@@ -103,6 +108,7 @@ def beside_published(
     return cells.reset_index()
 
 
+@arguments.checked(results=arguments.table(), baselines=arguments.names)
 def in_percent(results, metric, *, baselines=BASELINES):
     """Return the columns of one metric in percent under short names.
 
@@ -121,6 +127,7 @@ def in_percent(results, metric, *, baselines=BASELINES):
     return pd.DataFrame({name: 100 * results[column].astype("float64") for name, column in known.items()})
 
 
+@arguments.checked(cells=arguments.table("ours", "paper", "metric"))
 def comparison_grid(cells, *, rows="ratio", columns="learning_rate"):
     """Lay out the cells of `beside_published` like the paper's table: "ours (paper's)", the best of each side in bold.
 
@@ -140,6 +147,7 @@ def comparison_grid(cells, *, rows="ratio", columns="learning_rate"):
     return grid.rename_axis(index=f"{title(rows)} ↓ {title(columns)} →", columns=None).reset_index()
 
 
+@arguments.checked(cells=arguments.table("metric", "num_test"))
 def baseline_note(cells):
     """Write the note below a `comparison_grid`: the scores of the baselines on the same test posters.
 
@@ -165,6 +173,7 @@ def baseline_note(cells):
     return "\n".join(lines)
 
 
+@arguments.checked(frame=arguments.table(), digits=arguments.natural)
 def to_markdown(frame, *, digits=1):
     """Format a DataFrame as a Markdown table without its index.
 

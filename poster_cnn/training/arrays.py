@@ -6,9 +6,12 @@ import pandas as pd
 from tqdm.keras import TqdmCallback
 
 from poster_cnn.datasets.arrays import DenseBatches
+from poster_cnn.metrics import arguments
 from poster_cnn.training.build import build_model, require_finite, seed_dropout
+from poster_cnn.training.config import TrainingConfig
 
 
+@arguments.checked(config=arguments.instance(TrainingConfig), callbacks=arguments.sequence)
 def fit_arrays(config, images, labels, validation=None, *, callbacks=(), progress=True):
     """Build the network of a config and fit it to arrays, on the backend named by `KERAS_BACKEND`.
 

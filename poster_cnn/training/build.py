@@ -8,13 +8,16 @@ import numpy as np
 from keras import ops
 
 from poster_cnn import models
+from poster_cnn.metrics import arguments
 from poster_cnn.metrics.scores import LOGIT_HALF
 from poster_cnn.models import losses
+from poster_cnn.training.config import TrainingConfig
 
 # Batches per call of the compiled step: a fifth more posters/s on CPUs. Steps on PyTorch are not compiled.
 _STEPS_PER_EXECUTION = 1 if keras.backend.backend() == "torch" else 16
 
 
+@arguments.checked(config=arguments.instance(TrainingConfig), weights=arguments.optional(arguments.instance(dict)))
 def build_model(config, weights=None):
     """Build and compile the network of a config.
 

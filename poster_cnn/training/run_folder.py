@@ -10,6 +10,7 @@ import pandas as pd
 import tensorflow as tf
 
 from poster_cnn.files import read_json, sha256, write_atomically, write_json
+from poster_cnn.metrics import arguments
 from poster_cnn.metrics.thresholds import best_thresholds
 from poster_cnn.training.build import pretrained_weights
 from poster_cnn.training.config import TrainingConfig
@@ -19,6 +20,7 @@ from poster_cnn.training.saved_model import save_model
 _NAMES = {"experiment", "variant", "set_name"}  # stored with a run; they do not affect training
 
 
+@arguments.checked(run_dir=arguments.path)
 def recorded_config(run_dir, kind=TrainingConfig):
     """Return the config of a run folder.
 
@@ -40,6 +42,7 @@ def recorded_config(run_dir, kind=TrainingConfig):
         raise ValueError(f"{path} records no {kind.__name__}: {error}. Choose another folder, or remove it.") from error
 
 
+@arguments.checked(run_dir=arguments.path)
 def is_finished(run_dir, config=None):
     """Return whether a run folder holds a finished run.
 

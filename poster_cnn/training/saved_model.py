@@ -7,13 +7,20 @@ import zipfile
 
 import keras
 
-from poster_cnn.datasets.crops import POSTER_SIZE, is_crop_size
+from poster_cnn.datasets.crops import INTERPOLATIONS, POSTER_SIZE, is_crop_size
 from poster_cnn.files import write_atomically
+from poster_cnn.metrics import arguments
 from poster_cnn.models import losses  # noqa: F401  Registers the losses that files of older versions contain.
 
 _ENTRY = "poster_cnn.json"
 
 
+@arguments.checked(
+    model=arguments.instance(keras.Model),
+    path=arguments.path,
+    class_names=arguments.genres,
+    interpolation=arguments.choice(*INTERPOLATIONS),
+)
 def save_model(model, path, *, class_names, interpolation="bilinear", thresholds=None, crop_size=None):
     """Save a model with its class names as one `.keras` file, atomically.
 
@@ -48,6 +55,7 @@ def save_model(model, path, *, class_names, interpolation="bilinear", thresholds
             archive.writestr(_ENTRY, json.dumps(content, ensure_ascii=False))
 
 
+@arguments.checked(path=arguments.path)
 def load_model(path):
     """Load a model saved by `save_model`, without running code from the file.
 

@@ -10,11 +10,12 @@ import tensorflow as tf
 
 from poster_cnn import datasets, metrics, models
 from poster_cnn.files import locked, read_json, remove_leftovers
-from poster_cnn.metrics import baselines, intervals
+from poster_cnn.metrics import arguments, baselines, intervals
 from poster_cnn.metrics.thresholds import best_thresholds
 from poster_cnn.training import distribution
 from poster_cnn.training.build import build_network
-from poster_cnn.training.data import load_training_data
+from poster_cnn.training.config import TrainingConfig
+from poster_cnn.training.data import TrainingData, load_training_data
 from poster_cnn.training.features import poster_features
 from poster_cnn.training.fit import fit, remove_checkpoints
 from poster_cnn.training.run_folder import (
@@ -35,6 +36,12 @@ _CONSTANT = {
 }
 
 
+@arguments.checked(
+    config=arguments.instance(TrainingConfig),
+    data=arguments.optional(arguments.path),
+    run_dir=arguments.path,
+    training_data=arguments.optional(arguments.instance(TrainingData)),
+)
 def train(config, data, run_dir, *, training_data=None, strategy="auto", progress=True):
     """Train one network into a run folder. Interrupted runs continue at their epoch, finished runs are not repeated.
 

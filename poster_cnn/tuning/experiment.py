@@ -7,7 +7,8 @@ import runpy
 import warnings
 from collections.abc import Callable
 
-from poster_cnn.training.config import TrainingConfig
+from poster_cnn.metrics import arguments
+from poster_cnn.training.config import PRECISIONS, TrainingConfig
 from poster_cnn.tuning.random_search import RANKED_BY, draw_changes
 
 
@@ -85,6 +86,10 @@ def _short(value):
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
+@arguments.checked(
+    path=arguments.path,
+    precision=arguments.optional(arguments.choice(*PRECISIONS)),
+)
 def load_experiment(path, *, preset="paper", precision=None):
     """Read an experiment file, which is a Python file of plain assignments such as `experiments/dave/table_2.py`.
 

@@ -5,6 +5,8 @@ import warnings
 import pandas as pd
 from sklearn.model_selection import ParameterSampler
 
+from poster_cnn.metrics import arguments
+
 RANKED_BY = "first_label_accuracy"
 
 
@@ -43,6 +45,7 @@ def _plain(value):
     return float(f"{value:.6g}") if isinstance(value, float) else value
 
 
+@arguments.checked(results=arguments.table())
 def rank_draws(results):
     """Rank draws by their mean accuracy on the held-out folds.
 

@@ -10,6 +10,7 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from poster_cnn.files import locked, read_json, write_atomically, write_json
+from poster_cnn.metrics import arguments
 from poster_cnn.multimodal.config import EnsembleConfig
 from poster_cnn.multimodal.data import load_ensemble_data
 from poster_cnn.multimodal.train import check_run as check_ensemble
@@ -20,6 +21,7 @@ from poster_cnn.training.data import load_training_data
 from poster_cnn.training.fit import remove_checkpoints
 from poster_cnn.training.run_folder import is_finished
 from poster_cnn.training.train import check_run, train
+from poster_cnn.tuning.experiment import Experiment
 
 MAX_KILLS = 3  # of one cell, without a finished epoch in between
 
@@ -67,6 +69,12 @@ class Shared:
         return loaded
 
 
+@arguments.checked(
+    experiment=arguments.instance(Experiment),
+    data=arguments.path,
+    out_dir=arguments.path,
+    shared=arguments.optional(arguments.instance(Shared)),
+)
 def sweep(experiment, data, out_dir, *, shared=None, progress=True):
     """Train every cell of an experiment in a run folder of its own.
 

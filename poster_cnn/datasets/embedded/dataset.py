@@ -20,6 +20,7 @@ from tqdm import tqdm
 from poster_cnn import files
 from poster_cnn.datasets.embedded import text
 from poster_cnn.datasets.embedded.posters import draw_everyday, draw_poster
+from poster_cnn.metrics import arguments
 
 NUM_MOVIES = 1200  # in the embedded dataset
 
@@ -58,6 +59,7 @@ _DEFECTS |= {"truncated poster": 1, "web page saved as poster": 1, "poster of an
 _TRAILER_FRAMES, _TRAILER_FEATURES = 200, 4096
 
 
+@arguments.checked(trailers=arguments.flag)
 def embedded_dataset(*, trailers=False):
     """Return the folder of the embedded dataset, creating it in the user's cache on first use.
 
@@ -78,6 +80,9 @@ def embedded_dataset(*, trailers=False):
     return folder
 
 
+@arguments.checked(
+    directory=arguments.path, num_movies=arguments.integer, seed=arguments.integer, trailers=arguments.flag
+)
 def make_dataset(directory, *, num_movies=NUM_MOVIES, seed=0, trailers=False):
     """Write a data folder of invented movies; equal arguments give equal bytes.
 
