@@ -14,6 +14,7 @@ from poster_cnn.datasets.embedded.dataset import embedded_dataset
 from poster_cnn.files import write_atomically
 from poster_cnn.movies.data_folder import find_data_folder
 from poster_cnn.movies.metadata import load_movie_metadata
+from poster_cnn.movies.poster_files import poster_paths
 
 PRESETS = {
     "quick": "small networks, few epochs: minutes on a laptop",
@@ -64,8 +65,7 @@ class Workspace:
     def metadata_table(self):
         """Load `movie_metadata.csv` of the data folder, with the column `poster_path`; see `load_movie_metadata`."""
         table = load_movie_metadata(self.folder.metadata)
-        posters = {path.stem: str(path) for path in self.folder.posters.glob("*.jpg")}
-        return table.assign(poster_path=table["imdb_id"].astype(str).map(posters).fillna(""))
+        return table.assign(poster_path=poster_paths(table["imdb_id"], self.folder.posters))
 
     def everyday_pictures(self):
         """List the paths of pictures that are no posters, from the data folder or else from the embedded dataset."""

@@ -9,7 +9,6 @@ import json
 import os
 import pathlib
 import random
-import re
 import socket
 import urllib.request
 
@@ -24,6 +23,8 @@ import poster_cnn
 from poster_cnn import files
 from poster_cnn.datasets import image_files
 from poster_cnn.datasets.verify import check_posters
+from poster_cnn.movies.cells import imdb_number
+from poster_cnn.movies.poster_files import find_posters
 from poster_cnn.movies.table import load_movie_table
 
 _FAILURES = ".download_failures.jsonl"  # in the posters folder; hidden, so that it is not taken for a poster
@@ -80,7 +81,8 @@ def download(table, posters_dir, *, retry_failed=False, progress=True, **options
     posters_dir = pathlib.Path(posters_dir).absolute()
     posters_dir.mkdir(parents=True, exist_ok=True)
     files.remove_leftovers(posters_dir)
-    ids = [_parse_id(imdb_id) for imdb_id in table["imdb_id"]]
+    numbers = [imdb_number(str(imdb_id)) for imdb_id in table["imdb_id"]]
+    ids = [int(number) if number else None for number in numbers]
     urls = [url.strip() if isinstance(url, str) else "" for url in table["poster_url"]]
     run = _Download(posters_dir, DownloadOptions(**options))
     run.plan(ids, urls, retry_failed)
@@ -131,9 +133,10 @@ class _Download:
         self.outcomes = {}  # id -> (outcome, reason)
         self.pending = {}  # id -> URL
         self._failures = self._read_failures()  # (id, URL) -> reason
+        self._there = find_posters(posters_dir)[0]  # id -> names
 
     def path(self, imdb_id):
-        return self.posters_dir / f"{imdb_id}.jpg"
+        return self.posters_dir / self._there.get(imdb_id, [f"{imdb_id}.jpg"])[0]
 
     def plan(self, ids, urls, retry_failed):
         failures = {} if retry_failed else self._failures
@@ -177,7 +180,7 @@ class _Download:
 
     def _save(self, imdb_id, content):
         image_files.decode(image_files.open_header(content, self.options.limits))
-        with files.write_atomically(self.path(imdb_id)) as temporary:
+        with files.write_atomically(self.posters_dir / f"{imdb_id}.jpg") as temporary:
             temporary.write_bytes(content)
 
     def _settle(self, imdb_id, url, outcome, reason, permanent=False):
@@ -306,11 +309,6 @@ def is_public(address):
     address = ipaddress.ip_address(address)
     address = getattr(address, "ipv4_mapped", None) or address
     return address.is_global and not address.is_multicast
-
-
-def _parse_id(imdb_id):
-    match = re.fullmatch(r"(?:tt)?0*([0-9]{1,15})(?:\.0)?", str(imdb_id).strip())
-    return int(match[1]) if match else None
 
 
 def _parse_url(url):

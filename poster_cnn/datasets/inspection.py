@@ -8,7 +8,6 @@ import hashlib
 import io
 import os
 import pathlib
-import re
 import stat
 
 import imagehash
@@ -18,6 +17,7 @@ from PIL import Image
 from poster_cnn import files
 from poster_cnn.datasets import image_files, signatures
 from poster_cnn.datasets.image_files import PictureLimits, RefusedPicture
+from poster_cnn.movies.poster_files import imdb_id_of
 
 COLUMNS = [
     *("file", "imdb_id", "verdict", "reason", "width", "height", "mode", "bytes", "sha256"),
@@ -134,12 +134,6 @@ class Inspector:
     def _repaired_path(self, name):
         # 123.png and 123.jpg may both need repair, so the old suffix stays in the name.
         return self.repaired_dir / (name if name.endswith(".jpg") else f"{name}.jpg")
-
-
-def imdb_id_of(name):
-    """Return the imdbId in a file name as text without "tt" and leading zeros, or "" if there is none."""
-    match = re.fullmatch(r"(?:tt)?0*([0-9]{1,15})", os.path.splitext(name)[0])
-    return match[1] if match else ""
 
 
 def pixel_hash(rgb):

@@ -13,6 +13,7 @@ from poster_cnn import files as files_module
 from poster_cnn.datasets.image_files import PictureLimits, strict_decoding
 from poster_cnn.datasets.inspection import COLUMNS, Inspector
 from poster_cnn.metrics import arguments
+from poster_cnn.movies.poster_files import poster_names
 
 _NUMBERS = ["imdb_id", "width", "height", "bytes"]
 
@@ -42,10 +43,11 @@ def verify(
 
     The posters folder is only read. The manifest and the repaired posters are stored in the user's cache by default
     (`files.cache_dir()/posters/<folder>-<hash of its path>/`). Verdicts are remembered by the SHA-256 of each file, so
-    a second call reads all files but decodes only changed ones. Hidden files and sub-folders are skipped.
+    a second call reads all files but decodes only changed ones. Hidden files are skipped, and so are folders, but not
+    the posters in them, such as `1995/tt0114709.jpg`.
 
     Args:
-        posters_dir: Folder of posters named `<imdbId>.<suffix>`.
+        posters_dir: Folder of posters named by imdbId, such as `114709.jpg` or `tt0114709.png`.
         files: Names of the files to check. Defaults to `None`: all files.
         repaired_dir: Folder for repaired posters. Defaults to `repaired/` in the cache.
         image_size: `(height, width)` of repaired posters in pixels. Defaults to `(268, 182)`.
@@ -179,12 +181,11 @@ def cache_folder(posters_dir):
 def _names(posters_dir):
     if not posters_dir.is_dir():
         raise FileNotFoundError(f"No folder of posters found. Received: posters_dir={str(posters_dir)!r}")
-    with os.scandir(posters_dir) as entries:
-        visible = [entry for entry in entries if not entry.name.startswith(".")]
-    # A folder named 123.jpg would be taken for a poster elsewhere, so it gets a verdict too.
-    names = sorted(entry.name for entry in visible if not os.path.isdir(entry) or os.path.splitext(entry.name)[1])
+    names = poster_names(posters_dir)
     if not names:
-        inside = ", ".join(sorted(entry.name for entry in visible)[:5]) or "nothing"
+        inside = (
+            ", ".join(sorted(name for name in os.listdir(posters_dir) if not name.startswith("."))[:5]) or "nothing"
+        )
         raise FileNotFoundError(
             f"No files in the folder of posters; expected <imdbId>.jpg. "
             f"Received: posters_dir={str(posters_dir)!r}, which holds {inside}"

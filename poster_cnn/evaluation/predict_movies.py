@@ -17,8 +17,9 @@ from poster_cnn.datasets.pixels import read_image
 from poster_cnn.evaluation.predict import ranked_prediction, reason_of
 from poster_cnn.files import read_json
 from poster_cnn.metrics import arguments
-from poster_cnn.movies.csv_files import decode
-from poster_cnn.movies.metadata import METADATA_COLUMNS, MISSING
+from poster_cnn.movies.cells import UNAMBIGUOUS
+from poster_cnn.movies.metadata import METADATA_COLUMNS
+from poster_cnn.movies.text_files import decode
 from poster_cnn.multimodal import trailers
 from poster_cnn.multimodal.config import EnsembleConfig
 from poster_cnn.multimodal.data import backbone_network
@@ -170,7 +171,7 @@ def _texts(label, movie):
         if not isinstance(value, (str, os.PathLike) if key in _COLUMNS.values() else str):
             expected = "a path" if key in _COLUMNS.values() else "text"
             raise ValueError(f"{column} of movie {label!r} must be {expected}. Received: a {type(value).__name__}")
-        if (text := str(value).strip()) in MISSING:
+        if (text := str(value).strip()) in UNAMBIGUOUS:
             continue
         if texts.setdefault(key, text) != text:
             raise ValueError(f"Movie {label!r} must have one {key}. Received: {texts[key]!r} and {text!r}")

@@ -1,26 +1,30 @@
-"""Movie tables in published layouts, read as DataFrames of strings; `table` interprets the strings."""
+"""Movie tables as CSV, read as DataFrames of strings; `table` interprets the strings."""
 
+import contextlib
 import csv
 import io
-import json
 import pathlib
 import re
 
 import pandas as pd
 
+from poster_cnn.movies import cells
+from poster_cnn.movies.genres import is_imdb_genre
+from poster_cnn.movies.text_files import read_text
+
 COLUMNS = ("imdb_id", "title", "year", "score", "genres", "poster_url")
 
-# Column of Kaggle's "movie genre from its poster", in lower case -> our column.
-_KAGGLE = {"imdbid": "imdb_id", "title": "title", "genre": "genres", "imdb score": "score", "poster": "poster_url"}
-# Field of a record of the OMDb service -> our column.
-_OMDB = {
-    "imdbID": "imdb_id",
-    "Title": "title",
-    "Year": "year",
-    "imdbRating": "score",
-    "Genre": "genres",
-    "Poster": "poster_url",
+# Our column -> columns of published tables (Kaggle, IMDb, OMDb, TMDB) in lower case, without spaces and punctuation.
+# The first one that a table has is taken.
+MOVIE_COLUMNS = {
+    "imdb_id": ("imdbid", "tconst", "const", "imdbtitleid"),
+    "title": ("title", "primarytitle", "movietitle", "originaltitle"),
+    "year": ("year", "titleyear", "startyear", "releaseyear", "yearofrelease", "fileyear", "released", "releasedate"),
+    "score": ("score", "imdbscore", "imdbrating", "averagerating"),
+    "genres": ("genres", "genre"),
+    "poster_url": ("posterurl", "poster"),
 }
+_LINKS = ("movieimdblink", "imdblink", "imdburl")  # Kaggle's "IMDB 5000" has links instead of ids
 
 
 def read_kaggle_csv(csv_path):
@@ -32,55 +36,23 @@ def read_kaggle_csv(csv_path):
     frame, notes = read_csv(
         csv_path,
         "movie table",
-        _KAGGLE,
+        MOVIE_COLUMNS,
         required={"imdb_id": "imdbId", "title": "Title", "genres": "Genre"},
         expected="a header like 'imdbId,Imdb Link,Title,IMDB Score,Genre,Poster'",
     )
     return frame.reindex(columns=["row", *COLUMNS], fill_value=""), notes
 
 
-def read_omdb_folder(folder):
-    """Read the layout of Chu & Guo's poster set: one JSON list of OMDb records per year.
-
-    Args:
-        folder: Folder with the `*.json` files, of any name.
-
-    Returns:
-        `(frame, notes)`, as from `read_kaggle_csv`.
-
-    Raises:
-        FileNotFoundError: If the folder has no JSON file.
-    """
-    paths = sorted(pathlib.Path(folder).glob("*.json"))
-    if not paths:
-        raise FileNotFoundError(f"Expected a folder of JSON lists of OMDb records (*.json). Received: {str(folder)!r}")
-    records, broken = [], []
-    for path in paths:
-        try:
-            content = json.loads(path.read_bytes().decode("utf-8-sig"))
-            good = [record for record in content if isinstance(record, dict) and "imdbID" in record]
-        except (ValueError, TypeError) as error:
-            broken.append(f"{path.name}: {error}")
-            continue
-        records.extend(good)
-        if len(good) < len(content):
-            broken.append(f"{path.name}: {len(content) - len(good)} entries are not OMDb records")
-    frame = pd.DataFrame(records, columns=list(_OMDB)).rename(columns=_OMDB).fillna("").astype(str)
-    frame["genres"] = frame["genres"].str.replace(",", "|")
-    frame.insert(0, "row", range(1, len(frame) + 1))
-    return frame, [("unreadable JSON", len(broken), "set aside", broken)] if broken else []
-
-
 def read_csv(csv_path, what, names, *, required, expected):
     """Read some columns of a CSV as strings.
 
-    UTF-8, with or without byte order mark, and ISO-8859-1 are accepted, even mixed in one file. The delimiter is
-    detected from the header: comma, semicolon or tab.
+    See `text_files.read_text` for encodings. The delimiter is detected from the header: comma, semicolon or tab.
 
     Args:
         csv_path: Path of the file.
         what: Kind of table, for messages.
-        names: Dict of a column in the file, in lower case -> name in the result. Other columns are ignored.
+        names: Dict of a name in the result -> names of its column in the file, like `MOVIE_COLUMNS`. Other columns are
+            ignored.
         required: Dict of a required name in the result -> column in the file, for messages.
         expected: Expected header, for messages.
 
@@ -96,16 +68,13 @@ def read_csv(csv_path, what, names, *, required, expected):
     path = pathlib.Path(csv_path)
     if not path.is_file():
         raise FileNotFoundError(f"No {what} found. Expected a CSV file. Received: csv_path={str(csv_path)!r}")
-    text, notes = decode(path.read_bytes())
-    delimiter = max(",;\t", key=text.split("\n", 1)[0].count)
+    text, notes = read_text(path)
+    delimiter, text = _delimiter(text)
     if delimiter != ",":
         notes.append(("delimiter is not a comma", 1, "accepted", [repr(delimiter)]))
-    records = _split_rows(text, delimiter)
-    received = records[0] if records else []
-    names = {name: name for name in (*COLUMNS, *names.values())} | names
-    header = [names.get(name.strip().lower(), "") for name in received]
-    if "imdb_id" not in header:  # Kaggle's "IMDB 5000" has links instead
-        header = ["imdb_id" if name == "link" else name for name in header]
+    with _any_field_size():
+        received = next(csv.reader(io.StringIO(text), delimiter=delimiter), [])
+    header = _header(received, names, notes)
     missing = [column for name, column in required.items() if name not in header]
     repeated = sorted({name for name in header if name and header.count(name) > 1})
     if missing or repeated:
@@ -114,9 +83,9 @@ def read_csv(csv_path, what, names, *, required, expected):
             f"The {what} {problem}. Expected {expected}, separated by commas, semicolons or tabs. "
             f"Received: columns={received} in {path.name}"
         )
+    records = _split_rows(text, delimiter, header, notes)
     if len(records) < 2:
         raise ValueError(f"The {what} has a header but no rows. Received: csv_path={str(csv_path)!r}")
-    _check_quotes(records, header.index("imdb_id"), delimiter)
     width = len(header)
     rows = [row for row, record in enumerate(records) if row and not any(record[width:])]
     if malformed := [f"row {row}" for row in sorted({*range(1, len(records))} - {*rows})]:
@@ -127,40 +96,108 @@ def read_csv(csv_path, what, names, *, required, expected):
     return frame, notes
 
 
-def decode(content):
-    """Decode bytes line by line, because files joined from several sources mix their encodings.
-
-    Returns:
-        `(text, notes)`: str, and a list of findings as in `TableReport`.
-    """
-    lines, latin = [], []
-    for number, line in enumerate(content.removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1):
-        try:
-            lines.append(line.decode("utf-8"))
-        except UnicodeDecodeError:
-            lines.append(line.decode("iso-8859-1"))
-            latin.append(f"line {number}")
-    notes = [("line in ISO-8859-1, not UTF-8", len(latin), "accepted", latin)] if latin else []
-    return "\n".join(line.removesuffix("\r") for line in lines).replace("\0", ""), notes
+def _delimiter(text):
+    """Return the delimiter, and the text without blank lines at its top and without Excel's line "sep=;"."""
+    text = text.lstrip("\n")
+    first, _, rest = text.partition("\n")
+    if told := re.fullmatch(r'"?sep=([,;\t])"?\s*', first, re.IGNORECASE):
+        return told[1], rest
+    return max(",;\t", key=first.count), text
 
 
-def _split_rows(text, delimiter):
-    # pandas would silently drop everything after a quote that is never closed.
-    records = []
+def column_key(name):
+    """Return the name of a column in lower case, without spaces and punctuation."""
+    return re.sub(r"[\W_]", "", name).lower()
+
+
+def _header(received, names, notes):
+    """Return the name in the result of each column of a file, "" for a column that is not used."""
+    keys = [column_key(name) for name in received]
+    header = [""] * len(keys)
+    for name, accepted in names.items():
+        found = [key for key in accepted if key in keys]
+        if name == "imdb_id" and not found:
+            found = [key for key in _LINKS if key in keys][:1]
+        header = [name if key in found[:1] else old for key, old in zip(keys, header, strict=True)]
+        if others := [column for column, key in zip(received, keys, strict=True) if key in found[1:]]:
+            notes.append((f"another column for {name}", len(others), "ignored", others))
+    return header
+
+
+def _split_rows(text, delimiter, header, notes):
+    """Split a CSV into rows and fields, without blank rows; raise an error for a quote that is never closed."""
     try:
-        records.extend(record for record in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if record)
-    except csv.Error as error:
-        raise ValueError(f"Data row {len(records)} cannot be read: {error}. Is a quote in it never closed?") from None
+        with _any_field_size():
+            return _parse(text, delimiter, header)
+    except ValueError:
+        # IMDb's own tables are separated by tabs, and quotes in them have no meaning.
+        records = [line.split("\t") for line in text.split("\n") if line]
+        if delimiter != "\t" or any(len(record) != len(header) for record in records):
+            raise
+        notes.append(("quotes without meaning", 1, "part of the text", []))
+        return records
+
+
+def _parse(text, delimiter, header):
+    # A quote that is never closed swallows rows up to the next quote, or to the end of the file.
+    end = "\x04"
+    lines = [f"{line}\n" for line in text.split("\n")]
+    records, first = [], 0
+    reader = csv.reader([*lines, end], delimiter=delimiter)
+    for record in reader:
+        chunk, first = lines[first : reader.line_num], reader.line_num
+        if record == [end]:
+            break
+        if record:
+            records.append(record)
+        if first > len(lines):  # the end of the file is inside the quotes
+            inside = chunk[1] if len(chunk) > 1 else chunk[0]
+        else:
+            inside = _row_in_quotes(chunk, delimiter, header) if len(chunk) > 1 else ""
+        if inside:
+            raise ValueError(
+                f"Data row {len(records) - 1} ({delimiter.join(record)[:40]!r}…) opens a quote that is never closed. "
+                f"Close it, or remove it. Received: {inside[:60].strip()!r} inside the quote."
+            )
     return records
 
 
-def _check_quotes(records, id_column, delimiter):
-    """Raise an error for a quote that is never closed: lines inside its field look like rows."""
-    for row, record in enumerate(records):
-        for line in "".join(field for field in record if "\n" in field).split("\n")[1:]:
-            fields = line.split(delimiter)
-            if len(fields) >= 3 and re.fullmatch(r'\s*"?(tt)?\d+"?\s*', fields[id_column]):
-                raise ValueError(
-                    f"Data row {row} ({delimiter.join(record)[:40]!r}…) opens a quote that is never closed. Close it, "
-                    f"or remove it. Received: {line[:60]!r} inside the quote."
-                )
+def _row_in_quotes(chunk, delimiter, header):
+    """Return the line of a record that is a row of its own, "" if all its line breaks belong to texts in quotes.
+
+    Args:
+        chunk: List of the record's lines in the file.
+        delimiter: The delimiter.
+        header: List of the name of each column, "" for a column that is not used.
+    """
+    try:
+        list(csv.reader(chunk, delimiter=delimiter, strict=True))
+        valid = True
+    except csv.Error:  # text after a closing quote, which was the opening quote of another field
+        valid = False
+    id_column = header.index("imdb_id")
+    for line in chunk[1:]:
+        fields = [field.strip(' "\n') for field in line.split(delimiter)]
+        if len(fields) > id_column and cells.imdb_number(fields[id_column]) and (not valid or _is_row(fields, header)):
+            return line
+    return ""
+
+
+def _is_row(fields, header):
+    """Return whether the fields fit the columns: as many, with a number as id and score, a year and known genres."""
+    if len(fields) != len(header):
+        return False
+    row = {name: field for name, field in zip(header, fields, strict=True) if name and not cells.is_missing(field)}
+    numbers = pd.to_numeric(pd.Series([row.get("score", "0")], dtype=str), errors="coerce").notna().all()
+    year = "year" not in row or cells.years(pd.Series([row["year"]])).notna().all()
+    genres = re.split(r"[|/,;]", row["genres"]) if "genres" in row else []
+    return numbers and year and all(is_imdb_genre(name) for name in genres)
+
+
+@contextlib.contextmanager
+def _any_field_size():
+    limit = csv.field_size_limit(2**31 - 1)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(limit)

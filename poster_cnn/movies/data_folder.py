@@ -1,9 +1,15 @@
-"""Files of a data folder: `MovieGenre.csv`, `posters/`, and optional ones."""
+"""Files of a data folder: the movie table, the posters, and optional ones."""
 
 import dataclasses
+import os
 import pathlib
 
 from poster_cnn.metrics import arguments
+from poster_cnn.movies.poster_files import find_posters
+from poster_cnn.movies.records import find_record_files
+
+_TABLES = [f"moviegenre{suffix}" for suffix in (".csv", ".tsv", ".csv.gz", ".csv.zip", ".tsv.gz")]
+_POSTERS = ("posters", "SampleMoviePosters", "Movie_Poster_Dataset")  # the last two in archives of Kaggle, Chu & Guo
 
 
 @dataclasses.dataclass(frozen=True)
@@ -12,8 +18,8 @@ class DataFolder:
 
     Attributes:
         root: The folder.
-        csv: The movie table, `MovieGenre.csv`.
-        posters: Folder of `<imdbId>.jpg` files.
+        csv: The movie table: `MovieGenre.csv`, or the folder itself if it holds movie records as JSON.
+        posters: Folder of posters named by imdbId, in it or in folders such as `1995/`.
         metadata: `movie_metadata.csv` with plots, directors and actors; `None` if absent.
         glove: Word vectors in GloVe's text format, `glove*.txt`; `None` if absent.
         trailers: Folder of trailers, or `trailers.h5`, as read by `trailers.find_trailers`; `None` if absent.
@@ -31,12 +37,22 @@ class DataFolder:
     weights: dict = dataclasses.field(default_factory=dict)
 
 
-@arguments.checked(root=arguments.path)
-def find_data_folder(root):
+def data_path(name, value):
+    """Check the path of a data folder, or a `DataFolder`, as an argument; see `arguments`."""
+    return value if isinstance(value, DataFolder) else arguments.path(name, value)
+
+
+@arguments.checked(root=data_path, posters_dir=arguments.optional(arguments.path))
+def find_data_folder(root, *, posters_dir=None):
     """Find the files of a data folder.
 
+    The movie table is `MovieGenre.csv`, or files of OMDb records (see `records.find_record_files`), such as those of
+    Chu & Guo. The posters are in `posters/`, `SampleMoviePosters/` (Kaggle) or `Movie_Poster_Dataset/` (Chu & Guo), or
+    in folders such as `1995/`.
+
     Args:
-        root: Folder with the files of `DataFolder`; the posters may be in Kaggle's `SampleMoviePosters/`.
+        root: The folder, or the movie table in it if that has another name, or a `DataFolder`.
+        posters_dir: Folder of posters. Defaults to `None`: the one in `root`.
 
     Returns:
         `DataFolder`
@@ -44,16 +60,27 @@ def find_data_folder(root):
     Raises:
         FileNotFoundError: If the folder, its table or its posters are missing.
     """
-    root = pathlib.Path(root).expanduser()
+    if isinstance(root, DataFolder):
+        return root if posters_dir is None else dataclasses.replace(root, posters=posters_dir)
+    root = root.expanduser()
+    csv, root = (root, root.parent) if root.is_file() else (None, root)
     if not root.is_dir():
         raise FileNotFoundError(f"No data folder found. Looked for the folder {str(root)!r}.")
-    csv, posters = root / "MovieGenre.csv", _first(root.glob("posters/"), root.glob("SampleMoviePosters/"))
+    csv = csv or _find_table(root)
+    posters = posters_dir.expanduser() if posters_dir else _find_posters(root)
     for found, what, names in (
-        (csv.is_file(), "movie table", "MovieGenre.csv"),
-        (posters, "posters", "the folders posters/ and SampleMoviePosters/"),
+        (csv, "movie table", "MovieGenre.csv, and files of OMDb records (*.json, *.jsonl, <year>.txt)"),
+        (
+            posters,
+            "posters",
+            "the folders posters/ and SampleMoviePosters/, Movie_Poster_Dataset/, and posters in folders such as 1995/",
+        ),
     ):
         if not found:
-            raise FileNotFoundError(f"The data folder {str(root)!r} has no {what}. Looked for {names}.")
+            inside = ", ".join(sorted(os.listdir(root))[:8]) or "nothing"
+            raise FileNotFoundError(
+                f"The data folder {str(root)!r} has no {what}. Looked for {names}. Found: {inside}."
+            )
     return DataFolder(
         root=root,
         csv=csv,
@@ -64,6 +91,18 @@ def find_data_folder(root):
         everyday=_first(root.glob("everyday/")),
         weights={path.name: path for path in sorted(root.glob("*.h5")) if path.name != "trailers.h5"},
     )
+
+
+def _find_table(root):
+    by_name = {path.name.lower(): path for path in sorted(root.iterdir()) if path.is_file()}
+    return _first(by_name[name] for name in _TABLES if name in by_name) or (root if find_record_files(root) else None)
+
+
+def _find_posters(root):
+    by_name = {path.name.lower(): path for path in sorted(root.iterdir()) if path.is_dir()}
+    named = _first(root / name for name in _POSTERS if (root / name).is_dir())
+    named = named or _first(by_name[name.lower()] for name in _POSTERS if name.lower() in by_name)
+    return named or (root if find_posters(root)[0] else None)
 
 
 def _first(*candidates):

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from poster_cnn.metrics import arguments
+from poster_cnn.movies.cells import is_missing
 
 _GENRES = (
     "Action Adult Adventure Animation Biography Comedy Crime Documentary Drama Family Fantasy Film-Noir Game-Show "
@@ -18,13 +19,17 @@ _GENRES = (
 # Name in lower case without hyphens and spaces -> IMDb's spelling.
 _SPELLING = {re.sub(r"\W", "", name).lower(): name for name in _GENRES} | {"sciencefiction": "Sci-Fi"}
 _RESEMBLING = 0.75  # similarity of a misspelling, for difflib
-_NO_GENRE = {"", "na", "nogenreslisted", "none", "nan"}
 
 
 def canonical_genres(names):
     """Return genre names in IMDb's spelling and in the given order, without empty and repeated ones."""
-    keys = {re.sub(r"\W", "", name).lower(): name.strip() for name in names}
-    return list(dict.fromkeys(_SPELLING.get(key, name) for key, name in keys.items() if key not in _NO_GENRE))
+    keys = {re.sub(r"\W", "", name).lower(): name.strip() for name in names if not is_missing(name)}
+    return list(dict.fromkeys(_SPELLING.get(key, name) for key, name in keys.items() if key))
+
+
+def is_imdb_genre(name):
+    """Return whether a name, in any spelling, is one of IMDb's genres."""
+    return re.sub(r"\W", "", name).lower() in _SPELLING
 
 
 @arguments.checked(table=arguments.table("genres"), class_names=functools.partial(arguments.genres, least=0))

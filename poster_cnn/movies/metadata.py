@@ -1,7 +1,7 @@
 """Metadata of movies, `movie_metadata.csv`, as one tidy DataFrame: makers, language, rating and plot (paper 5)."""
 
 from poster_cnn.metrics import arguments
-from poster_cnn.movies import csv_files
+from poster_cnn.movies import cells, csv_files
 from poster_cnn.movies.table import TableReport, apply_rule, tidy
 
 # Columns that paper 5 one-hot encodes, in its order (section 3, "For the meta data").
@@ -13,11 +13,10 @@ METADATA_COLUMNS = (
     "language",
     "content_rating",
 )
-MISSING = ("", "N/A", "nan")  # texts that mean an unknown value
-
-_LINK = r".*/title/((?:tt)?\d+).*"
 _OPTIONAL = {"movie_title": "title", "title_year": "year", "genres": "genres", "plot_summary": "plot"}
-_NAMES = {"imdbid": "imdb_id", "movie_imdb_link": "link"} | _OPTIONAL | {name: name for name in METADATA_COLUMNS}
+_NAMES = {name: csv_files.MOVIE_COLUMNS[name] for name in ("imdb_id", "title", "year", "genres")}
+_NAMES |= {name: (csv_files.column_key(name),) for name in METADATA_COLUMNS}
+_NAMES["plot"] = ("plotsummary", "plot", "overview", "description")
 
 
 @arguments.checked(csv_path=arguments.path, row_numbers=arguments.flag)
@@ -60,11 +59,10 @@ def load_movie_metadata(csv_path, *, duplicates="drop", row_numbers=False):
     )
     notes += [(f"no column for {name}", 1, "left empty", []) for name in _OPTIONAL.values() if name not in raw]
     report = TableReport.of(raw, notes)
-    raw = raw.assign(imdb_id=raw["imdb_id"].str.replace(_LINK, r"\1", regex=True))
     raw = raw.reindex(columns=["row", *csv_files.COLUMNS, *METADATA_COLUMNS, "plot"], fill_value="")
     movies = tidy(raw, report)[["row", "imdb_id", "title", "year", "genres"]]
-    texts = raw.loc[movies.index, [*METADATA_COLUMNS, "plot"]].apply(lambda column: column.str.strip())
-    movies = movies.join(texts.mask(texts.isin(MISSING), ""))
+    texts = raw.loc[movies.index, [*METADATA_COLUMNS, "plot"]].apply(cells.without_missing)
+    movies = movies.join(texts)
 
     nothing = movies[["title", *texts]].eq("").all(axis=1) & (movies["genres"].map(len) == 0)
     movies = apply_rule(movies, "nothing but an imdbId", nothing, "drop", report)

@@ -13,6 +13,7 @@ import pandas as pd
 
 from poster_cnn.metrics import arguments
 from poster_cnn.movies.metadata import load_movie_metadata
+from poster_cnn.movies.poster_files import poster_paths
 from poster_cnn.movies.table import apply_rule
 
 # Genres in the order of the labels' digits.
@@ -83,8 +84,8 @@ def read_moviescope(folder, *, duplicates="drop"):
     torn = movies.groupby("imdb_id")["part"].transform("nunique") > 1
     movies = count(movies, "imdbId in more than one part", torn, "see the next line")
     movies = count(movies, "imdbId seen before", movies["imdb_id"].duplicated(), duplicates)
-    movies["poster_path"] = _paths(folder, "MatchedPosters", movies["movie_id"], ".jpg")
-    movies["trailer_path"] = _paths(folder, "200F_VGG16", movies["movie_id"], ".p")
+    movies["poster_path"] = _posters(folder, movies["movie_id"])
+    movies["trailer_path"] = _trailers(folder, movies["movie_id"])
     for name, column in (("plot", "plot"), ("poster file", "poster_path"), ("trailer features", "trailer_path")):
         movies = count(movies, f"no {name}", movies[column] == "", "keep")
     report.rows_kept = len(movies)
@@ -172,6 +173,12 @@ def _only(folder, name):
     return found[0]
 
 
-def _paths(folder, name, movie_ids, suffix):
-    known = {path.name: str(path.absolute()) for path in folder.rglob(f"{name}/*{suffix}")}
-    return [known.get(f"{movie_id}{suffix}", "") for movie_id in movie_ids]
+def _posters(folder, movie_ids):
+    found = sorted(path for path in folder.rglob("MatchedPosters") if path.is_dir())
+    paths = [poster_paths(movie_ids, inner) for inner in found or [None]]
+    return [next(filter(None, of_movie), "") for of_movie in zip(*paths, strict=True)]
+
+
+def _trailers(folder, movie_ids):
+    known = {path.name: str(path.absolute()) for path in folder.rglob("200F_VGG16/*.p")}
+    return [known.get(f"{movie_id}.p", "") for movie_id in movie_ids]

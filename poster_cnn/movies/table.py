@@ -2,18 +2,12 @@
 
 import dataclasses
 import pathlib
-import re
 
 import pandas as pd
 
 from poster_cnn.metrics import arguments
-from poster_cnn.movies import csv_files
+from poster_cnn.movies import cells, csv_files, poster_files, records
 from poster_cnn.movies.genres import canonical_genres
-
-_IMDB_ID = re.compile(r"(?:tt)?0*(\d{1,10})(?:\.0+)?", re.IGNORECASE)
-# "(1994)" at the end, also "(2010– )" and "(2010–2012)"; \x96 is the dash of Windows files read as ISO-8859-1.
-_YEAR_IN_TITLE = re.compile(r"\(\s*(\d{4})\s*[-\u2013\u2014\x96]?\s*(?:\d{4})?\s*\)\s*$")
-_YEAR = re.compile(r"\s*(\d{4})")
 
 
 @dataclasses.dataclass
@@ -113,12 +107,12 @@ def load_movie_table(
     for name in ("duplicates", "missing_genre", "missing_title", "missing_year", "missing_poster"):
         if locals()[name] not in ("keep", "drop"):
             raise ValueError(f"`{name}` must be 'keep' or 'drop'. Received: {name}={locals()[name]!r}")
-    read = csv_files.read_omdb_folder if pathlib.Path(csv_path).is_dir() else csv_files.read_kaggle_csv
+    read = records.read_records if records.holds_records(pathlib.Path(csv_path)) else csv_files.read_kaggle_csv
     raw, notes = read(csv_path)
     report = TableReport.of(raw, notes)
     table = tidy(raw, report)
     known_genres = sorted({name for names in table["genres"] for name in names})
-    table["poster_path"] = poster_paths(table["imdb_id"], posters_dir)
+    table["poster_path"] = poster_files.poster_paths(table["imdb_id"], posters_dir, report)
 
     wanted = None if genres is None else set(canonical_genres(genres))
     num_genres = table["genres"].map(len)
@@ -144,29 +138,30 @@ def load_movie_table(
 
 def tidy(raw, report):
     """Convert strings to typed columns; drop rows without a valid imdbId, and count unusual spellings."""
-    ids = raw["imdb_id"].str.strip().map(lambda text: _IMDB_ID.fullmatch(text))
-    raw = apply_rule(raw, "imdbId is not a number", ids.isna(), "drop", report)
-    mended = raw["imdb_id"].str.strip().str.contains(r"^(?:tt|TT|0)|\.")
+    ids = raw["imdb_id"].map(cells.imdb_number)
+    raw = apply_rule(raw, "imdbId is not a number", ids == "", "drop", report)
+    mended = raw["imdb_id"].str.strip().str.contains(r"^(?:[Tt]{2}|0)|\.")
     raw = apply_rule(raw, "imdbId with 'tt', zeros or decimals", mended, "mended", report)
+    raw = raw.assign(**{name: cells.without_missing(raw[name]) for name in ("year", "score", "genres", "poster_url")})
     genres = raw["genres"].map(lambda text: canonical_genres(text.split("|")))
-    respelled = raw["genres"].str.strip().ne("") & (genres.map("|".join) != raw["genres"]) & genres.map(bool)
+    respelled = raw["genres"].ne("") & (genres.map("|".join) != raw["genres"]) & genres.map(bool)
     raw = apply_rule(raw, "genre spelled or spaced differently", respelled, "mended", report)
-    years = raw["title"].str.extract(_YEAR_IN_TITLE)[0].fillna(raw["year"].str.extract(_YEAR)[0])
-    years = pd.to_numeric(years).astype("Int64")
-    impossible = ((years < 1870) | (years > 2100)).fillna(False).astype(bool)
+    years, impossible = cells.movie_years(raw["title"], raw["year"])
     raw = apply_rule(raw, "impossible year", impossible, "year ignored", report)
+    unknown = raw["year"].ne("") & cells.years(raw["year"]).isna()
+    raw = apply_rule(raw, "year is not understood", unknown, "year ignored", report)
     scores = pd.to_numeric(raw["score"], errors="coerce").astype("Float64")
-    odd = scores.isna() & ~raw["score"].str.strip().isin(["", "N/A"])
+    odd = scores.isna() & raw["score"].ne("")
     raw = apply_rule(raw, "score is not a number", odd, "score ignored", report)
     return pd.DataFrame(
         {
             "row": raw["row"],
-            "imdb_id": ids[raw.index].map(lambda match: int(match[1])).astype("int64"),
-            "title": raw["title"].str.strip().replace("N/A", ""),
-            "year": years.mask(impossible),
+            "imdb_id": ids[raw.index].astype("int64"),
+            "title": cells.titles(raw["title"]),
+            "year": years,
             "score": scores,
             "genres": genres,
-            "poster_url": raw["poster_url"].str.strip().replace("N/A", ""),
+            "poster_url": raw["poster_url"],
         }
     )
 
@@ -180,14 +175,3 @@ def apply_rule(table, problem, hit, action, report, *, key="row"):
         done = {"drop": "dropped", "keep": "kept"}.get(action, action)
         report.findings.append((problem, int(hit.sum()), done, [f"{key} {number}" for number in table[key][hit]]))
     return table[~hit] if action == "drop" else table
-
-
-def poster_paths(imdb_ids, posters_dir):
-    """Return the absolute path of each movie's poster as str, "" if there is none."""
-    if posters_dir is None:
-        return ""
-    folder = pathlib.Path(posters_dir).absolute()
-    if not folder.is_dir():
-        raise FileNotFoundError(f"Expected a folder of posters. Received: posters_dir={str(posters_dir)!r}")
-    names = {path.name for path in folder.iterdir()}
-    return [str(folder / f"{imdb_id}.jpg") if f"{imdb_id}.jpg" in names else "" for imdb_id in imdb_ids]

@@ -16,11 +16,11 @@ from poster_cnn.datasets import duplicates
 from poster_cnn.datasets.verify import check_posters, describe
 from poster_cnn.metrics import arguments, baselines
 from poster_cnn.movies import splits
-from poster_cnn.movies import table as tables
 from poster_cnn.movies.data_folder import DataFolder, find_data_folder
 from poster_cnn.movies.genres import encode_genres, require_known
 from poster_cnn.movies.metadata import METADATA_COLUMNS, load_movie_metadata
 from poster_cnn.movies.moviescope import read_moviescope
+from poster_cnn.movies.poster_files import poster_paths
 from poster_cnn.multimodal import trailers
 from poster_cnn.multimodal.config import EnsembleConfig
 from poster_cnn.multimodal.metadata_encoder import MetadataEncoder, fit_metadata_encoder
@@ -177,8 +177,9 @@ def _read_movies(config, data_folder):
     if folder.metadata is None:
         raise FileNotFoundError(f"The data folder must contain movie_metadata.csv. Received: {str(folder.root)!r}")
     table = load_movie_metadata(folder.metadata)
-    notes = [str(table.attrs["report"])]
-    return folder, table.assign(poster_path=tables.poster_paths(table["imdb_id"], folder.posters)), notes
+    report = table.attrs["report"]
+    table = table.assign(poster_path=poster_paths(table["imdb_id"], folder.posters, report))
+    return folder, table, [str(report)]
 
 
 def _split_movies(config, table, manifest, folder):

@@ -12,7 +12,8 @@ from tqdm.auto import tqdm
 
 from poster_cnn.files import cache_dir, sha256, write_atomically, write_json
 from poster_cnn.metrics import arguments
-from poster_cnn.movies import moviescope, table
+from poster_cnn.movies import moviescope
+from poster_cnn.movies.cells import imdb_number
 from poster_cnn.movies.table import TableReport
 from poster_cnn.training import features as features_module
 
@@ -56,11 +57,11 @@ def find_trailers(folder):
     for path in sorted(paths, key=lambda path: (is_video(path), path.name)):
         in_hdf5 = _is_hdf5(path.parent)
         name, suffix = (path.name, "") if in_hdf5 else (path.stem, path.suffix.lower())
-        match = table._IMDB_ID.fullmatch(name)
-        imdb_id = int(match[1]) if match else None
+        number = imdb_number(name)
+        imdb_id = int(number) if number else None
         if not in_hdf5 and suffix not in _FEATURE_SUFFIXES + _VIDEO_SUFFIXES:
             problem = "not a feature file or a video", "left out"
-        elif not match:
+        elif not number:
             problem = "imdbId is not a number", "left out"
         elif imdb_id in trailers:
             problem = "imdbId seen before", "left out"
