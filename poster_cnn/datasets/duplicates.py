@@ -11,6 +11,7 @@ from poster_cnn.datasets.signatures import cropped_versions, directions, frequen
 from poster_cnn.files import write_atomically
 from poster_cnn.metrics import arguments
 from poster_cnn.movies import splits
+from poster_cnn.movies.genres import encode_genres
 
 # Measured on 10,349 posters and 11 kinds of copies of 600 of them (quality 40, half the size, up to 5% cropped from
 # each side, and all together): at least 99.6% of each kind are found, and different posters reach at most 0.86. If
@@ -217,7 +218,7 @@ def compare_splits(table, class_names, manifest, *, pairs=None, seed=0):
         `posters`, `leaked`, `fraction`.
     """
     pairs = similar_pairs(manifest) if pairs is None else pairs
-    wanted = table["genres"].map(lambda genres: bool(set(genres) & set(class_names)))
+    wanted = encode_genres(table, class_names).any(axis=1)
     table = table[wanted & table["year"].notna()]
     random = np.random.default_rng(seed).choice(splits.PARTS, len(table), p=(0.7, 0.1, 0.2))
     groups = duplicate_groups(manifest, pairs=pairs).loc[table.index]

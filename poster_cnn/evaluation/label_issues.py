@@ -7,7 +7,7 @@ from poster_cnn import datasets
 from poster_cnn.datasets.crops import shrunk_size
 from poster_cnn.metrics import arguments, baselines
 from poster_cnn.movies import splits
-from poster_cnn.movies.genres import encode_genres
+from poster_cnn.movies.genres import encode_genres, with_genre_lists
 
 
 @arguments.checked(
@@ -15,7 +15,7 @@ from poster_cnn.movies.genres import encode_genres
 )
 def find_suspicious(table, class_names, *, num_movies=20):
     """Return `suspicious_labels` from default `held_out_probabilities`, without movies that have none of the genres."""
-    table = table[[bool(set(genres) & set(class_names)) for genres in table["genres"]]]
+    table = table[encode_genres(table, class_names).any(axis=1)]
     return suspicious_labels(table, class_names, held_out_probabilities(table, class_names), num_movies=num_movies)
 
 
@@ -86,7 +86,7 @@ def suspicious_labels(table, class_names, probabilities, *, num_movies=20):
         {
             "imdb_id": table["imdb_id"].to_numpy(),
             "title": table["title"].to_numpy(),
-            "genres": ["|".join(genres) for genres in table["genres"]],
+            "genres": ["|".join(genres) for genres in with_genre_lists(table)["genres"]],
             "doubted": np.asarray(class_names)[doubted],
             "probability": np.asarray(probabilities)[np.arange(len(table)), doubted].round(3),
             "quality": quality.round(4),

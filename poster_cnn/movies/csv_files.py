@@ -9,7 +9,7 @@ import re
 import pandas as pd
 
 from poster_cnn.movies import cells
-from poster_cnn.movies.genres import is_imdb_genre
+from poster_cnn.movies.genre_text import is_imdb_genre
 from poster_cnn.movies.text_files import read_text
 
 COLUMNS = ("imdb_id", "title", "year", "score", "genres", "poster_url")

@@ -3,33 +3,43 @@
 import difflib
 import functools
 import itertools
-import re
 import warnings
 
 import numpy as np
 import pandas as pd
 
 from poster_cnn.metrics import arguments
-from poster_cnn.movies.cells import is_missing
+from poster_cnn.movies.genre_text import (
+    IMDB_GENRES,
+    genre_key,
+    names_in,
+    parse_genre_cells,
+)
 
-_GENRES = (
-    "Action Adult Adventure Animation Biography Comedy Crime Documentary Drama Family Fantasy Film-Noir Game-Show "
-    "History Horror Music Musical Mystery News Reality-TV Romance Sci-Fi Short Sport Talk-Show Thriller War Western"
-).split()
-# Name in lower case without hyphens and spaces -> IMDb's spelling.
-_SPELLING = {re.sub(r"\W", "", name).lower(): name for name in _GENRES} | {"sciencefiction": "Sci-Fi"}
 _RESEMBLING = 0.75  # similarity of a misspelling, for difflib
 
 
-def canonical_genres(names):
-    """Return genre names in IMDb's spelling and in the given order, without empty and repeated ones."""
-    keys = {re.sub(r"\W", "", name).lower(): name.strip() for name in names if not is_missing(name)}
-    return list(dict.fromkeys(_SPELLING.get(key, name) for key, name in keys.items() if key))
+def with_genre_lists(table):
+    """Return a movie table whose genres are lists of str; the same table if they are.
 
+    Args:
+        table: DataFrame with `genres`: lists, arrays, tuples or sets of names, or texts such as "Drama|Comedy" and
+            "['Drama', 'Comedy']", which `DataFrame.to_csv` writes. Missing values become empty lists.
 
-def is_imdb_genre(name):
-    """Return whether a name, in any spelling, is one of IMDb's genres."""
-    return re.sub(r"\W", "", name).lower() in _SPELLING
+    Raises:
+        ValueError: If a text cannot be understood, or a value is something else.
+    """
+    column = arguments.table("genres")("table", table)["genres"]
+    if all(type(names) is list and all(isinstance(name, str) for name in names) for names in column):
+        return table
+    values = [value.tolist() if isinstance(value, np.ndarray | pd.Series) else value for value in column]
+    is_text = np.array([isinstance(value, str) for value in values])
+    parsed = iter(parse_genre_cells(column[is_text])[0])
+    try:
+        lists = [next(parsed) if isinstance(value, str) else names_in(value) for value in values]
+    except ValueError:
+        arguments.refuse("table", "a DataFrame whose `genres` are lists of names, or texts", values[:3])
+    return table.assign(genres=pd.Series(lists, index=table.index, dtype=object))
 
 
 @arguments.checked(table=arguments.table("genres"), class_names=functools.partial(arguments.genres, least=0))
@@ -42,38 +52,57 @@ def encode_genres(table, class_names):
 
     Args:
         table: Movie table.
-        class_names: Genres, in label order.
+        class_names: Genres, in label order. Any spelling is accepted, such as "horror" or "science fiction".
 
     Returns:
         float32 array `(num_movies, num_classes)` of zeros and ones. Genres outside `class_names` are ignored.
 
     Raises:
-        ValueError: If a name is unknown and resembles a known genre, such as a misspelling.
+        ValueError: If a name is unknown and resembles a known genre, such as a misspelling, or if the genres of the
+            table cannot be understood.
     """
-    if unknown := unknown_genres(table, class_names):
-        known = {name.casefold() for name in _known_genres(table)}
-        if any(difflib.get_close_matches(name.casefold(), known, 1, _RESEMBLING) for name in unknown):
-            require_known(table, class_names)
-        warnings.warn(f"No movie of `table` has the genre(s) {', '.join(unknown)}.", stacklevel=3)
-    rows = [[name in genres for name in class_names] for genres in table["genres"]]
-    return np.array(rows, dtype="float32").reshape(len(table), len(class_names))
+    table = with_genre_lists(table)
+    warn_of_unknown(table, class_names)
+    exact = {name: column for column, name in enumerate(class_names)}
+    similar = {genre_key(name): column for column, name in reversed([*enumerate(class_names)])}
+    column_of = {name: exact.get(name, similar.get(genre_key(name))) for name in {*_names(table)}}
+    labels = np.zeros((len(table), len(class_names)), dtype="float32")
+    for row, genres in enumerate(table["genres"]):
+        labels[row, [column_of[name] for name in genres if column_of[name] is not None]] = 1
+    return labels
+
+
+def _names(table):
+    return itertools.chain.from_iterable(table["genres"])
 
 
 def _known_genres(table):
-    return {*_GENRES, *table.attrs.get("genres", ()), *itertools.chain.from_iterable(table["genres"])}
+    """Return a dict of `genre_key` -> name of each genre of IMDb or the table; the table's spelling counts."""
+    names = [*IMDB_GENRES, *table.attrs.get("genres", ()), *dict.fromkeys(_names(table))]
+    return {genre_key(name): name for name in names}
 
 
 def unknown_genres(table, class_names):
     """Return the names that are neither IMDb's genres, nor in the table, nor in `table.attrs["genres"]`."""
-    known = _known_genres(table)
-    return [name for name in class_names if name not in known]
+    known = _known_genres(with_genre_lists(table))
+    return [name for name in class_names if genre_key(name) not in known]
 
 
-def require_known(table, class_names):
+def warn_of_unknown(table, class_names, argument="class_names"):
+    """Warn of `unknown_genres` and return them, or raise a ValueError if one of them resembles a known genre."""
+    if unknown := unknown_genres(table, class_names):
+        known = {name.casefold() for name in _known_genres(table).values()}
+        if any(difflib.get_close_matches(name.casefold(), known, 1, _RESEMBLING) for name in unknown):
+            require_known(table, class_names, argument)
+        warnings.warn(f"No movie of `table` has the genre(s) {', '.join(unknown)}.", stacklevel=4)
+    return unknown
+
+
+def require_known(table, class_names, argument="class_names"):
     """Raise a ValueError that names the unknown genres, if there are any; see `unknown_genres`."""
     if unknown := unknown_genres(table, class_names):
         known = ", ".join(genre_counts(table).index)
-        raise ValueError(f"`class_names` must be some of: {known}. Received unknown genre(s): {', '.join(unknown)}")
+        raise ValueError(f"`{argument}` must be some of: {known}. Received unknown genre(s): {', '.join(unknown)}")
 
 
 @arguments.checked(table=arguments.table("genres"), class_names=arguments.genres)
@@ -91,7 +120,11 @@ def explode_genres(table, class_names):
         Movie table with a new index, in the order of the movies and, for each movie, in label order. `genres` is a list
         of the row's genre, `all_genres` the list of all genres of the movie.
     """
-    wanted = [[name for name in class_names if name in genres] for genres in table["genres"]]
+    table = with_genre_lists(table)
+    labels = encode_genres(table, class_names)
+    known = _known_genres(table)
+    names = [known.get(genre_key(name), name) for name in class_names]
+    wanted = [[names[column] for column in np.flatnonzero(row)] for row in labels]
     rows = table.assign(all_genres=table["genres"], genres=wanted).explode("genres")
     rows = rows[rows["genres"].notna()].reset_index(drop=True)
     rows["genres"] = [[name] for name in rows["genres"]]
@@ -174,14 +207,17 @@ def merge_genres(table, genre_groups):
 
     >>> merge_genres(table, {"Music": ("Musical",), "Other": ("News", "Western")})
     """
-    name_of = {genre: name for name, genres in genre_groups.items() for genre in genres}
+    table = with_genre_lists(table)
     known = _known_genres(table)
-    if unknown := [genre for genre in name_of if genre not in known]:
+    grouped = {genre: name for name, genres in genre_groups.items() for genre in genres}
+    if unknown := [genre for genre in grouped if genre_key(genre) not in known]:
         raise ValueError(
-            f"`genre_groups` must be a dict of a name -> genres, among: {', '.join(sorted(known))}. "
+            f"`genre_groups` must be a dict of a name -> genres, among: {', '.join(sorted(known.values()))}. "
             f"Received: {', '.join(unknown)}"
         )
-    merged = [list(dict.fromkeys(name_of.get(genre, genre) for genre in genres)) for genres in table["genres"]]
+    group_of = {genre_key(genre): name for genre, name in grouped.items()}
+    name_of = {name: group_of.get(genre_key(name), name) for name in {*_names(table)}}
+    merged = [list(dict.fromkeys(name_of[genre] for genre in genres)) for genres in table["genres"]]
     table = table.assign(genres=pd.Series(merged, index=table.index, dtype=object))
     table.attrs["genres"] = sorted({*table.attrs.get("genres", ()), *genre_groups})
     return table
@@ -190,7 +226,7 @@ def merge_genres(table, genre_groups):
 @arguments.checked(table=arguments.table("genres"))
 def genre_counts(table):
     """Return the number of movies per genre, an int Series in descending order (paper 1, Fig. 3; paper 3, Fig. 1)."""
-    counts = table["genres"].explode().dropna().value_counts()
+    counts = with_genre_lists(table)["genres"].explode().dropna().value_counts()
     return counts.sort_index().sort_values(ascending=False, kind="stable").rename("movies").rename_axis("genre")
 
 

@@ -1,8 +1,10 @@
 """Metadata of movies, `movie_metadata.csv`, as one tidy DataFrame: makers, language, rating and plot (paper 5)."""
 
+import pandas as pd
+
 from poster_cnn.metrics import arguments
 from poster_cnn.movies import cells, csv_files
-from poster_cnn.movies.table import TableReport, apply_rule, tidy
+from poster_cnn.movies.table import TableReport, apply_rule, drop_further_rows, merge_rows, tidy
 
 # Columns that paper 5 one-hot encodes, in its order (section 3, "For the meta data").
 METADATA_COLUMNS = (
@@ -29,7 +31,7 @@ def load_movie_metadata(csv_path, *, duplicates="drop", row_numbers=False):
     Args:
         csv_path: Path of a CSV with the columns imdbId (or movie_imdb_link, as in Kaggle's "IMDB 5000"),
             director_name, actor_1_name, actor_2_name, actor_3_name, language and content_rating, and optionally
-            movie_title, title_year, genres (separated by `|`) and plot_summary.
+            movie_title, title_year, genres (such as `Drama|Comedy`) and plot_summary.
         duplicates: `"drop"` keeps the first of the rows with the same imdbId, `"keep"` keeps all. Defaults to `"drop"`.
         row_numbers: Whether to add the column `row`, the number of the data row in the file, counted from 1. Defaults
             to `False`.
@@ -61,12 +63,13 @@ def load_movie_metadata(csv_path, *, duplicates="drop", row_numbers=False):
     report = TableReport.of(raw, notes)
     raw = raw.reindex(columns=["row", *csv_files.COLUMNS, *METADATA_COLUMNS, "plot"], fill_value="")
     movies = tidy(raw, report)[["row", "imdb_id", "title", "year", "genres"]]
+    further = merge_rows(movies) if duplicates == "drop" else pd.Series(False, index=movies.index)
     texts = raw.loc[movies.index, [*METADATA_COLUMNS, "plot"]].apply(cells.without_missing)
     movies = movies.join(texts)
 
     nothing = movies[["title", *texts]].eq("").all(axis=1) & (movies["genres"].map(len) == 0)
     movies = apply_rule(movies, "nothing but an imdbId", nothing, "drop", report)
-    movies = apply_rule(movies, "imdbId seen before", movies["imdb_id"].duplicated(), duplicates, report)
+    movies = drop_further_rows(movies, further, duplicates, report)
     for column in texts:
         movies = apply_rule(movies, f"no {column}", movies[column] == "", "keep", report)
     report.finish(movies, csv_path)

@@ -7,7 +7,8 @@ import pandas as pd
 
 from poster_cnn.metrics import arguments
 from poster_cnn.movies import cells, csv_files, poster_files, records
-from poster_cnn.movies.genres import canonical_genres
+from poster_cnn.movies.genre_text import parse_genre_cells
+from poster_cnn.movies.genres import encode_genres, warn_of_unknown
 
 
 @dataclasses.dataclass
@@ -83,9 +84,10 @@ def load_movie_table(
         posters_dir: Folder of `<imdbId>.jpg` files. Defaults to `None`: posters are not looked up.
         min_year: First year to keep, inclusive. Defaults to `None`: no limit. A limit drops movies without a year.
         max_year: Last year to keep, inclusive. Defaults to `None`: no limit.
-        genres: Keep movies with at least one of these genres. Defaults to `None`: all genres.
+        genres: Keep movies with at least one of these genres, in any spelling. Defaults to `None`: all genres.
         min_genres: Keep movies with at least this many genres. Defaults to 1; 2 in paper 1's code.
-        duplicates: `"drop"` keeps the first of the rows with the same imdbId, `"keep"` keeps all. Defaults to `"drop"`.
+        duplicates: `"drop"` keeps the first of the rows with the same imdbId and gives it the genres of all of them,
+            `"keep"` keeps all. Defaults to `"drop"`.
         missing_genre: `"drop"` or `"keep"` movies without a genre. Defaults to `"drop"`.
         missing_title: `"drop"` or `"keep"` movies without a title. Defaults to `"keep"`.
         missing_year: `"drop"` or `"keep"` movies without a year. Defaults to `"keep"`.
@@ -97,7 +99,7 @@ def load_movie_table(
 
     Raises:
         FileNotFoundError: If the table or `posters_dir` does not exist.
-        ValueError: If a required column is missing, or no row is left.
+        ValueError: If a required column is missing, genres cannot be understood, or no row is left.
 
     Example:
 
@@ -111,12 +113,15 @@ def load_movie_table(
     raw, notes = read(csv_path)
     report = TableReport.of(raw, notes)
     table = tidy(raw, report)
+    further = merge_rows(table) if duplicates == "drop" else pd.Series(False, index=table.index)
     known_genres = sorted({name for names in table["genres"] for name in names})
     table["poster_path"] = poster_files.poster_paths(table["imdb_id"], posters_dir, report)
 
-    wanted = None if genres is None else set(canonical_genres(genres))
     num_genres = table["genres"].map(len)
-    unwanted = table["genres"].map(lambda names: wanted is not None and wanted.isdisjoint(names))
+    unwanted = pd.Series(False, index=table.index)
+    if genres is not None:
+        unknown = warn_of_unknown(table, genres, "genres")
+        unwanted |= ~encode_genres(table, [name for name in genres if name not in unknown]).any(axis=1)
     rules = [
         ("no genre", num_genres == 0, missing_genre),
         ("no title", table["title"] == "", missing_title),
@@ -129,7 +134,7 @@ def load_movie_table(
     ]
     for problem, hit, action in rules:
         table = apply_rule(table, problem, hit.reindex(table.index).astype(bool), action, report)
-    table = apply_rule(table, "imdbId seen before", table["imdb_id"].duplicated(), duplicates, report)
+    table = drop_further_rows(table, further, duplicates, report)
     report.finish(table, csv_path)
     table = table.drop(columns="row").reset_index(drop=True)
     table.attrs |= {"report": report, "genres": known_genres}
@@ -143,9 +148,7 @@ def tidy(raw, report):
     mended = raw["imdb_id"].str.strip().str.contains(r"^(?:[Tt]{2}|0)|\.")
     raw = apply_rule(raw, "imdbId with 'tt', zeros or decimals", mended, "mended", report)
     raw = raw.assign(**{name: cells.without_missing(raw[name]) for name in ("year", "score", "genres", "poster_url")})
-    genres = raw["genres"].map(lambda text: canonical_genres(text.split("|")))
-    respelled = raw["genres"].ne("") & (genres.map("|".join) != raw["genres"]) & genres.map(bool)
-    raw = apply_rule(raw, "genre spelled or spaced differently", respelled, "mended", report)
+    genres = _read_genres(raw, report)
     years, impossible = cells.movie_years(raw["title"], raw["year"])
     raw = apply_rule(raw, "impossible year", impossible, "year ignored", report)
     unknown = raw["year"].ne("") & cells.years(raw["year"]).isna()
@@ -164,6 +167,44 @@ def tidy(raw, report):
             "poster_url": raw["poster_url"],
         }
     )
+
+
+def _read_genres(raw, report):
+    """Parse the genres of each movie, and count what is not written as "Drama|Comedy" in IMDb's spelling."""
+    lists, other, suspicious = parse_genre_cells(raw.set_index("row")["genres"])
+    genres, other = pd.Series(lists, index=raw.index, dtype=object), pd.Series(other, index=raw.index, dtype=bool)
+    apply_rule(raw, "genres not written as Drama|Comedy", other, "split", report)
+    respelled = [
+        any(name not in text for name in names) if is_other else bool(names) and "|".join(names) != text
+        for text, names, is_other in zip(raw["genres"], genres, other, strict=True)
+    ]
+    respelled = pd.Series(respelled, index=raw.index, dtype=bool)
+    apply_rule(raw, "genre spelled or spaced differently", respelled, "mended", report)
+    if suspicious:
+        shown = [f"row {row}: {name!r}" for row, name in suspicious.items()]
+        report.findings.append(("rare genre that looks like several", len(suspicious), "kept", shown))
+    return genres
+
+
+def merge_rows(table):
+    """Give each row of a movie the genres of all its rows, in place; return which rows added genres to an earlier one.
+
+    Tables with one row per movie and genre are written by databases, and by `genres.explode_genres`.
+    """
+    merged, further = {}, []
+    for imdb_id, names in zip(table["imdb_id"], table["genres"], strict=True):
+        further.append(imdb_id in merged and not merged[imdb_id].keys() >= set(names))
+        merged.setdefault(imdb_id, {}).update(dict.fromkeys(names))
+    table["genres"] = pd.Series([list(merged[imdb_id]) for imdb_id in table["imdb_id"]], table.index, dtype=object)
+    return pd.Series(further, index=table.index, dtype=bool)
+
+
+def drop_further_rows(table, further, duplicates, report):
+    """Count the rows of a movie after its first, and drop those that `merge_rows` returned; see `apply_rule`."""
+    repeated = table["imdb_id"].duplicated()
+    further = further.reindex(table.index) & repeated
+    table = apply_rule(table, "one movie in several rows", further, "genres merged", report)[~further]
+    return apply_rule(table, "imdbId seen before", repeated[~further], duplicates, report)
 
 
 def apply_rule(table, problem, hit, action, report, *, key="row"):

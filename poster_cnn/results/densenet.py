@@ -5,6 +5,7 @@ import pandas as pd
 
 from poster_cnn.metrics import baselines
 from poster_cnn.metrics.scores import top_n_accuracy_by_genre
+from poster_cnn.movies.genre_text import canonical_genre
 from poster_cnn.movies.genres import encode_genres, genre_counts
 from poster_cnn.results.collect import prediction_arrays
 from poster_cnn.results.tables import image_sizes, in_percent, pretrained
@@ -60,7 +61,7 @@ def merged_genre_counts(table, genre_groups):
     Returns:
         DataFrame with a row per genre: `genre`, `movies` (int) and `counts_as`.
     """
-    name_of = {genre: name for name, genres in genre_groups.items() for genre in genres}
+    name_of = {canonical_genre(genre): name for name, genres in genre_groups.items() for genre in genres}
     counts = genre_counts(table).reset_index()
     return counts.assign(counts_as=counts["genre"].replace(name_of))
 

@@ -5,6 +5,7 @@ import json
 
 from poster_cnn.datasets.crops import INTERPOLATIONS, POSTER_SIZE, is_crop_size, shrunk_size
 from poster_cnn.metrics import arguments
+from poster_cnn.movies.genre_text import canonical_genre
 from poster_cnn.training.parts import (
     attribute_of_part,
     compose,
@@ -26,7 +27,7 @@ class DataConfig:
     """The movies and images of a run. Runs with equal parts share their data.
 
     Attributes:
-        class_names: Genres, in label order.
+        class_names: Genres, in label order, in any spelling; IMDb's is stored.
         min_year: First year of the movies. Defaults to `None`: no limit.
         max_year: Last year of the movies. Defaults to `None`: no limit.
         min_genres: Minimum number of genres of a movie, counting all genres. Defaults to 1.
@@ -86,9 +87,13 @@ class DataConfig:
     interpolation: str = "bilinear"
 
     def __post_init__(self):
-        names = arguments.names("class_names", self.class_names, "at least 2 different genres", least=2)
+        expected = "at least 2 different genres"
+        names = arguments.names("class_names", self.class_names, expected, least=2)
         fractions = arguments.shares("fractions", self.fractions, "shares of train, validation and test")
         groups = arguments.groups("genre_groups", self.genre_groups)
+        groups = {name: tuple(map(canonical_genre, genres)) for name, genres in groups.items()}
+        names = [name if name in groups else canonical_genre(name) for name in names]
+        names = arguments.names("class_names", names, expected, least=2)
         set_attributes(self, class_names=names, fractions=fractions, genre_groups=groups)
         convert(self)
         self._set_image_size()
