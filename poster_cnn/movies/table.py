@@ -121,7 +121,7 @@ def load_movie_table(
     unwanted = pd.Series(False, index=table.index)
     if genres is not None:
         unknown = warn_of_unknown(table, genres, "genres")
-        unwanted |= ~encode_genres(table, [name for name in genres if name not in unknown]).any(axis=1)
+        unwanted |= ~encode_genres(table, [name for name in dict.fromkeys(genres) if name not in unknown]).any(axis=1)
     rules = [
         ("no genre", num_genres == 0, missing_genre),
         ("no title", table["title"] == "", missing_title),

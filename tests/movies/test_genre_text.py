@@ -223,7 +223,7 @@ def test_configs_store_the_usual_spelling():
         TrainingConfig(["horror", "Horror"])
 
 
-@pytest.mark.parametrize("genres", ["Horror", 5, [None], []])
+@pytest.mark.parametrize("genres", ["Horror", 5, [None]])
 def test_rejects_genres_that_are_no_names(tmp_path, genres):
     with pytest.raises(ValueError, match="`genres` must be .*Received: genres="):
         load(tmp_path, "Horror", genres=genres)
