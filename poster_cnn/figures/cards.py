@@ -8,6 +8,7 @@ import pandas as pd
 
 from poster_cnn.figures.modalities import MODEL_COLORS
 from poster_cnn.figures.style import BLUE, COLUMN_WIDTH, GREEN, GREY, PAGE_WIDTH, RED, SKY, category_rows, paper_style
+from poster_cnn.movies.genre_text import parse_genres
 from poster_cnn.results import tables
 
 CARD_HEIGHT = 1.75  # inches
@@ -31,7 +32,7 @@ def prediction_card(
         image: Array (height, width, 3) or (height, width), 0 to 255, or a PIL image; `None` draws a placeholder.
         probabilities: Floats (num_classes,), 0..1.
         class_names: Genres in the order of `probabilities`.
-        true_genres: True genres. Defaults to `None`, for an image without any.
+        true_genres: True genres, as a list or as a text such as "Drama|Comedy". Defaults to `None`, for an image without any.
         title: Text above the card. Defaults to `None`.
         top: Number of genres to draw. Defaults to all.
         thresholds: Decision thresholds (num_classes,) in the order of `class_names`. Defaults to `None`.
@@ -49,6 +50,8 @@ def prediction_card(
                 f"`{name}` must have one value for each of `class_names`. "
                 f"Received: {name}.shape={np.shape(values)}, {len(class_names)} class_names"
             )
+    if true_genres is not None:
+        true_genres = parse_genres(true_genres) if isinstance(true_genres, str) else list(true_genres)
     probabilities = np.asarray(probabilities, dtype=float)
     if figure is None:
         figure = plt.figure(figsize=(COLUMN_WIDTH, CARD_HEIGHT), layout="constrained")

@@ -32,6 +32,8 @@ _RARE = 2  # rows; a genre of more rows is meant as it is written
 _CALL = re.compile(r"(?:array|c|frozenset|index|list|set|tuple|wrappedarray)\((.*?)(?:,\s*dtype=.*)?\)", re.I | re.S)
 _NUMPY_TEXT = re.compile(r"(?:np|numpy)\.str_\((.*?)\)")
 _GAP = re.compile(r"""(['"])\s+(?=['"])""")  # NumPy prints arrays without commas
+_NULL = re.compile(r"\b(?:null|nan|NaN|undefined)\b")
+_NAME_OF_STRUCT = re.compile(r"\bname=([^,}\])]+)")  # "[{id=18, name=Drama}]", as Athena and Java print it
 _BRACKETS = {"[": "]", "{": "}"}
 _NAME_KEYS = ("name", "genre", "genres", "description", "title", "text", "label", "value")
 _QUOTES = str.maketrans("‘’“”", "''\"\"")
@@ -96,7 +98,7 @@ def _items(text):
     text = _GAP.sub(r"\1, ", _NUMPY_TEXT.sub(r"\1", call[1].strip() if call else text))
     if text[:1] not in {*"[{(\"'"}:
         return [text]
-    for candidate in dict.fromkeys((text, text.replace('""', '"'), text.replace('\\"', '"'))):
+    for candidate in dict.fromkeys((text, text.replace('""', '"'), text.replace('\\"', '"'), _NULL.sub("None", text))):
         for parse in (json.loads, ast.literal_eval):
             try:
                 with warnings.catch_warnings(action="ignore"):
@@ -105,7 +107,7 @@ def _items(text):
                 continue
             return names_in(value)
     if text[0] + text[-1] in ("[]", "{}", "()"):  # without quotes, as in "{Drama,Comedy}"
-        return text[1:-1].split(",")
+        return _NAME_OF_STRUCT.findall(text) or text[1:-1].split(",")
     return [text]
 
 
@@ -115,6 +117,8 @@ def names_in(value):
     Raises:
         ValueError: If there is something else in it, such as numbers.
     """
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", errors="replace")
     if isinstance(value, str):
         return _items(value) if value[:1] in {*"[{("} else [value]
     if isinstance(value, dict):
@@ -141,7 +145,8 @@ def _split(text, known, level=0):
     if _ONLY_GENRES.fullmatch(text):
         return re.findall(_GENRE, text, re.IGNORECASE)
     if level == len(_SEPARATORS):
-        return [text]
+        parts = re.split(r"\s*(?:[&+]|\band\b)\s*", text)
+        return parts if all(is_imdb_genre(part) or genre_key(part) in known for part in parts) else [text]
     names = [name for part in re.split(_SEPARATORS[level], text) for name in _split(part, known, level + 1)]
     return names if level == 0 or any(is_imdb_genre(name) or genre_key(name) in known for name in names) else [text]
 

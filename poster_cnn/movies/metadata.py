@@ -32,7 +32,8 @@ def load_movie_metadata(csv_path, *, duplicates="drop", row_numbers=False):
         csv_path: Path of a CSV with the columns imdbId (or movie_imdb_link, as in Kaggle's "IMDB 5000"),
             director_name, actor_1_name, actor_2_name, actor_3_name, language and content_rating, and optionally
             movie_title, title_year, genres (such as `Drama|Comedy`) and plot_summary.
-        duplicates: `"drop"` keeps the first of the rows with the same imdbId, `"keep"` keeps all. Defaults to `"drop"`.
+        duplicates: `"drop"` keeps the first of the rows with the same imdbId and gives it the genres of all of them,
+            `"keep"` keeps all. Defaults to `"drop"`.
         row_numbers: Whether to add the column `row`, the number of the data row in the file, counted from 1. Defaults
             to `False`.
 

@@ -40,6 +40,8 @@ def test_prediction_card_sorts_genres_and_marks_the_true_one():
         (["Romance", "Horror"], ["Correct genres", "✓", "Horror", "✓", "Romance"]),
         (["Action", "Horror"], ["Correct genres", "✓", "Horror", "✗", "Action"]),
         (["Drama", "Romance"], ["Correct genres", "✗", "Romance", "–", "Drama"]),
+        ("Drama, Romance", ["Correct genres", "✗", "Romance", "–", "Drama"]),
+        (np.array(["Horror"]), ["Correct genre", "✓", "Horror"]),
         (None, []),
     ],
 )

@@ -66,6 +66,9 @@ def examples(report, problem):
         '{"/m/07s9rl0": "Drama", "/m/06n90": "Science Fiction"}',
         '{"genres": [{"genre": {"text": "Drama"}}, {"genre": {"text": "Sci-Fi"}}]}',
         '{"Drama": 1, "Comedy": 0, "Sci-Fi": 1}',
+        "[{'id': 18, 'name': 'Drama', 'parent': null}, {'id': 878, 'name': 'Sci-Fi', 'parent': null}]",
+        "[{id=18, name=Drama}, {id=878, name=Science Fiction}]",
+        "[b'Drama', b'Sci-Fi']",
         "Drama, N/A, Sci-Fi, Drama",
     ],
 )
@@ -128,9 +131,15 @@ def test_names_rare_genres_that_look_like_several(tmp_path):
 
 
 def test_genres_of_other_fields_are_split_when_frequent(tmp_path):
-    table, report = load(tmp_path, "剧情 / 喜剧", "喜剧", "爱情,剧情,喜剧", "剧情")
-    assert table["genres"].tolist() == [["剧情", "喜剧"], ["喜剧"], ["爱情", "剧情", "喜剧"], ["剧情"]]
-    assert report.count(OTHER_NOTATION) == 2
+    table, report = load(tmp_path, "剧情 / 喜剧", "喜剧", "爱情,剧情,喜剧", "剧情", "喜剧 & 剧情")
+    assert table["genres"].tolist() == [
+        ["剧情", "喜剧"],
+        ["喜剧"],
+        ["爱情", "剧情", "喜剧"],
+        ["剧情"],
+        ["喜剧", "剧情"],
+    ]
+    assert report.count(OTHER_NOTATION) == 3
 
 
 # --- one row per genre ---
