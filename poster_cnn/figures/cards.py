@@ -32,7 +32,8 @@ def prediction_card(
         image: Array (height, width, 3) or (height, width), 0 to 255, or a PIL image; `None` draws a placeholder.
         probabilities: Floats (num_classes,), 0..1.
         class_names: Genres in the order of `probabilities`.
-        true_genres: True genres, as a list or as a text such as "Drama|Comedy". Defaults to `None`, for an image without any.
+        true_genres: True genres, as a list or as a text such as "Drama|Comedy". Defaults to
+            `None`, for an image without any.
         title: Text above the card. Defaults to `None`.
         top: Number of genres to draw. Defaults to all.
         thresholds: Decision thresholds (num_classes,) in the order of `class_names`. Defaults to `None`.
