@@ -122,10 +122,9 @@ def _hopeless():
     yield "53.jpg", b"<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'/>", QUARANTINED, "text"
     yield "54.jpg", random.Random(0).randbytes(5000), QUARANTINED, "unknown format"
     yield "55.jpg", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 100 100\n", QUARANTINED, "text"
-    yield "56.png", huge_png(20_000), QUARANTINED, "too many pixels"
-    yield "57.png", huge_png(12_000), QUARANTINED, "too many pixels"
-    yield "58.jpg", encode(Image.new("RGB", (1, 1))), QUARANTINED, "too small"
-    yield "59.jpg", encode(draw_poster(43)) + bytes(21_000_000), QUARANTINED, "too many bytes"
+    yield "56.png", huge_png(20_000), QUARANTINED, "too many pixels (limit 50,000,000)"
+    yield "57.png", huge_png(12_000), QUARANTINED, "too many pixels (limit 50,000,000)"
+    yield "58.jpg", encode(Image.new("RGB", (1, 1))), QUARANTINED, "too small (minimum 16 × 16)"
     yield "60.jpg", b"\xff\xd8\xff\xe0" + bytes(300) + b"\xff\xd9", QUARANTINED, "corrupt"
     placeholder = Image.new("RGB", (182, 268), "silver")
     for number in range(61, 66):
@@ -133,6 +132,9 @@ def _hopeless():
 
 
 def _not_files(folder):
+    (folder / "59.jpg").write_bytes(encode(draw_poster(43)))
+    os.truncate(folder / "59.jpg", 100_000_001)  # takes no room on the disk
+    yield "59.jpg", QUARANTINED, "too many bytes (limit 100,000,000)"
     (folder / "70.jpg").mkdir()
     yield "70.jpg", QUARANTINED, "folder"
     outside = folder.parent / "outside_the_zoo.jpg"

@@ -135,3 +135,26 @@ def test_docstrings_open_with_a_verb_or_a_noun():
         if isinstance(node, nodes) and clause.match(ast.get_docstring(node) or "")
     ]
     assert not found
+
+
+UNIX_FUNCTIONS = (
+    "chown chroot fchmod fork forkpty getegid geteuid getgid getloadavg getpgid getuid killpg lockf mkfifo mknod nice "
+    "posix_fadvise posix_fallocate pread preadv pwrite pwritev sched_getaffinity sched_setaffinity sendfile setsid "
+    "statvfs sysconf uname wait wait3 wait4 waitid SIGALRM SIGCHLD SIGHUP SIGKILL SIGUSR1 SIGUSR2 alarm pthread_kill"
+).split()
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_functions_that_windows_lacks_are_guarded(room):
+    unguarded = set()
+    for module, path in SOURCES.items():
+        if module.split(".")[1:2] != [room]:
+            continue
+        text = path.read_text(encoding="utf-8")
+        for node in ast.walk(ast.parse(text)):
+            is_used = isinstance(node, ast.Attribute) and node.attr in UNIX_FUNCTIONS
+            if is_used and isinstance(node.value, ast.Name) and node.value.id in ("os", "signal"):
+                guards = (f'hasattr({node.value.id}, "{node.attr}")', "suppress(AttributeError")
+                unguarded |= set() if any(guard in text for guard in guards) else {f"{module}: {node.attr}"}
+        unguarded |= {"fcntl", "grp", "pwd", "resource", "termios"} & set(imported_modules(path))
+    assert not unguarded

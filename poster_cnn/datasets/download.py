@@ -33,7 +33,7 @@ _MAX_UNANSWERED = 50  # consecutive attempts without an answer after which a hos
 
 @dataclasses.dataclass(frozen=True)
 class DownloadOptions:
-    """Timeouts and limits of `download`."""
+    """Timeouts and limits of `download`; `limits.max_bytes` is enforced while receiving."""
 
     connect_timeout: float = 10  # seconds to wait for a connection
     read_timeout: float = 20  # seconds to wait for the next bytes
@@ -44,7 +44,7 @@ class DownloadOptions:
     concurrency: int = 32  # simultaneous requests
     concurrency_per_host: int = 8
     allow_private: bool = False  # whether to connect to private, loopback and other non-public addresses
-    limits: image_files.PictureLimits = image_files.PictureLimits()  # `max_bytes` is enforced while receiving
+    limits: image_files.PictureLimits = dataclasses.field(default_factory=lambda: image_files.PictureLimits(20_000_000))
 
 
 def download(table, posters_dir, *, retry_failed=False, progress=True, **options):
@@ -179,7 +179,7 @@ class _Download:
             bar.update()
 
     def _save(self, imdb_id, content):
-        image_files.decode(image_files.open_header(content, self.options.limits))
+        image_files.read_rgb(content, self.options.limits)
         with files.write_atomically(self.posters_dir / f"{imdb_id}.jpg") as temporary:
             temporary.write_bytes(content)
 

@@ -1,6 +1,7 @@
 """Build the manifest row of one poster file, and write its repaired copy if needed."""
 
 import concurrent.futures
+import contextlib
 import dataclasses
 import errno
 import functools
@@ -9,6 +10,7 @@ import io
 import os
 import pathlib
 import stat
+import threading
 
 import imagehash
 import PIL
@@ -23,8 +25,9 @@ COLUMNS = [
     *("file", "imdb_id", "verdict", "reason", "width", "height", "mode", "bytes", "sha256"),
     *("perceptual_hash", "pixel_hash", "repaired_path", "repaired_sha256", "checked_with", "signature"),
 ]
-_RULES_VERSION = 1  # Increase it when verdicts change, which invalidates earlier manifests.
-_LARGE = 1_000_000  # pixels; larger pictures are decoded one at a time
+COPY_SUFFIX = ".repaired.png"
+_RULES_VERSION = 2  # Increase it when verdicts change, which invalidates earlier manifests.
+_LARGE_FILE = 20_000_000  # bytes; larger files are read and decoded one at a time
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,17 +37,18 @@ class Inspector:
     Args:
         posters_dir: Resolved folder of the posters.
         repaired_dir: Folder for repaired copies.
-        image_size: `(height, width)` of repaired copies in pixels. Defaults to `(268, 182)`.
+        image_size: `(height, width)` of repaired copies in pixels. Defaults to `None`: as large as the picture.
         limits: `PictureLimits`. Defaults to `PictureLimits()`.
         remembered: Rows of an earlier manifest; files with the same content are not decoded again.
     """
 
     posters_dir: pathlib.Path
     repaired_dir: pathlib.Path
-    image_size: tuple = (268, 182)
-    limits: PictureLimits = PictureLimits()
+    image_size: tuple | None = None
+    limits: PictureLimits = dataclasses.field(default_factory=PictureLimits)
     remembered: list = ()
-    # One thread decodes large pictures one at a time, so that memory does not grow with the number of threads.
+    # Memory does not grow with the number of threads: one of them has a large file, and one decodes large pictures.
+    _large_files: threading.Lock = dataclasses.field(default_factory=threading.Lock)
     _large_pictures: concurrent.futures.Executor = dataclasses.field(
         default_factory=lambda: concurrent.futures.ThreadPoolExecutor(max_workers=1)
     )
@@ -52,12 +56,13 @@ class Inspector:
     def __call__(self, name):
         row = dict.fromkeys(COLUMNS, "") | {"file": name, "imdb_id": imdb_id_of(name), "checked_with": self.settings}
         try:
-            data = self._read(name, row)
-            row["sha256"] = hashlib.sha256(data).hexdigest()
-            known = self._known.get(row["sha256"])
-            if known is None or not self._still_repaired(name, known):
-                return row | self._judge(name, data)
-            return known | {"file": name, "imdb_id": row["imdb_id"]}
+            with contextlib.ExitStack() as turn:
+                data = self._read(name, row, turn)
+                row["sha256"] = hashlib.sha256(data).hexdigest()
+                known = self._known.get(row["sha256"])
+                if known is None or not self._still_repaired(name, known):
+                    return row | self._judge(name, data)
+                return known | {"file": name, "imdb_id": row["imdb_id"]}
         except RefusedPicture as refused:
             size = {"width": str(refused.width), "height": str(refused.height)} if refused.width else {}
             return row | size | {"verdict": "quarantined", "reason": refused.reason, "mode": refused.mode}
@@ -74,7 +79,7 @@ class Inspector:
         rows = [row for row in self.remembered if row["checked_with"] == self.settings and row["sha256"]]
         return {row["sha256"]: row for row in rows if row["reason"] != "placeholder"}
 
-    def _read(self, name, row):
+    def _read(self, name, row, turn):
         path = self.posters_dir / name
         try:
             if path.is_symlink() and not pathlib.Path(os.path.realpath(path)).is_relative_to(self.posters_dir):
@@ -85,8 +90,9 @@ class Inspector:
             if not stat.S_ISREG(status.st_mode):  # Reading a pipe would block.
                 raise RefusedPicture("not a file")
             row["bytes"] = str(status.st_size)
-            if status.st_size > self.limits.max_bytes:
-                raise RefusedPicture("too many bytes")
+            self.limits.check_bytes(status.st_size)
+            if status.st_size > _LARGE_FILE:
+                turn.enter_context(self._large_files)
             return path.read_bytes()
         except FileNotFoundError:
             raise RefusedPicture("dangling link" if path.is_symlink() else "missing") from None
@@ -98,7 +104,7 @@ class Inspector:
         header = image_files.open_header(data, self.limits)
         size = {"width": str(header.width), "height": str(header.height)}
         try:
-            if header.width * header.height <= _LARGE:
+            if header.width * header.height <= image_files.LARGE:
                 return size | self._decode(name, header)
             return size | self._large_pictures.submit(self._decode, name, header).result()
         finally:
@@ -107,6 +113,8 @@ class Inspector:
     def _decode(self, name, header):
         rgb, changes = image_files.decode(header)
         grey = rgb.convert("L")
+        if changes and self.image_size:
+            rgb = rgb.resize(self.image_size[::-1], Image.Resampling.LANCZOS)
         row = {
             "mode": header.mode,
             "verdict": "repaired" if changes else "ok",
@@ -120,7 +128,8 @@ class Inspector:
     def _repair(self, name, rgb):
         path = self._repaired_path(name)
         content = io.BytesIO()
-        rgb.resize(self.image_size[::-1], Image.Resampling.LANCZOS).save(content, "JPEG", quality=95)
+        # Without loss, so that training reads the pixels that prediction reads from the original.
+        image_files.save_copy(rgb, content)
         with files.write_atomically(path) as temporary:
             temporary.write_bytes(content.getvalue())
         return {"repaired_path": str(path), "repaired_sha256": hashlib.sha256(content.getvalue()).hexdigest()}
@@ -132,8 +141,8 @@ class Inspector:
         return known["repaired_path"] == str(path) and path.exists() and files.sha256(path) == known["repaired_sha256"]
 
     def _repaired_path(self, name):
-        # 123.png and 123.jpg may both need repair, so the old suffix stays in the name.
-        return self.repaired_dir / (name if name.endswith(".jpg") else f"{name}.jpg")
+        # 123.webp and 123.jpg may both need repair, so the old suffix stays in the name.
+        return self.repaired_dir / (name + COPY_SUFFIX)
 
 
 def pixel_hash(rgb):

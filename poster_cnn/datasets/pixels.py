@@ -4,8 +4,6 @@ Both read the same pixels from an upright RGB JPEG, round to whole levels and cr
 formats, gray, CMYK and rotated pictures. TensorFlow is faster, but accepts verified JPEGs only.
 """
 
-import pathlib
-
 import keras
 import numpy as np
 
@@ -17,7 +15,7 @@ _WIDE = ("bicubic", "lanczos3", "lanczos5")  # kernels that sum over many pixels
 
 def open_picture(path):
     """Return any picture file as an upright RGB `PIL.Image.Image`; see `read_image` for the errors."""
-    return image_files.read_rgb(pathlib.Path(path).read_bytes())
+    return image_files.read_file(path)
 
 
 def read_image(path, image_size, interpolation="bilinear", crop_size=None):

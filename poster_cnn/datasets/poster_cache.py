@@ -7,6 +7,7 @@ import math
 import os
 import pathlib
 import re
+import threading
 import weakref
 
 import numpy as np
@@ -17,6 +18,7 @@ from poster_cnn.files import cache_dir, locked, remove_leftovers, require_room, 
 from poster_cnn.metrics import arguments
 
 _CHUNK = 256  # posters per write
+_UNKNOWN_MEMORY = 8 * 2**30  # bytes, where the system does not tell its memory
 _in_memory = weakref.WeakValueDictionary()  # key -> array, while it is in use
 
 
@@ -73,6 +75,7 @@ class ImageFile:
     def __init__(self, path):
         mapped = np.load(path, mmap_mode="r")
         self.shape, self._offset, self._file = mapped.shape, mapped.offset, open(path, "rb")
+        self._lock = threading.Lock()
         weakref.finalize(self, self._file.close)
 
     def __getitem__(self, rows):
@@ -80,9 +83,15 @@ class ImageFile:
         shape, size = self.shape[1:], math.prod(self.shape[1:])
         found = np.empty((np.size(rows), *shape), "uint8")
         for number, row in enumerate(np.ravel(rows).tolist()):
-            content = os.pread(self._file.fileno(), size, self._offset + size * row)
-            found[number] = np.frombuffer(content, "uint8").reshape(shape)
+            found[number] = np.frombuffer(self._read(size, self._offset + size * row), "uint8").reshape(shape)
         return found.reshape(*np.shape(rows), *shape)
+
+    def _read(self, size, offset):
+        if hasattr(os, "pread"):  # not on Windows
+            return os.pread(self._file.fileno(), size, offset)
+        with self._lock:  # several threads read batches
+            self._file.seek(offset)
+            return self._file.read(size)
 
 
 def read_rows(array, batches, dtype):
@@ -161,7 +170,7 @@ def memory_budget():
 
     Returns:
         int: `$POSTER_CNN_MEMORY` (such as `4000000000`, `4GB` or `3.5GiB`), by default a quarter of the memory of the
-        machine or, if smaller, of the control group (container, batch job).
+        machine or, if smaller, of the control group (container, batch job). Windows counts as a machine with 8 GiB.
 
     Raises:
         ValueError: If `$POSTER_CNN_MEMORY` has another format.
@@ -180,16 +189,18 @@ def memory_budget():
 
 
 def _memory():
-    limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    limits = []
+    with contextlib.suppress(AttributeError, ValueError, OSError):  # Windows, or a system without these names
+        limits.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
     root = pathlib.Path("/sys/fs/cgroup")
     files = [root / "memory" / "memory.limit_in_bytes"]
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, ValueError):  # ValueError: a name that is not UTF-8
         own = root / pathlib.Path("/proc/self/cgroup").read_text().rpartition("::")[2].strip().lstrip("/")
         files += [folder / "memory.max" for folder in (own, *own.parents)]
     for path in files:
         with contextlib.suppress(OSError, ValueError):  # no such limit, or "max"
             limits.append(int(path.read_text()))
-    return min(limits)
+    return min((limit for limit in limits if limit > 0), default=_UNKNOWN_MEMORY)
 
 
 def _fits(shape):

@@ -11,7 +11,7 @@ from tqdm.auto import tqdm
 
 from poster_cnn import files as files_module
 from poster_cnn.datasets.image_files import PictureLimits, strict_decoding
-from poster_cnn.datasets.inspection import COLUMNS, Inspector
+from poster_cnn.datasets.inspection import COLUMNS, COPY_SUFFIX, Inspector
 from poster_cnn.metrics import arguments
 from poster_cnn.movies.poster_files import poster_names
 
@@ -32,7 +32,7 @@ def verify(
     *,
     files=None,
     repaired_dir=None,
-    image_size=(268, 182),
+    image_size=None,
     manifest_path=None,
     limits=None,
     placeholder_ids=5,
@@ -50,7 +50,8 @@ def verify(
         posters_dir: Folder of posters named by imdbId, such as `114709.jpg` or `tt0114709.png`.
         files: Names of the files to check. Defaults to `None`: all files.
         repaired_dir: Folder for repaired posters. Defaults to `repaired/` in the cache.
-        image_size: `(height, width)` of repaired posters in pixels. Defaults to `(268, 182)`.
+        image_size: `(height, width)` of repaired posters in pixels. Defaults to `None`: as large as the picture, which
+            gives training the pixels that prediction reads from the original file.
         manifest_path: CSV of the manifest, which is read and updated. Defaults to `manifest.csv` in the cache.
         limits: `image_files.PictureLimits`. Defaults to `PictureLimits()`.
         placeholder_ids: Number of ids with the same picture from which it counts as a placeholder. Defaults to 5.
@@ -83,7 +84,9 @@ def verify(
         )
     manifest_path = pathlib.Path(manifest_path or cache / "manifest.csv")
     remembered = _read_manifest(manifest_path)
-    inspector = Inspector(posters_dir, repaired_dir, tuple(image_size), limits or PictureLimits(), remembered)
+    inspector = Inspector(
+        posters_dir, repaired_dir, image_size and tuple(image_size), limits or PictureLimits(), remembered
+    )
     rows = []
     try:
         _inspect_all(inspector, names, rows, workers, progress)
@@ -158,16 +161,26 @@ def describe(report):
     lines = [f"{len(report):,} posters: " + ", ".join(f"{count:,} {name}" for name, count in counts.items())]
     groups = report[report["reason"] != ""].groupby([verdict, "reason"])
     for (name, reason), group in sorted(groups, key=lambda item: (item[0][0], -len(item[1]))):
-        ids = group["imdb_id"].astype(str)
-        names = group["file"].where(group["file"] != "", ids) if "file" in group else ids
-        shown = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
+        shown = ", ".join(_label(row) for row in group.head(5).to_dict("records")) + (", …" if len(group) > 5 else "")
         lines.append(f"  {name:<13}  {reason:<22}  {len(group):>6,}  {shown}")
     return "\n".join(lines)
 
 
+def _label(row):
+    label = row.get("file") or str(row["imdb_id"])
+    unit = {"too many bytes": "bytes", "too many pixels": "width", "too small": "width"}.get(
+        row["reason"].split(" (")[0]
+    )
+    if unit is None or pd.isna(row.get(unit)):
+        return label
+    return f"{label} ({row['bytes']:,})" if unit == "bytes" else f"{label} ({row['width']:,} × {row['height']:,})"
+
+
 def file_hashes(report):
-    """Return the SHA-256 of each repaired file, or of the original where there is none, as an object array."""
-    return report["repaired_sha256"].where(report["repaired_sha256"] != "", report["sha256"]).to_numpy(dtype=object)
+    """Return the SHA-256 of each file, or the `pixel_hash` of a repaired copy, as an object array of str."""
+    # The SHA-256 of a copy depends on the version of zlib.
+    is_copy = (report["repaired_path"] != "") | report["file"].str.endswith(COPY_SUFFIX)
+    return report["pixel_hash"].where(is_copy, report["sha256"]).to_numpy(dtype=object)
 
 
 def cache_folder(posters_dir):

@@ -68,7 +68,7 @@ CASES = {
     "/html": ("failed", "html", 1, True),
     "/nothing": ("failed", "empty", 1, True),
     "/truncated": ("failed", "truncated", 1, True),
-    "/huge-picture": ("failed", "too many pixels", 1, True),
+    "/huge-picture": ("failed", "too many pixels (limit 50,000,000)", 1, True),
     "/endless": ("failed", "too many bytes", 1, True),
     "/zipped-bomb": ("failed", "too many bytes", 1, True),
     "/bad-zip": ("failed", "bad answer", 1, True),

@@ -3,6 +3,7 @@ import gc
 import os
 import pathlib
 import resource
+import signal
 import threading
 import weakref
 
@@ -322,3 +323,34 @@ def test_default_budget_is_a_quarter_of_the_memory(monkeypatch, kind, contents):
 
     monkeypatch.setattr(pathlib.Path, "read_text", read_text)
     assert memory_budget() == 2_000_000
+
+
+# --- other systems ---
+
+
+@pytest.mark.parametrize("memory", ["", "1"])  # "1": read from a file
+def test_reads_posters_where_unix_functions_are_missing(table, cache, monkeypatch, memory):
+    expected = rows_of(table)
+    for name in "chown fork geteuid getuid killpg mkfifo pread preadv sched_getaffinity setsid sysconf".split():
+        monkeypatch.delattr(os, name)  # as on Windows
+    for name in ("SIGALRM", "SIGHUP", "SIGKILL"):
+        monkeypatch.delattr(signal, name)
+    monkeypatch.setenv("POSTER_CNN_CACHE", str(cache.parents[1] / "other"))
+    monkeypatch.setenv("POSTER_CNN_MEMORY", memory)
+    assert (rows_of(table) == expected).all()
+    assert memory or memory_budget() > 0
+
+
+def rows_of(table):
+    batches = datasets.poster_dataset(table, NAMES, image_size=(9, 7), batch_size=5).as_numpy_iterator()
+    return np.concatenate([images for images, _ in batches])
+
+
+@pytest.mark.parametrize("error", [ValueError("unrecognized configuration name"), OSError(22, "Invalid argument")])
+def test_machines_that_do_not_tell_their_memory(monkeypatch, error):
+    def sysconf(name):
+        raise error
+
+    monkeypatch.setattr(os, "sysconf", sysconf)
+    monkeypatch.setattr(pathlib.Path, "read_text", lambda *_: b"\xff".decode())  # a control group that is not UTF-8
+    assert memory_budget() == 2 * 2**30

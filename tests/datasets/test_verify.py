@@ -70,7 +70,7 @@ def test_only_repaired_posters_are_written(zoo):
     folder, _, manifest, unchanged = zoo
     assert unchanged
     written = {path for path in manifest["repaired_path"] if path}
-    assert written == {str(path) for path in (folder.parent / "cache").rglob("*.jpg")}
+    assert written == {str(path) for path in (folder.parent / "cache").rglob("*.png")}
     assert set(manifest.index[manifest["repaired_path"] != ""]) == set(
         manifest.index[manifest["verdict"] == "repaired"]
     )
@@ -107,6 +107,8 @@ def test_needs_less_than_300_mb(zoo, tmp_path):
     (large / "1.jpg").write_bytes(encode(picture))
     (large / "2.jpg").write_bytes(encode(picture.convert("CMYK")))
     (large / "3.png").write_bytes(encode(picture.convert("RGBA"), "PNG", compress_level=1))
+    (large / "5.jpg").write_bytes(encode(Image.new("RGB", (6000, 4000), "navy")))
+    (large / "6.jpg").write_bytes(encode(Image.new("RGB", (10_000, 10_000), "navy")))
     (large / "4.png").write_bytes(encode(Image.new("I;16", (4000, 3990), 9000), "PNG", compress_level=1))
     script = """
 import re, sys
@@ -121,7 +123,7 @@ print(peak() - before, verdicts[1]["ok"], verdicts[1]["repaired"])
     environment = os.environ | {"PYTHONPATH": str(pathlib.Path(ingest.__file__).parents[2])}
     command = [sys.executable, "-c", script, str(folder), str(large)]
     output = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.split()
-    assert output[1:] == ["1", "3"]
+    assert output[1:] == ["1", "5"]
     assert 30 < float(output[0]) < 300
 
 
@@ -169,8 +171,8 @@ def test_repaired_posters_have_the_given_size_and_folder(posters, tmp_path):
     (posters / "20.jpg").write_bytes(encode(draw_poster(21), "PNG"))
     manifest = verify(posters, repaired_dir=tmp_path / "new", image_size=(100, 60), progress=False)
     repaired = manifest.set_index("file")["repaired_path"]
-    assert repaired["20.png"] == str(tmp_path / "new" / "20.png.jpg")
-    assert repaired["20.jpg"] == str(tmp_path / "new" / "20.jpg")
+    assert repaired["20.png"] == str(tmp_path / "new" / "20.png.repaired.png")
+    assert repaired["20.jpg"] == str(tmp_path / "new" / "20.jpg.repaired.png")
     assert [Image.open(path).size for path in repaired if path] == [(60, 100)] * 2
 
 
@@ -236,7 +238,7 @@ def test_second_call_decodes_changed_files_only(posters, decoded):
 def test_other_limits_or_sizes_are_verified_again(posters, decoded):
     verify(posters, progress=False)
     strict = verify(posters, limits=PictureLimits(min_image_size=(300, 300)), progress=False)
-    assert (strict["reason"] == "too small").all()
+    assert (strict["reason"] == "too small (minimum 300 × 300)").all()
     assert (verify(posters, image_size=(50, 50), progress=False)["verdict"] == "ok").all()
     assert len(decoded) == 16
 
@@ -310,7 +312,7 @@ def test_check_posters_repairs_and_drops(posters):
     assert usable["imdb_id"].tolist() == [1, 2, 6]
     assert usable.index.tolist() == [100, 101, 105]
     assert usable["poster_path"].tolist()[::2] == [str(posters / "1.jpg"), str(posters / "4.jpg")]
-    assert Image.open(usable["poster_path"][101]).format == "JPEG"
+    assert Image.open(usable["poster_path"][101]).format == "PNG"
     assert report.index.equals(table.index) and report["poster_path"].equals(table["poster_path"])
     assert report["reason"].tolist() == ["", "webp", "truncated", "no poster", "missing", ""]
     assert table["poster_path"][101].endswith("2.jpg")  # the given table is unchanged

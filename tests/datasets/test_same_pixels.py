@@ -1,0 +1,119 @@
+"""Training reads the pixels of a file that prediction reads, and both those that Pillow reads from the original."""
+
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image, ImageCms, features
+from poster_zoo import draw_poster, encode, rotated
+
+from poster_cnn import datasets
+from poster_cnn.datasets import crops
+from poster_cnn.datasets.pixels import open_picture, read_image
+
+
+def kinds():
+    """Yield the name and content of a file, and the RGB picture that a user expects."""
+    poster = draw_poster(1, 150, 230)
+    grey, deep = poster.convert("L"), np.asarray(poster.convert("L")).astype(np.uint16) * 257
+    clear = poster.copy()
+    clear.putalpha(Image.linear_gradient("L").resize(clear.size))
+    on_white = Image.alpha_composite(Image.new("RGBA", clear.size, "white"), clear).convert("RGB")
+    palette = poster.quantize(32)
+    holes = palette.convert("RGBA")
+    holes.putalpha(Image.fromarray(np.where(np.asarray(palette) == 3, 0, 255).astype("uint8")))
+    holes = Image.alpha_composite(Image.new("RGBA", holes.size, "white"), holes).convert("RGB")
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    exif = Image.Exif()
+    exif[0x0112] = 8
+
+    for name, kind, options in [
+        ("plain.jpg", "JPEG", {}),
+        ("progressive.jpg", "JPEG", {"progressive": True}),
+        ("profile.jpg", "JPEG", {"icc_profile": profile}),
+        ("rgb colors.jpg", "JPEG", {"keep_rgb": True}),
+        ("sampled.jpg", "JPEG", {"subsampling": 1}),
+        ("mpo.jpg", "MPO", more()),
+        ("lossy.webp", "WEBP", {}),
+        ("animated.webp", "WEBP", more()),
+        ("profile.png", "PNG", {"icc_profile": profile}),
+        ("animated.png", "PNG", more()),
+        ("pages.tif", "TIFF", more()),
+        ("bitmap.bmp", "BMP", {}),
+    ] + [("photo.avif", "AVIF", {})] * features.check("avif"):
+        content = encode(poster.copy(), kind, **options)  # as saving changes the picture
+        yield name, content, decoded(content)
+    for orientation, upright in ((3, Image.Transpose.ROTATE_180), (6, Image.Transpose.ROTATE_270)):
+        content = rotated(poster, orientation)
+        yield f"turned {orientation}.jpg", content, decoded(content).transpose(upright)
+    for kind in ("PNG", "WEBP", "TIFF"):
+        content = encode(poster.transpose(Image.Transpose.ROTATE_270), kind, exif=exif, lossless=True)
+        yield f"turned 8.{kind.lower()}", content, poster
+    yield "grey.jpg", encode(grey), decoded(encode(grey))
+    half_clear = Image.merge("LA", (grey, Image.new("L", grey.size, 128)))
+    yield (
+        "grey and clear.png",
+        encode(half_clear, "PNG"),
+        grey.point(lambda value: 127 + value * 128 / 255).convert("RGB"),
+    )
+    yield "print.jpg", encode(poster.convert("CMYK")), decoded(encode(poster.convert("CMYK")))
+    yield "deep.png", encode(Image.fromarray(deep), "PNG"), grey.convert("RGB")
+    yield "deep.tif", encode(Image.fromarray(deep), "TIFF"), grey.convert("RGB")
+    yield "clear.png", encode(clear, "PNG"), on_white
+    yield "clear.webp", encode(clear, "WEBP", lossless=True), on_white
+    yield "palette.png", encode(palette, "PNG"), palette.convert("RGB")
+    yield "holes.png", encode(palette, "PNG", transparency=3), holes
+    yield "holes.gif", encode(palette, "GIF", transparency=3), holes
+    yield "animated.gif", encode(poster, "GIF", **more()), decoded(encode(poster, "GIF", **more()))
+    yield "small.png", encode(draw_poster(3, 33, 47), "PNG"), draw_poster(3, 33, 47)
+    yield "large.png", encode(draw_poster(4, 700, 900), "PNG"), draw_poster(4, 700, 900)
+
+
+def more():
+    return {"save_all": True, "append_images": [draw_poster(2, 150, 230)]}
+
+
+def decoded(content):
+    return Image.open(io.BytesIO(content)).convert("RGB")
+
+
+@pytest.fixture(scope="module")
+def originals(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("kinds")
+    pictures = {}
+    for name, content, picture in kinds():
+        (folder / name).write_bytes(content)
+        pictures[name] = picture
+    paths = [str(folder / name) for name in pictures]
+    table = pd.DataFrame({"imdb_id": range(len(paths)), "title": list(pictures), "poster_path": paths})
+    return table.assign(genres=[("Drama",)] * len(paths)), pictures
+
+
+def test_reads_what_pillow_reads(originals):
+    table, pictures = originals
+    for path, picture in zip(table["poster_path"], pictures.values(), strict=True):
+        found = np.asarray(open_picture(path), int)
+        difference = np.abs(found - np.asarray(picture or found, int))
+        assert difference.max() <= 1, path
+
+
+@pytest.mark.parametrize(
+    ("image_size", "interpolation", "crop_size"),
+    [
+        ((40, 27), "bilinear", None),
+        ((299, 299), "bilinear", None),
+        ((299, 299), "bicubic", (150, 150)),
+        ((40, 27), "lanczos3", (268, 100)),
+        ((500, 30), "nearest", None),
+    ],
+)
+def test_training_reads_the_pixels_of_prediction(originals, image_size, interpolation, crop_size):
+    table, report = datasets.check_posters(originals[0], progress=False, placeholder_ids=99)
+    assert len(table) == len(originals[0])
+    table = table if crop_size is None else crops.center_crops(table, crop_size)
+    options = {"image_size": image_size, "interpolation": interpolation}
+    trained = datasets.decoded_posters(table, ["Drama"], manifest=report, **options).as_numpy_iterator()
+    for name, path, (image, _) in zip(table["title"], originals[0]["poster_path"], trained, strict=True):
+        predicted = read_image(path, image_size, interpolation, crop_size)
+        assert (image == predicted).all(), (name, np.abs(image.astype(int) - predicted).max())
