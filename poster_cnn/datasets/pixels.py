@@ -1,7 +1,8 @@
 """Decode, crop and resize one poster: with Pillow for any picture file and backend, with TensorFlow for `tf.data`.
 
-Both read the same pixels from an upright RGB JPEG, round to whole levels and crop alike. Pillow also reads other
-formats, gray, CMYK and rotated pictures. TensorFlow is faster, but accepts verified JPEGs only.
+Both read the same pixels, round to whole levels and crop alike. Pillow reads any picture file; `image_files.decode`
+describes the conversion to RGB. TensorFlow is faster, but accepts only upright RGB JPEGs and the lossless copies that
+`verify` writes of other pictures.
 """
 
 import keras
@@ -45,7 +46,7 @@ def read_image(path, image_size, interpolation="bilinear", crop_size=None):
 
 
 def load_poster(path, image_size, interpolation, antialias, crop=None):
-    """Read a verified JPEG with TensorFlow, inside `tf.data.Dataset.map`.
+    """Read a verified poster with TensorFlow, inside `tf.data.Dataset.map`.
 
     Args:
         path: Scalar string tensor.
