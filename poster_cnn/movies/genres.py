@@ -63,9 +63,10 @@ def encode_genres(table, class_names):
     """
     table = with_genre_lists(table)
     warn_of_unknown(table, class_names)
-    exact = {name: column for column, name in enumerate(class_names)}
-    similar = {genre_key(name): column for column, name in reversed([*enumerate(class_names)])}
-    column_of = {name: exact.get(name, similar.get(genre_key(name))) for name in {*_names(table)}}
+    columns = {genre_key(name): column for column, name in enumerate(class_names)}
+    if len(columns) < len(class_names):
+        arguments.refuse("class_names", "a list of different genres", class_names)
+    column_of = {name: columns.get(genre_key(name)) for name in {*_names(table)}}
     labels = np.zeros((len(table), len(class_names)), dtype="float32")
     for row, genres in enumerate(table["genres"]):
         labels[row, [column_of[name] for name in genres if column_of[name] is not None]] = 1

@@ -7,7 +7,7 @@ import pandas as pd
 
 from poster_cnn.metrics import arguments
 from poster_cnn.movies import cells, csv_files, poster_files, records
-from poster_cnn.movies.genre_text import parse_genre_cells
+from poster_cnn.movies.genre_text import genre_key, parse_genre_cells
 from poster_cnn.movies.genres import encode_genres, warn_of_unknown
 
 
@@ -121,7 +121,8 @@ def load_movie_table(
     unwanted = pd.Series(False, index=table.index)
     if genres is not None:
         unknown = warn_of_unknown(table, genres, "genres")
-        unwanted |= ~encode_genres(table, [name for name in dict.fromkeys(genres) if name not in unknown]).any(axis=1)
+        different = {genre_key(name): name for name in genres if name not in unknown}
+        unwanted |= ~encode_genres(table, [*different.values()]).any(axis=1)
     rules = [
         ("no genre", num_genres == 0, missing_genre),
         ("no title", table["title"] == "", missing_title),

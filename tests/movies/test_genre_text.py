@@ -215,7 +215,7 @@ SPELLINGS = ["horror", "HORROR ", "Horror"], ["sci-fi", "SciFi", "science fictio
 
 @pytest.mark.parametrize("names", [*zip(*SPELLINGS, strict=False), ("HORROR ", "SciFi", "TELENOVELA")])
 def test_genres_are_accepted_in_any_spelling(tmp_path, names):
-    table, _ = load(tmp_path, "Horror", "Sci-Fi", "Telenovela", "Drama", genres=names)
+    table, _ = load(tmp_path, "Horror", "Sci-Fi", "Telenovela", "Drama", genres=[*names, "HORROR"])
     expected = [[1, 0, 0], [0, 1, 0], [0, 0, 1]]
     assert encode_genres(table, names).tolist() == expected
     assert explode_genres(table, names)["genres"].tolist() == [["Horror"], ["Sci-Fi"], ["Telenovela"]]
@@ -230,6 +230,8 @@ def test_configs_store_the_usual_spelling():
     assert config.genre_groups == {"SciFi & co": ("War",)}
     with pytest.raises(ValueError, match="`class_names` must be at least 2 different genres"):
         TrainingConfig(["horror", "Horror"])
+    with pytest.raises(ValueError, match="`class_names` must be a list of different genres"):
+        encode_genres(pd.DataFrame({"genres": LISTS}), ["music", "Music"])
 
 
 @pytest.mark.parametrize("genres", ["Horror", 5, [None]])
