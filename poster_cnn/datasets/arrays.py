@@ -51,6 +51,12 @@ def poster_arrays(table, class_names, *, image_size, interpolation="bilinear"):
     return images, encode_genres(table, class_names)
 
 
+def _has_rows(name, value):
+    if not getattr(value, "ndim", 0):
+        arguments.refuse(name, "an array or matrix with a row for each movie", value)
+    return value
+
+
 class DenseBatches(keras.utils.PyDataset):
     """Batches of NumPy arrays and SciPy sparse matrices for any Keras backend.
 
@@ -72,9 +78,13 @@ class DenseBatches(keras.utils.PyDataset):
     >>> model.fit(DenseBatches(encoder.encode(train), labels, seed=0), shuffle=False)
     """
 
+    @arguments.checked(
+        labels=arguments.optional(_has_rows), batch_size=arguments.count, seed=arguments.optional(arguments.seed)
+    )
     def __init__(self, inputs, labels=None, *, batch_size=64, seed=None, rows=None):
         super().__init__()
-        arrays = keras.tree.flatten(inputs) + ([] if labels is None else [labels])
+        arrays = [_has_rows("inputs", array) for array in keras.tree.flatten(inputs)]
+        arrays += [] if labels is None else [labels]
         lengths = sorted({array.shape[0] for array in arrays})
         if len(lengths) != 1:
             raise ValueError(f"`inputs` and `labels` must have a row for each movie. Received: {lengths} rows")

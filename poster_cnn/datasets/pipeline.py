@@ -23,6 +23,7 @@ _CHECKS = {
     "antialias": arguments.flag,
     "cache": arguments.flag,
 }
+_DECODED = arguments.instance((DecodedPosters, tf.data.Dataset), "a result of `decoded_posters`")
 # More decoding threads than cores, as some always wait for the disk.
 _NUM_THREADS = 2 * (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
 
@@ -84,7 +85,11 @@ def poster_dataset(
     return as_batches(_decode(files, **resizing), batch_size)
 
 
-@arguments.checked(**_CHECKS)
+@arguments.checked(
+    **_CHECKS,
+    labels=arguments.optional(arguments.numeric),
+    manifest=arguments.optional(arguments.table("sha256", "repaired_sha256")),
+)
 def decoded_posters(
     table,
     class_names,
@@ -113,6 +118,11 @@ def decoded_posters(
     resizing = {"image_size": image_size, "interpolation": interpolation, "antialias": antialias}
     manifest = _check(table) if manifest is None else manifest
     labels = encode_genres(table, class_names) if labels is None else labels
+    if len(labels) != len(table) or len(manifest) != len(table):
+        raise ValueError(
+            f"`labels` and `manifest` must have a row for each of the {len(table)} movies. "
+            f"Received: {len(labels)} and {len(manifest)} rows"
+        )
     if not cache:
         return _decode(_files(table, labels), **resizing)
     # Several rows may share a poster, and copies of a file are decoded once.
@@ -124,7 +134,13 @@ def decoded_posters(
     return DecodedPosters(decode_once(posters, (len(first), *image_size, 3), key), positions, labels)
 
 
-@arguments.checked(num_movies=arguments.count, batch_size=arguments.count, seed=arguments.seed, epoch=arguments.natural)
+@arguments.checked(
+    decoded=_DECODED,
+    num_movies=arguments.count,
+    batch_size=arguments.count,
+    seed=arguments.seed,
+    epoch=arguments.natural,
+)
 def epoch_batches(decoded, num_movies, batch_size, seed, epoch):
     """Return the shuffled batches of one epoch; their order depends on `(seed, epoch)`, so a resumed run repeats it.
 
@@ -150,7 +166,7 @@ def epoch_seed(seed, epoch):
     return int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0])
 
 
-@arguments.checked(batch_size=arguments.count)
+@arguments.checked(decoded=_DECODED, batch_size=arguments.count)
 def as_batches(decoded, batch_size):
     """Return batches of the result of `decoded_posters`, with float32 images, 0..255."""
     if isinstance(decoded, DecodedPosters):

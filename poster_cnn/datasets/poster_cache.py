@@ -118,7 +118,7 @@ def read_rows(array, batches, dtype):
     return dataset
 
 
-@arguments.checked(num_threads=arguments.optional(arguments.count))
+@arguments.checked(dataset=arguments.instance(tf.data.Dataset), num_threads=arguments.optional(arguments.count))
 def with_options(dataset, num_threads=None):
     """Return a dataset without autotuning, which stalls for seconds at the end of some epochs and gains nothing here.
 

@@ -24,6 +24,7 @@ _NUMBERS = ["imdb_id", "width", "height", "bytes"]
     repaired_dir=arguments.optional(arguments.path),
     image_size=arguments.optional(arguments.size),
     manifest_path=arguments.optional(arguments.path),
+    limits=arguments.optional(arguments.instance(PictureLimits)),
     placeholder_ids=arguments.count,
     workers=arguments.optional(arguments.count),
 )

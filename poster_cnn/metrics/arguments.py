@@ -51,6 +51,11 @@ def optional(check):
     return lambda name, value: None if value is None else check(name, value)
 
 
+def each(check):
+    """Return the check of a list whose items pass another check; it becomes a tuple."""
+    return lambda name, value: tuple(check(name, item) for item in sequence(name, value))
+
+
 def refuse(name, expected, value):
     """Raise a ValueError that names an argument, the allowed values and the received one."""
     shown = repr(value)
@@ -202,18 +207,32 @@ def size(name, value, expected="(height, width) in pixels"):
     return tuple(map(int, sides))
 
 
-def table(*columns):
-    """Return the check of a DataFrame that has the given columns."""
+def table(*columns, empty=True):
+    """Return the check of a DataFrame that has the given columns and, unless `empty`, at least one row."""
 
     def check(name, value):
         if not hasattr(value, "columns"):
             refuse(name, "a DataFrame", value)
+        if not empty and not len(value):
+            raise ValueError(f"`{name}` must have at least one row. Received: an empty table")
         if missing := [column for column in columns if column not in value.columns]:
             needed = " and ".join(f"`{column}`" for column in columns)
             raise ValueError(f"`{name}` must have the columns {needed}. Received: without {missing}")
         return value
 
     return check
+
+
+def numeric(name, value):
+    """Check numbers of any shape, which become an array."""
+    try:
+        array = np.asarray(value)
+        array = array.astype(float) if array.dtype == object else array
+    except (TypeError, ValueError):  # rows of different lengths, or no numbers
+        array = np.array("")
+    if array.dtype.kind not in "biuf":
+        refuse(name, "an array of numbers", value)
+    return array
 
 
 def series(name, value):
@@ -236,6 +255,13 @@ def groups(name, value):
     if not isinstance(value, collections.abc.Mapping):
         refuse(name, "a dict of a name -> list of different names", value)
     return {text(name, key): names(name, parts) for key, parts in value.items()}
+
+
+def dicts(name, value):
+    """Check a dict of a name -> dict."""
+    for key, item in instance(collections.abc.Mapping, "a dict of a name -> dict")(name, value).items():
+        instance(collections.abc.Mapping, "a dict")(f"{name}[{text(name, key)!r}]", item)
+    return value
 
 
 def options(name, value):

@@ -8,7 +8,7 @@ import functools
 import numpy as np
 
 from poster_cnn.metrics import arguments
-from poster_cnn.metrics.scores import BY_NAME, LOGIT_HALF, check_arrays, check_names, overall
+from poster_cnn.metrics.scores import BY_NAME, LOGIT_HALF, NAMES, check_arrays, check_names, overall
 
 
 @arguments.checked(metric=arguments.function)
@@ -68,7 +68,7 @@ def paired_difference_interval(metric, y_true, y_prob, other_prob, **sampling):
     return _percentiles(difference, y_true, **sampling)
 
 
-@arguments.checked(num_resamples=arguments.natural, seed=arguments.seed)
+@arguments.checked(names=NAMES, num_resamples=arguments.natural, seed=arguments.seed)
 def score(names, y_true, y_prob, *, groups=None, num_resamples=1000, seed=0):
     """Return several metrics with their 95% bootstrap intervals.
 
@@ -141,6 +141,8 @@ FAST = {
 @arguments.checked(num_resamples=arguments.count, level=arguments.fraction, seed=arguments.seed)
 def _percentiles(score_rows, y_true, *, groups=None, num_resamples=1000, level=0.95, seed=0):
     """Quantiles of `score_rows(rows)` over resamples; samples without a positive label are skipped."""
+    if groups is not None and np.shape(groups) != y_true.shape[:1]:
+        arguments.refuse("groups", f"an array of {len(y_true)} values, one per row", groups)
     draw = _resampler(np.arange(len(y_true)) if groups is None else groups, np.random.default_rng(seed))
     samples = (draw() for _ in range(num_resamples))
     scores = [score_rows(rows) for rows in samples if y_true[rows].any()]

@@ -57,6 +57,9 @@ def overall_precision_recall_f1(y_true, y_prob, threshold=0.5):
         ValueError: If `threshold` is neither a number nor an array `(num_classes,)`.
     """
     y_true, y_prob = check_arrays(y_true, y_prob)
+    threshold = arguments.numeric("threshold", threshold)
+    if np.isnan(threshold).any():
+        arguments.refuse("threshold", "a number or an array of numbers", threshold)
     if np.shape(threshold) not in ((), y_true.shape[1:]):
         raise ValueError(
             f"`threshold` must be a number or an array of shape {y_true.shape[1:]}. "
@@ -139,27 +142,35 @@ BY_NAME = {
 EVERYDAY = ("first_label_accuracy", "hit_at_1", "top_n_accuracy", "average_precision", "overall_f1", "label_accuracy")
 
 
-@arguments.checked(names=functools.partial(arguments.sequence, expected="a list of names of metrics"))
-def check_names(names):
+NAMES = functools.partial(arguments.sequence, expected="a list of names of metrics")
+
+
+@arguments.checked(names=NAMES)
+def check_names(names, argument="names"):
     """Raise a ValueError if a name is not in `BY_NAME`."""
     for name in names:
         if name not in BY_NAME:
-            raise ValueError(f"Unknown metric. Expected one of {', '.join(BY_NAME)}. Received: {name!r}")
+            expected = f"`{argument}` must be names of metrics. Expected one of {', '.join(BY_NAME)}"
+            raise ValueError(f"{expected}. Received: {name!r}")
 
 
+@arguments.checked(names=NAMES)
 def values(names, y_true, y_prob):
     """Return several metrics without intervals, as a dict from a key of `BY_NAME` to a float."""
+    check_names(names)
     return {name: BY_NAME[name](y_true, y_prob) for name in names}
 
 
 def check_arrays(y_true, y_prob, needs_positive=False):
     """Return both arguments as arrays, or raise a ValueError if they cannot be scored."""
-    y_true, y_prob = np.asarray(y_true), np.asarray(y_prob)
+    y_true, y_prob = arguments.numeric("y_true", y_true), arguments.numeric("y_prob", y_prob)
     if y_true.ndim != 2 or y_true.shape != y_prob.shape or not len(y_true):
         raise ValueError(
             "`y_true` and `y_prob` must both be (num_movies, num_classes), with at least one movie. "
             f"Received: shapes {y_true.shape} and {y_prob.shape}"
         )
+    if not ((y_true == 0) | (y_true == 1)).all():
+        raise ValueError(f"`y_true` must be zeros and ones. Received: {y_true.min()} to {y_true.max()}")
     if not np.isfinite(y_prob).all():
         raise ValueError("`y_prob` must be finite. Received: NaN or infinity among the probabilities.")
     if needs_positive and not y_true.any():

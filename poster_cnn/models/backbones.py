@@ -5,6 +5,7 @@ import os
 import numpy as np
 from keras import Input, Model, applications, layers, ops
 
+from poster_cnn.metrics import arguments
 from poster_cnn.models.blocks import classifier, dense_blocks
 
 FEATURES = "features"  # name of the pooling layer, which separates the backbone from the head
@@ -76,6 +77,7 @@ def _scale(x, mode, pixel_range, channel_order):
     return layers.Rescaling(scale, offset=offset, name="scale")(x)
 
 
+@arguments.checked(model=arguments.instance(Model))
 def unfreeze(model):
     """Make the backbone of a model trainable, except for its batch normalization (paper 3, section III.A).
 
@@ -104,6 +106,7 @@ def unfreeze(model):
     return model
 
 
+@arguments.checked(model=arguments.instance(Model))
 def has_frozen_backbone(model):
     """Return whether all layers up to the features are frozen, so that features can be computed once and cached."""
     names = [layer.name for layer in model.layers]
@@ -112,6 +115,7 @@ def has_frozen_backbone(model):
     return not any(layer.trainable_weights for layer in model.layers[: names.index(FEATURES)])
 
 
+@arguments.checked(model=arguments.instance(Model))
 def feature_extractor_and_head(model):
     """Split a model at its pooled features into two models that share its layers and weights.
 

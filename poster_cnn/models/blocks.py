@@ -1,7 +1,55 @@
 """Building blocks shared by the networks: scaled input, convolutions with pooling, dense layers, classifier."""
 
+import inspect
+import numbers
+
 import numpy as np
-from keras import Input, backend, layers, ops
+from keras import Input, activations, backend, layers, ops
+
+from poster_cnn.metrics import arguments
+
+
+def builder(function):
+    """Decorate a function that builds a network, so that its arguments are checked.
+
+    `filters`, `dense_units` and `dropout` are a list or a number, like their default values.
+    """
+    defaults = {name: parameter.default for name, parameter in inspect.signature(function).parameters.items()}
+
+    def like_default(name, check):
+        return arguments.each(check) if isinstance(defaults.get(name), tuple) else check
+
+    return arguments.checked(
+        input_shape=_input_shape,
+        num_features=arguments.count,
+        num_columns=arguments.count,
+        num_classes=arguments.count,
+        num_branches=arguments.count,
+        filters=like_default("filters", arguments.count),
+        dense_units=like_default("dense_units", arguments.count),
+        dropout=like_default("dropout", arguments.fraction),
+        logits_dropout=arguments.fraction,
+        batch_norm=arguments.flag,
+        trainable=arguments.flag,
+        weights=arguments.optional(arguments.text),
+        pixel_range=arguments.optional(arguments.each(arguments.number)),
+        classifier_activation=_activation,
+        name=arguments.optional(arguments.text),
+    )(function)
+
+
+def _input_shape(name, value):
+    expected = "(height, width, channels), or (num_frames, num_features) of a trailer"
+    sides = arguments.sequence(name, value, expected, (numbers.Integral, type(None)))
+    return tuple(None if side is None else arguments.count(name, side) for side in sides)
+
+
+def _activation(name, value):
+    try:
+        activations.get(value)
+    except (TypeError, ValueError):
+        arguments.refuse(name, "'softmax', 'sigmoid' or another activation of Keras", value)
+    return value
 
 
 def scaled_input(input_shape, smallest):

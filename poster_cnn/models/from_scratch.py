@@ -4,6 +4,7 @@ from keras import Model, layers
 
 from poster_cnn.models.blocks import (
     adaptive_average_pooling,
+    builder,
     classifier,
     conv_blocks,
     dense_blocks,
@@ -12,6 +13,7 @@ from poster_cnn.models.blocks import (
 )
 
 
+@builder
 def seven_layer_cnn(
     input_shape=(107, 73, 3),
     num_classes=4,
@@ -58,6 +60,7 @@ def seven_layer_cnn(
     return Model(inputs, classifier(x, num_classes, classifier_activation), name=name)
 
 
+@builder
 def two_conv_cnn(
     input_shape=(150, 101, 3),
     num_classes=6,
@@ -108,6 +111,7 @@ def two_conv_cnn(
     return Model(inputs, classifier(x, num_classes, classifier_activation), name=name)
 
 
+@builder
 def one_hot_sigmoid_cnn(
     input_shape=(150, 101, 3),
     num_classes=6,
@@ -156,6 +160,7 @@ def one_hot_sigmoid_cnn(
     return Model(inputs, classifier(x, num_classes, classifier_activation), name=name)
 
 
+@builder
 def vgg_like_cnn(
     input_shape=(268, 182, 3),
     num_classes=5,
@@ -205,6 +210,7 @@ def vgg_like_cnn(
     return Model(inputs, classifier(x, num_classes, classifier_activation), name=name)
 
 
+@builder
 def six_conv_cnn(
     input_shape=(150, 150, 3),
     num_classes=20,

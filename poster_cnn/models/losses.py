@@ -6,6 +6,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from poster_cnn.metrics import arguments
+
 
 @keras.saving.register_keras_serializable(package="poster_cnn")
 def sigmoid_twice_crossentropy(y_true, y_pred):
@@ -46,7 +48,7 @@ def positive_weights(labels, class_names=None):
     >>> positive_weights([[1, 1], [0, 1], [0, 0], [0, 1]])
     array([3.        , 0.33333334], dtype=float32)
     """
-    labels = np.asarray(labels) > 0
+    labels = arguments.numeric("labels", labels) > 0
     if labels.ndim != 2 or not len(labels):
         raise ValueError(f"`labels` must be (num_movies, num_classes), not empty. Received: shape {labels.shape}")
     positives = labels.sum(axis=0)

@@ -1,14 +1,18 @@
 """Networks of paper 5: a branch per modality of a movie, and the late fusion of their probabilities."""
 
+import collections.abc
+
 import numpy as np
 from keras import Input, Model, layers, ops
 
+from poster_cnn.metrics import arguments
 from poster_cnn.models.backbones import FEATURES
-from poster_cnn.models.blocks import classifier, dense_blocks
+from poster_cnn.models.blocks import builder, classifier, dense_blocks
 
 _EPSILON = 1e-6  # probabilities are clipped to this distance from 0 and 1, where logits are infinite
 
 
+@builder
 def poster_branch(
     num_features=4096,
     num_classes=13,
@@ -42,6 +46,7 @@ def poster_branch(
     return _branch(inputs, inputs, (dense_units,), dropout, num_classes, classifier_activation, name)
 
 
+@builder
 def trailer_branch(
     input_shape=(200, 4096),
     num_classes=13,
@@ -70,6 +75,7 @@ def trailer_branch(
     return _branch(inputs, mean, (dense_units,), dropout, num_classes, classifier_activation, name)
 
 
+@builder
 def metadata_branch(
     num_columns,
     num_classes=13,
@@ -95,6 +101,7 @@ def metadata_branch(
     return _branch(inputs, inputs, dense_units, dropout, num_classes, classifier_activation, name)
 
 
+@builder
 def plot_branch(
     num_features=300,
     num_classes=13,
@@ -123,6 +130,7 @@ def _branch(inputs, x, dense_units, dropout, num_classes, activation, name):
     return Model(inputs, classifier(x, num_classes, activation), name=name)
 
 
+@builder
 def late_fusion(num_classes=13, num_branches=4, *, on="logits", prior=None, name="late_fusion"):
     """Build one dense layer that combines the probabilities of any subset of branches (paper 5, section 4).
 
@@ -185,6 +193,10 @@ def late_fusion(num_classes=13, num_branches=4, *, on="logits", prior=None, name
     return Model(inputs, layers.Activation("sigmoid", dtype="float32", name="predictions")(x), name=name)
 
 
+@arguments.checked(
+    branches=arguments.instance(collections.abc.Mapping, "a dict of modality -> model"),
+    fusion=arguments.instance(Model),
+)
 def multimodal(branches, fusion, *, name="multimodal"):
     """Join branches and their fusion into one model that shares their weights.
 
@@ -225,7 +237,7 @@ def multimodal(branches, fusion, *, name="multimodal"):
 
 
 def _prior_logits(prior, num_classes):
-    prior = np.full(num_classes, 0.5) if prior is None else np.asarray(prior, dtype="float64")
+    prior = np.full(num_classes, 0.5) if prior is None else arguments.numeric("prior", prior).astype("float64")
     if prior.shape != (num_classes,) or not ((prior >= 0) & (prior <= 1)).all():
         raise ValueError(
             f"`prior` must be {num_classes} probabilities, 0..1, or None. Received: prior={prior.tolist()}"

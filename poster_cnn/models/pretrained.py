@@ -7,9 +7,11 @@ import keras
 from keras import layers
 
 from poster_cnn.models.backbones import on_backbone
+from poster_cnn.models.blocks import builder
 from poster_cnn.models.resnet import resnet18_backbone
 
 
+@builder
 def mobilenet_v2(
     input_shape=(128, 128, 3),
     num_classes=6,
@@ -55,6 +57,7 @@ def mobilenet_v2(
     return on_backbone(keras.applications.MobileNetV2, "tf", layers.GlobalMaxPooling2D, alpha=1.0, **locals())
 
 
+@builder
 def resnet18(
     input_shape=(268, 182, 3),
     num_classes=5,
@@ -81,6 +84,7 @@ def resnet18(
     return on_backbone(resnet18_backbone, "torch", layers.GlobalAveragePooling2D, **locals())
 
 
+@builder
 def resnet50(
     input_shape=(268, 182, 3),
     num_classes=5,
@@ -133,6 +137,7 @@ def resnet50(
     return on_backbone(keras.applications.ResNet50, "caffe", layers.GlobalAveragePooling2D, **locals())
 
 
+@builder
 def resnet152(
     input_shape=(268, 182, 3),
     num_classes=5,
@@ -150,6 +155,7 @@ def resnet152(
     return on_backbone(keras.applications.ResNet152, "caffe", layers.GlobalAveragePooling2D, **locals())
 
 
+@builder
 def densenet121(
     input_shape=(150, 150, 3),
     num_classes=20,
@@ -179,6 +185,7 @@ def densenet121(
     return on_backbone(keras.applications.DenseNet121, "torch", layers.GlobalAveragePooling2D, **locals())
 
 
+@builder
 def densenet201(
     input_shape=(268, 182, 3),
     num_classes=5,
@@ -199,6 +206,7 @@ def densenet201(
     return on_backbone(keras.applications.DenseNet201, "torch", layers.GlobalAveragePooling2D, **locals())
 
 
+@builder
 def vgg16(
     input_shape=(224, 224, 3),
     num_classes=13,

@@ -1,8 +1,12 @@
 """Summary of a model as a table, for notebooks and figures."""
 
 import pandas as pd
+from keras import Model
+
+from poster_cnn.metrics import arguments
 
 
+@arguments.checked(model=arguments.instance(Model))
 def layer_table(model):
     """Return a model's layers as a table, to print or to draw with `figures.network_diagram`.
 

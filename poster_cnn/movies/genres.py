@@ -132,7 +132,7 @@ def explode_genres(table, class_names):
     return rows
 
 
-@arguments.checked(max_per_genre=arguments.natural, seed=arguments.seed)
+@arguments.checked(rows=arguments.table("genres"), class_names=arguments.genres, max_per_genre=arguments.natural, seed=arguments.seed)
 def limit_per_genre(rows, class_names, max_per_genre, *, seed=0):
     """Sample the rows of larger genres down to a maximum (paper 3, section I.A, Fig. 3).
 
@@ -154,6 +154,7 @@ def limit_per_genre(rows, class_names, max_per_genre, *, seed=0):
     return rows[kept]
 
 
+@arguments.checked(rows=arguments.table("genres"), class_names=arguments.genres)
 def integer_labels(rows, class_names):
     """Return the genre of each row as its index in `class_names` (paper 3, Fig. 4).
 
@@ -177,7 +178,7 @@ def integer_labels(rows, class_names):
     return labels.argmax(axis=1).astype("int64")
 
 
-@arguments.checked(rows=arguments.table("imdb_id"))
+@arguments.checked(rows=arguments.table("imdb_id", empty=False))
 def best_accuracy(rows):
     """Return the upper bound on the accuracy of any model that sees only the poster.
 
@@ -210,11 +211,13 @@ def merge_genres(table, genre_groups):
     """
     table = with_genre_lists(table)
     known = _known_genres(table)
+    if not all(isinstance(genres, str | list | tuple) for genres in genre_groups.values()):
+        arguments.refuse("genre_groups", "a dict of a name -> genres", genre_groups)
     grouped = {genre: name for name, genres in genre_groups.items() for genre in genres}
-    if unknown := [genre for genre in grouped if genre_key(genre) not in known]:
+    if unknown := [genre for genre in grouped if genre_key(str(genre)) not in known]:
         raise ValueError(
             f"`genre_groups` must be a dict of a name -> genres, among: {', '.join(sorted(known.values()))}. "
-            f"Received: {', '.join(unknown)}"
+            f"Received: {', '.join(map(str, unknown))}"
         )
     group_of = {genre_key(genre): name for genre, name in grouped.items()}
     name_of = {name: group_of.get(genre_key(name), name) for name in {*_names(table)}}

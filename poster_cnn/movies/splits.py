@@ -14,6 +14,7 @@ from poster_cnn.metrics import arguments
 from poster_cnn.movies.genres import encode_genres
 
 PARTS = ("train", "validation", "test")
+_ROWS = arguments.table("genres", empty=False)
 _GROUPS = arguments.optional(arguments.series)
 
 
@@ -78,9 +79,7 @@ def _parts(fractions):
     return parts
 
 
-@arguments.checked(
-    table=arguments.table("genres"), class_names=arguments.genres, split=arguments.optional(arguments.series)
-)
+@arguments.checked(table=_ROWS, class_names=arguments.genres, split=arguments.optional(arguments.series))
 def describe_split(table, class_names, split=None):
     """Count the movies of each part of a split, in all and per genre.
 
@@ -96,13 +95,15 @@ def describe_split(table, class_names, split=None):
     split = imdb_id_split(table) if split is None else split
     labels = pd.DataFrame(encode_genres(table, class_names), columns=list(class_names), index=table.index).astype(int)
     first = labels.idxmax(axis=1)
+    if not (split == "train").any():
+        arguments.refuse("split", "a Series in which some movies are 'train'", split)
     majority = first[split == "train"].mode().iloc[0]
     counts = labels.groupby(split).sum().assign(majority=(first == majority).groupby(split).mean().round(4))
     counts.insert(0, "movies", split.value_counts())
     return counts.reindex([part for part in PARTS if part in counts.index]).rename_axis("part").reset_index()
 
 
-@arguments.checked(class_names=arguments.genres, fractions=_fractions, seed=arguments.seed)
+@arguments.checked(rows=_ROWS, class_names=arguments.genres, fractions=_fractions, seed=arguments.seed)
 def stratified_split(rows, class_names, *, fractions=(0.6, 0.2, 0.2), seed=0):
     """Split rows at random, stratified by genre (paper 3, section I.A).
 
@@ -141,7 +142,7 @@ def _stratified_draw(candidates, genre, share, class_names, seed):
         raise ValueError(f"Too few rows for a stratified split ({error}). Received: {few}") from error
 
 
-@arguments.checked(class_names=arguments.genres, n_splits=arguments.folds, seed=arguments.seed)
+@arguments.checked(rows=_ROWS, class_names=arguments.genres, n_splits=arguments.folds, seed=arguments.seed)
 def stratified_folds(rows, class_names, *, n_splits=4, seed=0):
     """Assign rows to folds for cross-validation, stratified by genre.
 

@@ -77,7 +77,7 @@ def train_ensemble(config, data_folder, run_dir, *, ensemble_data=None, finished
     >>> train_ensemble(config, "data", "runs/ensemble")["test"]["average_precision"]
     """
     distribution.require_one_host("An ensemble is trained on one host.")
-    metrics.check_names(config.metrics)  # fails now, not after the first branch
+    metrics.check_names(config.metrics, "metrics")  # fails now, not after the first branch
     run_dir = pathlib.Path(run_dir)
     with locked(run_dir):
         data = ensemble_data or load_ensemble_data(config, data_folder, progress=progress)

@@ -1,5 +1,7 @@
 """Training on NumPy arrays with `keras.Model.fit`, on TensorFlow, JAX or PyTorch."""
 
+import functools
+
 import keras
 import numpy as np
 import pandas as pd
@@ -11,7 +13,25 @@ from poster_cnn.training.build import build_model, require_finite, seed_dropout
 from poster_cnn.training.config import TrainingConfig
 
 
-@arguments.checked(config=arguments.instance(TrainingConfig), callbacks=arguments.sequence)
+def _pair(name, value):
+    pair = arguments.sequence(name, value, "a tuple (images, labels)")
+    if len(pair) != 2:
+        arguments.refuse(name, "a tuple (images, labels)", value)
+    return arguments.numeric(name, pair[0]), arguments.numeric(name, pair[1])
+
+
+_CALLBACKS = functools.partial(
+    arguments.sequence, expected="a list of callbacks of Keras", items=keras.callbacks.Callback
+)
+
+
+@arguments.checked(
+    config=arguments.instance(TrainingConfig),
+    images=arguments.numeric,
+    labels=arguments.numeric,
+    validation=arguments.optional(_pair),
+    callbacks=_CALLBACKS,
+)
 def fit_arrays(config, images, labels, validation=None, *, callbacks=(), progress=True):
     """Build the network of a config and fit it to arrays, on the backend named by `KERAS_BACKEND`.
 

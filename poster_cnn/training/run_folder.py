@@ -20,7 +20,7 @@ from poster_cnn.training.saved_model import save_model
 _NAMES = {"experiment", "variant", "set_name"}  # stored with a run; they do not affect training
 
 
-@arguments.checked(run_dir=arguments.path)
+@arguments.checked(run_dir=arguments.path, kind=arguments.instance(type, "TrainingConfig or EnsembleConfig"))
 def recorded_config(run_dir, kind=TrainingConfig):
     """Return the config of a run folder.
 

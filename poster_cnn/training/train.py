@@ -78,7 +78,7 @@ def train(config, data, run_dir, *, training_data=None, strategy="auto", progres
     >>> config = TrainingConfig(class_names=("Horror", "Romance"), learning_rate=1e-3, epochs=10)
     >>> train(config, "data", "runs/first")["test"]["hit_at_1"]
     """
-    metrics.check_names(config.metrics)  # fails now, not after the epochs
+    metrics.check_names(config.metrics, "metrics")  # fails now, not after the epochs
     run_dir = pathlib.Path(run_dir)
     strategy = distribution.choose_strategy(strategy)
     if number := distribution.worker_number(strategy):

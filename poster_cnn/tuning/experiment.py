@@ -1,5 +1,6 @@
 """Experiment files: one config, and the changes of it that are trained."""
 
+import collections.abc
 import dataclasses
 import itertools
 import pathlib
@@ -8,6 +9,7 @@ import warnings
 from collections.abc import Callable
 
 from poster_cnn.metrics import arguments
+from poster_cnn.multimodal.config import EnsembleConfig
 from poster_cnn.training.config import PRECISIONS, TrainingConfig
 from poster_cnn.tuning.random_search import RANKED_BY, draw_changes
 
@@ -35,8 +37,18 @@ class Experiment:
     changes: Callable | None = None
 
     def __post_init__(self):
+        kinds = (TrainingConfig, EnsembleConfig)
+        arguments.instance(kinds, "a TrainingConfig or an EnsembleConfig")("config", self.config)
+        object.__setattr__(self, "grid", _lists("grid", self.grid))
+        arguments.dicts("sets", self.sets)
+        arguments.natural("num_draws", self.num_draws)
+        arguments.optional(arguments.function)("changes", self.changes)
         if self.space is None:
             return
+        if not isinstance(self.space, collections.abc.Mapping) or not self.space:
+            arguments.refuse("space", "a dict of parameter -> distribution or list of values", self.space)
+        is_drawn = {name: hasattr(values, "rvs") for name, values in self.space.items()}
+        _lists("space", {name: values for name, values in self.space.items() if not is_drawn[name]})
         if not getattr(self.config, "num_folds", None):
             raise ValueError("A random search needs a config with `num_folds`. Received: num_folds=None")
         if RANKED_BY not in self.config.metrics:
@@ -80,6 +92,19 @@ class Experiment:
                 ) from None
             cells |= {f"{name}/fold={fold}": config.replace(fold=fold) for fold in range(config.num_folds)}
         return cells
+
+
+def _lists(name, value):
+    """Return a dict whose values must be lists of at least one value."""
+    if not isinstance(value, collections.abc.Mapping):
+        arguments.refuse(name, "a dict of an attribute -> list of values", value)
+    found = {arguments.text(name, key): values for key, values in value.items()}
+    for key, values in found.items():
+        values = values.tolist() if hasattr(values, "tolist") else values
+        found[key] = values if isinstance(values, tuple) else arguments.sequence(f"{name}[{key!r}]", values)
+        if not len(found[key]):
+            arguments.refuse(f"{name}[{key!r}]", "a list of at least one value", values)
+    return found
 
 
 def _short(value):
