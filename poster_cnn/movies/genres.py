@@ -132,7 +132,9 @@ def explode_genres(table, class_names):
     return rows
 
 
-@arguments.checked(rows=arguments.table("genres"), class_names=arguments.genres, max_per_genre=arguments.natural, seed=arguments.seed)
+@arguments.checked(
+    rows=arguments.table("genres"), class_names=arguments.genres, max_per_genre=arguments.natural, seed=arguments.seed
+)
 def limit_per_genre(rows, class_names, max_per_genre, *, seed=0):
     """Sample the rows of larger genres down to a maximum (paper 3, section I.A, Fig. 3).
 
