@@ -10,7 +10,7 @@ import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
 import poster_cnn
-from poster_cnn.datasets.embedded.dataset import embedded_dataset
+from poster_cnn.datasets.embedded.dataset import embedded_dataset, is_embedded
 from poster_cnn.files import write_atomically
 from poster_cnn.movies.data_folder import find_data_folder
 from poster_cnn.movies.metadata import load_movie_metadata
@@ -106,7 +106,7 @@ class Workspace:
         """Make the trailers of the embedded dataset, or leave trailers out if the data folder has none."""
         if "trailer" not in getattr(config, "modalities", ()):
             return config
-        if self.data == embedded_dataset():
+        if is_embedded(self.data):
             embedded_dataset(trailers=True)
         if find_data_folder(self.data).trailers is not None:
             return config

@@ -37,7 +37,8 @@ def test_sweep_writes_tidy_results(data_folder, tmp_path, capsys):
     experiment = tmp_path / "rates.py"
     experiment.write_text(
         "from poster_cnn.training.config import TrainingConfig\n"
-        "config = TrainingConfig(class_names=('Horror', 'Romance'), ratio=26, epochs=1)\n"
+        "small = {'filters': (4, 8), 'dense_units': (8,)}\n"
+        "config = TrainingConfig(class_names=('Horror', 'Romance'), ratio=10, epochs=1, model_args=small)\n"
         "grid = {'learning_rate': (1e-3, 1e-4)}\n"
     )
     arguments = ["sweep", str(experiment), "--data", str(data_folder), "--out", str(tmp_path / "runs")]

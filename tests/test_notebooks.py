@@ -58,10 +58,13 @@ def tiny_backbone(builder, input_shape, weights, *, include_top=False, last_laye
 
 @pytest.fixture
 def smoke(tmp_path, monkeypatch):
-    """Prepare the smoke preset on 200 drawn movies, with tiny backbones and without tracing; return the out folder."""
+    """Prepare the smoke preset on 120 drawn movies: tiny backbones, no tracing, coarse figures; return the out folder."""
     import tensorflow as tf
+    from matplotlib.figure import Figure
 
-    data = make_dataset(tmp_path / "data", num_movies=200, trailers=True)
+    data = make_dataset(tmp_path / "data", num_movies=120, trailers=True)
+    save = Figure.savefig
+    monkeypatch.setattr(Figure, "savefig", lambda *figure, **options: save(*figure, **options | {"dpi": 40}))
     for name, value in {"PRESET": "smoke", "DATA": data, "OUT": tmp_path / "out"}.items():
         monkeypatch.setenv(f"POSTER_CNN_{name}", str(value))
     monkeypatch.setattr(backbones, "_backbone", tiny_backbone)

@@ -209,6 +209,7 @@ def test_trailers_are_used_where_the_data_have_them(data, modalities, tmp_path, 
         "grid, quick_config, quick_grid = {}, {}, {}",
     )
     monkeypatch.setattr(workspace, "embedded_dataset", embedded_dataset)
+    monkeypatch.setattr(workspace, "is_embedded", lambda folder: folder.name == "embedded")
     loaded = load(tmp_path, preset="quick", data=None if data == "embedded" else tmp_path / data)
     assert loaded.experiment("tiny").config.modalities == modalities
     assert ("so they are left out" in capsys.readouterr().out) == (data == "without")

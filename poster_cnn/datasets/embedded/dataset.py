@@ -73,11 +73,16 @@ def embedded_dataset(*, trailers=False):
     Returns:
         `pathlib.Path` of a data folder, as written by `make_dataset` with its defaults.
     """
-    folder = files.cache_dir() / f"embedded-{_source_hash()}"
+    folder = files.cache_dir() / _folder_name()
     _make_once(folder, lambda aside: _write_dataset(aside, NUM_MOVIES, seed=0))
     if trailers:
         _make_once(folder / "trailers", lambda aside: _write_trailers(aside, _invent_movies(NUM_MOVIES, 0), 0))
     return folder
+
+
+def is_embedded(folder):
+    """Return whether a folder has the name of the embedded dataset's folder; creates nothing."""
+    return folder.name == _folder_name()
 
 
 @arguments.checked(
@@ -116,9 +121,9 @@ def make_dataset(directory, *, num_movies=NUM_MOVIES, seed=0, trailers=False):
     return directory
 
 
-def _source_hash():
+def _folder_name():
     sources = sorted(pathlib.Path(__file__).parent.glob("*.py"))
-    return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:12]
+    return "embedded-" + hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:12]
 
 
 def _make_once(folder, write):
