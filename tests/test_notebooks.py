@@ -58,7 +58,7 @@ def tiny_backbone(builder, input_shape, weights, *, include_top=False, last_laye
 
 @pytest.fixture
 def smoke(tmp_path, monkeypatch):
-    """Prepare the smoke preset on 120 drawn movies: tiny backbones, no tracing, coarse figures; return the out folder."""
+    """Prepare the smoke preset on 120 drawn movies: tiny backbones, no tracing, coarse figures; return `out`."""
     import tensorflow as tf
     from matplotlib.figure import Figure
 
