@@ -51,10 +51,9 @@ def main(arguments=None):
 def _how_to_install(error):
     if not isinstance(error, ImportError) or "pip install" in str(error):
         return ""
-    backend = ". The commands run on TensorFlow: unset KERAS_BACKEND"
-    return (
-        backend if error.name in ("jax", "torch") else ". Install the extras: pip install 'poster-cnn[notebooks,audit]'"
-    )
+    if error.name in ("jax", "torch"):
+        return ". The commands run on TensorFlow: unset KERAS_BACKEND"
+    return ". Install the extras: pip install 'poster-cnn[notebooks,audit]'"
 
 
 def _parser():
@@ -98,12 +97,11 @@ def _report(failed):
 
 def _add_train(commands):
     command = _command(commands, "train", _train, help="train one network on a data folder")
-    command.add_argument("--data", required=True, help="folder with MovieGenre.csv and posters/")
+    command.add_argument("--data", required=True, help="folder with MovieGenre.csv or OMDb records, and posters/")
+    command.add_argument("--posters", metavar="DIR", help="folder of posters (default: the one in the data folder)")
     command.add_argument("--out", required=True, help="run folder to write; an interrupted run continues")
     command.add_argument("--genres", required=True, help="comma-separated, such as Horror,Romance,Action")
-    command.add_argument(
-        "--model", default="seven_layer_cnn", help="builder in poster_cnn.models (default: %(default)s)"
-    )
+    command.add_argument("--model", default="seven_layer_cnn", help="of poster_cnn.models (default: %(default)s)")
     size = command.add_mutually_exclusive_group()
     size.add_argument("--ratio", type=float, help="shrink posters to this percentage of 182x268 (default: 40)")
     size.add_argument("--image-size", type=_image_size, metavar="HEIGHTxWIDTH", help="such as 128x128; not --ratio")
@@ -131,6 +129,7 @@ def _image_size(text):
 
 def _train(options):
     from poster_cnn import metrics
+    from poster_cnn.movies.data_folder import find_data_folder
     from poster_cnn.training import TrainingConfig, is_finished
     from poster_cnn.training.train import train
 
@@ -148,8 +147,9 @@ def _train(options):
         metrics=metrics.EVERYDAY if is_sigmoid else ("first_label_accuracy", "hit_at_1"),
         **{name: getattr(options, name) for name in same},
     )
+    data = find_data_folder(options.data, posters_dir=options.posters)
     finished_before = is_finished(pathlib.Path(options.out))
-    result = train(config, options.data, options.out, strategy=options.strategy)
+    result = train(config, data, options.out, strategy=options.strategy)
     if not result:
         print(f"run folder: {options.out}, written by the chief")
         return
@@ -202,9 +202,8 @@ def _train_experiment(command, options):
     if experiment.space:
         for name, accuracy in rank_draws(frame).head(1).items():
             print(f"best: {name}: {100 * accuracy:.1f}%, mean of the held-out folds")
-    print(
-        f"{len(experiment.cells()) - len(failed)} cells finished, {len(failed)} failed; results: {out / 'results.csv'}"
-    )
+    finished = len(experiment.cells()) - len(failed)
+    print(f"{finished} cells finished, {len(failed)} failed; results: {out / 'results.csv'}")
     return _report(failed)
 
 
@@ -212,11 +211,14 @@ def _add_evaluate(commands):
     command = _command(commands, "evaluate", _evaluate, help="score a finished run on a data folder")
     command.add_argument("run_dir", metavar="RUN", help="finished run folder")
     command.add_argument("--data", required=True, help="data folder")
+    command.add_argument("--posters", metavar="DIR", help="folder of posters (default: the one in the data folder)")
     command.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
 
 def _evaluate(options):
-    evaluation = poster_cnn.evaluate(options.run_dir, options.data)
+    from poster_cnn.movies.data_folder import find_data_folder
+
+    evaluation = poster_cnn.evaluate(options.run_dir, find_data_folder(options.data, posters_dir=options.posters))
     print(json.dumps(evaluation.to_dict(), indent=2, ensure_ascii=False) if options.json else evaluation)
 
 
@@ -271,10 +273,8 @@ def _add_posters(commands):
     command.add_argument("--manifest", metavar="FILE", help="CSV to write (default: in the user's cache)")
     command.add_argument("--repaired", metavar="DIR", help="folder for repaired posters (default: in the user's cache)")
 
-    command = _command(
-        commands, "download", _download, help="fetch the posters of a CSV by their URLs; run again to continue"
-    )
-    command.add_argument("csv", metavar="CSV", help="movie table in Kaggle's layout")
+    command = _command(commands, "download", _download, help="fetch posters by their URLs; run again to continue")
+    command.add_argument("csv", metavar="TABLE", help="movie table: a CSV, or a file or folder of OMDb records")
     command.add_argument("posters_dir", metavar="DIR", help="folder to write; existing posters are not fetched again")
     command.add_argument("--sample", type=int, help="number of movies to draw at random (default: all movies)")
     command.add_argument("--seed", type=int, default=0, help="seed of the sample (default: 0)")

@@ -55,7 +55,7 @@ def download(table, posters_dir, *, retry_failed=False, progress=True, **options
     written in its original format; `verify` repairs images that are not RGB JPEGs.
 
     Args:
-        table: Movie table with columns `imdb_id` and `poster_url`, or path of a CSV in Kaggle's layout.
+        table: Movie table with columns `imdb_id` and `poster_url`, or its path; see `load_movie_table`.
         posters_dir: Destination folder, created if missing.
         retry_failed: Whether to retry recorded failures. Defaults to `False`.
         progress: Whether to show a progress bar. Defaults to `True`.

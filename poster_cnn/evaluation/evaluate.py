@@ -13,7 +13,7 @@ from poster_cnn.datasets.verify import check_posters, describe
 from poster_cnn.evaluation.predict_movies import find_ensemble
 from poster_cnn.files import read_json
 from poster_cnn.metrics import arguments, baselines
-from poster_cnn.movies.data_folder import find_data_folder
+from poster_cnn.movies.data_folder import data_path, find_data_folder
 from poster_cnn.movies.genres import encode_genres, merge_genres
 from poster_cnn.movies.table import load_movie_table
 from poster_cnn.training.saved_model import load_model
@@ -58,9 +58,7 @@ class Evaluation:
         }
 
 
-@arguments.checked(
-    run_dir=arguments.path, data=arguments.path, batch_size=arguments.count, num_resamples=arguments.natural
-)
+@arguments.checked(run_dir=arguments.path, data=data_path, batch_size=arguments.count, num_resamples=arguments.natural)
 def evaluate(run_dir, data, *, batch_size=32, num_resamples=1000):
     """Score a finished run on its own or any other data folder.
 

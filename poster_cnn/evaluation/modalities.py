@@ -7,6 +7,7 @@ import pandas as pd
 
 from poster_cnn import metrics
 from poster_cnn.metrics import arguments
+from poster_cnn.movies.data_folder import data_path
 from poster_cnn.multimodal.config import EnsembleConfig
 from poster_cnn.multimodal.data import load_ensemble_data
 from poster_cnn.multimodal.fit import predict_rows, trainable_part
@@ -16,7 +17,7 @@ from poster_cnn.training.run_folder import recorded_config
 from poster_cnn.training.saved_model import load_model
 
 
-@arguments.checked(runs_dir=arguments.path, data_folder=arguments.path)
+@arguments.checked(runs_dir=arguments.path, data_folder=data_path)
 def modality_subsets(runs_dir, data_folder, *, ensemble_data=None, progress=True):
     """Compute the average precision of finished ensembles for every subset of the modalities (paper 5, section 5).
 

@@ -74,14 +74,16 @@ def load_movie_table(
     missing_year="keep",
     missing_poster="drop",
 ):
-    """Read a movie table: Kaggle's `MovieGenre.csv`, or a folder of OMDb records (Chu & Guo).
+    """Read a movie table: Kaggle's `MovieGenre.csv`, another CSV, or OMDb records as JSON (Chu & Guo).
 
     No row is dropped silently. `table.attrs["report"]` is a `TableReport` that counts each reason, with row numbers.
     `table.attrs["genres"]` lists the genres of all rows that were read.
 
     Args:
-        csv_path: Path of a CSV in Kaggle's layout, or of a folder of JSON lists of OMDb records.
-        posters_dir: Folder of `<imdbId>.jpg` files. Defaults to `None`: posters are not looked up.
+        csv_path: Path of a CSV with ids, titles and genres, or of a file or folder of OMDb records (`*.json`,
+            `*.jsonl`, `<year>.txt`).
+        posters_dir: Folder of posters named by imdbId, such as `114709.jpg` or `1995/tt0114709.png`. Defaults to
+            `None`: posters are not looked up.
         min_year: First year to keep, inclusive. Defaults to `None`: no limit. A limit drops movies without a year.
         max_year: Last year to keep, inclusive. Defaults to `None`: no limit.
         genres: Keep movies with at least one of these genres, in any spelling. Defaults to `None`: all genres.

@@ -16,7 +16,7 @@ from poster_cnn.datasets import duplicates
 from poster_cnn.datasets.verify import check_posters, describe
 from poster_cnn.metrics import arguments, baselines
 from poster_cnn.movies import splits
-from poster_cnn.movies.data_folder import DataFolder, find_data_folder
+from poster_cnn.movies.data_folder import DataFolder, data_path, find_data_folder
 from poster_cnn.movies.genres import encode_genres, require_known
 from poster_cnn.movies.metadata import METADATA_COLUMNS, load_movie_metadata
 from poster_cnn.movies.moviescope import read_moviescope
@@ -106,7 +106,7 @@ class EnsembleData:
         return digest.hexdigest()
 
 
-@arguments.checked(config=arguments.instance(EnsembleConfig), data_folder=arguments.path)
+@arguments.checked(config=arguments.instance(EnsembleConfig), data_folder=data_path)
 def load_ensemble_data(config, data_folder, *, progress=True):
     """Load and split the movies of an ensemble, and compute the inputs of its branches (paper 5, section 3).
 
@@ -167,7 +167,7 @@ def load_ensemble_data(config, data_folder, *, progress=True):
 def _read_movies(config, data_folder):
     """Return the data folder, the movie table with `poster_path` and perhaps `part`, and a list of notes."""
     if config.split == "given":
-        root = pathlib.Path(data_folder).expanduser()
+        root = getattr(data_folder, "root", data_folder).expanduser()
         table = read_moviescope(root)
         glove = next(iter(sorted(root.glob("glove*.txt"))), None)
         weights = {path.name: path for path in sorted(root.glob("*.h5"))}

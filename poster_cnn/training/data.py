@@ -14,7 +14,7 @@ from poster_cnn.datasets.crops import CROP_COLUMNS, POSTER_SIZE
 from poster_cnn.datasets.verify import file_hashes
 from poster_cnn.metrics import arguments, baselines
 from poster_cnn.movies import splits
-from poster_cnn.movies.data_folder import find_data_folder
+from poster_cnn.movies.data_folder import data_path, find_data_folder
 from poster_cnn.movies.genres import encode_genres
 from poster_cnn.training.config import DataConfig
 from poster_cnn.training.rows import crop_train, load_rows, manifest_of
@@ -172,7 +172,7 @@ class TrainingData:
         return digest.hexdigest()
 
 
-@arguments.checked(config=arguments.instance(DataConfig), data=arguments.path)
+@arguments.checked(config=arguments.instance(DataConfig), data=data_path)
 def load_training_data(config, data):
     """Load and split the posters that a config selects; broken posters are dropped and reported.
 

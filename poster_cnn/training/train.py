@@ -12,6 +12,7 @@ from poster_cnn import datasets, metrics, models
 from poster_cnn.files import locked, read_json, remove_leftovers
 from poster_cnn.metrics import arguments, baselines, intervals
 from poster_cnn.metrics.thresholds import best_thresholds
+from poster_cnn.movies.data_folder import data_path
 from poster_cnn.training import distribution
 from poster_cnn.training.build import build_network
 from poster_cnn.training.config import TrainingConfig
@@ -38,7 +39,7 @@ _CONSTANT = {
 
 @arguments.checked(
     config=arguments.instance(TrainingConfig),
-    data=arguments.optional(arguments.path),
+    data=arguments.optional(data_path),
     run_dir=arguments.path,
     training_data=arguments.optional(arguments.instance(TrainingData)),
 )
@@ -57,7 +58,7 @@ def train(config, data, run_dir, *, training_data=None, strategy="auto", progres
 
     Args:
         config: `TrainingConfig`.
-        data: Path of a data folder with `MovieGenre.csv` and `posters/`.
+        data: Path of a data folder with a movie table and posters, or a `DataFolder`; see `find_data_folder`.
         run_dir: Run folder, created if needed.
         training_data: `TrainingData` that is already loaded for this config. Defaults to `None`.
         strategy: `"auto"`, `"one"`, `"mirrored"` or `"multiworker"`; see `distribution.choose_strategy`. Each step uses

@@ -11,6 +11,7 @@ from tqdm.auto import tqdm
 
 from poster_cnn.files import locked, read_json, write_atomically, write_json
 from poster_cnn.metrics import arguments
+from poster_cnn.movies.data_folder import data_path
 from poster_cnn.multimodal.config import EnsembleConfig
 from poster_cnn.multimodal.data import load_ensemble_data
 from poster_cnn.multimodal.train import check_run as check_ensemble
@@ -71,7 +72,7 @@ class Shared:
 
 @arguments.checked(
     experiment=arguments.instance(Experiment),
-    data=arguments.path,
+    data=data_path,
     out_dir=arguments.path,
     shared=arguments.optional(arguments.instance(Shared)),
 )
