@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+import poster_cnn
 from poster_cnn.cli import main
 
 
@@ -61,6 +62,16 @@ def test_search_names_the_best_draw(data_folder, tmp_path, capsys):
     printed = capsys.readouterr().out
     assert "best: learning_rate=0.00" in printed and "2 cells finished, 0 failed" in printed
     assert pd.read_csv(tmp_path / "runs" / "results.csv")["fold"].tolist() == [0, 1]
+
+
+def test_posters_may_lie_elsewhere(tmp_path, capsys, monkeypatch):
+    (tmp_path / "1979.json").write_text("[]")
+    (tmp_path / "pictures").mkdir()
+    monkeypatch.setattr(poster_cnn, "evaluate", lambda run, data: f"{run} {data.csv == tmp_path} {data.posters}")
+    assert main(["evaluate", "run", "--data", str(tmp_path), "--posters", str(tmp_path / "pictures")]) == 0
+    assert capsys.readouterr().out == f"run True {tmp_path / 'pictures'}\n"
+    assert main(["evaluate", "run", "--data", str(tmp_path)]) == 1
+    assert "has no posters. Looked for the folders posters/" in capsys.readouterr().err
 
 
 def test_debug_prints_the_traceback(tmp_path, capsys):

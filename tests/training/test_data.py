@@ -1,11 +1,15 @@
 """Training data: rows per genre, folds, merged and sampled genres, unlabeled movies, crops, splits."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 
+from poster_cnn.movies.data_folder import find_data_folder
 from poster_cnn.movies.genres import encode_genres, merge_genres
+from poster_cnn.movies.table import load_movie_table
 from poster_cnn.training.data import load_training_data
 
 BOX = ["crop_top", "crop_left", "crop_height", "crop_width"]
@@ -229,3 +233,28 @@ def test_crops_have_their_own_hashes(after, data_folder):
     assert data.fingerprint == load_training_data(after.data, data_folder).fingerprint != plain.fingerprint
     other = load_training_data(after.replace(split="leak_free", crop_size=(150, 149)).data, data_folder)
     assert other.fingerprint != data.fingerprint
+
+
+# --- other layouts ---
+
+
+def test_other_layouts_give_the_same_data(config, data_folder, tmp_path):
+    table = load_movie_table(data_folder / "MovieGenre.csv")
+    records = [
+        {"imdbID": f"tt{row.imdb_id:07}", "Title": row.title, "Year": str(row.year), "Genre": ", ".join(row.genres)}
+        for row in table.itertuples()
+    ]
+    (tmp_path / "omdb").mkdir()
+    (tmp_path / "omdb" / "all.json").write_text(json.dumps(records))
+    for year, part in table.assign(text=[json.dumps(record) for record in records]).groupby("year"):
+        (tmp_path / "chu_guo" / str(year)).mkdir(parents=True)
+        (tmp_path / "chu_guo" / f"{year}.txt").write_bytes("\n".join(part["text"]).encode("utf-16"))
+        for imdb_id in part["imdb_id"]:
+            link = tmp_path / "chu_guo" / str(year) / f"tt{imdb_id:07}.jpg"
+            link.hardlink_to(data_folder / "posters" / f"{imdb_id}.jpg")
+    expected = load_training_data(config.data, data_folder)
+    omdb = find_data_folder(tmp_path / "omdb", posters_dir=data_folder / "posters")
+    for folder, order in ((omdb, expected.table.index), (tmp_path / "chu_guo", None)):
+        loaded = load_training_data(config.data, folder)
+        assert sorted(loaded.table["imdb_id"]) == sorted(expected.table["imdb_id"])
+        assert order is None or loaded.fingerprint == expected.fingerprint
