@@ -132,9 +132,6 @@ def _hopeless():
 
 
 def _not_files(folder):
-    (folder / "59.jpg").write_bytes(encode(draw_poster(43)))
-    os.truncate(folder / "59.jpg", 100_000_001)  # takes no room on the disk
-    yield "59.jpg", QUARANTINED, "too many bytes (limit 100,000,000)"
     (folder / "70.jpg").mkdir()
     yield "70.jpg", QUARANTINED, "folder"
     outside = folder.parent / "outside_the_zoo.jpg"

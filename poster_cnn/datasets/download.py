@@ -283,8 +283,9 @@ class _Fetcher:
             content = bytearray()
             async for part in response.aiter_bytes():
                 content += part
-                if len(content) > self.options.limits.max_bytes:
-                    raise _FetchFailed("too many bytes")
+                limit = self.options.limits.max_bytes
+                if len(content) > limit:
+                    raise _FetchFailed(f"too many bytes (limit {limit:,})")
             return bytes(content), None
 
     async def _check_name(self, url, host):

@@ -67,14 +67,14 @@ class PictureLimits:
     Decoding a picture within the default limits takes at most about 1 GB of memory.
 
     Args:
-        max_bytes: Maximum file size in bytes. Defaults to 100 million or, if larger, 4 × `$POSTER_CNN_MAX_PIXELS`.
+        max_bytes: Maximum file size in bytes. Defaults to 200 million or, if larger, 4 × `$POSTER_CNN_MAX_PIXELS`.
         max_pixels: Maximum width × height. Defaults to `$POSTER_CNN_MAX_PIXELS` (such as `300M`) or, if not set, to 200
             million for JPEGs, which are decoded at a reduced scale, 100 million for progressive JPEGs, and 50 million
             for other formats.
         min_image_size: Minimum `(height, width)` in pixels. Defaults to `(16, 16)`.
     """
 
-    max_bytes: int = dataclasses.field(default_factory=lambda: max(100_000_000, 4 * (_chosen_max_pixels() or 0)))
+    max_bytes: int = dataclasses.field(default_factory=lambda: max(200_000_000, 4 * (_chosen_max_pixels() or 0)))
     max_pixels: int | None = dataclasses.field(default_factory=_chosen_max_pixels)
     min_image_size: tuple = (16, 16)
 

@@ -69,8 +69,8 @@ CASES = {
     "/nothing": ("failed", "empty", 1, True),
     "/truncated": ("failed", "truncated", 1, True),
     "/huge-picture": ("failed", "too many pixels (limit 50,000,000)", 1, True),
-    "/endless": ("failed", "too many bytes", 1, True),
-    "/zipped-bomb": ("failed", "too many bytes", 1, True),
+    "/endless": ("failed", "too many bytes (limit 20,000,000)", 1, True),
+    "/zipped-bomb": ("failed", "too many bytes (limit 20,000,000)", 1, True),
     "/bad-zip": ("failed", "bad answer", 1, True),
     "/gibberish": ("failed", "connection broken", 3, False),
     "/loop": ("failed", "too many redirects", 6, True),
@@ -375,7 +375,7 @@ def test_stops_on_full_disk(server, tmp_path, monkeypatch):
 def test_applies_user_limits(server, tmp_path):
     table = table_of([server.url("/good/limits")])
     report = download(table, tmp_path, allow_private=True, limits=PictureLimits(max_bytes=500), **QUICK)
-    assert report["reason"].item() == "too many bytes"
+    assert report["reason"].item() == "too many bytes (limit 500)"
 
 
 def test_reads_kaggle_csv(server, tmp_path):

@@ -1,6 +1,7 @@
 """Photos beyond 16 million pixels, limits that are named and can be raised, and formats that need a plugin."""
 
 import io
+import os
 import sys
 import types
 
@@ -77,6 +78,16 @@ def test_names_the_size_and_the_limit(tmp_path, content, reason, message):
     assert refusal(content)[0] == reason and message in refusal(content)[1]
     (tmp_path / "1.png").write_bytes(content)
     assert f"1.png ({message.split(' =')[0]})" in describe(verify(tmp_path, progress=False))
+
+
+def test_files_that_are_too_large_are_not_read(tmp_path):
+    path = tmp_path / "1.jpg"
+    path.write_bytes(encode(draw_poster(1)))
+    os.truncate(path, 200_000_001)  # takes no room on the disk
+    said = describe(verify(tmp_path, progress=False))
+    assert "too many bytes (limit 200,000,000)" in said and "1.jpg (200,000,001)" in said
+    with pytest.raises(RefusedPicture, match="limit 200,000,000.*: 200,000,001"):
+        open_picture(path)
 
 
 @pytest.mark.parametrize(
