@@ -1,6 +1,7 @@
 """Fixtures of all tests: a tiny data folder whose posters show their genre by color, finished runs, a clean cache."""
 
 import contextlib
+import inspect
 import gc
 import os
 import random
@@ -48,7 +49,7 @@ def _few_resamples():
     from poster_cnn import metrics
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(metrics.score.__kwdefaults__, "num_resamples", 50)
+        patch.setitem(inspect.unwrap(metrics.score).__kwdefaults__, "num_resamples", 50)
         yield
 
 
