@@ -1,8 +1,8 @@
 """Fixtures of all tests: a tiny data folder whose posters show their genre by color, finished runs, a clean cache."""
 
 import contextlib
-import inspect
 import gc
+import inspect
 import os
 import random
 import subprocess
