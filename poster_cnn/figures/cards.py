@@ -1,13 +1,16 @@
 """Cards with an image and its predicted genres or its metadata."""
 
+import collections.abc
 import textwrap
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.figure import FigureBase
 
 from poster_cnn.figures.modalities import MODEL_COLORS
 from poster_cnn.figures.style import BLUE, COLUMN_WIDTH, GREEN, GREY, PAGE_WIDTH, RED, SKY, category_rows, paper_style
+from poster_cnn.metrics import arguments
 from poster_cnn.movies.genre_text import parse_genres
 from poster_cnn.results import tables
 
@@ -18,6 +21,36 @@ CHARACTER = 3.7  # points, mean width of a character on a card
 MARKERS = {"trailer": "^", "metadata": "D", "plot": "s"}
 
 
+def picture(name, value):
+    """Check a PIL image, an array `(height, width)` or `(height, width, 3)`, or `None`."""
+    if value is not None and not hasattr(value, "convert"):
+        if arguments.numeric(name, value).squeeze().ndim not in (2, 3):
+            arguments.refuse(name, "a picture: an array (height, width, 3) or a PIL image", value)
+    return value
+
+
+def genre_list(name, value):
+    """Check a list of genres, or a text such as "Drama|Comedy", which becomes a list."""
+    return parse_genres(value) if isinstance(value, str) else arguments.sequence(name, value, "a list of genres", str)
+
+
+def pictures(name, value):
+    """Check a list of pictures; an array `(num_pictures, height, width, 3)` is one too."""
+    value = list(value) if isinstance(value, np.ndarray) and value.ndim > 2 else value
+    found = arguments.sequence(name, value, "a list of pictures")
+    return [picture(f"{name}[{number}]", item) for number, item in enumerate(found)]
+
+
+@arguments.checked(
+    image=picture,
+    class_names=arguments.names,
+    probabilities=arguments.numeric,
+    top=arguments.optional(arguments.count),
+    thresholds=arguments.optional(arguments.numeric),
+    true_genres=arguments.optional(genre_list),
+    title=arguments.optional(arguments.text),
+    figure=arguments.optional(arguments.instance(FigureBase)),
+)
 @paper_style()
 def prediction_card(
     image, probabilities, class_names, *, true_genres=None, title=None, top=None, thresholds=None, figure=None
@@ -51,8 +84,6 @@ def prediction_card(
                 f"`{name}` must have one value for each of `class_names`. "
                 f"Received: {name}.shape={np.shape(values)}, {len(class_names)} class_names"
             )
-    if true_genres is not None:
-        true_genres = parse_genres(true_genres) if isinstance(true_genres, str) else list(true_genres)
     probabilities = np.asarray(probabilities, dtype=float)
     if figure is None:
         figure = plt.figure(figsize=(COLUMN_WIDTH, CARD_HEIGHT), layout="constrained")
@@ -77,6 +108,16 @@ def prediction_card(
     return figure
 
 
+@arguments.checked(
+    images=pictures,
+    class_names=arguments.names,
+    probabilities=arguments.numeric,
+    top=arguments.optional(arguments.count),
+    thresholds=arguments.optional(arguments.numeric),
+    true_genres=arguments.optional(arguments.sequence),
+    titles=arguments.optional(arguments.sequence),
+    columns=arguments.count,
+)
 @paper_style()
 def prediction_cards(
     images, probabilities, class_names, *, true_genres=None, titles=None, top=None, thresholds=None, columns=2
@@ -99,6 +140,8 @@ def prediction_cards(
     Raises:
         ValueError: If there are no images, or the arguments differ in length.
     """
+    if np.ndim(probabilities) != 2:
+        arguments.refuse("probabilities", "an array (num_images, num_classes)", probabilities)
     count = len(images)
     true_genres = [None] * count if true_genres is None else true_genres
     titles = [None] * count if titles is None else titles
@@ -170,6 +213,12 @@ def _write_line(ax, line, text, indent=0, **style):
     ax.annotate(text, (0, 1), (indent, LINE * (0.35 - line)), fontsize=6.5, parse_math=False, **place, **style)
 
 
+@arguments.checked(
+    image=picture,
+    title=arguments.text,
+    genres=genre_list,
+    details=arguments.instance(collections.abc.Mapping, "a dict"),
+)
 @paper_style()
 def movie_card(image, title, genres, details, plot):
     """Draw a movie's poster with its title, genres, metadata and plot (Fig. 2 of LeBaron, section 3).
@@ -184,6 +233,8 @@ def movie_card(image, title, genres, details, plot):
     Returns:
         matplotlib Figure of column width.
     """
+    if not isinstance(plot, str) and _is_known(plot):
+        arguments.refuse("plot", "a text, or missing", plot)
     details = {label: str(value) for label, value in details.items() if _is_known(value)}
     indent = CHARACTER * (max(map(len, details), default=0) + 2)
     room = 72 * (COLUMN_WIDTH - PICTURE - 0.12)  # points
@@ -208,6 +259,9 @@ def movie_card(image, title, genres, details, plot):
     return figure
 
 
+@arguments.checked(
+    image=picture, movie=arguments.table("imdb_id", "title", "genre", "true", "poster", "ensemble", empty=False)
+)
 @paper_style()
 def corrected_movie_card(image, movie):
     """Draw the predictions of the poster branch and of the ensemble side by side (Fig. 6 of LeBaron, section 5).
@@ -264,7 +318,7 @@ def _draw_panel(ax, percentages, true):
 
 
 def _is_known(value):
-    return not pd.isna(value) and value != ""
+    return not (pd.api.types.is_scalar(value) and pd.isna(value)) and value != ""
 
 
 def _wrapped(text, room, **options):

@@ -1,5 +1,7 @@
 """Dot plots that compare scores: with a paper's numbers and the baselines, by genre, and by way of scoring."""
 
+import functools
+
 import numpy as np
 
 from poster_cnn.figures.curves import metric_label
@@ -14,6 +16,7 @@ from poster_cnn.figures.style import (
     reference_lines,
     unique_legend,
 )
+from poster_cnn.metrics import arguments
 from poster_cnn.metrics.scores import LOGIT_HALF
 from poster_cnn.results.errata import LAST_BATCH, MEAN_OF_BATCHES, WHOLE_TEST_SET
 from poster_cnn.results.tables import label, title, title_with
@@ -22,6 +25,9 @@ WAYS = (LAST_BATCH, MEAN_OF_BATCHES, WHOLE_TEST_SET)
 PAPER = {"color": ORANGE, "markersize": 4, "markerfacecolor": "white"}
 
 
+@arguments.checked(
+    cells=arguments.table("ours", "paper", "metric", empty=False), baselines=functools.partial(arguments.names, least=0)
+)
 @paper_style()
 def comparison_dots(cells, *, rows="ratio", columns="learning_rate", baselines=("majority", "color_histogram")):
     """Draw our scores and 95% intervals with the paper's scores and the baselines (Table 2 of Dave).
@@ -36,6 +42,7 @@ def comparison_dots(cells, *, rows="ratio", columns="learning_rate", baselines=(
     Returns:
         matplotlib Figure of page width.
     """
+    arguments.columns(cells, rows=rows, columns=columns)
     names, ticks = cells[rows].unique(), cells[columns].unique()
     x = range(len(ticks))
     figure, axes = panel_axes(len(names), 2.3)
@@ -57,6 +64,7 @@ def comparison_dots(cells, *, rows="ratio", columns="learning_rate", baselines=(
     return figure
 
 
+@arguments.checked(by_genre=arguments.table("genre", "test_images", "accuracy", "label_prior", empty=False))
 @paper_style()
 def genre_accuracy_dots(by_genre, *, panels="network"):
     """Draw the accuracy of each genre with that of the label prior, the most frequent genre on top.
@@ -68,6 +76,7 @@ def genre_accuracy_dots(by_genre, *, panels="network"):
     Returns:
         matplotlib Figure of page width.
     """
+    arguments.columns(by_genre, panels=panels)
     names = by_genre[panels].unique()
     first = by_genre[by_genre[panels] == names[0]].sort_values("test_images", ascending=False, kind="stable")
     genres, places = list(first["genre"]), range(len(first))
@@ -87,6 +96,9 @@ def genre_accuracy_dots(by_genre, *, panels="network"):
     return figure
 
 
+@arguments.checked(
+    table=arguments.table("threshold", "predictions", "scored", "overall_f1", "low", "high", "posters", empty=False)
+)
 @paper_style()
 def errata_dots(table, *, printed=None, printed_name="Paper"):
     """Draw OF1 and its range for the three ways of scoring, one panel per threshold (errata of Wang et al.).

@@ -3,6 +3,7 @@
 import matplotlib.pyplot as plt
 
 from poster_cnn.figures.style import (
+    AXES,
     BLUE,
     GREY,
     LEGEND_ABOVE,
@@ -13,11 +14,20 @@ from poster_cnn.figures.style import (
     reference_lines,
     unique_legend,
 )
+from poster_cnn.metrics import arguments
 from poster_cnn.results.tables import title, title_with
 
 CURVES = (("", BLUE, "-"), ("val_", ORANGE, (0, (3, 1))))
 
 
+@arguments.checked(
+    history=arguments.table("epoch"),
+    metric=arguments.text,
+    baseline=arguments.optional(arguments.number),
+    baseline_name=arguments.text,
+    validation_name=arguments.text,
+    ax=AXES,
+)
 @paper_style()
 def learning_curve(
     history,
@@ -46,6 +56,8 @@ def learning_curve(
     Returns:
         matplotlib Axes.
     """
+    if metric not in history and f"val_{metric}" not in history:
+        arguments.refuse("metric", f"one of the columns {list(history)}", metric)
     ax = new_axes(2.2) if ax is None else ax
     scale = 1 if "loss" in metric else 100
     for _, run in history.groupby("run") if "run" in history else [(None, history)]:
@@ -64,6 +76,9 @@ def learning_curve(
     return ax
 
 
+@arguments.checked(
+    history=arguments.table("epoch", "loss", empty=False), patience=arguments.optional(arguments.natural), ax=AXES
+)
 @paper_style()
 def early_stopping_curve(history, *, patience=None, ax=None):
     """Draw the loss of one run, the epoch of its best weights and the last epoch (Fig. 4 of LeBaron).
@@ -99,6 +114,7 @@ def early_stopping_curve(history, *, patience=None, ax=None):
     return ax
 
 
+@arguments.checked(history=arguments.table("epoch", empty=False), metric=arguments.text)
 @paper_style()
 def learning_curve_grid(history, *, rows="ratio", columns="learning_rate", metric="accuracy", **options):
     """Draw a grid of learning curves with shared axes (Fig. 5 of Dave, section 4.2).
@@ -113,6 +129,7 @@ def learning_curve_grid(history, *, rows="ratio", columns="learning_rate", metri
     Returns:
         matplotlib Figure of page width. A cell without a run is empty.
     """
+    arguments.columns(history, rows=rows, columns=columns)
     row_values = [None] if rows is None else list(history[rows].unique())
     column_values = [None] if columns is None else list(history[columns].unique())
     height = 0.65 + (1.05 if len(row_values) > 2 else 1.6) * len(row_values)
@@ -137,6 +154,13 @@ def learning_curve_grid(history, *, rows="ratio", columns="learning_rate", metri
     return figure
 
 
+@arguments.checked(
+    history=arguments.table("run", "epoch", empty=False),
+    metric=arguments.text,
+    titles=arguments.optional(arguments.instance(dict)),
+    baseline=arguments.optional(arguments.number),
+    baseline_name=arguments.text,
+)
 @paper_style()
 def accuracy_and_loss(
     history, *, metric="accuracy", titles=None, baseline=None, baseline_name="Majority class", **options

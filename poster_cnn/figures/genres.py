@@ -1,12 +1,31 @@
 """Genres of a dataset: posters per genre, genres that share posters, and crops per genre."""
 
+import functools
+
 import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
 
-from poster_cnn.figures.style import BLUE, GREY, LEGEND_ABOVE, PAGE_WIDTH, SKY, category_rows, new_axes, paper_style
+from poster_cnn.figures.style import (
+    AXES,
+    BLUE,
+    GREY,
+    LEGEND_ABOVE,
+    PAGE_WIDTH,
+    SKY,
+    category_rows,
+    new_axes,
+    paper_style,
+)
+from poster_cnn.metrics import arguments
 
 
+@arguments.checked(
+    counts=functools.partial(arguments.series, expected="a Series from genre to number, such as from `genre_counts`"),
+    highlight=functools.partial(arguments.names, least=0),
+    unit=arguments.text,
+    ax=AXES,
+)
 @paper_style()
 def genre_distribution(counts, *, highlight=(), unit="Posters", ax=None):
     """Draw the number of posters of each genre, the most frequent on top (Fig. 3 of Dave, section 4.1).
@@ -20,6 +39,7 @@ def genre_distribution(counts, *, highlight=(), unit="Posters", ax=None):
     Returns:
         matplotlib Axes.
     """
+    arguments.numeric("counts", counts)
     counts = counts.sort_values(ascending=False, kind="stable")
     ax = new_axes(0.6 + 0.135 * len(counts)) if ax is None else ax
     colors = [SKY if len(highlight) and genre not in highlight else BLUE for genre in counts.index]
@@ -33,6 +53,7 @@ def genre_distribution(counts, *, highlight=(), unit="Posters", ax=None):
     return ax
 
 
+@arguments.checked(cooccurrence=arguments.table(empty=False), ax=AXES)
 @paper_style()
 def genre_cooccurrence_heatmap(cooccurrence, *, ax=None):
     """Draw how often two genres share a poster (Fig. 4 of Dave, section 4.1).
@@ -47,7 +68,9 @@ def genre_cooccurrence_heatmap(cooccurrence, *, ax=None):
     Returns:
         matplotlib Axes.
     """
-    counts = cooccurrence.to_numpy()
+    counts = arguments.numeric("cooccurrence", cooccurrence)
+    if counts.shape[0] != counts.shape[1]:
+        arguments.refuse("cooccurrence", "a square DataFrame", cooccurrence)
     totals = np.diag(counts)
     same = np.eye(len(counts), dtype=bool)
     share = np.divide(100 * counts, totals[:, None], out=np.zeros(counts.shape), where=totals[:, None] > 0)
@@ -80,6 +103,7 @@ def genre_cooccurrence_heatmap(cooccurrence, *, ax=None):
     return ax
 
 
+@arguments.checked(counts=arguments.table("genre", "posters", "crops", "images", empty=False), ax=AXES)
 @paper_style()
 def crop_distribution(counts, *, crops_per_genre=None, ax=None):
     """Draw the number of posters and crops of each genre in the table's order (paper 4, section "Data").

@@ -1,13 +1,21 @@
 """Grids of images with a line of text above each."""
 
+import collections.abc
+
 import matplotlib.pyplot as plt
 import numpy as np
 
-from poster_cnn.figures.cards import draw_image
+from poster_cnn.figures.cards import draw_image, pictures
 from poster_cnn.figures.style import GREEN, PAGE_WIDTH, RED, paper_style
+from poster_cnn.metrics import arguments
 from poster_cnn.results.collect import prediction_arrays
 
 
+@arguments.checked(
+    images=pictures,
+    titles=arguments.optional(arguments.instance(collections.abc.Iterable, "a list of texts")),
+    columns=arguments.count,
+)
 @paper_style()
 def image_grid(images, *, titles=None, columns=6):
     """Draw images in rows at the same scale.
@@ -23,7 +31,7 @@ def image_grid(images, *, titles=None, columns=6):
     Raises:
         ValueError: If there are no images, or the numbers of images and titles differ.
     """
-    titles = [""] * len(images) if titles is None else titles
+    titles = [""] * len(images) if titles is None else list(titles)
     if not len(images) or len(titles) != len(images):
         raise ValueError(
             "`images` and `titles` must have the same length, 1 or more. "
@@ -39,6 +47,7 @@ def image_grid(images, *, titles=None, columns=6):
     return figure
 
 
+@arguments.checked(images=pictures, predictions=arguments.table(), columns=arguments.count)
 @paper_style()
 def prediction_grid(images, predictions, *, columns=8):
     """Draw posters in rows with the predicted genre above and the true genres below (Fig. 8 of Zavala et al.).

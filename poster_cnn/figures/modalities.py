@@ -6,6 +6,7 @@ import seaborn as sns
 from matplotlib.patches import FancyBboxPatch
 
 from poster_cnn.figures.style import (
+    AXES,
     BLUE,
     COLUMN_WIDTH,
     GREEN,
@@ -20,6 +21,7 @@ from poster_cnn.figures.style import (
     panel_axes,
     paper_style,
 )
+from poster_cnn.metrics import arguments
 from poster_cnn.results.tables import BASELINES, title
 
 # In the order of every figure; the colors are distinct in grey.
@@ -28,6 +30,7 @@ PANELS = ("micro", "macro", "samples")
 BRANCH = 0.42  # inches, height of a branch in a diagram
 
 
+@arguments.checked(widths=arguments.instance(dict), ax=AXES)
 @paper_style()
 def fusion_diagram(widths, *, ax=None):
     """Draw the branches of an ensemble and the layer that combines them (LeBaron, section 4).
@@ -70,6 +73,7 @@ def fusion_diagram(widths, *, ax=None):
     return ax
 
 
+@arguments.checked(scores=arguments.table("model", "metric", "value", "published", "sd", "low", "high", empty=False))
 @paper_style()
 def average_precision_dots(scores):
     """Draw average precision of all networks with intervals and the paper's numbers (Fig. 5 of LeBaron, section 5).
@@ -108,6 +112,9 @@ def average_precision_dots(scores):
     return figure
 
 
+@arguments.checked(
+    frame=arguments.table("set_name", "genre", "model", "average_precision", "positives", "label_prior", empty=False)
+)
 @paper_style()
 def genre_average_precision_bars(frame):
     """Draw the average precision of each genre and network as bars, averaged over the seeds (LeBaron, section 5).
@@ -148,6 +155,7 @@ def genre_average_precision_bars(frame):
     return ax
 
 
+@arguments.checked(gains=arguments.table("genre", "modality", "alone", "gain", "gain_sd", "all", empty=False))
 @paper_style()
 def modality_gains_heatmap(gains):
     """Draw the average precision of each modality alone and its gain over all the others, by genre.
@@ -185,6 +193,7 @@ def modality_gains_heatmap(gains):
     return figure
 
 
+@arguments.checked(subsets=arguments.table("genre", "modalities", "num_modalities", "average_precision", empty=False))
 @paper_style()
 def modality_subsets_dots(subsets):
     """Draw macro average precision of the ensemble for each subset of the modalities.

@@ -7,7 +7,8 @@ import matplotlib.pyplot as plt
 from matplotlib.colors import to_rgb
 from matplotlib.patches import Polygon, Rectangle
 
-from poster_cnn.figures.style import BLUE, GREEN, GREY, LIGHT_GREY, ORANGE, SKY, paper_style
+from poster_cnn.figures.style import AXES, BLUE, GREEN, GREY, LIGHT_GREY, ORANGE, SKY, paper_style
+from poster_cnn.metrics import arguments
 
 # Part of a layer type's name -> display name and color. The first match counts.
 KINDS = {
@@ -31,6 +32,9 @@ BAR = 0.08  # thickness of a vector
 ROW = 0.14  # height of a line of text
 
 
+@arguments.checked(
+    layers=arguments.table("type", "output_shape", "num_params", empty=False), merge_repeated=arguments.flag, ax=AXES
+)
 @paper_style()
 def network_diagram(layers, *, merge_repeated=False, ax=None):
     """Draw a network layer by layer, feature maps as boxes in proportion to their size (Fig. 2 of Dave, section 3.1).

@@ -3,11 +3,17 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from poster_cnn.figures.style import BLUE, LEGEND_ABOVE, ORANGE, SKY, new_axes, paper_style, reference_lines
+from poster_cnn.figures.style import AXES, BLUE, LEGEND_ABOVE, ORANGE, SKY, new_axes, paper_style, reference_lines
+from poster_cnn.metrics import arguments
 
 BATCH_NORM = ((False, "Without batch normalization", BLUE, "o"), (True, "With batch normalization", ORANGE, "D"))
 
 
+@arguments.checked(
+    results=arguments.table("set_name", "validation_first_label_accuracy", empty=False),
+    lines=arguments.optional(arguments.instance(dict)),
+    ax=AXES,
+)
 @paper_style()
 def cross_validation_dots(results, *, lines=None, ax=None):
     """Draw the accuracy on each held-out fold and the mean of each set (Figs. 9 and 10 of Zavala et al.).
@@ -36,6 +42,11 @@ def cross_validation_dots(results, *, lines=None, ax=None):
     return ax
 
 
+@arguments.checked(
+    scores=arguments.table("batch_norm", "learning_rate", "accuracy", "std", empty=False),
+    lines=arguments.optional(arguments.instance(dict)),
+    ax=AXES,
+)
 @paper_style()
 def search_scatter(scores, *, lines=None, ax=None):
     """Draw the cross-validated accuracy of a search against the learning rate (Zavala et al., section III.B).

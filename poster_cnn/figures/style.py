@@ -5,6 +5,9 @@ import contextlib
 import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
+from matplotlib.axes import Axes
+
+from poster_cnn.metrics import arguments
 
 COLUMN_WIDTH = 3.3  # inches, one column of a two-column paper
 PAGE_WIDTH = 6.9  # inches, both columns
@@ -20,6 +23,9 @@ LIGHT_GREY = "#E6E6E6"
 
 LINE_STYLES = (":", "-.", "--")
 LEGEND_ABOVE = {"loc": "lower center", "bbox_to_anchor": (0.5, 1)}
+
+
+AXES = arguments.optional(arguments.instance(Axes))
 
 
 @contextlib.contextmanager

@@ -223,6 +223,13 @@ def table(*columns, empty=True):
     return check
 
 
+def columns(table, **chosen):
+    """Raise a ValueError unless each of the given arguments is the name of a column, or `None`."""
+    for name, value in chosen.items():
+        if value is not None and value not in list(table.columns):
+            refuse(name, f"one of the columns {list(table.columns)}", value)
+
+
 def numeric(name, value):
     """Check numbers of any shape, which become an array."""
     try:
@@ -235,10 +242,10 @@ def numeric(name, value):
     return array
 
 
-def series(name, value):
+def series(name, value, expected="a Series over the index of the table"):
     """Check a Series."""
     if not hasattr(value, "reindex") or getattr(value, "ndim", None) != 1:
-        refuse(name, "a Series over the index of the table", value)
+        refuse(name, expected, value)
     return value
 
 

@@ -48,6 +48,8 @@ def on_backbone(
             instead of the features. Defaults to `()`.
         options: Further arguments of `_backbone`.
     """
+    if len(input_shape) != 3:
+        arguments.refuse("input_shape", "(height, width, 3)", input_shape)
     backbone = _backbone(build, input_shape, weights, **options)
     backbone.trainable = trainable
     inputs = Input(input_shape)

@@ -32,14 +32,21 @@ def builder(function):
         batch_norm=arguments.flag,
         trainable=arguments.flag,
         weights=arguments.optional(arguments.text),
-        pixel_range=arguments.optional(arguments.each(arguments.number)),
+        pixel_range=arguments.optional(_pixel_range),
         classifier_activation=_activation,
         name=arguments.optional(arguments.text),
     )(function)
 
 
+def _pixel_range(name, value):
+    found = arguments.each(arguments.number)(name, value)
+    if len(found) != 2 or not found[0] < found[1]:
+        arguments.refuse(name, "(lowest, highest), such as (0, 1), or None", value)
+    return found
+
+
 def _input_shape(name, value):
-    expected = "(height, width, channels), or (num_frames, num_features) of a trailer"
+    expected = "a list of positive integers, such as (268, 182, 3)"
     sides = arguments.sequence(name, value, expected, (numbers.Integral, type(None)))
     return tuple(None if side is None else arguments.count(name, side) for side in sides)
 

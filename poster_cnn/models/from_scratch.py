@@ -145,6 +145,8 @@ def one_hot_sigmoid_cnn(
     >>> one_hot_sigmoid_cnn().count_params()
     6295558
     """
+    if len(dropout) != 2:
+        raise ValueError(f"`dropout` must be two fractions. Received: dropout={dropout}")
     inputs, x = scaled_input(input_shape, smallest=16)
     after_convolutions, after_dense = dropout
     for block, widths in enumerate([(32, 64), (128, 64)], start=1):

@@ -68,6 +68,8 @@ def trailer_branch(
     Returns:
         An uncompiled `keras.Model`: float32 `(batch, *input_shape)` -> float32 `(batch, num_classes)`.
     """
+    if len(input_shape) != 2:
+        arguments.refuse("input_shape", "(num_frames, num_features)", input_shape)
     inputs = Input(input_shape)
     is_frame = ops.cast(ops.any(ops.not_equal(inputs, 0), axis=-1, keepdims=True), inputs.dtype)
     num_frames = ops.maximum(ops.sum(is_frame, axis=1), 1)  # (batch, 1)
