@@ -2,28 +2,24 @@
 
 import contextlib
 import dataclasses
-import importlib
 import io
 import os
 import pathlib
 import re
 import threading
+import types
 import warnings
 
 import numpy as np
 from PIL import ExifTags, Image, ImageFile, ImageOps, PngImagePlugin
+
+from poster_cnn.datasets import plugins
 
 Image.init()
 # Pillow also opens formats that start other programs (EPS) or hold several pictures (PSD, ICO); these are not accepted.
 _FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "JPEG2000", "AVIF")
 _JPEG_FORMATS = ("JPEG", "MPO")  # MPO is a JPEG followed by more pictures; every decoder reads the first.
 _RECOGNIZED = ("PSD", "ICO", "ICNS", "PPM", "DDS", "QOI", "JPEG2000", "AVIF")  # others have no clear start
-# Formats that Pillow reads only with a plugin: start of the file, name in Pillow, modules to import, what to install.
-_PLUGINS = {
-    "HEIC": (rb"....ftyp(hei[cxms]|hev[cxms]|mif1|msf1)", "HEIF", ("pillow_heif", "pi_heif"), "pillow-heif"),
-    "AVIF": (rb"....ftypavi[fs]", "AVIF", ("pillow_avif",), "pillow-avif-plugin, or Pillow 11.3 or newer"),
-    "JPEG XL": (rb"\xff\x0a|\0\0\0\x0cJXL ", "JXL", ("pillow_jxl",), "pillow-jxl-plugin"),
-}
 _MAX_DECODED = 16_000_000  # pixels; larger pictures are reduced to a half, a quarter or an eighth of their sides
 LARGE = 1_000_000  # pixels; larger pictures are decoded one at a time, so that memory does not grow with the threads
 _large_pictures = threading.Lock()
@@ -87,13 +83,14 @@ class PictureLimits:
     def check_size(self, image):
         """Refuse an opened `PIL.Image.Image` with too many or too few pixels."""
         limit = self.max_pixels or _default_max_pixels(image)
-        sides, total = f"{image.width:,} × {image.height:,}", image.width * image.height
-        if total > limit:
-            details = f": {sides} = {total:,}; set {_MAX_PIXELS_VARIABLE} to raise the limit"
+        width, height = image.size
+        sides = f"{width:,} × {height:,}"
+        if width * height > limit:
+            details = f": {sides} = {width * height:,}; set {_MAX_PIXELS_VARIABLE} to raise the limit"
             raise RefusedPicture(f"too many pixels (limit {limit:,})", image, details)
-        height, width = self.min_image_size
-        if image.height < height or image.width < width:
-            raise RefusedPicture(f"too small (minimum {width:,} × {height:,})", image, f": {sides}")
+        lowest, narrowest = self.min_image_size
+        if height < lowest or width < narrowest:
+            raise RefusedPicture(f"too small (minimum {narrowest:,} × {lowest:,})", image, f": {sides}")
 
 
 def _default_max_pixels(image):
@@ -156,7 +153,9 @@ def open_header(data, limits=None):
     if not data:
         raise RefusedPicture("empty")
     limits.check_bytes(len(data))
-    missing = _missing_plugin(data)
+    missing = plugins.missing_plugin(data)
+    if (size := plugins.jpeg_xl_size(data)) and not missing:
+        limits.check_size(types.SimpleNamespace(size=size, format="JXL", mode="", info={}))
     try:
         image = Image.open(io.BytesIO(data), formats=_accepted_formats())
     except Exception as error:  # Pillow also raises struct.error, IndexError, KeyError and others on bad bytes.
@@ -167,21 +166,7 @@ def open_header(data, limits=None):
 
 def _accepted_formats():
     """Return our formats that Pillow has, and those of plugins that the user has registered."""
-    plugins = [name for name, (factory, _) in Image.OPEN.items() if not factory.__module__.startswith("PIL.")]
-    return [name for name in (*_FORMATS, *plugins) if name in Image.OPEN]
-
-
-def _missing_plugin(data):
-    """Import the plugin that a file needs; return the reason to refuse the file if it is not installed."""
-    for name, (start, registered, modules, package) in _PLUGINS.items():
-        if registered not in Image.OPEN and re.match(start, data[:16], re.DOTALL):
-            for module in modules:
-                with contextlib.suppress(ImportError, OSError):  # OSError: a library that the plugin needs
-                    plugin = importlib.import_module(module)
-                    getattr(plugin, "register_heif_opener", lambda: None)()  # the others register on import
-                    return None
-            return f"{name}, which needs the package {package}"
-    return None
+    return [name for name in (*_FORMATS, *plugins.registered_formats()) if name in Image.OPEN]
 
 
 def decode(image):

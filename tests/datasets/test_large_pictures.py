@@ -4,15 +4,17 @@ import io
 import os
 import sys
 import types
+import warnings
 
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import BmpImagePlugin, Image, PngImagePlugin
+from PIL import BmpImagePlugin, Image, ImageFile, PngImagePlugin
 from poster_zoo import draw_poster, encode, huge_png
 
 from poster_cnn import datasets
-from poster_cnn.datasets.image_files import PictureLimits, RefusedPicture, read_rgb
+from poster_cnn.datasets import plugins
+from poster_cnn.datasets.image_files import PictureLimits, RefusedPicture, read_rgb, strict_decoding
 from poster_cnn.datasets.pixels import open_picture, read_image
 from poster_cnn.datasets.verify import describe, verify
 
@@ -159,6 +161,44 @@ def test_reads_formats_of_plugins(monkeypatch, registered):
         monkeypatch.setitem(sys.modules, "pillow_heif", types.SimpleNamespace(register_heif_opener=register))
     content = HEIC[:12] + encode(draw_poster(1), "PNG")
     assert (np.asarray(read_rgb(content)) == np.asarray(draw_poster(1))).all()
+
+
+@pytest.mark.parametrize(
+    ("header", "size"),
+    [
+        (b"\xff\x0aX\x08j\x81\xa4\xb8\x11\0\x13", (182, 268)),
+        (b"\xff\x0aZ\xea\xe8j\x83\xa4\xb8\x11\0", (7000, 7500)),
+        (b"\xff\x0a\xba]\x03Iq#\0\x13\x08", (4000, 3000)),
+        (b"\xff\x0a\x7f@R\xdc\x08\0", (256, 256)),
+        (
+            b"\0\0\0\x0cJXL \r\n\x87\n\0\0\0\x14ftypjxl \0\0\0\0jxl \0\0\0\\jxlc\xff\x0aX\x08j\x81\xa4\xb8\x11",
+            (182, 268),
+        ),
+        (
+            b"\0\0\0\x0cJXL \r\n\x87\n\0\0\0\x0ejxlp\0\0\0\0\xff\x0a\0\0\0\x20jxlp\x80\0\0\1X\x08j\x81\xa4\xb8\x11",
+            (182, 268),
+        ),
+        (b"\xff\xd8\xff" + bytes(20), None),
+    ],
+)
+def test_jpeg_xl_is_measured_before_its_plugin_decodes_it(monkeypatch, header, size):
+    def decode(*_):
+        raise AssertionError("decoded")
+
+    monkeypatch.setitem(Image.OPEN, "JXL", (decode, lambda start: start.startswith((b"\xff\x0a", b"\0\0\0\x0cJXL"))))
+    assert plugins.jpeg_xl_size(header) == size
+    if size == (7000, 7500):
+        assert refusal(header)[0] == "too many pixels (limit 50,000,000)"
+
+
+def test_overlapping_readers_restore_the_settings_of_the_process():
+    before = Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES, list(warnings.filters)
+    readers = [strict_decoding(), strict_decoding()]
+    for reader in readers:  # as in two threads
+        reader.__enter__()
+    for reader in readers:
+        reader.__exit__(None, None, None)
+    assert before == (Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES, list(warnings.filters))
 
 
 def test_reads_formats_of_unknown_plugins(monkeypatch):
