@@ -12,6 +12,7 @@ def majority_class(train_labels, num_movies):
     """Predict the most frequent *first* genre of the training movies for every movie.
 
     This is the baseline of `metrics.first_label_accuracy`, where a movie's class is its first genre in label order.
+    Training movies without a genre are left out.
 
     Args:
         train_labels: Zeros and ones `(num_train, num_classes)`.
@@ -19,8 +20,14 @@ def majority_class(train_labels, num_movies):
 
     Returns:
         float32 array `(num_movies, num_classes)`: one column of ones.
+
+    Raises:
+        ValueError: If no training movie has a genre.
     """
-    first = np.asarray(train_labels).argmax(axis=1)
+    train_labels = np.asarray(train_labels)
+    first = train_labels[train_labels.any(axis=1)].argmax(axis=1)
+    if not len(first):
+        raise ValueError(f"`train_labels` must have a positive label. Received: zeros of shape {train_labels.shape}")
     prediction = np.zeros((num_movies, train_labels.shape[1]), dtype="float32")
     prediction[:, np.bincount(first).argmax()] = 1
     return prediction

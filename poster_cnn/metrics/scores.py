@@ -18,25 +18,25 @@ def first_label_accuracy(y_true, y_prob):
     """Return the share of movies whose top prediction is their *first* true genre in label order.
 
     This equals Keras's accuracy on multi-hot targets (paper 1, section 4.3). A movie of two genres counts as wrong when
-    the top prediction is its second genre; see `hit_at_1`.
+    the top prediction is its second genre; see `hit_at_1`. Movies without a genre are left out. Keras would count them as
+    movies of the first genre.
     """
-    y_true, y_prob = check_arrays(y_true, y_prob)
+    y_true, y_prob = _with_genre(y_true, y_prob)
     return float(np.mean(y_true.argmax(axis=1) == y_prob.argmax(axis=1)))
 
 
 def hit_at_1(y_true, y_prob):
-    """Return the share of movies whose top prediction is any of their true genres."""
-    y_true, y_prob = check_arrays(y_true, y_prob)
+    """Return the share of movies whose top prediction is any of their true genres, without movies that have none."""
+    y_true, y_prob = _with_genre(y_true, y_prob)
     return float(np.mean(y_true[np.arange(len(y_true)), y_prob.argmax(axis=1)] > 0))
 
 
 def top_n_accuracy(y_true, y_prob):
     """Return the mean share of a movie's n true genres among its n top predictions (paper 4).
 
-    Movies without a genre are ignored.
+    Movies without a genre are left out.
     """
-    y_true, y_prob = check_arrays(y_true, y_prob, needs_positive=True)
-    y_true, y_prob = y_true[y_true.any(axis=1)], y_prob[y_true.any(axis=1)]
+    y_true, y_prob = _with_genre(y_true, y_prob)
     order = np.argsort(-y_prob, axis=1, kind="stable")
     ranked = np.take_along_axis(y_true, order, axis=1)
     among_top_n = np.arange(y_true.shape[1]) < y_true.sum(axis=1, keepdims=True)
@@ -83,7 +83,7 @@ def average_precision(y_true, y_prob, average="macro"):
     if average == "macro":
         y_true, y_prob = y_true[:, y_true.any(axis=0)], y_prob[:, y_true.any(axis=0)]
     elif average == "samples":
-        y_true, y_prob = y_true[y_true.any(axis=1)], y_prob[y_true.any(axis=1)]
+        y_true, y_prob = _with_genre(y_true, y_prob)
     return float(sk.average_precision_score(y_true, y_prob, average=average))
 
 
@@ -176,3 +176,10 @@ def check_arrays(y_true, y_prob, needs_positive=False):
     if needs_positive and not y_true.any():
         raise ValueError("`y_true` must have at least one positive label. Received: an array of zeros.")
     return y_true, y_prob
+
+
+def _with_genre(y_true, y_prob):
+    """Return the checked rows of the movies that have a genre, as the largest of no labels is not the first genre."""
+    y_true, y_prob = check_arrays(y_true, y_prob, needs_positive=True)
+    has_genre = y_true.any(axis=1)
+    return y_true[has_genre], y_prob[has_genre]

@@ -90,15 +90,21 @@ def describe_split(table, class_names, split=None):
 
     Returns:
         DataFrame, one row per part: `part`, `movies`, a column for each genre, and `majority`, the share of movies
-        whose first genre in label order is the most frequent one in train.
+        whose first genre in label order is the most frequent one in train. Movies with none of the genres count in
+        `movies` alone.
+
+    Raises:
+        ValueError: If no movie of train has one of the genres.
     """
     split = imdb_id_split(table) if split is None else split
     labels = pd.DataFrame(encode_genres(table, class_names), columns=list(class_names), index=table.index).astype(int)
-    first = labels.idxmax(axis=1)
-    if not (split == "train").any():
-        arguments.refuse("split", "a Series in which some movies are 'train'", split)
-    majority = first[split == "train"].mode().iloc[0]
-    counts = labels.groupby(split).sum().assign(majority=(first == majority).groupby(split).mean().round(4))
+    has_genre = labels.any(axis=1)
+    first, part = labels[has_genre].idxmax(axis=1), split[has_genre]
+    if not (part == "train").any():
+        arguments.refuse("split", "a Series in which some movies with one of the genres are 'train'", split)
+    majority = first[part == "train"].mode().iloc[0]
+    shares = (first == majority).groupby(part).mean().round(4)
+    counts = labels.groupby(split).sum().assign(majority=shares)
     counts.insert(0, "movies", split.value_counts())
     return counts.reindex([part for part in PARTS if part in counts.index]).rename_axis("part").reset_index()
 
@@ -120,17 +126,29 @@ def stratified_split(rows, class_names, *, fractions=(0.6, 0.2, 0.2), seed=0):
         Series of str over the rows' index: "train", "validation" or "test".
 
     Raises:
-        ValueError: If the fractions do not sum to 1, or a genre has too few rows for every part.
+        ValueError: If the fractions do not sum to 1, a genre has too few rows for every part, or a row has no genre.
     """
     if len(fractions) != 3 or not min(fractions) > 0 or not abs(sum(fractions) - 1) <= 1e-6:
         raise ValueError(f"`fractions` must be 3 positive shares that sum to 1. Received: fractions={fractions}")
-    genre = encode_genres(rows, class_names).argmax(axis=1)
+    genre = _first_genres(rows, class_names)
     _, validation, test = fractions
     rest, in_test = _stratified_draw(np.arange(len(rows)), genre, test, class_names, seed)
     _, in_validation = _stratified_draw(rest, genre, validation / (1 - test), class_names, seed)
     parts = np.full(len(rows), "train", dtype=object)
     parts[in_validation], parts[in_test] = "validation", "test"
     return pd.Series(parts, index=rows.index, name="part")
+
+
+def _first_genres(rows, class_names):
+    """Return the index of the first genre of each row in label order; a row with none has no stratum."""
+    labels = encode_genres(rows, class_names)
+    if len(without := np.flatnonzero(~labels.any(axis=1))):
+        raise ValueError(
+            f"`rows` must have at least one of {', '.join(class_names)} each; leave the others out, or use `leak_free` "
+            f"or `random_split`. Received: {rows['genres'].iloc[without[0]]} in row {rows.index[without[0]]}, and "
+            f"{len(without) - 1} more."
+        )
+    return labels.argmax(axis=1)
 
 
 def _stratified_draw(candidates, genre, share, class_names, seed):
@@ -153,8 +171,11 @@ def stratified_folds(rows, class_names, *, n_splits=4, seed=0):
 
     Returns:
         Series of int64 over the rows' index: the fold, 0 … `n_splits - 1`, in which the row is held out.
+
+    Raises:
+        ValueError: If a row has no genre.
     """
-    genre = encode_genres(rows, class_names).argmax(axis=1)
+    genre = _first_genres(rows, class_names)
     fold = _folds(StratifiedKFold(n_splits=n_splits, shuffle=True, random_state=seed), genre)
     return pd.Series(fold, index=rows.index, name="fold")
 

@@ -53,7 +53,8 @@ def fit_arrays(config, images, labels, validation=None, *, callbacks=(), progres
         bits on the same backend.
 
     Raises:
-        ValueError: If the shapes of the arrays do not match the config, or it asks for fine-tuning.
+        ValueError: If the shapes of the arrays do not match the config, if it asks for fine-tuning, or if a row of labels
+            has no genre with softmax.
         FloatingPointError: If a loss becomes NaN or infinite.
 
     Example:
@@ -117,6 +118,12 @@ def _batches(config, images, labels, seed):
         )
     if not len(images):
         raise ValueError(f"`images` must hold at least one poster. Received: shape {images.shape}")
+    without = int((~np.asarray(labels).any(axis=1)).sum())
+    if without and config.network.classifier_activation == "softmax":
+        raise ValueError(
+            "`labels` must have at least one genre in each row with softmax, which predicts a genre for each movie. "
+            f"Received: {without} rows without a genre of {len(labels)}"
+        )
     if config.fit.is_sparse:
         labels = np.argmax(labels, axis=-1)
     return DenseBatches(images, labels, batch_size=config.fit.batch_size, seed=seed)

@@ -20,6 +20,13 @@ def test_majority_class_counts_first_genres():
     assert baselines.majority_class(LABELS[1:], num_movies=1).tolist() == [[0, 1, 0]]
 
 
+def test_majority_class_leaves_out_movies_without_a_genre():
+    without = np.zeros((9, 3), dtype="float32")
+    assert baselines.majority_class(np.vstack([without, LABELS[1:]]), num_movies=1).tolist() == [[0, 1, 0]]
+    with pytest.raises(ValueError, match=r"positive label. Received: zeros of shape \(9, 3\)"):
+        baselines.majority_class(without, num_movies=1)
+
+
 def test_no_constant_prediction_beats_the_majority_class_on_first_label_accuracy():
     labels = (np.random.default_rng(0).random((200, 4)) < [0.3, 0.5, 0.2, 0.4]).astype("float32")
     best = metrics.first_label_accuracy(labels, baselines.majority_class(labels, 200))

@@ -251,3 +251,27 @@ def test_folds_are_equal_stratified_and_keep_groups_together(seed, num_movies, n
 def test_rejects_an_impossible_number_of_folds(n_splits):
     with pytest.raises(ValueError, match=f"2 … 20.*Received: n_splits={n_splits}"):
         splits.leak_free_folds(random_movies(0, 20), NAMES, n_splits=n_splits)
+
+
+# --- movies without a genre ---
+
+
+def test_described_majority_leaves_out_movies_without_a_genre():
+    genres = [["Action"], ["Comedy"], [], ["Action"], ["Romance"], []]
+    table = pd.DataFrame({"imdb_id": range(6), "genres": genres}, index=range(10, 16))
+    split = pd.Series(["train"] * 3 + ["test"] * 3, index=table.index)
+    # Neither movie has Romance or Horror, so neither counts as Romance, the first genre in label order.
+    counts = splits.describe_split(table, ["Romance", "Action"], split).set_index("part")
+    assert counts["majority"].to_dict() == {"train": 1, "test": 0.5}
+    assert counts["movies"].to_dict() == {"train": 3, "test": 3}
+    with pytest.raises(ValueError, match="some movies with one of the genres are 'train'"):
+        splits.describe_split(table, ["Romance", "Horror"], split)
+
+
+@pytest.mark.parametrize("split", [splits.stratified_split, splits.stratified_folds])
+@pytest.mark.parametrize("without", [[], ["Western"]])
+def test_stratified_splits_reject_movies_without_a_genre(split, without):
+    rows = pd.DataFrame({"imdb_id": range(41), "genres": [["Drama"], ["Horror"]] * 20 + [without]})
+    assert set(split(rows[:40], NAMES).value_counts().index) in ({"train", "validation", "test"}, {0, 1, 2, 3})
+    with pytest.raises(ValueError, match="`rows` must have at least one of Horror, .* in row 40, and 0 more"):
+        split(rows, NAMES)

@@ -120,6 +120,16 @@ def test_nan_loss_raises(part, when, eager):
         fit_arrays(SMALL, *TRAIN, HELD_OUT, callbacks=[Spoil(when)], progress=False)
 
 
+@pytest.mark.parametrize("loss", ["categorical_crossentropy", "sparse_categorical_crossentropy"])
+@pytest.mark.parametrize("part", ["train", "validation"])
+def test_rejects_posters_without_a_genre_with_softmax(loss, part):
+    images, labels = TRAIN
+    without = images, np.where(np.arange(len(labels))[:, None] < 3, 0, labels)
+    arrays = without if part == "train" else (*TRAIN, without)
+    with pytest.raises(ValueError, match="`labels` must have at least one genre .* Received: 3 rows without a genre of 48"):
+        fit_arrays(SMALL.replace(loss=loss), *arrays, progress=False)
+
+
 # --- reading ---
 
 
