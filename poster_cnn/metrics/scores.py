@@ -18,8 +18,8 @@ def first_label_accuracy(y_true, y_prob):
     """Return the share of movies whose top prediction is their *first* true genre in label order.
 
     This equals Keras's accuracy on multi-hot targets (paper 1, section 4.3). A movie of two genres counts as wrong when
-    the top prediction is its second genre; see `hit_at_1`. Movies without a genre are left out. Keras would count them as
-    movies of the first genre.
+    the top prediction is its second genre; see `hit_at_1`. Movies without a genre are left out. Keras would count them
+    as movies of the first genre.
     """
     y_true, y_prob = _with_genre(y_true, y_prob)
     return float(np.mean(y_true.argmax(axis=1) == y_prob.argmax(axis=1)))

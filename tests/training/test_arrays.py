@@ -126,7 +126,9 @@ def test_rejects_posters_without_a_genre_with_softmax(loss, part):
     images, labels = TRAIN
     without = images, np.where(np.arange(len(labels))[:, None] < 3, 0, labels)
     arrays = without if part == "train" else (*TRAIN, without)
-    with pytest.raises(ValueError, match="`labels` must have at least one genre .* Received: 3 rows without a genre of 48"):
+    with pytest.raises(
+        ValueError, match="`labels` must have at least one genre .* Received: 3 rows without a genre of 48"
+    ):
         fit_arrays(SMALL.replace(loss=loss), *arrays, progress=False)
 
 
