@@ -26,5 +26,5 @@ sets = {
 grid = ensemble["grid"]
 
 quick_config = ensemble["quick_config"]
-quick_sets = {name: sets[name] for name in ("fused_on_validation", "untrained_fusion", "end_to_end")}
+quick_sets = {name: sets[name] for name in ("fused_on_validation", "untrained_fusion")}
 quick_grid = ensemble["quick_grid"]
