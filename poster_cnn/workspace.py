@@ -12,9 +12,11 @@ from pandas.api.types import is_numeric_dtype
 import poster_cnn
 from poster_cnn.datasets.embedded.dataset import embedded_dataset, is_embedded
 from poster_cnn.files import write_atomically
+from poster_cnn.metrics import arguments
 from poster_cnn.movies.data_folder import find_data_folder
 from poster_cnn.movies.metadata import load_movie_metadata
 from poster_cnn.movies.poster_files import poster_paths
+from poster_cnn.training.config import PRECISIONS
 
 PRESETS = {
     "quick": "small networks, few epochs: minutes on a laptop",
@@ -203,7 +205,7 @@ def load_settings(*, preset=None, data=None, out=None, precision=None):
         FileNotFoundError: If the data folder or the repository is not found.
     """
     preset = preset or os.environ.get("POSTER_CNN_PRESET") or "quick"
-    if preset not in PRESETS:
+    if not isinstance(preset, str) or preset not in PRESETS:
         raise ValueError(f"`preset` must be one of {', '.join(PRESETS)}. Received: preset={preset!r}")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # no logs of TensorFlow between the figures
     warnings.filterwarnings("ignore", message="`shuffle=True` was passed")  # of every `fit` on a tf.data.Dataset
@@ -217,8 +219,10 @@ def load_settings(*, preset=None, data=None, out=None, precision=None):
     else:
         data = find_data_folder(data).root.absolute()
         name = f"{preset}-{data.name}"
-    out = pathlib.Path(out or os.environ.get("POSTER_CNN_OUT") or repository / "reproduced" / name).absolute()
+    out = arguments.path("out", out or os.environ.get("POSTER_CNN_OUT") or repository / "reproduced" / name).absolute()
     precision = precision or os.environ.get("POSTER_CNN_PRECISION") or None
+    if precision is not None:
+        precision = arguments.choice(*PRECISIONS)("precision", precision)
     return Workspace(preset, data and pathlib.Path(data), out, repository, precision)
 
 

@@ -7,7 +7,6 @@ import dataclasses
 import ipaddress
 import json
 import os
-import pathlib
 import random
 import socket
 import urllib.request
@@ -23,6 +22,7 @@ import poster_cnn
 from poster_cnn import files
 from poster_cnn.datasets import image_files
 from poster_cnn.datasets.verify import check_posters
+from poster_cnn.metrics import arguments
 from poster_cnn.movies.cells import imdb_number
 from poster_cnn.movies.poster_files import find_posters
 from poster_cnn.movies.table import load_movie_table
@@ -76,15 +76,14 @@ def download(table, posters_dir, *, retry_failed=False, progress=True, **options
     """
     if not isinstance(table, pd.DataFrame):
         table = load_movie_table(table, duplicates="keep", missing_genre="keep", min_genres=0)
-    if not {"imdb_id", "poster_url"} <= set(table):
-        raise ValueError(f"`table` must have the columns `imdb_id` and `poster_url`. Received: {list(table)}")
-    posters_dir = pathlib.Path(posters_dir).absolute()
+    arguments.table("imdb_id", "poster_url")("table", table)
+    posters_dir = arguments.path("posters_dir", posters_dir).absolute()
     posters_dir.mkdir(parents=True, exist_ok=True)
     files.remove_leftovers(posters_dir)
     numbers = [imdb_number(str(imdb_id)) for imdb_id in table["imdb_id"]]
     ids = [int(number) if number else None for number in numbers]
     urls = [url.strip() if isinstance(url, str) else "" for url in table["poster_url"]]
-    run = _Download(posters_dir, DownloadOptions(**options))
+    run = _Download(posters_dir, arguments.convert(DownloadOptions(**options)))
     run.plan(ids, urls, retry_failed)
     bar = tqdm(desc="Downloading", total=len(run.pending), unit=" posters", disable=not progress)
     # The event loop runs in a thread, since a notebook already runs one in the main thread.
@@ -98,6 +97,7 @@ def download(table, posters_dir, *, retry_failed=False, progress=True, **options
     return report
 
 
+@arguments.checked(table=arguments.table("imdb_id"), num_movies=arguments.integer, seed=arguments.integer)
 def sample_posters(table, posters_dir, num_movies=6000, *, seed=0, **download_options):
     """Download the posters of randomly sampled movies and discard broken ones (paper 2, section IV-A).
 

@@ -14,6 +14,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageFile, ImageOps, PngImagePlugin
 
 from poster_cnn.datasets import plugins
+from poster_cnn.metrics import arguments
 
 Image.init()
 # Pillow also opens formats that start other programs (EPS) or hold several pictures (PSD, ICO); these are not accepted.
@@ -73,6 +74,10 @@ class PictureLimits:
     max_bytes: int = dataclasses.field(default_factory=lambda: max(200_000_000, 4 * (_chosen_max_pixels() or 0)))
     max_pixels: int | None = dataclasses.field(default_factory=_chosen_max_pixels)
     min_image_size: tuple = (16, 16)
+
+    def __post_init__(self):
+        object.__setattr__(self, "min_image_size", arguments.size("min_image_size", self.min_image_size))
+        arguments.convert(self)
 
     def check_bytes(self, size):
         """Refuse a file of `size` bytes that is too large."""

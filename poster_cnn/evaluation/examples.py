@@ -12,7 +12,7 @@ from poster_cnn.metrics import arguments
 from poster_cnn.results.collect import genres_of
 
 
-@arguments.checked(history=arguments.table("run", "epoch"), metric=arguments.text)
+@arguments.checked(history=arguments.table("run", "epoch", empty=False), metric=arguments.text)
 def best_run(history, metric="val_accuracy"):
     """Return the name of the run with the best validation score in its last epoch.
 
@@ -20,6 +20,7 @@ def best_run(history, metric="val_accuracy"):
         history: DataFrame from `results.collect_history`.
         metric: Column to compare. Defaults to `"val_accuracy"`.
     """
+    arguments.columns(history, metric=metric)
     last = history.sort_values("epoch").groupby("run", sort=False).tail(1)
     return last.loc[last[metric].idxmax(), "run"]
 

@@ -11,7 +11,9 @@ from poster_cnn.movies.genres import encode_genres, with_genre_lists
 
 
 @arguments.checked(
-    table=arguments.table("genres", "poster_path"), class_names=arguments.genres, num_movies=arguments.count
+    table=arguments.table("genres", "poster_path", empty=False),
+    class_names=arguments.genres,
+    num_movies=arguments.count,
 )
 def find_suspicious(table, class_names, *, num_movies=20):
     """Return `suspicious_labels` from default `held_out_probabilities`, without movies that have none of the genres."""
@@ -20,7 +22,7 @@ def find_suspicious(table, class_names, *, num_movies=20):
 
 
 @arguments.checked(
-    table=arguments.table("genres", "poster_path"),
+    table=arguments.table("genres", "poster_path", empty=False),
     class_names=arguments.genres,
     n_splits=arguments.folds,
     ratio=arguments.number,

@@ -1,6 +1,7 @@
 """Saved model + picture files -> ranked genres."""
 
 import dataclasses
+import functools
 import pathlib
 
 import numpy as np
@@ -130,6 +131,10 @@ def ranked_prediction(path, probabilities, about, modalities=None):
     return Prediction(path, ranked, tuple(float(probabilities[i]) for i in order), thresholds, modalities)
 
 
+_PREDICTIONS = functools.partial(arguments.sequence, expected="a list of `Prediction`", items=Prediction)
+
+
+@arguments.checked(predictions=_PREDICTIONS, class_names=arguments.genres)
 def as_table(predictions, class_names):
     """Return predictions as a DataFrame with the columns `picture` (file name) and one per genre."""
     rows = [
@@ -139,6 +144,7 @@ def as_table(predictions, class_names):
     return pd.DataFrame(rows, columns=["picture", *class_names])
 
 
+@arguments.checked(predictions=_PREDICTIONS, path=arguments.path)
 def draw_cards(predictions, path):
     """Draw pictures next to their ranked genres (paper 1, Figs. 6–19) and save them as a PNG.
 
@@ -148,6 +154,8 @@ def draw_cards(predictions, path):
     """
     from poster_cnn import figures
 
+    if not predictions:
+        arguments.refuse("predictions", "at least one `Prediction`", predictions)
     first = predictions[0]
     class_names = sorted(first.class_names)
     table = as_table(predictions, class_names)

@@ -109,7 +109,7 @@ def predict_movies(run_dir, movies, *, batch_size=32):
     >>> predictions, problems = predict_movies("runs/ensemble", [{"poster": "poster.jpg", "plot": "A shark returns."}])
     >>> print(predictions[0])
     """
-    if not isinstance(batch_size, numbers.Integral) or batch_size < 1:
+    if not isinstance(batch_size, numbers.Integral) or isinstance(batch_size, bool) or batch_size < 1:
         raise ValueError(f"`batch_size` must be an integer of at least 1. Received: batch_size={batch_size!r}")
     movies = _as_dict(movies)
     ensemble = _load_ensemble(run_dir)

@@ -5,12 +5,14 @@ arrays, Series and paths can be passed wherever a number, a list or a text is ex
 """
 
 import collections.abc
+import dataclasses
 import functools
 import inspect
 import math
 import numbers
 import os
 import pathlib
+import typing
 
 import numpy as np
 
@@ -194,9 +196,9 @@ def names(name, value, expected="a list of different names", least=1):
 genres = functools.partial(names, expected="a list of different genres")
 
 
-def selection(name, value):
+def selection(name, value, expected="a list of names"):
     """Check a list or set of str in any order, which becomes a list."""
-    return sequence(name, sorted(value, key=str) if isinstance(value, set | frozenset) else value, items=str)
+    return sequence(name, sorted(value, key=str) if isinstance(value, set | frozenset) else value, expected, str)
 
 
 def size(name, value, expected="(height, width) in pixels"):
@@ -288,3 +290,26 @@ def _plain(name, value):
     if not isinstance(value, str | int | float | list | None):
         refuse(name, "made of texts, numbers, lists and dicts, which can be written to JSON", value)
     return value
+
+
+_CHECKS = {int: integer, float: number, bool: flag, str: text, dict: options}
+
+
+def convert(config):
+    """Convert the attributes of a dataclass to the types of their annotations, except for those of other types.
+
+    Args:
+        config: Dataclass, perhaps frozen.
+
+    Returns:
+        The same object.
+
+    Raises:
+        ValueError: If an attribute has another type.
+    """
+    for item in dataclasses.fields(config):
+        kind, *others = typing.get_args(item.type) or (item.type,)
+        value = getattr(config, item.name)
+        if kind in _CHECKS and not (others and value is None):
+            object.__setattr__(config, item.name, _CHECKS[kind](item.name, value))
+    return config

@@ -150,8 +150,8 @@ def check_names(names, argument="names"):
     """Raise a ValueError if a name is not in `BY_NAME`."""
     for name in names:
         if name not in BY_NAME:
-            expected = f"`{argument}` must be names of metrics. Expected one of {', '.join(BY_NAME)}"
-            raise ValueError(f"{expected}. Received: {name!r}")
+            expected = f"Unknown metric. Expected one of {', '.join(BY_NAME)}"
+            raise ValueError(f"{expected}. Received: {name!r} in `{argument}`")
 
 
 @arguments.checked(names=NAMES)

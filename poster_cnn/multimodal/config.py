@@ -8,7 +8,6 @@ from poster_cnn.training.config import DataConfig
 from poster_cnn.training.parts import (
     attribute_of_part,
     compose,
-    convert,
     flat,
     require,
     require_in,
@@ -40,7 +39,7 @@ class InputConfig:
     max_words: int = 3000
 
     def __post_init__(self):
-        convert(self)
+        arguments.convert(self)
         expected = f"different ones of {', '.join(MODALITIES)}"
         given = arguments.names("modalities", self.modalities, expected)
         require(set(given) <= set(MODALITIES), self, "modalities", expected)
@@ -115,7 +114,7 @@ class EnsembleConfig:
         if wrong := sorted(unused & set(options)):
             raise TypeError(f"EnsembleConfig() got an unexpected keyword argument {wrong[0]!r}")
         compose(self, _PARTS, {"class_names": class_names} | _DATA | options)
-        convert(self)
+        arguments.convert(self)
         set_attributes(self, metrics=arguments.names("metrics", self.metrics, "a list of names of metrics", least=0))
         require_in(self, "model", ("ensemble", *self.inputs.modalities))
         require_in(self, "split", ("leak_free", "given"))

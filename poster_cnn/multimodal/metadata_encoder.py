@@ -111,6 +111,7 @@ def load_metadata_encoder(path):
 
 
 def _values(table, columns):
+    table = arguments.table()("table", table)
     if missing := [column for column in columns if column not in table.columns]:
         raise ValueError(f"`table` lacks the column(s) {', '.join(missing)}. Received: columns={list(table.columns)}")
     return table[list(columns)].fillna("").astype(str)

@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import functools
 import pathlib
 import re
 
@@ -17,6 +18,10 @@ MAX_WORDS = 3000  # per plot; the rest is cut off (paper 5, section 3)
 _TOKEN = re.compile(r"\d+(?:[.,]\d+)+|n't\b|'(?:s|re|ve|ll|d|m)\b|[^\W_]+?(?=n't\b)|[^\W_]+")
 _MAX_LINE = 1 << 17  # bytes; limits the memory needed for a file without line breaks
 _MAX_EXAMPLES = 1000  # line numbers to keep for each kind of malformed line
+
+
+_words = arguments.optional(functools.partial(arguments.selection, expected="a collection of words"))
+_texts = functools.partial(arguments.sequence, expected="a Series or list of texts", items=str)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,6 +86,7 @@ class PlotCoverage:
         )
 
 
+@arguments.checked(plot=arguments.text)
 def tokenize(plot):
     """Split a text into lowercase words as in the vocabulary of GloVe, without punctuation.
 
@@ -95,13 +101,13 @@ def tokenize(plot):
     return _TOKEN.findall(plot.lower().replace("\u2019", "'"))
 
 
-@arguments.checked(max_words=arguments.count)
+@arguments.checked(plots=_texts, max_words=arguments.count)
 def plot_words(plots, *, max_words=MAX_WORDS):
     """Return the set of distinct words among the first `max_words` of each plot, to pass to `read_word_vectors`."""
     return {word for plot in plots for word in tokenize(plot)[:max_words]}
 
 
-@arguments.checked(path=arguments.path)
+@arguments.checked(path=arguments.path, words=_words)
 def read_word_vectors(path, words=None):
     """Read word vectors in GloVe's text format, lines of "word v1 v2 ...".
 
@@ -127,8 +133,6 @@ def read_word_vectors(path, words=None):
     >>> print(vectors.report)
     """
     path = pathlib.Path(path)
-    if isinstance(words, str):
-        raise ValueError(f"`words` must be a collection of words. Received: words={words!r}")
     if not path.is_file():
         raise FileNotFoundError(f"`path` must be a text file of word vectors. Received: path={str(path)!r}")
     wanted = None if words is None else {word.encode() for word in words}
@@ -200,7 +204,7 @@ def _is_number(text):
     return True
 
 
-@arguments.checked(vectors=arguments.instance(WordVectors), max_words=arguments.integer)
+@arguments.checked(plots=_texts, vectors=arguments.instance(WordVectors), max_words=arguments.integer)
 def plot_vectors(plots, vectors, *, max_words=MAX_WORDS):
     """Compute the mean word vector of each plot (paper 5, section 3).
 
@@ -224,7 +228,7 @@ def plot_vectors(plots, vectors, *, max_words=MAX_WORDS):
     return means
 
 
-@arguments.checked(vectors=arguments.instance(WordVectors), max_words=arguments.integer)
+@arguments.checked(plots=_texts, vectors=arguments.instance(WordVectors), max_words=arguments.integer)
 def plot_coverage(plots, vectors, *, max_words=MAX_WORDS):
     """Return the `PlotCoverage` of plots; see `plot_vectors` for the arguments."""
     tokenized = _tokenized(plots, max_words)
@@ -240,8 +244,6 @@ def plot_coverage(plots, vectors, *, max_words=MAX_WORDS):
 
 
 def _tokenized(plots, max_words):
-    if isinstance(plots, str):
-        raise ValueError(f"`plots` must be a Series or list of texts. Received: plots={plots[:40]!r}")
     if max_words < 1:
         raise ValueError(f"`max_words` must be 1 or more. Received: max_words={max_words}")
     return [tokenize(plot) for plot in plots]

@@ -68,21 +68,22 @@ def build_network(network, image_size, num_classes, *, precision="float32", weig
         ValueError: If the model or one of its arguments is unknown.
     """
     builder = getattr(models, network.model, None)
-    if builder is None:
+    known = list(inspect.signature(builder).parameters) if callable(builder) else []
+    options = dict(network.model_args)
+    if not {"input_shape", "classifier_activation"} <= set(known) or network.model == "trailer_branch":
         raise ValueError(f"`model` must be a builder in poster_cnn.models. Received: model={network.model!r}")
-    known, arguments = list(inspect.signature(builder).parameters), dict(network.model_args)
-    if unknown := [name for name in arguments if name not in known]:
+    if unknown := [name for name in options if name not in known]:
         raise ValueError(
             f"{network.model} does not take {', '.join(unknown)}. Expected some of {', '.join(known)}. "
             f"Received: model_args={network.model_args}"
         )
     if "weights" in known:
-        arguments["weights"] = pretrained_weights(network, weights)
+        options["weights"] = pretrained_weights(network, weights)
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy(precision)
     try:
         activation = network.classifier_activation
-        return builder((*image_size, 3), num_classes, classifier_activation=activation, **arguments)
+        return builder((*image_size, 3), num_classes, classifier_activation=activation, **options)
     finally:
         keras.config.set_dtype_policy(policy)
 
@@ -98,9 +99,14 @@ def compile_network(model, config, learning_rate):
     Returns:
         The same model.
     """
+    loss = getattr(losses, config.fit.loss, config.fit.loss)
+    try:
+        keras.losses.get(loss)
+    except (TypeError, ValueError):
+        arguments.refuse("loss", "the name of a loss of Keras or in `models.losses`", config.fit.loss)
     model.compile(
         optimizer=keras.optimizers.Adam(learning_rate),
-        loss=getattr(losses, config.fit.loss, config.fit.loss),
+        loss=loss,
         metrics=epoch_metrics(config),
         steps_per_execution=_STEPS_PER_EXECUTION,
     )

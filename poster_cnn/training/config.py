@@ -9,7 +9,6 @@ from poster_cnn.movies.genre_text import canonical_genre
 from poster_cnn.training.parts import (
     attribute_of_part,
     compose,
-    convert,
     flat,
     from_json,
     require,
@@ -95,7 +94,7 @@ class DataConfig:
         names = [name if name in groups else canonical_genre(name) for name in names]
         names = arguments.names("class_names", names, expected, least=2)
         set_attributes(self, class_names=names, fractions=fractions, genre_groups=groups)
-        convert(self)
+        arguments.convert(self)
         self._set_image_size()
         merged = set().union(*self.genre_groups.values()) - set(self.genre_groups)
         expected = f"none of {', '.join(sorted(merged))}, which `genre_groups` merges"
@@ -156,7 +155,7 @@ class NetworkConfig:
     classifier_activation: str = "softmax"
 
     def __post_init__(self):
-        convert(self)
+        arguments.convert(self)
         require_in(self, "classifier_activation", ("softmax", "sigmoid"))
 
 
@@ -192,7 +191,7 @@ class FitConfig:
     precision: str = "float32"
 
     def __post_init__(self):
-        convert(self)
+        arguments.convert(self)
         require_in(self, "precision", PRECISIONS)
         for name in ("learning_rate", "fine_tune_learning_rate"):
             require(getattr(self, name) > 0, self, name, "a positive number")
@@ -244,7 +243,7 @@ class TrainingConfig:
 
     def __init__(self, class_names, **options):
         compose(self, _PARTS, {"class_names": class_names} | options)
-        convert(self)
+        arguments.convert(self)
         set_attributes(self, metrics=arguments.names("metrics", self.metrics, "a list of names of metrics", least=0))
         require(self.data.split != "given", self, "split", f"one of {_SPLITS[:-1]}")
         one_label = self.network.classifier_activation == "softmax"

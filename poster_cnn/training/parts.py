@@ -1,17 +1,6 @@
 """Frozen configs made of parts: flat options in, attributes of checked types, and a flat dict for JSON out."""
 
 import dataclasses
-import typing
-
-from poster_cnn.metrics import arguments
-
-_CHECKS = {
-    int: arguments.integer,
-    float: arguments.number,
-    bool: arguments.flag,
-    str: arguments.text,
-    dict: arguments.options,
-}
 
 
 def compose(config, parts, options):
@@ -35,19 +24,6 @@ def compose(config, parts, options):
             set_attributes(config, **{item.name: left.pop(item.name, default)})
     if left:
         raise TypeError(f"{type(config).__name__}() got an unexpected keyword argument {next(iter(left))!r}")
-
-
-def convert(config):
-    """Convert the attributes of a frozen config to the types of their annotations, except for tuples and parts.
-
-    Raises:
-        ValueError: If an attribute has another type.
-    """
-    for item in dataclasses.fields(config):
-        kind, *others = typing.get_args(item.type) or (item.type,)
-        value = getattr(config, item.name)
-        if kind in _CHECKS and not (others and value is None):
-            set_attributes(config, **{item.name: _CHECKS[kind](item.name, value)})
 
 
 def set_attributes(config, **values):
