@@ -18,11 +18,12 @@ COLUMNS = ("imdb_id", "title", "year", "score", "genres", "poster_url")
 # The first one that a table has is taken.
 MOVIE_COLUMNS = {
     "imdb_id": ("imdbid", "tconst", "const", "imdbtitleid"),
-    "title": ("title", "primarytitle", "movietitle", "originaltitle"),
-    "year": ("year", "titleyear", "startyear", "releaseyear", "yearofrelease", "fileyear", "released", "releasedate"),
-    "score": ("score", "imdbscore", "imdbrating", "averagerating"),
+    "title": ("title", "primarytitle", "movietitle", "seriestitle", "originaltitle"),
+    "year": ("year", "titleyear", "startyear", "releaseyear", "releasedyear", "yearofrelease", "fileyear")
+    + ("released", "releasedate", "datepublished"),
+    "score": ("score", "imdbscore", "imdbrating", "averagerating", "avgvote"),
     "genres": ("genres", "genre"),
-    "poster_url": ("posterurl", "poster"),
+    "poster_url": ("posterurl", "poster", "posterlink"),
 }
 _LINKS = ("movieimdblink", "imdblink", "imdburl")  # Kaggle's "IMDB 5000" has links instead of ids
 

@@ -92,7 +92,7 @@ def poster_paths(imdb_ids, posters_dir, report=None):
     posters, others = find_posters(folder)
     found = [str(folder / posters[imdb_id][0]) if imdb_id in posters else "" for imdb_id in imdb_ids]
     if report is not None:
-        report.findings += _findings(list(dict.fromkeys(imdb_ids)), posters, others)
+        report.findings += _findings(list(dict.fromkeys(imdb_ids)), posters, others or sorted(os.listdir(folder)))
     return found
 
 

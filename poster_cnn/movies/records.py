@@ -1,5 +1,6 @@
 """Movie records as JSON: answers of the OMDb service, and the poster set of Chu & Guo (paper 4)."""
 
+import contextlib
 import json
 import pathlib
 import re
@@ -117,6 +118,8 @@ def _read_values(path):
             following = _NEXT_RECORD.search(text, position + 1)
             position = following.end() if following else len(text)
         position = _SEPARATORS.match(text, position).end()
+    if not values and not problems:
+        problems.append("the file has no JSON")
     return values, problems + [problem for problem, *_ in notes if problem.startswith("character")]
 
 
@@ -130,7 +133,14 @@ def _to_json(match):
 def _sort(value, movies, others):
     """Append the records in a value to `movies`, and whatever else is in it to `others`."""
     is_dict = isinstance(value, dict)
-    if is_dict and {column_key(key) for key in value} & {*MOVIE_COLUMNS["imdb_id"]}:
+    ids = [value[key] for key in value if column_key(key) in MOVIE_COLUMNS["imdb_id"]] if is_dict else []
+    if ids and isinstance(ids[0], dict):  # written by `DataFrame.to_json`, a dict of columns
+        with contextlib.suppress(ValueError):
+            movies += pd.DataFrame(value).to_dict("records")
+            return
+        others.append(value)
+        return
+    if ids:
         movies.append(value)
         return
     inner = [entry for entry in value.values() if isinstance(entry, (dict, list))] if is_dict else value

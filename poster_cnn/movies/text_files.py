@@ -35,7 +35,9 @@ def read_text(path):
     except (OSError, EOFError, ValueError, RuntimeError, zlib.error, lzma.LZMAError, zipfile.BadZipFile) as error:
         raise ValueError(f"Expected a text file, plain or compressed: {error}. Received: {str(path)!r}") from None
     text, notes = decode(content)
-    return text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", ""), notes
+    for old, new in (("\r\n", "\n"), ("\r", "\n"), ("\0", ""), ("\ufeff", "")):  # marks stay where files were joined
+        text = text.replace(old, new)
+    return text, notes
 
 
 def _unpack(content):

@@ -46,8 +46,9 @@ def zipped(names):
         bz2.compress(TEXT.encode()),
         lzma.compress(TEXT.encode("utf-16")),
         zipped(["MovieGenre.csv"]),
+        TEXT.replace("\n2", "\n\ufeff2").encode("utf-8-sig"),  # two files joined
     ],
-    ids="utf-16 le be be-mark excel utf-32 cp1252 cr sep gz bz2 xz zip".split(),
+    ids="utf-16 le be be-mark excel utf-32 cp1252 cr sep gz bz2 xz zip joined".split(),
 )
 def test_reads_encodings_and_archives(tmp_path, content):
     table, report = load(tmp_path, content)

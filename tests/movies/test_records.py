@@ -2,6 +2,7 @@
 
 import json
 
+import pandas as pd
 import pytest
 
 from poster_cnn.movies.data_folder import find_data_folder
@@ -37,10 +38,11 @@ def load(path, **options):
         {"a.JSON": json.dumps(ALIEN), "b.json": json.dumps(LOST)},
         {"all.json": json.dumps({"tt0078748": ALIEN, "tt0411008": LOST})},
         {"all.json": json.dumps([ALIEN, KEY])},
+        {"all.json": pd.DataFrame([ALIEN, LOST]).to_json()},
         {"1979.txt": json.dumps(ALIEN, indent=1), "2004.txt": json.dumps(LOST).encode("utf-16")},
         {"groundtruth/1979.txt": json.dumps(ALIEN), "groundtruth/2004.txt": json.dumps(LOST), "about.json": "{}"},
     ],
-    ids=["list", "lines", "one a file", "by id", "other names", "by year", "in a folder"],
+    ids=["list", "lines", "one a file", "by id", "other names", "columns", "by year", "in a folder"],
 )
 def test_reads_records(tmp_path, files):
     for name, content in files.items():
