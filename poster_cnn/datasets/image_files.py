@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import io
 import os
 import pathlib
@@ -171,7 +172,13 @@ def open_header(data, limits=None):
 
 def _accepted_formats():
     """Return our formats that Pillow has, and those of plugins that the user has registered."""
-    return [name for name in (*_FORMATS, *plugins.registered_formats()) if name in Image.OPEN]
+    return _accepted_of(tuple(Image.OPEN.items()))
+
+
+@functools.lru_cache(maxsize=2)
+def _accepted_of(openers):
+    registered = [name for name, (factory, _) in openers if not factory.__module__.startswith("PIL.")]
+    return [name for name in (*_FORMATS, *registered) if name in dict(openers)]
 
 
 def decode(image):

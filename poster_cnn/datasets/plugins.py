@@ -15,11 +15,6 @@ _PLUGINS = {
 _RATIOS = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))  # width : height in JPEG XL
 
 
-def registered_formats():
-    """Return the names of the formats that plugins have registered with Pillow, as list of str."""
-    return [name for name, (factory, _) in Image.OPEN.items() if not factory.__module__.startswith("PIL.")]
-
-
 def missing_plugin(data):
     """Import the plugin that a file needs; return the reason to refuse the file if it is not installed, else `None`."""
     for name, (start, registered, modules, package) in _PLUGINS.items():

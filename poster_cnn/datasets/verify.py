@@ -161,9 +161,10 @@ def describe(report):
     counts = report[verdict].value_counts().reindex(dict.fromkeys([*usual, *report[verdict]]), fill_value=0)
     lines = [f"{len(report):,} posters: " + ", ".join(f"{count:,} {name}" for name, count in counts.items())]
     groups = report[report["reason"] != ""].groupby([verdict, "reason"])
+    width = max(22, *report["reason"].str.len(), 0)
     for (name, reason), group in sorted(groups, key=lambda item: (item[0][0], -len(item[1]))):
         shown = ", ".join(_label(row) for row in group.head(5).to_dict("records")) + (", …" if len(group) > 5 else "")
-        lines.append(f"  {name:<13}  {reason:<22}  {len(group):>6,}  {shown}")
+        lines.append(f"  {name:<13}  {reason:<{width}}  {len(group):>6,}  {shown}")
     return "\n".join(lines)
 
 
