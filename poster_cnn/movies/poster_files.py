@@ -90,7 +90,7 @@ def poster_paths(imdb_ids, posters_dir, report=None):
     if not folder.is_dir():
         raise FileNotFoundError(f"Expected a folder of posters. Received: posters_dir={str(posters_dir)!r}")
     posters, others = find_posters(folder)
-    found = [str(folder / posters[imdb_id][0]) if imdb_id in posters else "" for imdb_id in imdb_ids]
+    found = [os.path.join(folder, posters[imdb_id][0]) if imdb_id in posters else "" for imdb_id in imdb_ids]
     if report is not None:
         report.findings += _findings(list(dict.fromkeys(imdb_ids)), posters, others or sorted(os.listdir(folder)))
     return found
