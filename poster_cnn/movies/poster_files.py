@@ -7,7 +7,8 @@ import pathlib
 from poster_cnn.movies import cells
 
 # In the order of preference, where a movie has several files. The library itself writes <imdbId>.jpg.
-_SUFFIXES = ".jpg .jpeg .jpe .jfif .png .webp .gif .bmp .tif .tiff .avif .heic .heif .jxl .jp2".split() + [""]
+_SUFFIXES = ".jpg .jpeg .jpe .jfif .mpo .png .apng .webp .gif .bmp .dib .tif .tiff .jp2 .j2k .jpx".split()
+_SUFFIXES += [".avif", ".heic", ".heif", ".hif", ".jxl", ""]
 
 
 def imdb_id_of(name):
@@ -26,7 +27,8 @@ def imdb_id_of(name):
 def poster_names(folder):
     """List the files in a folder of posters, and the posters in folders in it, such as `1995/tt0114709.jpg`.
 
-    Hidden files and folders are skipped. A folder whose name has a suffix, such as `123.jpg`, is listed as a file.
+    Hidden files and folders are skipped. A folder that cannot be read, or whose name has a suffix, such as `123.jpg`, is
+    listed as a file.
 
     Returns:
         Sorted list of str, relative to `folder`.
@@ -36,7 +38,7 @@ def poster_names(folder):
         for entry in entries:
             if entry.name.startswith("."):
                 continue
-            if os.path.splitext(entry.name)[1] or not entry.is_dir():
+            if os.path.splitext(entry.name)[1] or not entry.is_dir() or not os.access(entry, os.R_OK | os.X_OK):
                 names.append(entry.name)
             else:
                 inside = [name for name in os.listdir(entry) if imdb_id_of(name) and os.path.splitext(name)[1]]
