@@ -27,8 +27,8 @@ def imdb_id_of(name):
 def poster_names(folder):
     """List the files in a folder of posters, and the posters in folders in it, such as `1995/tt0114709.jpg`.
 
-    Hidden files and folders are skipped. A folder that cannot be read, or whose name has a suffix, such as `123.jpg`, is
-    listed as a file.
+    Hidden files and folders are skipped. A folder that cannot be read, or whose name has a suffix such as `123.jpg`,
+    is listed as a file.
 
     Returns:
         Sorted list of str, relative to `folder`.
