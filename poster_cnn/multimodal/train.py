@@ -35,7 +35,6 @@ _OF_BRANCHES = {"fusion": "logits", "fusion_rows": "train", "hidden_share": 0.0}
 
 
 @arguments.checked(
-    config=arguments.instance(EnsembleConfig),
     data_folder=arguments.optional(arguments.path),
     run_dir=arguments.path,
     ensemble_data=arguments.optional(arguments.instance(EnsembleData)),
@@ -77,6 +76,7 @@ def train_ensemble(config, data_folder, run_dir, *, ensemble_data=None, finished
     >>> train_ensemble(config, "data", "runs/ensemble")["test"]["average_precision"]
     """
     distribution.require_one_host("An ensemble is trained on one host.")
+    arguments.instance(EnsembleConfig)("config", config)
     metrics.check_names(config.metrics, "metrics")  # fails now, not after the first branch
     run_dir = pathlib.Path(run_dir)
     with locked(run_dir):

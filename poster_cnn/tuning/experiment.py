@@ -37,8 +37,6 @@ class Experiment:
     changes: Callable | None = None
 
     def __post_init__(self):
-        kinds = (TrainingConfig, EnsembleConfig)
-        arguments.instance(kinds, "a TrainingConfig or an EnsembleConfig")("config", self.config)
         object.__setattr__(self, "grid", _lists("grid", self.grid))
         arguments.dicts("sets", self.sets)
         arguments.natural("num_draws", self.num_draws)
@@ -65,6 +63,8 @@ class Experiment:
             Dict of run folder name -> config, in the order of training. The folder of a random search is
             `<draw>/fold=<number>`, and the config's `set_name` is the draw.
         """
+        kinds = (TrainingConfig, EnsembleConfig)
+        arguments.instance(kinds, "a TrainingConfig or an EnsembleConfig")("config", self.config)
         return self._cells_of_grid() if self.space is None else self._cells_of_draws()
 
     def _cells_of_grid(self):
