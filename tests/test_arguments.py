@@ -1,5 +1,6 @@
 """Arguments of public functions: the types people have are accepted, and wrong ones are named."""
 
+import importlib
 import pathlib
 
 import numpy as np
@@ -180,3 +181,66 @@ def test_predict_accepts_any_sequence_of_paths(finished_run, table):
     expected, _ = poster_cnn.predict(finished_run, paths)
     for given in (tuple(paths), np.array(paths), pd.Series(paths, index=[5, 6]), map(pathlib.Path, paths)):
         assert poster_cnn.predict(str(finished_run), given, batch_size=np.int64(1))[0] == expected
+
+
+# --- other public functions ---
+
+Y_TRUE, Y_PROB = np.eye(4), np.full((4, 4), 0.25)
+SCORED = {"y_true": Y_TRUE, "y_prob": Y_PROB}
+CONFIG = TrainingConfig(NAMES)
+HISTORY = pd.DataFrame({"run": "a", "epoch": [0, 1], "accuracy": [0.5, 0.6], "loss": [1.0, 0.9]})
+CALLS = [  # name, valid arguments, and wrong values of some of them
+    ("metrics.hit_at_1", SCORED, {"y_true": ["x", [[1], [1, 0]], np.full((4, 4), 2)], "y_prob": ["x", [["a"]]]}),
+    ("metrics.average_precision", SCORED, {"average": ["weighted", None, 5]}),
+    ("metrics.overall_precision_recall_f1", SCORED, {"threshold": ["0.5", None, float("nan")]}),
+    (
+        "metrics.bootstrap_interval",
+        {"metric": np.mean} | SCORED,
+        {
+            "metric": ["hit_at_1"],
+            "level": [1, "0.9", 95],
+            "num_resamples": [0, 9.5],
+            "seed": [-1, "0"],
+            "groups": [[1]],
+        },
+    ),
+    ("metrics.score", {"names": ["hit_at_1"]} | SCORED, {"names": ["hit_at_1", None, 5], "num_resamples": [-1]}),
+    ("movies.load_movie_table", {}, {"csv_path": [None, 5, ""], "min_year": ["1990"], "genres": ["Horror", [1]]}),
+    ("movies.find_data_folder", {}, {"root": [None, 5, ""]}),
+    ("movies.splits.random_split", {"table": HISTORY}, {"fractions": [0.8, "0.8", ("a", "b")], "seed": [0.5, -1]}),
+    ("movies.splits.leak_free", {"class_names": NAMES}, {"table": [None, HISTORY], "groups": [[1]], "seed": ["0"]}),
+    ("datasets.shrunk_size", {}, {"ratio": ["40", None, 0, float("nan"), True]}),
+    ("datasets.check_posters", {}, {"table": [None, [1], HISTORY]}),
+    ("datasets.as_batches", {"batch_size": 2}, {"decoded": [None, [1]], "batch_size": [0, "2"]}),
+    ("models.seven_layer_cnn", {}, {"num_classes": [0, "4"], "filters": [32, "x", (0,)], "dropout": [1, "a", (0.5,)]}),
+    ("models.two_conv_cnn", {}, {"dense_units": [(8,), 0, None], "batch_norm": ["no"], "input_shape": [64, "64"]}),
+    (
+        "models.resnet18",
+        {},
+        {"weights": [5], "trainable": ["no"], "pixel_range": [1, (1, 0)], "input_shape": [(64, 64)]},
+    ),
+    ("models.layer_table", {}, {"model": [None, "resnet18"]}),
+    ("training.load_model", {}, {"path": [None, 5]}),
+    ("training.build_model", {}, {"config": [None, {}, TrainingConfig, CONFIG.data]}),
+    ("training.load_training_data", {"data": "data"}, {"config": [None, CONFIG]}),
+    ("tuning.Experiment", {"config": CONFIG}, {"grid": ["ratio", {"ratio": 30}, {"ratio": []}], "sets": [["a"]]}),
+    ("tuning.load_experiment", {}, {"path": [None, 5], "precision": ["float16"]}),
+    ("results.collect_results", {}, {"runs_dir": [None, 5]}),
+    ("results.genres_of", {}, {"predictions": [None, [1]]}),
+    ("evaluation.evaluate.evaluate", {"data": "data", "run_dir": "run"}, {"batch_size": ["32", 0], "run_dir": [None]}),
+    ("figures.image_grid", {"images": [Y_TRUE]}, {"images": ["ab", 5, [5]], "columns": [0, "6"]}),
+    ("figures.learning_curve", {"history": HISTORY}, {"history": [None], "metric": ["acuracy", 5], "ax": [5]}),
+    ("figures.learning_curve_grid", {"history": HISTORY}, {"rows": ["ratio", 5]}),
+    ("figures.prediction_card", {"image": None, "probabilities": [1], "class_names": ["A"]}, {"class_names": ["A", 5]}),
+]
+
+
+@pytest.mark.parametrize(
+    ("function", "options", "name", "value"),
+    [(function, options, name, value) for function, options, wrong in CALLS for name in wrong for value in wrong[name]],
+)
+def test_public_functions_name_the_wrong_argument(function, options, name, value):
+    module, _, attribute = function.rpartition(".")
+    call = getattr(importlib.import_module(f"poster_cnn.{module}"), attribute)
+    with pytest.raises(ValueError, match=rf"`{name}.*Received: "):
+        call(**options | {name: value})

@@ -35,9 +35,11 @@ def checked(**checks):
         @functools.wraps(function)
         def call(*args, **kwargs):
             try:
-                bound = signature.bind(*args, **kwargs)
-            except TypeError:  # a missing or unknown argument, which Python's own message names
-                return function(*args, **kwargs)
+                bound = signature.bind_partial(*args, **kwargs)
+            except TypeError:
+                bound = None
+            if bound is None:
+                return function(*args, **kwargs)  # Python's own message names the unknown argument
             for name, value in bound.arguments.items():
                 if name in checks:
                     bound.arguments[name] = checks[name](name, value)
