@@ -121,7 +121,7 @@ def errata_dots(table, *, printed=None, printed_name="Paper"):
         network = rows[rows["predictions"] == "network"].set_index("scored").loc[list(WAYS)]
         constant = rows[rows["predictions"] != "network"]
         reference_lines(ax, dict(zip("Always the " + constant["predictions"], constant["overall_f1"], strict=True)))
-        # Not error bars: the score of a last batch may lie outside its range.
+        # Not error bars: tables of version 0.1.0 have the score of one order, which may lie outside its range.
         ax.vlines(x, network["low"], network["high"], color=BLUE, linewidth=1, label="95% range")
         ax.plot(x, network["overall_f1"], "o", color=BLUE, markersize=4, label="Our network")
         if printed is not None and np.isclose(threshold, LOGIT_HALF, atol=1e-3):

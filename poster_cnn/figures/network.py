@@ -5,13 +5,16 @@ import math
 
 import matplotlib.pyplot as plt
 from matplotlib.colors import to_rgb
-from matplotlib.patches import Polygon, Rectangle
+from matplotlib.patches import FancyArrowPatch, Polygon, Rectangle
+from matplotlib.path import Path
 
 from poster_cnn.figures.style import AXES, BLUE, GREEN, GREY, LIGHT_GREY, ORANGE, SKY, paper_style
 from poster_cnn.metrics import arguments
 
-# Part of a layer type's name -> display name and color. The first match counts.
+# Part of a layer type's name -> display name (`None` for the type itself) and color. The first match counts.
 KINDS = {
+    "block": (None, GREEN),
+    "transition": (None, SKY),
     "input": ("Input", LIGHT_GREY),
     "conv": ("Conv", BLUE),
     "pool": ("Pool", SKY),
@@ -30,13 +33,14 @@ TALLEST = 1.25  # height of the tallest map
 DEPTH = 0.3  # drawn depth of that map if it were square
 BAR = 0.08  # thickness of a vector
 ROW = 0.14  # height of a line of text
+ARC = 0.1  # extra height of a connection per layer that it skips
 
 
 @arguments.checked(
     layers=arguments.table("type", "output_shape", "num_params", empty=False), merge_repeated=arguments.flag, ax=AXES
 )
 @paper_style()
-def network_diagram(layers, *, merge_repeated=False, ax=None):
+def network_diagram(layers, *, merge_repeated=False, connections=(), ax=None):
     """Draw a network layer by layer, feature maps as boxes in proportion to their size (Fig. 2 of Dave, section 3.1).
 
     A box has the height and depth of its map, and its thickness grows with the channels; the length of a bar grows with
@@ -48,13 +52,15 @@ def network_diagram(layers, *, merge_repeated=False, ax=None):
             `activation` (str, "" for none).
         merge_repeated: Whether consecutive layers with parameters and equal type, activation and output are drawn once
             with their number, such as "3 Conv". Defaults to `False`.
+        connections: Pairs `(from, to)` of row positions that are joined by an arc above the boxes, such as the shortcut
+            of a residual block. Not with `merge_repeated`. Defaults to none.
         ax: Axes to draw on, with an aspect of about 3 to 1. Defaults to a new figure, at least 0.4 inches per layer.
 
     Returns:
         matplotlib Axes.
 
     Raises:
-        ValueError: If an output is neither a map nor a vector.
+        ValueError: If an output is neither a map nor a vector, or a connection does not lead from a row to a later one.
 
     Example:
 
@@ -64,25 +70,32 @@ def network_diagram(layers, *, merge_repeated=False, ax=None):
     >>> network_diagram(layers)
     """
     layers = layers.assign(output_shape=_map_or_vector_shapes(layers["output_shape"]), repeated=1)
+    if merge_repeated and len(connections):
+        arguments.refuse("connections", "empty with `merge_repeated`, which merges rows", connections)
+    if not all(0 <= first < last < len(layers) for first, last in connections):
+        arguments.refuse("connections", f"pairs of row positions, from 0 to {len(layers) - 1} in order", connections)
     layers = _merged(layers) if merge_repeated else layers
-    shapes = list(layers["output_shape"])
+    shapes, types = list(layers["output_shape"]), list(layers["type"])
     activations = list(layers.get("activation", [""] * len(layers)))
-    rows = ["Layer", "Output", "", *(["Activation"] if any(activations) else []), "Parameters"]
+    has_activation = any(activation not in ("", "linear") for activation in activations)
+    rows = ["Layer", "Output", "", *(["Activation"] if has_activation else []), "Parameters"]
     outputs = ["×".join(map(str, shape[:2])) for shape in shapes]
-    slot = _slot_width(outputs, layers["num_params"])
+    kinds = [next((kind for part, kind in KINDS.items() if part in name.lower()), (None, LIGHT_GREY)) for name in types]
+    names = [name or type_ for (name, _), type_ in zip(kinds, types, strict=True)]
+    slot = _slot_width(outputs, layers["num_params"], names)
     width, middle = slot * (len(shapes) + 1), ROW * len(rows) + 0.68
+    above = max((ARC * (last - first) for first, last in connections), default=0)
     if ax is None:
-        _, ax = plt.subplots(figsize=(width, middle + 0.9), layout="constrained")
+        _, ax = plt.subplots(figsize=(width, middle + 0.9 + above), layout="constrained")
     highest = max((shape[0] for shape in shapes if len(shape) == 3), default=1)
     longest = max((math.log2(1 + shape[0]) for shape in shapes if len(shape) == 1), default=1)
     ax.plot([slot, width], [middle, middle], color=GREY, linewidth=0.6, zorder=0)
     _write_column(ax, slot / 2, rows, color=GREY)
     before = None
-    for position, (shape, type_, activation, num_params, repeated) in enumerate(
-        zip(shapes, layers["type"], activations, layers["num_params"], layers["repeated"], strict=True)
+    for position, (shape, name, (_, color), activation, num_params, repeated) in enumerate(
+        zip(shapes, names, kinds, activations, layers["num_params"], layers["repeated"], strict=True)
     ):
         center = slot * (position + 1.5)
-        name, color = next((kind for part, kind in KINDS.items() if part in type_.lower()), (type_, LIGHT_GREY))
         look = {"facecolor": color, "edgecolor": "black"}
         if shape == before and num_params == 0:
             look = {"facecolor": "white", "edgecolor": GREY, "linestyle": "--"}
@@ -96,15 +109,18 @@ def network_diagram(layers, *, merge_repeated=False, ax=None):
         texts["Parameters"] = f"{num_params:,}" if num_params else ""
         _write_column(ax, center, [texts[name] for name in rows])
         before = shape
-    ax.set(xlim=(0, width), ylim=(0, middle + 0.75), aspect="equal")
+    for first, last in connections:
+        _draw_arc(ax, slot * (first + 1.5), slot * (last + 1.5), middle + 0.7, ARC * (last - first))
+    ax.set(xlim=(0, width), ylim=(0, middle + 0.75 + above), aspect="equal")
     ax.set_title(f"{layers['num_params'].sum():,} parameters", loc="right", pad=0, fontsize=6.5)
     ax.axis("off")
     return ax
 
 
-def _slot_width(outputs, num_params):
-    digits = [len(f"{number:,}") for number in num_params]
-    numbers = [DIGIT * (left + right + 1) / 2 for left, right in itertools.pairwise(digits)]  # neighbours, and a space
+def _slot_width(outputs, num_params, names):
+    texts = ([len(f"{number:,}") for number in num_params], [len(name) for name in names])
+    pairs = [pair for lengths in texts for pair in itertools.pairwise(lengths)]
+    numbers = [DIGIT * (left + right + 1) / 2 for left, right in pairs]  # neighbours, and a space
     return max([SLOT + CHARACTER * max(0, max(map(len, outputs)) - 6), *numbers])
 
 
@@ -147,6 +163,12 @@ def _draw_map(ax, center, shape, highest, *, facecolor, **line):
 def _draw_bar(ax, center, height, **look):
     x, y = center[0] - BAR / 2, center[1] - height / 2
     ax.add_patch(Rectangle((x, y), BAR, height, linewidth=0.5, **look))
+
+
+def _draw_arc(ax, start, end, bottom, height):
+    # A quadratic Bézier curve reaches half the height of its control point.
+    path = Path([(start, bottom), ((start + end) / 2, bottom + 2 * height), (end, bottom)], [1, 3, 3])
+    ax.add_patch(FancyArrowPatch(path=path, arrowstyle="->", mutation_scale=5, linewidth=0.6, color=GREY))
 
 
 def _write_column(ax, center, texts, color="black"):

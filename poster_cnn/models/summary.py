@@ -27,3 +27,36 @@ def layer_table(model):
         }
         for layer in model.layers
     )
+
+
+@arguments.checked(model=arguments.instance(Model), depth=arguments.count)
+def stage_table(model, *, depth=1):
+    """Return the stages of a backbone as a table, to draw a deep network with `figures.network_diagram`.
+
+    Layers whose names begin in the same way are one row, such as `conv2_block1_0_bn` to `conv2_block6_concat`. Paddings
+    and activations of their own are left out.
+
+    Args:
+        model: A backbone with the names of `keras.applications`, such as
+            `models.densenet121(...).get_layer("densenet121")`.
+        depth: Number of parts of the names that count: 1 for stages ("conv2"), 2 for their blocks ("conv2_block1").
+            Defaults to 1.
+
+    Returns:
+        DataFrame as from `layer_table`, one row per stage or block: `type` is "6 blocks", "Block", "Transition" (layers
+        that end in pooling), or the type of its main layer; `output_shape` is that of the last layer.
+    """
+    layers = layer_table(model)
+    stages = layers["name"].str.split("_").str[:depth].str.join("_")
+    rows = []
+    for _, stage in layers.groupby((stages != stages.shift()).cumsum(), sort=False):
+        main = stage.sort_values("num_params", ascending=False, kind="stable").iloc[0]
+        blocks = stage["name"].str.extract(r"^[^_]+_(block\d+)_")[0].nunique()
+        pools = stage["type"].iloc[-1].endswith("Pooling2D")
+        kind = "Block" if depth > 1 else f"{blocks} blocks"
+        if not blocks:
+            kind = "Transition" if pools and main["num_params"] else main["type"]
+        if main["num_params"] or pools or kind == "InputLayer":
+            last = {"output_shape": stage["output_shape"].iloc[-1], "num_params": int(stage["num_params"].sum())}
+            rows.append({"name": stages[stage.index[0]], "type": kind} | last | {"activation": ""})
+    return pd.DataFrame(rows)

@@ -1,4 +1,4 @@
-"""Tables of the random searches of paper 3: accuracy over the folds, and its correlation with each hyperparameter."""
+"""Tables of the searches of paper 3: three learning rates, random draws, and correlations with each hyperparameter."""
 
 import pandas as pd
 from scipy.stats import spearmanr
@@ -72,15 +72,18 @@ def beside_printed_sets(scores, published, table):
     return merged.astype(dict.fromkeys(("filters_1", "filters_2", "dense_units"), int) | {"folds": "Int64"})
 
 
-def rank_correlations(scores):
+def rank_correlations(scores, *, comparisons=len(HYPERPARAMETERS)):
     """Compute Spearman's rank correlation between the accuracy and each hyperparameter over the draws of a search.
 
     Args:
         scores: DataFrame from `cross_validation_table`.
+        comparisons: Number of correlations that are looked at together, such as 10 for two searches. Defaults to 5, those
+            of one search.
 
     Returns:
         DataFrame, one row per hyperparameter, strongest correlation first: `hyperparameter`, `draws` (int),
-        `correlation` (-1..1) and `p_value`; both missing for fewer than three draws or constant values.
+        `correlation` (-1..1), `p_value` and `p_corrected` (Bonferroni: `p_value` times `comparisons`, at most 1); all
+        three missing for fewer than three draws or constant values.
     """
     rows = []
     for name in HYPERPARAMETERS:
@@ -90,7 +93,36 @@ def rank_correlations(scores):
             found = spearmanr(drawn[name], drawn["accuracy"])
         rows.append((name, len(drawn), *map(float, found)))
     table = pd.DataFrame(rows, columns=["hyperparameter", "draws", "correlation", "p_value"])
+    table["p_corrected"] = (comparisons * table["p_value"]).clip(upper=1)
     return table.sort_values("correlation", key=abs, ascending=False, kind="stable", ignore_index=True)
+
+
+def learning_rate_table(results, published):
+    """Compare the frozen runs at three learning rates with the printed settings (Table 1 of Zavala et al.).
+
+    Args:
+        results: DataFrame from `collect_results` or `read_results`.
+        published: DataFrame from `read_published`.
+
+    Returns:
+        DataFrame, one row per printed run: `run` (int; the paper numbers its third run 2), `learning_rate`,
+        `batch_size`, `steps_per_epoch` and `validation_steps` (Int64, ours, missing without a run),
+        `paper_batch_size`, `paper_steps_per_epoch` and `paper_validation_steps` (int); in percent
+        `validation_accuracy` and `test_accuracy`, which the paper does not print.
+    """
+    printed = published[published["table"] == "Table 1"].pivot(index="row", columns="column", values="value")
+    printed = printed.reset_index(names="run").rename_axis(columns=None).astype({"run": int}).sort_values("run")
+    counts = ["batch_size", "steps_per_epoch", "validation_steps"]
+    printed = printed.astype(dict.fromkeys(counts, int)).rename(columns={name: f"paper_{name}" for name in counts})
+    ours = results.reindex(columns=["learning_rate", "batch_size", "validation_steps"])
+    ours = ours.assign(steps_per_epoch=-(-results["num_train"] // results["batch_size"]))
+    ours = ours.astype({"learning_rate": float} | dict.fromkeys(counts, "Int64"))
+    for part in ("validation", "test"):
+        column = f"{part.removeprefix('test')}_first_label_accuracy".removeprefix("_")
+        ours[f"{part}_accuracy"] = 100 * results[column]
+    merged = printed.merge(ours, on="learning_rate", how="left")
+    paper = [f"paper_{name}" for name in counts]
+    return merged[["run", "learning_rate", *counts, *paper, "validation_accuracy", "test_accuracy"]]
 
 
 def _hyperparameters(results):

@@ -127,6 +127,23 @@ def in_percent(results, metric, *, baselines=BASELINES):
     return pd.DataFrame({name: 100 * results[column].astype("float64") for name, column in known.items()})
 
 
+@arguments.checked(history=arguments.table("experiment", "run", "epoch"), epochs=arguments.count)
+def epoch_spread(history, metric, *, epochs=5):
+    """Return the range of a metric over the last epochs of each run, which the interval of one epoch does not contain.
+
+    Args:
+        history: DataFrame from `collect_history`.
+        metric: Column of `history`, such as "val_accuracy".
+        epochs: Number of last epochs. Defaults to 5.
+
+    Returns:
+        DataFrame indexed by `experiment` and `run`: `epochs_low` and `epochs_high`, in percent.
+    """
+    last = history[history["epoch"] > history.groupby(["experiment", "run"])["epoch"].transform("max") - epochs]
+    spread = 100 * last.groupby(["experiment", "run"])[metric].agg(["min", "max"])
+    return spread.set_axis(["epochs_low", "epochs_high"], axis=1)
+
+
 @arguments.checked(cells=arguments.table("ours", "paper", "metric"))
 def comparison_grid(cells, *, rows="ratio", columns="learning_rate"):
     """Lay out the cells of `beside_published` like the paper's table: "ours (paper's)", the best of each side in bold.
@@ -218,7 +235,8 @@ def pretrained(results):
 def _texts(column, digits):
     if column.name == "learning_rate" or not is_float_dtype(column):
         return [label(value) if is_float_dtype(column) or pd.isna(value) else str(value) for value in column]
-    return [MISSING if pd.isna(value) else f"{value:.{digits}f}" for value in column]
+    # 100 * 0.2875 is 28.749999999999996, which is to be shown as 28.8 like 28.75.
+    return [MISSING if pd.isna(value) else f"{round(value, 9):.{digits}f}" for value in column]
 
 
 def _escape(text):

@@ -3,11 +3,18 @@
 import pandas as pd
 
 from poster_cnn.movies.splits import PARTS
-from poster_cnn.results.tables import BASELINES, check_results, image_sizes, in_percent, label, pretrained
+from poster_cnn.results.tables import (
+    BASELINES,
+    check_results,
+    epoch_spread,
+    image_sizes,
+    in_percent,
+    label,
+    pretrained,
+)
 
-# Builder -> printed row. The paper's code trains ResNet152 where the text says ResNet18, so both are compared with it.
+# Builder -> printed row. The row "ResNet18" is that of ResNet152, which the paper's code trains.
 PRINTED_ROWS = {
-    "resnet18": "ResNet18",
     "resnet152": "ResNet18",
     "resnet50": "ResNet50",
     "densenet201": "DenseNet201",
@@ -22,10 +29,11 @@ _SETTING = ["variant", "network", "pretrained", "trained", "image_size", "epochs
 _SCORES = ("overall_precision", "overall_recall", "overall_f1")
 _PRINTED = ("paper_precision", "paper_recall", "paper_f1")
 _ABOUT = ("num_test", "precision", "device")
-_COLUMNS = [*_SETTING, "threshold", *_SCORES, "low", "high", "validation_f1", *_PRINTED, *BASELINES_OF_F1, *_ABOUT]
+_OURS = ("low", "high", "epochs_low", "epochs_high", "validation_f1")
+_COLUMNS = [*_SETTING, "threshold", *_SCORES, *_OURS, *_PRINTED, *BASELINES_OF_F1, *_ABOUT]
 
 
-def overall_table(results, published):
+def overall_table(results, published, history=None):
     """Compare OP, OR and OF1 of all runs with the paper's and the baselines' (Wang et al., section V.C).
 
     Args:
@@ -33,13 +41,15 @@ def overall_table(results, published):
             `overall_f1` (threshold 0.5) and the same metrics with the suffix `_at_622` (threshold 0.622, as in the
             paper's code).
         published: DataFrame from `read_published`.
+        history: DataFrame from `collect_history` of the same runs. Defaults to `None`: without the spread over epochs.
 
     Returns:
         DataFrame, one row per run and threshold: `variant`, `network` (builder and set name), `pretrained` ("yes" or
         "no"), `trained` ("all weights" or "last layer"), `image_size` (width×height), `epochs`, `learning_rate`,
         `threshold` ("0.622", "0.5", or "by genre": chosen on the validation movies); in percent `overall_precision`,
-        `overall_recall` and `overall_f1` of the test movies, `low` and `high` (95% interval of OF1), `validation_f1`,
-        the printed `paper_precision`, `paper_recall` and `paper_f1` (for faithful runs at 0.622), and the OF1 of each
+        `overall_recall` and `overall_f1` of the test movies, `low` and `high` (95% interval of OF1), `epochs_low`
+        and `epochs_high` (range of OF1 over the last five epochs, of the validation movies or, without them, of the
+        test movies), `validation_f1`, the printed `paper_precision`, `paper_recall` and `paper_f1` (for faithful runs at 0.622), and the OF1 of each
         baseline; `num_test` (posters), `precision`, `device`. A network of the paper without a run has one row with
         missing scores.
 
@@ -49,7 +59,7 @@ def overall_table(results, published):
     check_results(results, [f"{name}{suffix}" for suffix in ("_at_622", "") for name in _SCORES])
     runs = pd.concat([_with_settings(results), _unmeasured(results)], ignore_index=True)
     thresholds = [name for name, suffix in THRESHOLDS.items() if f"overall_f1{suffix}" in results]
-    table = pd.concat([_scored(runs, name) for name in thresholds]).sort_index(kind="stable").reset_index(drop=True)
+    table = pd.concat([_scored(runs, name, history) for name in thresholds]).sort_index(kind="stable").reset_index(drop=True)
     printed = published[published["table"] == "Section V.C"].pivot(index="row", columns="metric", values="value")
     rows = table["network"].str.split(", ").str[0].map(PRINTED_ROWS)
     rows = rows.where((table["variant"] == "faithful") & (table["threshold"] == "0.622"))
@@ -172,7 +182,7 @@ def _unmeasured(results):
     return pd.DataFrame({"variant": "faithful", "network": missing}, dtype=str)
 
 
-def _scored(runs, threshold):
+def _scored(runs, threshold, history):
     """Rows of an `overall_table` at one threshold, without the runs that lack its scores."""
     suffix = THRESHOLDS[threshold]
     scores = in_percent(runs, f"overall_f1{suffix}", baselines=BASELINES_OF_F1).rename(columns={"ours": "overall_f1"})
@@ -181,6 +191,9 @@ def _scored(runs, threshold):
     for name, column in others.items():
         if column in runs:
             scores[name] = 100 * runs[column]
+    if history is not None and f"val_overall_f1{suffix}" in history:
+        spread = epoch_spread(history, f"val_overall_f1{suffix}")
+        scores = scores.join(runs[["experiment", "run"]].join(spread, on=["experiment", "run"])[list(spread)])
     unmeasured = runs["overall_f1"].isna() & (threshold == "0.622")
     rows = runs.reindex(columns=[*_SETTING, *_ABOUT]).assign(threshold=threshold, **scores).reindex(columns=_COLUMNS)
     types = {name: "float64" for name in rows if name in scores or name in _PRINTED}

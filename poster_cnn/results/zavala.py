@@ -8,7 +8,7 @@ from poster_cnn.metrics.scores import first_label_accuracy
 from poster_cnn.movies.genres import best_accuracy, encode_genres, genre_counts, integer_labels, limit_per_genre
 from poster_cnn.movies.splits import PARTS
 from poster_cnn.results.collect import prediction_arrays
-from poster_cnn.results.tables import BASELINES_OF_ONE_GENRE, image_sizes, in_percent, label
+from poster_cnn.results.tables import BASELINES_OF_ONE_GENRE, epoch_spread, image_sizes, in_percent, label
 
 _SETTING = ["variant", "image_size", "pixels", "dropout", "learning_rate"]
 _CURVES = ("accuracy", "val_accuracy", "loss", "val_loss")
@@ -117,17 +117,19 @@ def parameter_table(counts, published):
     return table.assign(same=table["ours"].eq(table["paper"]).fillna(False).astype(bool))
 
 
-def transfer_table(results, published):
+def transfer_table(results, published, history=None):
     """Compare MobileNetV2 frozen and unfrozen with the paper and the baselines (Zavala et al., section III.A).
 
     Args:
         results: DataFrame from `collect_results` or `read_results`.
         published: DataFrame from `read_published`.
+        history: DataFrame from `collect_history` of the same runs. Defaults to `None`: without the spread over epochs.
 
     Returns:
         DataFrame, one row per run: `variant`, `image_size` (width×height), `pixels` (range after scaling), `dropout`,
         `learning_rate` (of the head), `backbone` ("frozen" or "unfrozen"); six-class accuracy in percent as `ours`,
-        `low` and `high` (95% interval), `paper`, `majority` and `color_histogram`; `movie_hit_at_1`, `movie_low`,
+        `low` and `high` (95% interval), `epochs_low` and `epochs_high` (range of the validation accuracy over the last
+        five epochs), `paper`, `majority` and `color_histogram`; `movie_hit_at_1`, `movie_low`,
         `movie_high`, `movie_majority` and `movie_color_histogram`: the share of movies, each counted once, whose top
         genre is any of their own; `num_test` (rows).
     """
@@ -136,6 +138,11 @@ def transfer_table(results, published):
     printed = published[(published["table"] == "Section III.A") & (published["column"] == "test")].iloc[0]["value"]
     in_paper = (table["variant"] == "faithful") & (table["backbone"] == "unfrozen")
     table.insert(table.columns.get_loc("high") + 1, "paper", in_paper.map({True: printed, False: np.nan}))
+    if history is not None:
+        spread = epoch_spread(history, "val_accuracy")
+        spread = results[["experiment", "run"]].join(spread, on=["experiment", "run"])
+        for name in ("epochs_high", "epochs_low"):
+            table.insert(table.columns.get_loc("high") + 1, name, spread[name])
     by_movie = in_percent(results, "movie_hit_at_1", baselines=BASELINES_OF_ONE_GENRE).add_prefix("movie_")
     table = table.join(by_movie.rename(columns={"movie_ours": "movie_hit_at_1"}))
     return table.assign(num_test=results["num_test"])

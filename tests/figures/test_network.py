@@ -93,3 +93,17 @@ def test_network_diagram_merges_repeated_layers():
     first, second = (ax.texts[found.index(text)].get_window_extent() for text in ("202,764,544", "16,781,312"))
     assert first.x1 < second.x0
     assert "2 Conv" not in texts(figures.network_diagram(layers).texts)
+
+
+def test_network_diagram_draws_connections_as_arcs(layers):
+    plain, joined = figures.network_diagram(layers), figures.network_diagram(layers, connections=[(0, 3), (2, 3)])
+    assert len(joined.patches) == len(plain.patches) + 2
+    assert joined.get_ylim()[1] > plain.get_ylim()[1]
+    for connections in ([(3, 0)], [(0, 8)], [(-1, 2)]):
+        with pytest.raises(ValueError, match="`connections` must be pairs of row positions, from 0 to 7 in order"):
+            figures.network_diagram(layers, connections=connections)
+
+
+def test_network_diagram_draws_stages():
+    stages = {"type": ["6 blocks", "Transition"], "output_shape": [(8, 8, 64), (4, 4, 32)], "num_params": [9, 3]}
+    assert {"6 blocks", "Transition"} <= set(texts(figures.network_diagram(pd.DataFrame(stages)).texts))

@@ -236,3 +236,18 @@ assert "tensorflow" not in sys.modules
     environment = os.environ | {"KERAS_BACKEND": backend} | quickly_compiled
     run = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
     assert run.stdout == f"{backend} (2, 4)", run.stderr
+
+
+def test_stage_table_merges_the_layers_of_stages_and_blocks():
+    inputs = x = keras.Input((8, 8, 3), name="input")
+    for name in ("conv1", "conv2_block1", "conv2_block2"):
+        x = keras.layers.ReLU(name=f"{name}_relu")(keras.layers.Conv2D(4, 3, padding="same", name=f"{name}_conv")(x))
+    x = keras.layers.AveragePooling2D(2, name="pool2_pool")(keras.layers.Conv2D(2, 1, name="pool2_conv")(x))
+    model = keras.Model(inputs, keras.layers.ReLU(name="relu")(x))
+    table = models.stage_table(model)
+    assert table["name"].tolist() == ["input", "conv1", "conv2", "pool2"]
+    assert table["type"].tolist() == ["InputLayer", "Conv2D", "2 blocks", "Transition"]
+    assert table["output_shape"].tolist() == [(8, 8, 3), (8, 8, 4), (8, 8, 4), (4, 4, 2)]
+    assert table["num_params"].sum() == model.count_params()
+    blocks = models.stage_table(model, depth=2)
+    assert blocks.loc[blocks["type"] == "Block", "name"].tolist() == ["conv2_block1", "conv2_block2"]

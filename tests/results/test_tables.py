@@ -7,6 +7,7 @@ from poster_cnn.results.tables import (
     baseline_note,
     beside_published,
     comparison_grid,
+    epoch_spread,
     in_percent,
     label,
     title,
@@ -73,6 +74,19 @@ def test_in_percent_skips_missing_columns(results):
     table = in_percent(results, "first_label_accuracy", baselines=("majority", "all_zeros"))
     assert list(table.columns) == ["ours", "low", "high", "majority"]
     assert table.iloc[3].tolist() == pytest.approx([54.6, 50.6, 59.6, 37.4])
+
+
+def test_epoch_spread_is_the_range_over_the_last_epochs():
+    history = pd.DataFrame({"experiment": "e", "run": list("aaabb"), "epoch": [2, 0, 1, 0, 1]})
+    history["val_accuracy"] = [0.3, 0.9, 0.5, 0.2, 0.1]
+    spread = epoch_spread(history, "val_accuracy", epochs=2)
+    np.testing.assert_allclose(spread.loc[[("e", "a"), ("e", "b")]], [[30, 50], [10, 20]])
+    assert list(spread) == ["epochs_low", "epochs_high"]
+
+
+def test_to_markdown_rounds_what_is_a_tie_up_to_floating_point():
+    text = to_markdown(pd.DataFrame({"score": [100 * 0.2875, 28.75]}))
+    assert text.count("28.8") == 2
 
 
 def test_rejects_several_runs_in_a_cell(results, published):

@@ -74,6 +74,21 @@ def test_overall_table_shows_printed_scores_for_faithful_runs_at_the_papers_thre
     assert set(printed["variant"]) == {"faithful"} and set(printed["threshold"]) == {"0.622"}
 
 
+def test_printed_resnet18_is_that_of_resnet152_alone(results, published):
+    table = wang.overall_table(results.replace("resnet152", "resnet18"), published).set_index("network")
+    assert "paper_f1" in table and table.loc["resnet18", "paper_f1"].isna().all()
+    assert table.loc["resnet152", "paper_f1"] == 55.77
+
+
+def test_overall_table_shows_the_spread_over_the_last_five_epochs(results, published, history):
+    results = results.assign(experiment="e", run=[f"run {number}" for number in range(6)])
+    history = history.head(10).assign(experiment="e", run="run 1")
+    table = wang.overall_table(results, published, history).set_index(["variant", "network", "threshold"])
+    spread = table[["epochs_low", "epochs_high"]].dropna()
+    assert spread.loc["faithful", "vgg_like_cnn", "0.622"].tolist() == pytest.approx([6, 10])
+    assert len(spread) == 2 and spread.index.get_level_values("network").unique() == ["vgg_like_cnn"]
+
+
 def test_overall_table_keeps_printed_networks_without_a_run(table, results, published):
     for network in ("resnet50", "densenet201"):
         (row,) = table[table["network"] == network].to_dict("records")
