@@ -72,13 +72,13 @@ def beside_printed_sets(scores, published, table):
     return merged.astype(dict.fromkeys(("filters_1", "filters_2", "dense_units"), int) | {"folds": "Int64"})
 
 
-def rank_correlations(scores, *, comparisons=len(HYPERPARAMETERS)):
+def rank_correlations(scores, *, comparisons=5):
     """Compute Spearman's rank correlation between the accuracy and each hyperparameter over the draws of a search.
 
     Args:
         scores: DataFrame from `cross_validation_table`.
-        comparisons: Number of correlations that are looked at together, such as 10 for two searches. Defaults to 5, those
-            of one search.
+        comparisons: Number of correlations that are looked at together, such as 10 for two searches. Defaults to 5,
+            those of one search.
 
     Returns:
         DataFrame, one row per hyperparameter, strongest correlation first: `hyperparameter`, `draws` (int),

@@ -49,9 +49,9 @@ def overall_table(results, published, history=None):
         `threshold` ("0.622", "0.5", or "by genre": chosen on the validation movies); in percent `overall_precision`,
         `overall_recall` and `overall_f1` of the test movies, `low` and `high` (95% interval of OF1), `epochs_low`
         and `epochs_high` (range of OF1 over the last five epochs, of the validation movies or, without them, of the
-        test movies), `validation_f1`, the printed `paper_precision`, `paper_recall` and `paper_f1` (for faithful runs at 0.622), and the OF1 of each
-        baseline; `num_test` (posters), `precision`, `device`. A network of the paper without a run has one row with
-        missing scores.
+        test movies), `validation_f1`, the printed `paper_precision`, `paper_recall` and `paper_f1` (for faithful runs
+        at 0.622), and the OF1 of each baseline; `num_test` (posters), `precision`, `device`. A network of the paper
+        without a run has one row with missing scores.
 
     Raises:
         ValueError: If `results` is empty or lacks a metric.
@@ -59,7 +59,11 @@ def overall_table(results, published, history=None):
     check_results(results, [f"{name}{suffix}" for suffix in ("_at_622", "") for name in _SCORES])
     runs = pd.concat([_with_settings(results), _unmeasured(results)], ignore_index=True)
     thresholds = [name for name, suffix in THRESHOLDS.items() if f"overall_f1{suffix}" in results]
-    table = pd.concat([_scored(runs, name, history) for name in thresholds]).sort_index(kind="stable").reset_index(drop=True)
+    table = (
+        pd.concat([_scored(runs, name, history) for name in thresholds])
+        .sort_index(kind="stable")
+        .reset_index(drop=True)
+    )
     printed = published[published["table"] == "Section V.C"].pivot(index="row", columns="metric", values="value")
     rows = table["network"].str.split(", ").str[0].map(PRINTED_ROWS)
     rows = rows.where((table["variant"] == "faithful") & (table["threshold"] == "0.622"))
