@@ -2,14 +2,20 @@
 
 import argparse
 import functools
-import json
-import os
 import pathlib
 import signal
 import sys
 import traceback
 
 import poster_cnn
+from poster_cnn.evaluation.terminal import (
+    describe_error,
+    print_failures,
+    print_json,
+    print_scores,
+    process_of_a_command,
+)
+from poster_cnn.files import safe_output
 from poster_cnn.training.config import PRECISIONS, STRATEGIES
 
 _PREDICT = """
@@ -34,26 +40,20 @@ def main(arguments=None):
     Args:
         arguments: List of str. Defaults to `None`: those of the process. Wrong usage exits with 2.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's log lines would hide the command's own output
-    options = _parser().parse_args(arguments)
-    try:
-        return options.run(options) or 0
-    except (OSError, ValueError, FloatingPointError, RuntimeError, ImportError) as error:
-        if options.debug:
-            traceback.print_exc()
-        print(f"poster-cnn: {error}{_how_to_install(error)}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("\nposter-cnn: interrupted; start the same command again to continue", file=sys.stderr)
-        return 130
-
-
-def _how_to_install(error):
-    if not isinstance(error, ImportError) or "pip install" in str(error):
-        return ""
-    if error.name in ("jax", "torch"):
-        return ". The commands run on TensorFlow: unset KERAS_BACKEND"
-    return ". Install the extras: pip install 'poster-cnn[notebooks,audit]'"
+    with safe_output(), process_of_a_command():
+        options = _parser().parse_args(arguments)
+        try:
+            status = options.run(options) or 0
+            sys.stdout.flush()
+            return status
+        except Exception as error:
+            if options.debug:
+                traceback.print_exc()
+            print(f"poster-cnn: {describe_error(error, options.debug)}", file=sys.stderr)
+            return 1
+        except KeyboardInterrupt:
+            print("\nposter-cnn: interrupted; start the same command again to continue", file=sys.stderr)
+            return 130
 
 
 def _parser():
@@ -84,15 +84,9 @@ def _add_reproduce(commands):
 def _reproduce(options):
     from poster_cnn.reproduce import reproduce
 
-    return _report(
+    return print_failures(
         reproduce(**{name: getattr(options, name) for name in ("preset", "data", "out", "precision", "only")})
     )
-
-
-def _report(failed):
-    for name, error in failed.items():
-        print(f"failed: {name}: {error}", file=sys.stderr)
-    return 1 if failed else 0
 
 
 def _add_train(commands):
@@ -153,10 +147,7 @@ def _train(options):
     if not result:
         print(f"run folder: {options.out}, written by the chief")
         return
-    for name, score in result["test"].items():
-        others = ", ".join(f"{key} {100 * v[name]:.1f}" for key, v in result["baselines"].items() if name in v)
-        value, low, high = (100 * score[key] for key in ("value", "low", "high"))
-        print(f"{name:<22} {value:5.1f}%  [{low:.1f}, {high:.1f}]  baselines: {others}")
+    print_scores(result)
     print(f"run folder: {options.out}{', finished before: nothing was trained' if finished_before else ''}")
 
 
@@ -193,6 +184,7 @@ def _train_experiment(command, options):
     else:
         own = [command, options.experiment, "--data", data, "--out", out, "--preset", options.preset]
         own += ["--precision", options.precision] if options.precision else []
+        own += ["--debug"] if options.debug else []
         failed = sweep_with_workers(experiment, own, data, out, num_workers=options.workers)
     if is_worker():  # the process that started it reports
         return 0
@@ -204,7 +196,7 @@ def _train_experiment(command, options):
             print(f"best: {name}: {100 * accuracy:.1f}%, mean of the held-out folds")
     finished = len(experiment.cells()) - len(failed)
     print(f"{finished} cells finished, {len(failed)} failed; results: {out / 'results.csv'}")
-    return _report(failed)
+    return print_failures(failed, out if options.debug else None)
 
 
 def _add_evaluate(commands):
@@ -219,7 +211,10 @@ def _evaluate(options):
     from poster_cnn.movies.data_folder import find_data_folder
 
     evaluation = poster_cnn.evaluate(options.run_dir, find_data_folder(options.data, posters_dir=options.posters))
-    print(json.dumps(evaluation.to_dict(), indent=2, ensure_ascii=False) if options.json else evaluation)
+    if options.json:
+        print_json(evaluation.to_dict())
+    else:
+        print(evaluation.as_text())  # the notes are on stderr
 
 
 def _add_predict(commands):
@@ -257,7 +252,7 @@ def _predict(command, options):
         predictions, broken = predict(options.run_dir, options.images)
         problems, has_failed = [f"{path}: {reason}" for path, reason in broken.items()], bool(broken)
     if options.json:
-        print(json.dumps([prediction.to_dict() for prediction in predictions], indent=2, ensure_ascii=False))
+        print_json([prediction.to_dict() for prediction in predictions])
     else:
         print(*predictions, sep="\n", end="\n" if predictions else "")
     if options.card and predictions:

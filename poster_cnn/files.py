@@ -1,4 +1,6 @@
-"""Atomic writes, locks and the cache folder: a kill or power loss leaves the old or the new content of a file.
+"""Atomic writes, locks, the cache folder, and output that never fails.
+
+A kill or power loss leaves the old or the new content of a file.
 
 Replacing a folder takes two renames. A kill between them leaves no folder of that name, but both versions under
 temporary names next to it; `remove_leftovers` restores the old one.
@@ -12,12 +14,16 @@ import os
 import pathlib
 import re
 import shutil
+import sys
 import uuid
 
 import filelock
+from tqdm.auto import tqdm
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FORBIDDEN = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST)
+# For terminals and files that cannot encode what the library prints.
+_PLAIN = str.maketrans({"█": "#", "✓": "*", "✗": "-", "…": "...", "–": "-", "→": "->", "×": "x"})
 _LEFTOVER = re.compile(r"\.[0-9a-f]{8}\.(tmp|old)\.(.+)")
 
 
@@ -101,10 +107,15 @@ def explained_errors(path):
             raise OSError(error.errno, text) from error
         # A file that the block reads elsewhere may be forbidden as well.
         if error.errno in _FORBIDDEN and _is_around(error.filename or path, path):
-            choose = "Set POSTER_CNN_CACHE to" if cache_dir() in path.parents else "Choose"
+            choose = "Set POSTER_CNN_CACHE to" if _is_cached(path) else "Choose"
             text = f"{path} cannot be written ({why}). {choose} another folder, or make this one writable."
             raise OSError(error.errno, text) from error
         raise
+
+
+def _is_cached(path):
+    with contextlib.suppress(FileNotFoundError):  # without a home folder there is no cache
+        return cache_dir() in path.parents
 
 
 def _is_around(named, path):
@@ -185,8 +196,13 @@ def _replace_folder(temporary, path):
 
 def write_json(path, content):
     """Write `content` as indented JSON to `path`, atomically."""
+    write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_text(path, text):
+    """Write a text to `path` in UTF-8, atomically. Bytes of file names that are not UTF-8 are written as escapes."""
     with write_atomically(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")  # JSON has the same escapes
 
 
 def read_json(path):
@@ -205,8 +221,90 @@ def cache_dir():
 
     Returns:
         `pathlib.Path`: `$POSTER_CNN_CACHE` if set, else `$XDG_CACHE_HOME/poster_cnn`, else `~/.cache/poster_cnn`.
+
+    Raises:
+        FileNotFoundError: If there is no home folder, and `POSTER_CNN_CACHE` does not name another one.
     """
-    if os.environ.get("POSTER_CNN_CACHE"):
-        return pathlib.Path(os.environ["POSTER_CNN_CACHE"])
-    base = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
-    return pathlib.Path(base) / "poster_cnn"
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.join("~", ".cache")
+    folder = os.environ.get("POSTER_CNN_CACHE") or os.path.join(base, "poster_cnn")
+    try:
+        return pathlib.Path(folder).expanduser()
+    except RuntimeError:  # such as in a container that runs as any user
+        raise FileNotFoundError(
+            f"There is no home folder for the cache {folder!r}. Set the environment variable POSTER_CNN_CACHE to a "
+            "folder that can be written."
+        ) from None
+
+
+class _Output:
+    """A stream of text that may be closed or unable to encode a character.
+
+    Args:
+        stream: Text stream, or `None`, as `sys.stderr` is in a process without one.
+        is_result: Whether a text that cannot be written is an error. If nobody reads a pipe any more, it is not.
+    """
+
+    def __init__(self, stream, is_result=False):
+        self._stream, self._is_result = stream, is_result
+
+    def __getattr__(self, name):
+        return getattr(self._stream, name)
+
+    def write(self, text):
+        """Write a text, with escapes for the characters that the stream cannot encode."""
+        try:
+            self._stream.write(text)
+        except UnicodeEncodeError:
+            encoding = self._stream.encoding or "ascii"
+            self._stream.write(text.translate(_PLAIN).encode(encoding, "backslashreplace").decode(encoding))
+        except (OSError, ValueError, AttributeError) as error:  # ValueError: closed, AttributeError: `None`
+            self._give_up(error)
+        return len(text)
+
+    def isatty(self):
+        """Return whether the stream is a terminal."""
+        with contextlib.suppress(ValueError, AttributeError):
+            return self._stream.isatty()
+        return False
+
+    def flush(self):
+        """Flush the stream."""
+        try:
+            self._stream.flush()
+        except (OSError, ValueError, AttributeError) as error:
+            self._give_up(error)
+
+    def _give_up(self, error):
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # else Python tries again at exit
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, self._stream.fileno())
+            os.close(null)
+        self._stream = None
+        if self._is_result and isinstance(error, OSError) and error.errno != errno.EPIPE:
+            raise error
+
+
+@contextlib.contextmanager
+def safe_output():
+    """Let `print` never fail in the block because of an encoding or a closed stream.
+
+    Raises:
+        OSError: If the results on `sys.stdout` cannot be written for another reason, such as a full disk.
+    """
+    for descriptor in range(3):  # otherwise a file would get the number of a closed stream, and messages in it
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    output = _Output(sys.stdout, is_result=True)
+    with contextlib.redirect_stdout(output), contextlib.redirect_stderr(_Output(sys.stderr)):
+        try:
+            yield
+        finally:
+            output.flush()
+
+
+def progress_bar(*arguments, **options):
+    """Return a `tqdm` bar for the terminal or the notebook, which never ends the work that it shows."""
+    output = _Output(sys.stderr)
+    return tqdm(*arguments, file=output, dynamic_ncols=output.isatty(), **options)

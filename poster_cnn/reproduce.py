@@ -11,7 +11,7 @@ import nbclient
 import nbformat
 from nbconvert import HTMLExporter
 
-from poster_cnn.files import locked, write_atomically
+from poster_cnn.files import locked, safe_output, write_atomically, write_text
 from poster_cnn.results.pages import update_pages
 from poster_cnn.workspace import load_settings
 
@@ -40,7 +40,7 @@ def reproduce(*, preset=None, data=None, out=None, precision=None, only=None):
     """
     workspace = load_settings(preset=preset, data=data, out=out, precision=precision)
     notebooks = find_notebooks(workspace.repository / "notebooks", only)
-    with locked(workspace.out):
+    with locked(workspace.out), safe_output():
         return _reproduce(workspace, notebooks)
 
 
@@ -52,6 +52,7 @@ def _reproduce(workspace, notebooks):
         "POSTER_CNN_DATA": str(workspace.data or ""),
         "POSTER_CNN_OUT": str(workspace.out),
         "POSTER_CNN_PRECISION": workspace.precision or "",
+        "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "3"),
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",  # figures in the notebook, whatever is set outside
     }
 
@@ -135,7 +136,7 @@ def run_notebook(path, executed_path, environment, timeout=None):
     error = None
     log = executed_path.with_suffix(".log")
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("w", encoding="utf-8") as stderr:
+    with log.open("w", encoding="utf-8", errors="backslashreplace") as stderr:
         try:
             client.execute(env=os.environ | environment, stderr=stderr)
         except nbclient.exceptions.CellExecutionError as failure:
@@ -200,8 +201,7 @@ def write_report(notebooks, path, workspace):
 <h1>poster_cnn: reproduction report</h1>
 <p>Preset <b>{workspace.preset}</b>, data <b>{source}</b>, {datetime.date.today().isoformat()}</p>
 <nav>{" ".join(links)}</nav>{"".join(sections)}</body></html>"""
-    with write_atomically(path) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+    write_text(path, page)
     return pathlib.Path(path)
 
 

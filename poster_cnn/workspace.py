@@ -4,14 +4,13 @@ import dataclasses
 import functools
 import os
 import pathlib
-import warnings
 
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
 import poster_cnn
 from poster_cnn.datasets.embedded.dataset import embedded_dataset, is_embedded
-from poster_cnn.files import write_atomically
+from poster_cnn.files import write_atomically, write_text
 from poster_cnn.metrics import arguments
 from poster_cnn.movies.data_folder import find_data_folder
 from poster_cnn.movies.metadata import load_movie_metadata
@@ -180,8 +179,7 @@ class Workspace:
             ("csv", frame.to_csv(index=False)),
             ("md", tables.to_markdown(frame, digits=digits) + "\n"),
         ):
-            with write_atomically(self.out / "tables" / f"{name}.{suffix}") as temporary:
-                temporary.write_text(text, encoding="utf-8")
+            write_text(self.out / "tables" / f"{name}.{suffix}", text)
         return frame
 
 
@@ -207,8 +205,6 @@ def load_settings(*, preset=None, data=None, out=None, precision=None):
     preset = preset or os.environ.get("POSTER_CNN_PRESET") or "quick"
     if not isinstance(preset, str) or preset not in PRESETS:
         raise ValueError(f"`preset` must be one of {', '.join(PRESETS)}. Received: preset={preset!r}")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # no logs of TensorFlow between the figures
-    warnings.filterwarnings("ignore", message="`shuffle=True` was passed")  # of every `fit` on a tf.data.Dataset
     repository = find_repository()
     data = data or os.environ.get("POSTER_CNN_DATA") or None
     name = preset

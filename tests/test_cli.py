@@ -1,6 +1,8 @@
 """The terminal: each command as a user types it; errors are one line that names what was looked for."""
 
 import json
+import shutil
+import types
 
 import pandas as pd
 import pytest
@@ -10,15 +12,36 @@ import poster_cnn
 from poster_cnn.cli import main
 
 
+def with_broken_posters(data_folder, folder, count):
+    """Copy a data folder, and cut some of its posters short."""
+    shutil.copytree(data_folder, folder)
+    for path in sorted((folder / "posters").iterdir())[:count]:
+        path.write_bytes(path.read_bytes()[:900])
+    return folder
+
+
+LOST = "More than a tenth of the posters is lost: "
+
+
 def test_train_evaluate_predict(data_folder, tmp_path, capsys):
+    data = with_broken_posters(data_folder, tmp_path / "data", count=12)
     run = str(tmp_path / "run")
-    train = ["train", "--data", str(data_folder), "--out", run, "--genres", "Horror,Romance", "--head", "sigmoid"]
+    train = ["train", "--data", str(data), "--out", run, "--genres", "Horror,Romance", "--head", "sigmoid"]
     assert main([*train, "--ratio", "26", "--epochs", "1", "--learning-rate", "1e-3"]) == 0
-    assert "average_precision" in capsys.readouterr().out
+    printed = capsys.readouterr()
+    assert "average_precision" in printed.out and "quarantined" not in printed.out
+    report = (tmp_path / "run" / "notes.txt").read_text(encoding="utf-8")
+    for text in ("rows read       60", "0 repaired, 9 quarantined", "truncated", "1001.jpg", f"{LOST}9 of 39 posters"):
+        assert printed.err.count(text) == report.count(text) == 1, text
     assert main([*train, "--ratio", "26", "--epochs", "1", "--learning-rate", "1e-3"]) == 0
     assert "finished before: nothing was trained" in capsys.readouterr().out
-    assert main(["evaluate", run, "--data", str(data_folder), "--json"]) == 0
-    assert set(json.loads(capsys.readouterr().out)["genres"]) == {"Horror", "Romance"}
+    assert main(["evaluate", run, "--data", str(data), "--json"]) == 0
+    printed = capsys.readouterr()
+    assert set(json.loads(printed.out)["genres"]) == {"Horror", "Romance"}
+    assert printed.err.count(LOST) == 1 and LOST in json.loads(printed.out)["notes"][-1]
+    assert main(["evaluate", run, "--data", str(data)]) == 0
+    printed = capsys.readouterr()
+    assert printed.err.count(LOST) == 1 and LOST not in printed.out and "first_label_accuracy" in printed.out
     poster, card = str(data_folder / "posters" / "1001.jpg"), tmp_path / "card.png"
     assert main(["predict", run, poster, "--card", str(card), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)[0]["path"] == poster
@@ -44,7 +67,9 @@ def test_sweep_writes_tidy_results(data_folder, tmp_path, capsys):
     )
     arguments = ["sweep", str(experiment), "--data", str(data_folder), "--out", str(tmp_path / "runs")]
     assert main(arguments) == 0
-    assert "2 cells finished, 0 failed" in capsys.readouterr().out
+    printed = capsys.readouterr()
+    assert "2 cells finished, 0 failed" in printed.out and printed.err.count("39 posters: 39 ok") == 1
+    assert all("39 posters: 39 ok" in path.read_text() for path in (tmp_path / "runs").glob("*/notes.txt"))
     assert pd.read_csv(tmp_path / "runs" / "results.csv")["learning_rate"].tolist() == [1e-3, 1e-4]
 
 
@@ -67,7 +92,11 @@ def test_search_names_the_best_draw(data_folder, tmp_path, capsys):
 def test_posters_may_lie_elsewhere(tmp_path, capsys, monkeypatch):
     (tmp_path / "1979.json").write_text("[]")
     (tmp_path / "pictures").mkdir()
-    monkeypatch.setattr(poster_cnn, "evaluate", lambda run, data: f"{run} {data.csv == tmp_path} {data.posters}")
+
+    def evaluate(run, data):
+        return types.SimpleNamespace(as_text=lambda: f"{run} {data.csv == tmp_path} {data.posters}")
+
+    monkeypatch.setattr(poster_cnn, "evaluate", evaluate)
     assert main(["evaluate", "run", "--data", str(tmp_path), "--posters", str(tmp_path / "pictures")]) == 0
     assert capsys.readouterr().out == f"run True {tmp_path / 'pictures'}\n"
     assert main(["evaluate", "run", "--data", str(tmp_path)]) == 1

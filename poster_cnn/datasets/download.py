@@ -16,7 +16,6 @@ import httpx
 import pandas as pd
 import tenacity
 import urllib3
-from tqdm.auto import tqdm
 
 import poster_cnn
 from poster_cnn import files
@@ -85,7 +84,7 @@ def download(table, posters_dir, *, retry_failed=False, progress=True, **options
     urls = [url.strip() if isinstance(url, str) else "" for url in table["poster_url"]]
     run = _Download(posters_dir, arguments.convert(DownloadOptions(**options)))
     run.plan(ids, urls, retry_failed)
-    bar = tqdm(desc="Downloading", total=len(run.pending), unit=" posters", disable=not progress)
+    bar = files.progress_bar(desc="Downloading", total=len(run.pending), unit=" posters", disable=not progress)
     # The event loop runs in a thread, since a notebook already runs one in the main thread.
     with bar, image_files.strict_decoding(), anyio.from_thread.start_blocking_portal() as portal:
         portal.call(run.run, bar)

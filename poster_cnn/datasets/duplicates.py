@@ -106,6 +106,26 @@ def duplicate_groups(manifest, *, pairs=None):
     return movies.groupby(component).transform("min").rename("group")
 
 
+def copies_of(known, manifest, *, pairs=None):
+    """Return which posters show the same picture as a known one, or a near-duplicate of it.
+
+    Args:
+        known: bool Series over the manifest's index: the posters whose copies are looked for.
+        manifest: DataFrame from `verify.verify`, or the report of `verify.check_posters`.
+        pairs: DataFrame from `similar_pairs`. Defaults to `None`: computed here.
+
+    Returns:
+        bool Series over the manifest's index, `False` for the known posters themselves.
+    """
+    _require_unique_index(manifest)
+    pairs = similar_pairs(manifest) if pairs is None else pairs
+    hashes = _pixel_hashes(manifest)
+    first, second = (hashes.loc[pairs[side]].to_numpy() for side in ("first", "second"))
+    pictures = set(hashes[known]) - {""}
+    near = {b for a, b in [*zip(first, second, strict=True), *zip(second, first, strict=True)] if a in pictures}
+    return hashes.isin(pictures | near) & ~known
+
+
 @arguments.checked(manifest=_MANIFEST, pairs=_PAIRS)
 def describe_duplicates(manifest, *, pairs=None):
     """Format the counts of equal posters and the first ten near-duplicates as a few lines of text.

@@ -182,10 +182,24 @@ def _as_floats(images, labels):
 
 def _files(table, labels):
     """Return a `tf.data.Dataset` of paths, labels and, if the table has them, crops."""
-    parts = (table["poster_path"].to_numpy(dtype=str).astype(object), labels)
+    paths = table["poster_path"].to_numpy(dtype=str).astype(object)
+    for path in paths:
+        _require_utf8(path)
+    parts = (paths, labels)
     if CROP_COLUMNS[0] in table:
         parts += (table[list(CROP_COLUMNS)].to_numpy("int32"),)
     return tf.data.Dataset.from_tensor_slices(parts)
+
+
+def _require_utf8(path):
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        folder, name = os.path.split(path)
+        raise ValueError(
+            "TensorFlow reads posters only from paths in UTF-8. Rename the folder or the file. "
+            f"Received: folder {folder!r}, file {name!r}"
+        ) from None
 
 
 def _decode(files, *, image_size, interpolation, antialias):

@@ -12,9 +12,8 @@ import weakref
 
 import numpy as np
 import tensorflow as tf
-from tqdm.auto import tqdm
 
-from poster_cnn.files import cache_dir, locked, remove_leftovers, require_room, write_atomically
+from poster_cnn.files import cache_dir, locked, progress_bar, remove_leftovers, require_room, write_atomically
 from poster_cnn.metrics import arguments
 
 _CHUNK = 256  # posters per write
@@ -212,7 +211,7 @@ def _fits(shape):
 
 def _chunks(posters, total):
     """Yield the row number of the first image, and the uint8 images of a chunk."""
-    with tqdm(total=total, desc="Decoding", unit=" posters", delay=1, leave=False) as bar:
+    with progress_bar(total=total, desc="Decoding", unit=" posters", delay=1, leave=False) as bar:
         for images, *_ in posters.batch(_CHUNK).prefetch(1).as_numpy_iterator():
             yield bar.n, images
             bar.update(len(images))

@@ -3,11 +3,12 @@
 import concurrent.futures
 import csv
 import hashlib
+import logging
 import os
 import pathlib
+import warnings
 
 import pandas as pd
-from tqdm.auto import tqdm
 
 from poster_cnn import files as files_module
 from poster_cnn.datasets.image_files import PictureLimits, strict_decoding
@@ -76,7 +77,8 @@ def verify(
     """
     posters_dir = pathlib.Path(posters_dir).resolve()
     names = _names(posters_dir) if files is None else sorted(set(files))
-    cache = cache_folder(posters_dir)
+    # Without a home folder there is no cache, and none is needed if both paths are given.
+    cache = None if manifest_path and repaired_dir else cache_folder(posters_dir)
     repaired_dir = pathlib.Path(repaired_dir or cache / "repaired").resolve()
     if repaired_dir == posters_dir:
         raise ValueError(
@@ -178,6 +180,31 @@ def _label(row):
     return f"{label} ({row['bytes']:,})" if unit == "bytes" else f"{label} ({row['width']:,} × {row['height']:,})"
 
 
+def describe_losses(report, num_missing=0, num_found=None):
+    """Return a sentence if more than a tenth of the posters is lost, else "".
+
+    Args:
+        report: DataFrame from `check_posters`.
+        num_missing: Number of movies that were left out earlier, because they have no poster file. Defaults to 0.
+        num_found: Number of movies with a poster file at that time. Defaults to `None`: those in the report.
+    """
+    num_found = len(report) if num_found is None else num_found
+    unusable = int((report["verdict"] == "quarantined").sum())
+    kept = (1 - num_missing / max(num_missing + num_found, 1)) * (1 - unusable / max(len(report), 1))
+    if kept >= 0.9:
+        return ""
+    missing = f"{num_missing:,} of {num_missing + num_found:,} movies have no poster file, and " if num_missing else ""
+    lost = f"{missing}{unusable:,} of {len(report):,} posters are missing or unusable"
+    return f"More than a tenth of the posters is lost: {lost}. See the reasons above."
+
+
+def announce(notes, lost=""):
+    """Log the notes on some data, which the commands print, and warn of `lost`, from `describe_losses`."""
+    logging.getLogger("poster_cnn").info(notes)
+    if lost:
+        warnings.warn(lost, stacklevel=4)
+
+
 def file_hashes(report):
     """Return the SHA-256 of each file, or the `pixel_hash` of a repaired copy, as an object array of str."""
     # The SHA-256 of a copy depends on the version of zlib.
@@ -214,7 +241,8 @@ def _inspect_all(inspector, names, rows, workers, progress):
     try:
         with strict_decoding():
             found = pool.map(inspector, names)
-            rows.extend(tqdm(found, "Verifying", len(names), unit=" posters", delay=1, disable=not progress))
+            options = {"unit": " posters", "delay": 1, "disable": not progress}
+            rows.extend(files_module.progress_bar(found, "Verifying", len(names), **options))
     finally:
         pool.shutdown(cancel_futures=True)
 

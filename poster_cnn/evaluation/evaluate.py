@@ -8,14 +8,16 @@ import pandas as pd
 from sklearn import metrics as sk
 
 from poster_cnn import datasets, metrics
-from poster_cnn.datasets import crops
-from poster_cnn.datasets.verify import check_posters, describe
+from poster_cnn.datasets import crops, duplicates
+from poster_cnn.datasets.verify import announce, check_posters, describe, describe_losses
 from poster_cnn.evaluation.predict_movies import find_ensemble
 from poster_cnn.files import read_json
 from poster_cnn.metrics import arguments, baselines
 from poster_cnn.movies.data_folder import data_path, find_data_folder
 from poster_cnn.movies.genres import encode_genres, merge_genres
 from poster_cnn.movies.table import load_movie_table
+from poster_cnn.training.process_state import unchanged_process
+from poster_cnn.training.run_folder import read_seen_posters
 from poster_cnn.training.saved_model import load_model
 
 NOT_DEFINED = "not defined"  # a score of a genre without movies
@@ -40,11 +42,15 @@ class Evaluation:
     notes: str
 
     def __str__(self):
+        return f"{self.notes}\n\n{self.as_text()}"
+
+    def as_text(self):
+        """Return the scores as text, without the notes."""
         percent = (100 * self.scores).round(1).to_string(na_rep="")
         per_genre = pd.concat([self.genres[["movies"]], (100 * self.genres.drop(columns="movies")).round(1)], axis=1)
         per_genre = per_genre.to_string(na_rep=NOT_DEFINED)
         return (
-            f"{self.notes}\n\n{self.num_movies} movies, scores in percent\n\n{percent}\n\n"
+            f"{self.num_movies} movies, scores in percent\n\n{percent}\n\n"
             f"By genre (precision, recall and F1 from the threshold)\n\n{per_genre}"
         )
 
@@ -59,12 +65,15 @@ class Evaluation:
 
 
 @arguments.checked(run_dir=arguments.path, data=data_path, batch_size=arguments.count, num_resamples=arguments.natural)
+@unchanged_process()
 def evaluate(run_dir, data, *, batch_size=32, num_resamples=1000):
     """Score a finished run on its own or any other data folder.
 
-    Movies that the run used for training or validation are left out. Filters of the run, such as its years, do not
-    apply, so movies that are not in its split are scored too; the notes give their number. Posters are cropped like the
-    run's test posters. Baselines are computed from the run's training labels.
+    Movies that the run used for training or validation are left out, and so are new movies whose posters are copies of
+    posters of such movies: the same picture, or a near-duplicate as found by `datasets.duplicates`. The run's own test
+    movies are kept; `leak.json` in the run folder counts the copies among them. Filters of the run, such as its years,
+    do not apply, so movies that are not in its split are scored too. The notes give the number of all of these. Posters
+    are cropped like the run's test posters. Baselines are computed from the run's training labels.
 
     Args:
         run_dir: Run folder of `training.train`.
@@ -90,7 +99,8 @@ def evaluate(run_dir, data, *, batch_size=32, num_resamples=1000):
     split = pd.read_csv(run_dir / "split.csv")
     model, about = load_model(run_dir)
     class_names = about["class_names"]
-    table, notes = _unseen_movies(data, class_names, split, config.get("genre_groups", {}))
+    genre_groups = config.get("genre_groups", {})
+    table, notes = _unseen_movies(data, class_names, split, genre_groups, read_seen_posters(run_dir))
     labels = encode_genres(table, class_names)
     crop_size = about["crop_size"]
     posters = datasets.poster_dataset(
@@ -118,10 +128,10 @@ def _refuse_ensemble(run_dir, folder):
     )
 
 
-def _unseen_movies(data, class_names, split, genre_groups):
+def _unseen_movies(data, class_names, split, genre_groups, seen_posters):
     folder = find_data_folder(data)
     table = load_movie_table(folder.csv, posters_dir=folder.posters)
-    notes = str(table.attrs["report"])
+    read, notes = table.attrs["report"], str(table.attrs["report"])
     table.attrs["genres"] += [*class_names, *itertools.chain.from_iterable(genre_groups.values())]  # known to the run
     table = merge_genres(table, genre_groups)
     has_genre = encode_genres(table, class_names).any(axis=1)
@@ -132,15 +142,36 @@ def _unseen_movies(data, class_names, split, genre_groups):
     table = table[has_genre]
     table, report = check_posters(table, progress=False)
     notes += "\n" + describe(report)
-    seen = table["imdb_id"].isin(split.loc[split["part"] != "test", "imdb_id"])
+    seen_ids = split.loc[split["part"] != "test", "imdb_id"]
+    seen = table["imdb_id"].isin(seen_ids)
+    is_tested = table["imdb_id"].isin(split["imdb_id"]) & ~seen
+    copied = _copies_of_seen(report, seen_ids, seen_posters).loc[table.index]
+    if (copied & is_tested).any():
+        notes += f"\n{int((copied & is_tested).sum())} of the run's test movies have a copy in training or validation"
+    copied &= ~is_tested
     if seen.any():
         notes += f"\n{int(seen.sum())} movies left out, as they were used for training or validation"
-    if seen.all():
+    if copied.any():
+        notes += f"\n{int(copied.sum())} movies left out, as their posters are copies of posters of such movies"
+    if seen_posters is None:
+        notes += "\nThe run does not record its posters, so copies of them were looked for in this data folder only"
+    if (seen | copied).all():
         raise ValueError(f"`data` must have movies that were not used for training. Received: data={data}\n{notes}")
-    table = table[~seen]
+    table = table[~(seen | copied)]
     if new := int((~table["imdb_id"].isin(split["imdb_id"])).sum()):
         notes += f"\n{new} of the {len(table)} scored movies are not in the run's split"
+    lost = describe_losses(report, read.count("no poster file"), read.rows_kept)
+    notes += f"\n{lost}" if lost else ""
+    announce(notes, lost)
     return table, notes
+
+
+def _copies_of_seen(report, seen_ids, seen_posters):
+    """Return which rows of a report of posters are copies of posters of a run, and not these themselves."""
+    own = report.assign(known=report["imdb_id"].isin(seen_ids))
+    others = [] if seen_posters is None else [seen_posters.assign(known=True)]
+    both = pd.concat([own, *others], ignore_index=True)
+    return pd.Series(duplicates.copies_of(both["known"], both).to_numpy()[: len(report)], index=report.index)
 
 
 def _score_table(labels, y_prob, train_labels, num_resamples):

@@ -11,6 +11,7 @@ from poster_cnn.datasets.image_files import RefusedPicture
 from poster_cnn.datasets.pixels import open_picture, read_image
 from poster_cnn.files import write_atomically
 from poster_cnn.metrics import arguments
+from poster_cnn.training.process_state import unchanged_process
 from poster_cnn.training.saved_model import load_model
 
 
@@ -74,6 +75,7 @@ class Prediction:
 
 
 @arguments.checked(model_path=arguments.path, image_paths=arguments.paths, batch_size=arguments.count)
+@unchanged_process()
 def predict(model_path, image_paths, *, batch_size=32):
     """Predict the genres of pictures of any size: JPEG, PNG, WebP and others, also gray, CMYK or rotated by EXIF.
 

@@ -26,6 +26,7 @@ from poster_cnn.multimodal.data import backbone_network
 from poster_cnn.multimodal.metadata_encoder import MetadataEncoder, load_metadata_encoder
 from poster_cnn.multimodal.train import ENSEMBLE
 from poster_cnn.multimodal.word_vectors import WordVectors, load_word_vectors, plot_coverage, plot_vectors
+from poster_cnn.training.process_state import unchanged_process
 from poster_cnn.training.saved_model import load_model
 
 _KEYS = ("poster", "trailer", "plot", *METADATA_COLUMNS)
@@ -82,6 +83,7 @@ def _recorded_model(path):
 
 
 @arguments.checked(run_dir=arguments.path)
+@unchanged_process()
 def predict_movies(run_dir, movies, *, batch_size=32):
     """Predict the genres of movies from any subset of poster, trailer, metadata and plot (paper 5).
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import FigureBase
 
+from poster_cnn.figures import style as styles
 from poster_cnn.figures.modalities import MODEL_COLORS
 from poster_cnn.figures.style import BLUE, COLUMN_WIDTH, GREEN, GREY, PAGE_WIDTH, RED, SKY, category_rows, paper_style
 from poster_cnn.metrics import arguments
@@ -104,7 +105,8 @@ def prediction_card(
         ax.axis("off")
     if title:
         width = figure.bbox.width / figure.dpi * 72
-        figure.suptitle(textwrap.fill(title, int(width / 5)), fontsize=7.5, fontweight="bold")
+        title = textwrap.fill(styles.printable(title), int(width / 5))
+        figure.suptitle(title, fontsize=7.5, fontweight="bold", parse_math=False)
     return figure
 
 
@@ -303,7 +305,7 @@ def corrected_movie_card(image, movie):
     right.tick_params(labelleft=False)
     for text, own in zip(left.get_yticklabels(), true, strict=True):
         text.set_fontweight("bold" if own else "normal")
-    figure.suptitle(movie["title"].iloc[0], fontsize=7.5, fontweight="bold", parse_math=False)
+    figure.suptitle(styles.printable(movie["title"].iloc[0]), fontsize=7.5, fontweight="bold", parse_math=False)
     return figure
 
 
@@ -322,4 +324,4 @@ def _is_known(value):
 
 
 def _wrapped(text, room, **options):
-    return textwrap.wrap(text, int(room / CHARACTER), **options) or [""]
+    return textwrap.wrap(styles.printable(text), int(room / CHARACTER), **options) or [""]

@@ -80,6 +80,11 @@ def panel_axes(columns, height, *, rows=1, **options):
     return plt.subplots(rows, columns, figsize=(PAGE_WIDTH, height), **options)
 
 
+def printable(text):
+    """Return a text as matplotlib can draw it: half surrogate pairs, as in file names, become escapes."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def unique_legend(axes):
     """Return the handles and labels of a legend for several Axes, without repeated labels."""
     named = {}

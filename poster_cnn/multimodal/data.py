@@ -13,7 +13,7 @@ from scipy import sparse
 
 from poster_cnn import metrics, models
 from poster_cnn.datasets import duplicates
-from poster_cnn.datasets.verify import check_posters, describe
+from poster_cnn.datasets.verify import announce, check_posters, describe, describe_losses
 from poster_cnn.metrics import arguments, baselines
 from poster_cnn.movies import splits
 from poster_cnn.movies.data_folder import DataFolder, data_path, find_data_folder
@@ -29,6 +29,7 @@ from poster_cnn.training.build import build_network
 from poster_cnn.training.config import NetworkConfig
 from poster_cnn.training.data import TrainingData
 from poster_cnn.training.features import poster_features
+from poster_cnn.training.process_state import unchanged_process
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,7 +97,7 @@ class EnsembleData:
         """SHA-256 of the movies, labels, split and inputs."""
         table = self.movies.table.assign(part=self.movies.split)
         digest = hashlib.sha256(",".join([*self.movies.class_names, *self.inputs]).encode())
-        digest.update(table[["imdb_id", "part", *METADATA_COLUMNS, "plot"]].to_csv().encode())
+        digest.update(table[["imdb_id", "part", *METADATA_COLUMNS, "plot"]].to_csv().encode("utf-8", "surrogatepass"))
         digest.update(self.movies.all_labels.tobytes() + self.present.tobytes())
         digest.update(" ".join(self.posters.poster_hashes).encode())
         if self.vectors is not None:
@@ -107,6 +108,7 @@ class EnsembleData:
 
 
 @arguments.checked(config=arguments.instance(EnsembleConfig), data_folder=data_path)
+@unchanged_process()
 def load_ensemble_data(config, data_folder, *, progress=True):
     """Load and split the movies of an ensemble, and compute the inputs of its branches (paper 5, section 3).
 
@@ -161,6 +163,9 @@ def load_ensemble_data(config, data_folder, *, progress=True):
     present = np.column_stack([_is_present(modality, array, table) for modality, array in inputs.items()])
     data = EnsembleData(movies, posters, inputs, present, encoder, vectors, extractor, "")
     notes.append(_count_present(data))
+    lost = describe_losses(manifest[manifest["poster_path"] != ""])  # a movie may lack a poster
+    notes += [lost] * bool(lost)
+    announce("\n".join(notes), lost)
     return dataclasses.replace(data, notes="\n".join(notes))
 
 
@@ -307,6 +312,7 @@ def backbone_of(config):
     return NetworkConfig(model=config.inputs.backbone, model_args=weights, classifier_activation="sigmoid")
 
 
+@unchanged_process()
 def backbone_network(config, weights=None):
     """Build the network whose backbone extracts features of posters and of frames of trailers (paper 5).
 
@@ -319,10 +325,6 @@ def backbone_network(config, weights=None):
     Returns:
         `keras.Model`
     """
-    state = random.getstate()
     random.seed(config.data.split_seed)  # Keras draws the seeds of all layers from it
-    try:
-        size, num_classes = config.data.image_size, len(config.data.class_names)
-        return build_network(backbone_of(config), size, num_classes, weights=weights)
-    finally:
-        random.setstate(state)
+    size, num_classes = config.data.image_size, len(config.data.class_names)
+    return build_network(backbone_of(config), size, num_classes, weights=weights)

@@ -8,9 +8,8 @@ import types
 import h5py
 import numpy as np
 import pandas as pd
-from tqdm.auto import tqdm
 
-from poster_cnn.files import cache_dir, sha256, write_atomically, write_json
+from poster_cnn.files import cache_dir, progress_bar, sha256, write_atomically, write_json
 from poster_cnn.metrics import arguments
 from poster_cnn.movies import moviescope
 from poster_cnn.movies.cells import imdb_number
@@ -188,7 +187,7 @@ def trailer_features(trailers, extractor=None, *, num_frames=NUM_FRAMES, batch_s
     if any(is_video(path) for path in trailers.values()):
         folder = _cache_folder(extractor, num_frames, cache)
     means, rows = {}, []
-    for imdb_id, path in tqdm(trailers.items(), "trailers", unit="trailer", leave=False, disable=not progress):
+    for imdb_id, path in progress_bar(trailers.items(), "trailers", unit="trailer", leave=False, disable=not progress):
         kind, reason, frames = "video" if is_video(path) else "features", "", 0
         try:
             stored = _cached_features(path, extractor, num_frames, batch_size, folder) if kind == "video" else path

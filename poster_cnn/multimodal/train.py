@@ -7,11 +7,9 @@ import zipfile
 
 import keras
 import numpy as np
-import tensorflow as tf
-from tqdm.auto import tqdm
 
 from poster_cnn import metrics, models, training
-from poster_cnn.files import locked, read_json, remove_leftovers, write_atomically, write_json
+from poster_cnn.files import locked, progress_bar, read_json, remove_leftovers, write_atomically, write_json
 from poster_cnn.metrics import arguments, baselines
 from poster_cnn.multimodal.config import EnsembleConfig
 from poster_cnn.multimodal.data import EnsembleData, backbone_of, load_ensemble_data
@@ -25,6 +23,7 @@ from poster_cnn.multimodal.fit import (
     trainable_part,
 )
 from poster_cnn.training import distribution, run_folder
+from poster_cnn.training.process_state import unchanged_process
 from poster_cnn.training.saved_model import load_model
 
 ENSEMBLE = "ensemble"  # folder of the whole, next to those of its branches
@@ -40,6 +39,7 @@ _OF_BRANCHES = {"fusion": "logits", "fusion_rows": "train", "hidden_share": 0.0}
     ensemble_data=arguments.optional(arguments.instance(EnsembleData)),
     finished=arguments.paths,
 )
+@unchanged_process(deterministic=True)
 def train_ensemble(config, data_folder, run_dir, *, ensemble_data=None, finished=(), progress=True):
     """Train a branch for each modality, then their fusion (paper 5, sections 4 and 5).
 
@@ -77,13 +77,14 @@ def train_ensemble(config, data_folder, run_dir, *, ensemble_data=None, finished
     """
     distribution.require_one_host("An ensemble is trained on one host.")
     arguments.instance(EnsembleConfig)("config", config)
+    keras.config.set_dtype_policy("float32")  # whatever the caller uses
     metrics.check_names(config.metrics, "metrics")  # fails now, not after the first branch
     run_dir = pathlib.Path(run_dir)
     with locked(run_dir):
         data = ensemble_data or load_ensemble_data(config, data_folder, progress=progress)
-        tf.config.experimental.enable_op_determinism()
         alone = () if config.end_to_end else config.inputs.modalities
-        for modality in tqdm((*alone, ENSEMBLE), run_dir.name, leave=False, unit="network", disable=not progress):
+        networks = (*alone, ENSEMBLE)
+        for modality in progress_bar(networks, run_dir.name, leave=False, unit="network", disable=not progress):
             of_branch = {} if modality == ENSEMBLE else _OF_BRANCHES
             own, folder = config.replace(model=modality, **of_branch), run_dir / modality
             if training.is_finished(folder):
@@ -94,6 +95,9 @@ def train_ensemble(config, data_folder, run_dir, *, ensemble_data=None, finished
             if modality != ENSEMBLE and _copy_branch(own, data, folder, finished):
                 continue
             extra = data.present_table().astype(int)
+            run_folder.write_seen_posters(run_dir, data.movies)
+            if modality == ENSEMBLE:
+                run_folder.write_notes(folder, data.notes)
             run_folder.write_record(folder, own, _about(own, data), data.movies, extra)
             keras.utils.set_random_seed(config.seed)
             if modality == ENSEMBLE:
@@ -172,8 +176,6 @@ def _train_whole(config, data, run_dir):
         data.encoder.save(folder / "metadata_encoder.json")
     if data.vectors is not None:
         data.vectors.save(folder / "word_vectors.npz")
-    with write_atomically(folder / "notes.txt") as temporary:
-        temporary.write_text(data.notes + "\n", encoding="utf-8")
     whole = models.multimodal(branches, fusion)
     _finish(folder, config, data, whole, history, y_prob, seconds=time.monotonic() - started)
 

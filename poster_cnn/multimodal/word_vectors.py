@@ -135,7 +135,7 @@ def read_word_vectors(path, words=None):
     path = pathlib.Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"`path` must be a text file of word vectors. Received: path={str(path)!r}")
-    wanted = None if words is None else {word.encode() for word in words}
+    wanted = None if words is None else {word.encode("utf-8", "surrogatepass") for word in words}
     row_of, rows, counts, numbers, num_lines = {}, [], collections.Counter(), collections.defaultdict(list), 0
     with open(path, "rb") as file:
         dimension = _dimension(file, path)

@@ -78,7 +78,9 @@ def write_results(frame, path):
     columns = [name for name in first if name in frame]
     columns += sorted(name for name in frame if name not in columns)
     with write_atomically(path) as temporary:
-        frame[columns].to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n", encoding="utf-8")
+        frame[columns].to_csv(
+            temporary, index=False, float_format="%.6g", lineterminator="\n", errors="backslashreplace"
+        )
 
 
 @arguments.checked(path=arguments.path)

@@ -8,9 +8,11 @@ import pandas as pd
 from tqdm.keras import TqdmCallback
 
 from poster_cnn.datasets.arrays import DenseBatches
+from poster_cnn.files import progress_bar
 from poster_cnn.metrics import arguments
 from poster_cnn.training.build import build_model, require_finite, seed_dropout
 from poster_cnn.training.config import TrainingConfig
+from poster_cnn.training.process_state import unchanged_process
 
 
 def _pair(name, value):
@@ -32,6 +34,7 @@ _CALLBACKS = functools.partial(
     validation=arguments.optional(_pair),
     callbacks=_CALLBACKS,
 )
+@unchanged_process()
 def fit_arrays(config, images, labels, validation=None, *, callbacks=(), progress=True):
     """Build the network of a config and fit it to arrays, on the backend named by `KERAS_BACKEND`.
 
@@ -70,7 +73,7 @@ def fit_arrays(config, images, labels, validation=None, *, callbacks=(), progres
     keras.utils.set_random_seed(seed)
     model = build_model(config)
     seeding = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, _: seed_dropout(model, seed, epoch))
-    bar = TqdmCallback(verbose=0, desc=name, leave=False, disable=not progress)
+    bar = TqdmCallback(verbose=0, desc=name, leave=False, disable=not progress, tqdm_class=progress_bar)
     steps = config.fit.validation_steps
     return model, fit_batches(model, train, held_out, config.fit, [seeding, *callbacks, bar], name, steps)
 

@@ -11,7 +11,7 @@ import pandas as pd
 from poster_cnn import datasets
 from poster_cnn.datasets import duplicates
 from poster_cnn.datasets.crops import CROP_COLUMNS, POSTER_SIZE
-from poster_cnn.datasets.verify import file_hashes
+from poster_cnn.datasets.verify import announce, file_hashes
 from poster_cnn.metrics import arguments, baselines
 from poster_cnn.movies import splits
 from poster_cnn.movies.data_folder import data_path, find_data_folder
@@ -188,7 +188,7 @@ def load_training_data(config, data):
         ValueError: If a genre or a part of the split has no movie, or the split leaks without `allow_leak`.
     """
     folder = find_data_folder(data)
-    table, manifest, report = load_rows(config, folder)
+    table, manifest, report, lost = load_rows(config, folder)
     pairs = duplicates.similar_pairs(manifest)
     groups = duplicates.duplicate_groups(manifest, pairs=pairs).loc[table.index]
     split = _split(config, table, groups)
@@ -211,7 +211,7 @@ def load_training_data(config, data):
         class_names=config.class_names,
         image_size=config.image_size,
         interpolation=config.interpolation,
-        report=report,
+        report=f"{report}\n{lost}".rstrip(),
         manifest=manifest,
         pairs=pairs,
         folds=folds,
@@ -222,6 +222,7 @@ def load_training_data(config, data):
             "The split leaks. Choose split='leak_free', or allow_leak=True to repeat a paper's split.\n"
             f"{loaded.certificate}"
         )
+    announce(loaded.report, lost)
     return loaded
 
 

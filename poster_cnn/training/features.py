@@ -9,11 +9,10 @@ import pathlib
 import keras
 import numpy as np
 import tensorflow as tf
-from tqdm.auto import tqdm
 
 from poster_cnn import datasets, models
 from poster_cnn.datasets.poster_cache import read_rows, with_options
-from poster_cnn.files import cache_dir, explained_errors, locked, write_json
+from poster_cnn.files import cache_dir, explained_errors, locked, progress_bar, write_json
 
 _CHUNK = 512  # posters between two writes, which a kill can lose
 
@@ -84,7 +83,7 @@ def poster_features(model, data, *, about=(), batch_size=32, cache=None, progres
         known = _read_index(folder, num_features)
         wanted = dict(zip(data.poster_hashes, range(len(data.table)), strict=True))
         missing = [row for poster_hash, row in wanted.items() if poster_hash not in known]
-        with tqdm(total=len(missing), desc="features", unit="poster", leave=False, disable=not progress) as bar:
+        with progress_bar(total=len(missing), desc="features", unit="poster", leave=False, disable=not progress) as bar:
             for start in range(0, len(missing), _CHUNK):
                 chunk = missing[start : start + _CHUNK]
                 computed = extractor.predict(_posters(data, chunk, batch_size), verbose=0)

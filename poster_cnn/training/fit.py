@@ -1,24 +1,19 @@
 """Fitting a network epoch by epoch, with a checkpoint after each epoch."""
 
 import functools
-import logging
 import math
 
 import keras
 import numpy as np
 import pandas as pd
 import tensorflow as tf
-from tqdm.auto import tqdm
 
 from poster_cnn import datasets, models
-from poster_cnn.files import require_room, write_atomically
+from poster_cnn.files import progress_bar, require_room, write_atomically
 from poster_cnn.training import distribution
 from poster_cnn.training.build import build_model, compile_network, require_finite, seed_dropout
 from poster_cnn.training.features import poster_features
 from poster_cnn.training.replicas import epoch_function
-
-# Every network is traced once, but TensorFlow counts all networks of a process together and warns of retracing.
-logging.getLogger("tensorflow").addFilter(lambda record: "retracing" not in record.getMessage())
 
 _CHECKPOINTS = ("checkpoint.weights.h5", "fine_tuning.weights.h5")  # of the first and the fine-tuning phase
 
@@ -55,7 +50,7 @@ def fit(config, data, run_dir, *, strategy=None, progress=True):
         with strategy.scope():
             compile_network(network, config, fit.learning_rate)
     total = fit.epochs + fit.fine_tune_epochs
-    with tqdm(total=total, desc=run_dir.name, leave=False, unit="epoch", disable=not progress) as bar:
+    with progress_bar(total=total, desc=run_dir.name, leave=False, unit="epoch", disable=not progress) as bar:
         first, second = (run_dir / name for name in _CHECKPOINTS)
         if not distribution.chief_says(strategy, second.is_file()):
             _fit_phase(network, model, range(fit.epochs), batches, config, first, strategy, bar)

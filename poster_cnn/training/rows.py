@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from poster_cnn.datasets import crops
-from poster_cnn.datasets.verify import check_posters, describe
+from poster_cnn.datasets.verify import check_posters, describe, describe_losses
 from poster_cnn.movies.genres import encode_genres, explode_genres, limit_per_genre, merge_genres, require_known
 from poster_cnn.movies.table import load_movie_table
 
@@ -17,8 +17,8 @@ def load_rows(config, folder):
         folder: `DataFolder`.
 
     Returns:
-        `(table, manifest, report)`: the table with one row per movie, per movie and genre, or per crop; the manifest of
-        the posters over the same index; and the dropped movies as text.
+        `(table, manifest, report, lost)`: the table with one row per movie, per movie and genre, or per crop; the
+        manifest of the posters over the same index; the dropped movies as text; and a warning from `describe_losses`.
 
     Raises:
         ValueError: If a genre has no movie.
@@ -31,10 +31,11 @@ def load_rows(config, folder):
         min_genres=config.min_genres,
         missing_year="drop" if config.split == "imdb_id" else "keep",
     )
-    report = str(table.attrs["report"])
+    read, report = table.attrs["report"], str(table.attrs["report"])
     table, notes = _choose_movies(config, table)
     table, manifest = check_posters(table)
-    _require_every_genre(table, config.class_names)
+    lost = describe_losses(manifest, read.count("no poster file"), read.rows_kept)
+    _require_every_genre(table, config.class_names, lost)
     report += f"{notes}\n{describe(manifest)}"
     if config.one_row_per_genre:
         movies = len(table)
@@ -46,7 +47,7 @@ def load_rows(config, folder):
     if config.crops_per_genre and config.crop_before_split:
         table = _with_crops(config, table)
         report += f"\n{len(table)} images with crops"
-    return table, manifest_of(table, manifest), report
+    return table, manifest_of(table, manifest), report, lost
 
 
 def _choose_movies(config, table):
@@ -84,11 +85,11 @@ def manifest_of(table, manifest):
     return manifest.set_index("imdb_id", drop=False).loc[table["imdb_id"]].set_axis(table.index)
 
 
-def _require_every_genre(table, class_names):
+def _require_every_genre(table, class_names, lost):
     counts = encode_genres(table, class_names).sum(axis=0)
     absent = [name for name, count in zip(class_names, counts, strict=True) if not count]
     if absent:
         raise ValueError(
             f"No movie with a poster has the genre(s) {', '.join(absent)}. "
-            f"Received: {len(table)} movies. Leave the genre out, or widen the years."
+            f"Received: {len(table)} movies. Leave the genre out, or widen the years.{lost and f' {lost}'}"
         )

@@ -1,6 +1,7 @@
 """Run folders: the record of a run, and the files of a finished one."""
 
 import datetime
+import gzip
 import importlib.metadata
 import os
 import pathlib
@@ -9,7 +10,7 @@ import platform
 import pandas as pd
 import tensorflow as tf
 
-from poster_cnn.files import read_json, sha256, write_atomically, write_json
+from poster_cnn.files import read_json, sha256, write_atomically, write_json, write_text
 from poster_cnn.metrics import arguments
 from poster_cnn.metrics.thresholds import best_thresholds
 from poster_cnn.training.build import pretrained_weights
@@ -17,6 +18,8 @@ from poster_cnn.training.config import TrainingConfig
 from poster_cnn.training.parts import from_json
 from poster_cnn.training.saved_model import save_model
 
+_SEEN_POSTERS = ".posters.csv.gz"
+_FINGERPRINTS = ["imdb_id", "verdict", "pixel_hash", "perceptual_hash", "signature"]  # what finds copies of a poster
 _NAMES = {"experiment", "variant", "set_name"}  # stored with a run; they do not affect training
 
 
@@ -126,6 +129,31 @@ def write_record(run_dir, config, about, data, extra=None, strategy=None):
         "date": datetime.date.today().isoformat(),
     }
     write_json(run_dir / "config.json", content)
+
+
+def write_notes(run_dir, notes):
+    """Write `notes.txt`, the report on the data of a run: dropped rows and posters with the reasons."""
+    write_text(run_dir / "notes.txt", f"{notes}\n")
+
+
+def write_seen_posters(run_dir, data):
+    """Write the manifest of the training and validation posters of `TrainingData`.
+
+    Copies of these posters are no new movies for `evaluate`.
+    """
+    seen = data.manifest["imdb_id"].isin(data.table["imdb_id"][data.split != "test"])
+    text = data.manifest.loc[seen, _FINGERPRINTS].drop_duplicates("imdb_id").to_csv(index=False)
+    with write_atomically(run_dir / _SEEN_POSTERS) as temporary:
+        temporary.write_bytes(gzip.compress(text.encode(), mtime=0))  # without a date, equal posters give equal files
+
+
+def read_seen_posters(run_dir):
+    """Return the manifest of the training and validation posters of a run, or `None` for a run of an older version."""
+    for folder in (pathlib.Path(run_dir), pathlib.Path(run_dir).absolute().parent):  # a branch is in its ensemble
+        if (folder / _SEEN_POSTERS).is_file():
+            types = {"imdb_id": "Int64"} | dict.fromkeys(_FINGERPRINTS[1:], str)
+            return pd.read_csv(folder / _SEEN_POSTERS, dtype=types, keep_default_na=False)
+    return None
 
 
 def choose_thresholds(data, y_prob):

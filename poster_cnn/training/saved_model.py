@@ -11,6 +11,7 @@ from poster_cnn.datasets.crops import INTERPOLATIONS, POSTER_SIZE, is_crop_size
 from poster_cnn.files import write_atomically
 from poster_cnn.metrics import arguments
 from poster_cnn.models import losses  # noqa: F401  Registers the losses that files of older versions contain.
+from poster_cnn.training.process_state import unchanged_process
 
 _ENTRY = "poster_cnn.json"
 
@@ -56,6 +57,7 @@ def save_model(model, path, *, class_names, interpolation="bilinear", thresholds
 
 
 @arguments.checked(path=arguments.path)
+@unchanged_process()
 def load_model(path):
     """Load a model saved by `save_model`, without running code from the file.
 

@@ -6,7 +6,6 @@ import time
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from poster_cnn import datasets, metrics, models
 from poster_cnn.files import locked, read_json, remove_leftovers
@@ -19,13 +18,16 @@ from poster_cnn.training.config import TrainingConfig
 from poster_cnn.training.data import TrainingData, load_training_data
 from poster_cnn.training.features import poster_features
 from poster_cnn.training.fit import fit, remove_checkpoints
+from poster_cnn.training.process_state import unchanged_process
 from poster_cnn.training.run_folder import (
     about_weights,
     check_record,
     choose_thresholds,
     finish,
     is_finished,
+    write_notes,
     write_record,
+    write_seen_posters,
 )
 
 _PREDICT_BATCH = 32  # some papers train with batches of 2
@@ -43,14 +45,16 @@ _CONSTANT = {
     run_dir=arguments.path,
     training_data=arguments.optional(arguments.instance(TrainingData)),
 )
+@unchanged_process(deterministic=True)
 def train(config, data, run_dir, *, training_data=None, strategy="auto", progress=True):
     """Train one network into a run folder. Interrupted runs continue at their epoch, finished runs are not repeated.
 
     The folder holds `config.json` (config, versions, data fingerprint), `split.csv` (part and labels of each movie),
-    `leak.json` (test posters with a copy in training), `history.csv` (one row per epoch), `model.keras`,
-    `predictions.csv` (test movies) and, written last, `metrics.json` (scores of the test movies, the baselines and the
-    validation movies). Sigmoid networks get a threshold for each genre, chosen on the validation movies. Initial
-    weights, shuffling and dropout depend on the config only, so a resumed run ends like an uninterrupted one.
+    `leak.json` (test posters with a copy in training), `notes.txt` (dropped rows and posters), `history.csv` (one row
+    per epoch), `model.keras`, `predictions.csv` (test movies) and, written last, `metrics.json` (scores of the test
+    movies, the baselines and the validation movies). Sigmoid networks get a threshold for each genre, chosen on the
+    validation movies. Initial weights, shuffling and dropout depend on the config only, so a resumed run ends like an
+    uninterrupted one.
 
     With several hosts, each makes the same call. The chief writes the run folder; worker 1 keeps its checkpoints in
     `worker1` in it, on its own or a shared disk, and removes them at the end. If one host is lost, all fail; started
@@ -103,7 +107,6 @@ def _train(config, data, run_dir, training_data, strategy, progress):
         if result is None:
             started = time.monotonic()
             keras.utils.set_random_seed(config.fit.seed)
-            tf.config.experimental.enable_op_determinism()
             model = fit(config, training_data, run_dir, strategy=strategy, progress=progress)
             if is_chief:
                 result = _finish(model, config, training_data, run_dir, time.monotonic() - started)
@@ -210,6 +213,8 @@ def _claim(run_dir, config, data, strategy):
     """Write config.json, or check that the existing one is of the same config and data."""
     if (run_dir / "config.json").is_file() and (run_dir / "history.csv").is_file():
         return check_run(run_dir, config, data)  # a run before its first epoch can be replaced
+    write_notes(run_dir, data.report)
+    write_seen_posters(run_dir, data)
     write_record(run_dir, config, _about(config, data), data, strategy=distribution.about_strategy(strategy))
 
 

@@ -7,9 +7,8 @@ import traceback
 
 import keras
 import pandas as pd
-from tqdm.auto import tqdm
 
-from poster_cnn.files import locked, read_json, write_atomically, write_json
+from poster_cnn.files import locked, progress_bar, read_json, write_json, write_text
 from poster_cnn.metrics import arguments
 from poster_cnn.movies.data_folder import data_path
 from poster_cnn.multimodal.config import EnsembleConfig
@@ -20,6 +19,7 @@ from poster_cnn.multimodal.train import train_ensemble
 from poster_cnn.training import distribution
 from poster_cnn.training.data import load_training_data
 from poster_cnn.training.fit import remove_checkpoints
+from poster_cnn.training.process_state import unchanged_process
 from poster_cnn.training.run_folder import is_finished
 from poster_cnn.training.train import check_run, train
 from poster_cnn.tuning.experiment import Experiment
@@ -76,6 +76,7 @@ class Shared:
     out_dir=arguments.path,
     shared=arguments.optional(arguments.instance(Shared)),
 )
+@unchanged_process()
 def sweep(experiment, data, out_dir, *, shared=None, progress=True):
     """Train every cell of an experiment in a run folder of its own.
 
@@ -192,8 +193,7 @@ def _check_cell(config, loaded, run_dir):
 def _write_failure(run_dir, error):
     kind = RuntimeError if isinstance(error, _KilledTooOften) else type(error)
     reason = f"{kind.__name__}: {error}".replace("\n", " ")
-    with write_atomically(run_dir / "error.txt") as temporary:
-        temporary.write_text(f"{reason}\n\n{''.join(traceback.format_exception(error))}", encoding="utf-8")
+    write_text(run_dir / "error.txt", f"{reason}\n\n{''.join(traceback.format_exception(error))}")
     return reason
 
 
@@ -241,7 +241,7 @@ def cost_bar(cells, out_dir, progress):
     Returns:
         `tqdm` bar.
     """
-    return tqdm(
+    return progress_bar(
         total=sum(map(_cost, cells.values())),
         initial=finished_cost(cells, out_dir),
         desc=f"{len(cells)} cells",

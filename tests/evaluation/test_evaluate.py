@@ -1,6 +1,10 @@
+import shutil
+
+import numpy as np
 import pandas as pd
 import pytest
 from conftest import write_data_folder
+from PIL import Image
 
 from poster_cnn import metrics, results
 from poster_cnn.evaluation.evaluate import evaluate
@@ -114,3 +118,44 @@ def test_center_crops_are_used_in_evaluate_and_predict(tmp_path, data_folder, ti
     for prediction, (_, row) in zip(predict(tmp_path, paths)[0], saved.iterrows(), strict=True):
         for name, probability in prediction.to_dict()["genres"].items():
             assert probability == pytest.approx(row[f"probability_{name}"], abs=1e-5)
+
+
+def write_copies(run_dir, data_folder, folder):
+    """Write a folder of new ids: copies of five posters of each part of a run, saved anew, and eight new pictures."""
+    (folder / "posters").mkdir(parents=True)
+    split = pd.read_csv(run_dir / "split.csv")
+    chosen = split.groupby("part").head(5).reset_index(drop=True)
+    rows = ["imdbId,Imdb Link,Title,IMDB Score,Genre,Poster"]
+    for number, row in chosen.iterrows():
+        genres = "|".join(name for name in split.columns[2:] if row[name])
+        rows.append(f"{5001 + number},x,Copy {number} (2016),5,{genres},x")
+        picture = Image.open(data_folder / "posters" / f"{row['imdb_id']}.jpg")
+        if number % 2:
+            picture = picture.resize((150, 221))
+        picture.save(folder / "posters" / f"{5001 + number}.jpg", quality=70)
+    for number, genre in enumerate(["Horror", "Romance", "Action", "Documentary"] * 2):
+        rows.append(f"{6001 + number},x,New {number} (2016),5,{genre},x")
+        noise = np.random.default_rng(number).integers(0, 256, (4, 3, 3), dtype="uint8")
+        Image.fromarray(noise).resize((182, 268)).save(folder / "posters" / f"{6001 + number}.jpg")
+    (folder / "MovieGenre.csv").write_text("\n".join(rows) + "\n", encoding="iso-8859-1")
+    return folder, chosen["part"].value_counts()
+
+
+def test_copies_of_seen_posters_are_no_new_movies(finished_run, data_folder, tmp_path):
+    folder, copies = write_copies(finished_run, data_folder, tmp_path / "new")
+    outcome = evaluate(finished_run, folder, num_resamples=20)
+    num_copies = copies["train"] + copies["validation"]
+    assert f"{num_copies} movies left out, as their posters are copies of posters of such movies" in outcome.notes
+    assert outcome.num_movies == copies["test"] + 8  # a copy of a test poster was not seen in training
+
+    older = shutil.copytree(finished_run, tmp_path / "older")
+    (older / ".posters.csv.gz").unlink()
+    outcome = evaluate(older, folder, num_resamples=20)
+    assert outcome.num_movies == num_copies + copies["test"] + 8
+    assert "copies of them were looked for in this data folder only" in outcome.notes
+    for path in (data_folder / "posters").iterdir():
+        shutil.copy(path, folder / "posters")
+    lines = (data_folder / "MovieGenre.csv").read_text(encoding="iso-8859-1").splitlines(keepends=True)[1:]
+    with open(folder / "MovieGenre.csv", "a", encoding="iso-8859-1") as file:
+        file.writelines(lines)
+    assert f"{num_copies} movies left out, as their" in evaluate(older, folder, num_resamples=20).notes

@@ -60,7 +60,7 @@ def interrupt_when_writing(monkeypatch, name, time_number=1):
 
 def test_run_folder_is_complete(finished_run, tiny_config):
     names = {path.name for path in finished_run.iterdir() if not path.name.startswith(".")}
-    about = {"config.json", "split.csv", "leak.json"}
+    about = {"config.json", "split.csv", "leak.json", "notes.txt"}
     assert names == about | {"history.csv", "model.keras", "predictions.csv", "metrics.json"}
 
     about = json.loads((finished_run / "config.json").read_text())

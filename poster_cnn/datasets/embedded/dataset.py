@@ -15,7 +15,6 @@ import shutil
 import uuid
 
 import numpy as np
-from tqdm import tqdm
 
 from poster_cnn import files
 from poster_cnn.datasets.embedded import text
@@ -180,8 +179,8 @@ def _write_dataset(folder, num_movies, seed):
     (folder / "everyday").mkdir()
     for name, picture in draw_everyday().items():
         picture.save(folder / "everyday" / f"{name}.jpg", quality=88)
-    progress = tqdm(zip(movies, rows, strict=True), "Drawing posters", num_movies, leave=False, mininterval=1)
-    for movie, row in progress:
+    drawn = zip(movies, rows, strict=True)
+    for movie, row in files.progress_bar(drawn, "Drawing posters", num_movies, leave=False, mininterval=1):
         rng = random.Random(f"poster {seed} {movie['id']}")
         _write_poster(folder / "posters" / f"{movie['id']}.jpg", movie, row, rng)
     _copy_posters(folder / "posters", movies, random.Random(f"copies {seed}"))
@@ -265,7 +264,7 @@ def _write_trailers(folder, movies, seed):
     rng = random.Random(f"features {seed}")
     genre_features = {genre: rng.sample(range(_TRAILER_FEATURES), 60) for genre in text.WORDS}
     folder.mkdir(parents=True)
-    for movie in tqdm(movies, "Making trailer features", leave=False, mininterval=1):
+    for movie in files.progress_bar(movies, "Making trailer features", leave=False, mininterval=1):
         rng = random.Random(f"trailer {seed} {movie['id']}")
         features = np.zeros((_TRAILER_FRAMES, _TRAILER_FEATURES), np.float16)
         start = 0
