@@ -141,7 +141,7 @@ def _train(options):
         metrics=metrics.EVERYDAY if is_sigmoid else ("first_label_accuracy", "hit_at_1"),
         **{name: getattr(options, name) for name in same},
     )
-    data = find_data_folder(options.data, posters_dir=options.posters)
+    data = find_data_folder(options.data, posters_dir=options.posters) if options.posters else options.data
     finished_before = is_finished(pathlib.Path(options.out))
     result = train(config, data, options.out, strategy=options.strategy)
     if not result:
