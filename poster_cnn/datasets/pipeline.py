@@ -118,10 +118,10 @@ def decoded_posters(
     resizing = {"image_size": image_size, "interpolation": interpolation, "antialias": antialias}
     manifest = _check(table) if manifest is None else manifest
     labels = encode_genres(table, class_names) if labels is None else labels
-    if len(labels) != len(table) or len(manifest) != len(table):
+    if np.ndim(labels) != 2 or len(labels) != len(table) or len(manifest) != len(table):
         raise ValueError(
             f"`labels` and `manifest` must have a row for each of the {len(table)} movies. "
-            f"Received: {len(labels)} and {len(manifest)} rows"
+            f"Received: labels of shape {np.shape(labels)} and {len(manifest)} rows"
         )
     if not cache:
         return _decode(_files(table, labels), **resizing)

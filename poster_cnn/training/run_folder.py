@@ -82,6 +82,8 @@ def check_record(run_dir, config, about):
 
 
 def _differences(run_dir, config):
+    if isinstance(config, type) or not hasattr(config, "to_dict"):
+        arguments.refuse("config", "a TrainingConfig or an EnsembleConfig", config)
     recorded = recorded_config(run_dir, type(config)).to_dict()
     return {name for name, value in config.to_dict().items() if recorded[name] != value} - _NAMES
 
