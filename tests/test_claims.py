@@ -1,0 +1,204 @@
+"""Sentences of the papers' pages, recomputed from the committed results."""
+
+import functools
+import re
+
+import pandas as pd
+import pytest
+
+from poster_cnn.results import searches
+from poster_cnn.results.collect import read_published
+from poster_cnn.results.tables import epoch_spread
+from poster_cnn.workspace import find_repository
+
+EXPERIMENTS = find_repository() / "experiments"
+
+
+@functools.cache
+def committed(name):
+    return pd.read_csv(EXPERIMENTS / "results" / f"{name}.csv")
+
+
+def percent(name, column, **where):
+    """Return one column of the rows with these values, in percent and in the order of the file."""
+    frame = committed(name)
+    for key, value in where.items():
+        frame = frame[frame[key] == value]
+    return [100 * value for value in frame[column]]
+
+
+def spread(name, metric, run):
+    return epoch_spread(committed(f"{name}_history"), metric).loc[(name, run)].tolist()
+
+
+@functools.cache
+def draws(*names):
+    scores = searches.cross_validation_table(pd.concat(committed(f"zavala_{name}") for name in names))
+    return {
+        False: searches.rank_correlations(scores[~scores["batch_norm"]], comparisons=10),
+        True: searches.rank_correlations(scores[scores["batch_norm"]], comparisons=10),
+        "test": scores["test"],
+        "folds": scores["accuracy"],
+        "color": scores["color_histogram"],
+    }
+
+
+SEARCHED = ("table_3", "table_4", "random_search", "random_search_batch_norm")
+AT_622 = "overall_f1_at_622"
+FROZEN, CLEAN = "wang_frozen_mobilenet", "wang_frozen_mobilenet_leak_free"
+
+
+def custom_network():
+    return percent("wang_vgg_like_history", f"val_{AT_622}")[-5:]
+
+
+def highest_f1(*names):
+    columns = ["overall_f1", AT_622]
+    return max(100 * committed(name)[columns].max().max() for name in names)
+
+
+def printed(paper, table, row):
+    found = read_published(EXPERIMENTS / "published" / f"{paper}.csv")
+    return found[(found["table"] == table) & (found["row"] == row)].set_index("metric")["value"]
+
+
+def logits_dropout(learning_rate):
+    return [
+        *percent(FROZEN, AT_622, set_name="logits_dropout", learning_rate=learning_rate),
+        *percent(FROZEN, AT_622, set_name="plain", learning_rate=learning_rate),
+    ]
+
+
+BASELINES = ("frequent_genres", "color_histogram")
+
+
+def chosen_margins():
+    run = committed(CLEAN).sort_values("validation_overall_f1_tuned").iloc[-1]
+    tuned = 100 * run[["overall_f1_tuned", "overall_f1_tuned_low", "overall_f1_tuned_high"]]
+    above = [100 * (run["overall_f1_tuned"] - run[f"{name}_overall_f1_tuned"]) for name in BASELINES]
+    at_half = 100 * run["overall_f1"]
+    return [*tuned, *above, at_half, printed("wang", "Section V.C", "ResNet18")["overall_f1"] - at_half]
+
+
+def one_hot(variant):
+    name = "zavala_one_hot_sigmoid" + ("_leak_free" if variant == "leak_free" else "")
+    return committed(name)["first_label_accuracy"] * 100, committed(name)["color_histogram_first_label_accuracy"] * 100
+
+
+def margins(baseline):
+    frame = committed("zavala_margins")
+    rows = frame[frame["baseline"] == baseline]
+    return [list(row) for row in rows[["difference", "low", "high", "baseline_accuracy"]].to_numpy()]
+
+
+# Page, sentence with the numbers left out, and the numbers.
+CLAIMS = [
+    (
+        "wang",
+        "it has {:.1f}, {:.1f}, {:.1f}, {:.1f} and {:.1f}%, below the paper's 38.5% in each",
+        custom_network,
+    ),
+    (
+        "wang",
+        "{:.1f}% at 1e-3 ({:.1f} to {:.1f}% over the last five epochs). At 1e-4 it is below the network without it, "
+        "{:.1f} and {:.1f}%",
+        lambda: [
+            logits_dropout(1e-3)[0],
+            *spread(FROZEN, f"val_{AT_622}", "logits_dropout,learning_rate=0.001"),
+            *logits_dropout(1e-4),
+        ],
+    ),
+    (
+        "wang",
+        "**{:.1f}% [{:.1f}, {:.1f}]**, of the network with the highest validation score, is higher than the printed "
+        "55.77% … {:.1f} points above always predicting two genres, and {:.1f} points above a color histogram … has "
+        "{:.1f}%, {:.1f} points below the printed",
+        chosen_margins,
+    ),
+    (
+        "wang",
+        "OF1 of the validation posters is {:.1f} to {:.1f}% over the last five epochs",
+        lambda: spread(CLEAN, "val_overall_f1", "dropout,learning_rate=0.001"),
+    ),
+    ("wang", "That is {:.0f}% less; one layer of 7×7 has {:.0f}% more", lambda: [100 * 22 / 49, 100 * 22 / 27]),
+    (
+        "wang",
+        "has {:.1f}% on our sample, more than the printed {:.1f}%",
+        lambda: [
+            100 * committed("wang_vgg_like")[f"frequent_genres_{AT_622}"].iloc[0],
+            printed("wang", "Section V.C", "Custom CNN")["overall_f1"],
+        ],
+    ),
+    (
+        "zavala",
+        "has {2:.1f}, {1:.1f} and {0:.1f}% at 1e-2, 1e-3 and 1e-4 where movies are split. A color histogram has {3:.1f}%",
+        lambda: [
+            *sorted(percent("zavala_transfer_leak_free", "first_label_accuracy", set_name="pixels=0..1"))[::-1],
+            *percent("zavala_transfer_leak_free", "color_histogram_first_label_accuracy", set_name="pixels=0..1")[:1],
+        ],
+    ),
+    (
+        "zavala",
+        "{:.1f} points [{:.1f}, {:.1f}] above a color histogram of the same 128×128 pixels ({:.1f}%)",
+        lambda: margins("color_histogram")[0],
+    ),
+    (
+        "zavala",
+        "{:.1f} points [{:.1f}, {:.1f}] above a color histogram of whole posters, which itself scores less, {:.1f}%",
+        lambda: margins("color_histogram")[1],
+    ),
+    (
+        "zavala",
+        "no network of the two searches and none of Tables 3 and 4 scores higher than the color histogram: the best has "
+        "{:.1f}%, the color histogram {:.1f}%",
+        lambda: [draws(*SEARCHED)["test"].max(), draws(*SEARCHED)["color"].min()],
+    ),
+    (
+        "zavala",
+        "is {:.1f}% on the held-out folds and {:.1f}% on the test rows in Table 3, and {:.1f}% and {:.1f}% in Table 4",
+        lambda: [draws(table)[part].mean() for table in ("table_3", "table_4") for part in ("folds", "test")],
+    ),
+    (
+        "zavala",
+        "(rank correlation {:.2f}, p = .001, and .012 after correction for the ten correlations below)",
+        lambda: draws(*SEARCHED[2:])[False].loc[0, ["correlation"]],
+    ),
+    ("zavala", "(+{:.2f}, p = .019)", lambda: draws(*SEARCHED[2:])[True].loc[0, ["correlation"]]),
+    (
+        "zavala",
+        "they have {:.1f} to {:.1f}%, {:.1f} to {:.1f} points more than a color histogram; where movies are split they "
+        "have {:.1f}%, {:.1f} points less",
+        lambda: [
+            *(accuracy := one_hot("faithful")[0]).agg(["min", "max"]),
+            *(accuracy - one_hot("faithful")[1]).agg(["min", "max"]),
+            one_hot("leak_free")[0].iloc[0],
+            (one_hot("leak_free")[1] - one_hot("leak_free")[0]).iloc[0],
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize(("paper", "sentence", "numbers"), CLAIMS, ids=[sentence[:40] for _, sentence, _ in CLAIMS])
+def test_sentences_agree_with_the_committed_results(paper, sentence, numbers):
+    page = " ".join((EXPERIMENTS / paper / "README.md").read_text(encoding="utf-8").split())
+    stated = sentence.format(*numbers())
+    assert re.search(".*?".join(map(re.escape, stated.split(" … "))), page), stated
+
+
+def test_corrected_p_values_are_those_of_the_page():
+    first, second = (draws(*SEARCHED[2:])[normalized].iloc[0] for normalized in (False, True))
+    assert first[["p_value", "p_corrected"]].round(3).tolist() == [0.001, 0.012]
+    assert [round(second["p_value"], 3), round(second["p_corrected"], 2)] == [0.019, 0.19]
+
+
+def test_no_network_of_paper_2_is_above_the_two_most_frequent_genres():
+    names = ("wang_vgg_like", "wang_random_weights", FROZEN)
+    assert highest_f1(*names) < 100 * committed("wang_vgg_like")["frequent_genres_overall_f1"].iloc[0]
+    assert max(custom_network()) < printed("wang", "Section V.C", "Custom CNN")["overall_f1"]
+
+
+def test_published_runs_have_a_genre_for_each_movie_where_argmax_is_taken():
+    for path in (EXPERIMENTS / "results").glob("*.csv"):
+        runs = pd.read_csv(path)
+        if {"keep_unlabeled", "first_label_accuracy"} <= set(runs):
+            assert not runs.loc[runs["first_label_accuracy"].notna(), "keep_unlabeled"].any(), path.name
