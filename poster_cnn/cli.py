@@ -2,6 +2,7 @@
 
 import argparse
 import functools
+import logging
 import pathlib
 import signal
 import sys
@@ -12,6 +13,7 @@ from poster_cnn.evaluation.terminal import (
     describe_error,
     print_failures,
     print_json,
+    print_reports,
     print_scores,
     process_of_a_command,
 )
@@ -175,6 +177,8 @@ def _train_experiment(command, options):
     from poster_cnn.tuning.workers import end_with_parent, is_worker, sweep_with_workers
 
     end_with_parent()
+    if is_worker():
+        logging.getLogger("poster_cnn").setLevel(logging.WARNING)  # the process that started it prints the report
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))  # a scheduler's or parent's request
     experiment = load_experiment(options.experiment, preset=options.preset, precision=options.precision)
     needs_trailers = "trailer" in getattr(experiment.config, "modalities", ())
@@ -186,6 +190,7 @@ def _train_experiment(command, options):
         own += ["--precision", options.precision] if options.precision else []
         own += ["--debug"] if options.debug else []
         failed = sweep_with_workers(experiment, own, data, out, num_workers=options.workers)
+        print_reports(out)
     if is_worker():  # the process that started it reports
         return 0
     frame = results.collect_results(out)

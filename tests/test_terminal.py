@@ -133,6 +133,22 @@ def test_failed_cells_leave_their_traceback(data_folder, tmp_path, monkeypatch, 
     assert "Traceback" in printed and "in fail" in printed and "failed: seed=0: KeyError" in printed
 
 
+def test_a_sweep_with_workers_prints_each_report_once(data_folder, tmp_path, monkeypatch, capsys):
+    def work(*_, **__):
+        for name, text in (("a", "2 lost"), ("b", "2 lost"), ("c/ensemble", "3 lost")):
+            files.write_text(tmp_path / "runs" / name / "notes.txt", f"{text}\n")
+        return {}
+
+    monkeypatch.setattr("poster_cnn.tuning.workers.sweep_with_workers", work)
+    (tmp_path / "one.py").write_text(
+        "from poster_cnn import TrainingConfig\n"
+        "config, grid = TrainingConfig(class_names=('Horror', 'Romance'), ratio=10), {'seed': (0,)}\n"
+    )
+    command = ["sweep", str(tmp_path / "one.py"), "--data", str(data_folder), "--out", str(tmp_path / "runs")]
+    assert main([*command, "--workers", "2"]) == 0
+    assert capsys.readouterr().err == "2 lost\n\n3 lost\n"
+
+
 @pytest.fixture
 def without_home(monkeypatch):
     """Run as a user without HOME and without a passwd entry."""

@@ -66,6 +66,12 @@ def print_failures(failed, folder=None):
     return 1 if failed else 0
 
 
+def print_reports(folder):
+    """Print the reports of dropped posters in the run folders of a sweep on stderr, each once."""
+    texts = [path.read_text(encoding="utf-8") for path in sorted(folder.glob("**/notes.txt"))]
+    print(*dict.fromkeys(texts), sep="\n", end="", file=sys.stderr)
+
+
 def print_json(content):
     """Print `content` as indented JSON, with escapes if `sys.stdout` cannot encode a character."""
     text = json.dumps(content, indent=2, ensure_ascii=False)
