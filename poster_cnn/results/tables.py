@@ -196,7 +196,7 @@ def to_markdown(frame, *, digits=1):
 
     Args:
         frame: DataFrame. Numbers are right-aligned; missing values become "–".
-        digits: Decimal places of floats, except learning rates. Defaults to 1.
+        digits: Decimal places of floats, except learning rates and thresholds. Defaults to 1.
 
     Returns:
         str, without a final newline.
@@ -233,7 +233,7 @@ def pretrained(results):
 
 
 def _texts(column, digits):
-    if column.name == "learning_rate" or not is_float_dtype(column):
+    if column.name in ("learning_rate", "threshold") or not is_float_dtype(column):
         return [label(value) if is_float_dtype(column) or pd.isna(value) else str(value) for value in column]
     # 100 * 0.2875 is 28.749999999999996, which is to be shown as 28.8 like 28.75.
     return [MISSING if pd.isna(value) else f"{round(value, 9):.{digits}f}" for value in column]

@@ -144,10 +144,11 @@ def test_seeds_table_separates_settings(results):
 
 
 def test_to_markdown():
-    frame = pd.DataFrame({"learning_rate": [1e-4, 0.5], "score": [50.55, np.nan], "n": [3, 4], "name": ["a|b", None]})
+    frame = pd.DataFrame({"threshold": [0.622, 0.5], "learning_rate": [1e-4, 0.5], "score": [50.55, np.nan]})
+    frame = frame.assign(n=[3, 4], name=["a|b", None])
     assert to_markdown(frame).splitlines() == [
-        "| learning_rate | score | n | name |",
-        "| ---: | ---: | ---: | --- |",
-        "| 1e-4 | 50.5 | 3 | a\\|b |",
-        "| 0.5 | – | 4 | – |",
+        "| threshold | learning_rate | score | n | name |",
+        "| ---: | ---: | ---: | ---: | --- |",
+        "| 0.622 | 1e-4 | 50.5 | 3 | a\\|b |",
+        "| 0.5 | 0.5 | – | 4 | – |",
     ]
