@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 
+import pandas as pd
 import pytest
 
 import poster_cnn
@@ -127,3 +128,16 @@ def test_update_pages_restores_a_page_of_the_repository(paper, tmp_path):
         copy.write_text(copy.read_text(encoding="utf-8").replace(table, "", 1), encoding="utf-8")
     assert update_pages(tmp_path, tmp_path) == [copy]
     assert copy.read_text(encoding="utf-8") == text
+
+
+def test_tables_of_the_speed_page_agree_with_the_measurements():
+    results = REPOSITORY / "experiments" / "results"
+    page = (REPOSITORY / "experiments" / "benchmarks" / "README.md").read_text(encoding="utf-8").replace(",", "")
+    speed = pd.read_csv(results / "benchmark_speed.csv")[["rate", "ratio", "ratio_low", "ratio_high"]]
+    compared = re.findall(r"\| ([\d.]+) \| \*\*([\d.]+)\*\* \(([\d.]+)–([\d.]+)\)", page)
+    measured = ["{:.0f} {:.2f} {:.2f} {:.2f}".format(*row) for row in speed.to_numpy()]
+    assert len(compared) == 8 and {" ".join(row) for row in compared} <= set(measured)
+    growth = pd.read_csv(results / "benchmark_growth.csv")
+    growth = growth[["posters", "cache", "decode_per_s", "epoch_per_s", "train_per_s", "peak_mb"]]
+    rows = [f"| {a} | {b} | {c:.0f} | {d:.0f} | {e:.0f} | {f:.0f} MB |" for a, b, c, d, e, f in growth.to_numpy()]
+    assert all(row in page for row in rows)
