@@ -1,5 +1,6 @@
 """Spellings of single cells: missing values, imdbIds and years."""
 
+import functools
 import re
 
 import pandas as pd
@@ -20,7 +21,7 @@ _MISSING = re.compile(
 # Spellings of programs, which nobody types and no title has.
 UNAMBIGUOUS = ("", "N/A", "#N/A", "NA", "<NA>", "NaN", "nan", "NULL", "null", r"\N")
 _LINK = re.compile(r".*/title/((?:tt)?\d+).*", re.IGNORECASE)
-_IMDB_ID = re.compile(r"(?:tt)?0*([0-9]{1,15})(?:\.0+)?", re.IGNORECASE)
+_IMDB_ID = re.compile(r"""[="']*(?:tt)?0*([0-9]{1,15})(?:\.0+)?["']*""", re.IGNORECASE)  # ="0114709" keeps Excel's zeros
 # "(1994)" at the end, also "(2010– )" and "(2010–2012)"; \x96 is the dash of Windows files read as ISO-8859-1.
 _YEAR_IN_TITLE = r"\(\s*(\d{4})\s*[-\u2013\u2014\x96]?\s*(?:\d{4})?\s*\)\s*$"
 # "[1995]", "(Video 1995)", "(1995/I)", "(c. 1995)" or "(1995) (TV)" at the end.
@@ -28,6 +29,7 @@ _OPEN, _CLOSE, _INSIDE = r"[(\[{（【]", r"[)\]}）】]", r"[^()\[\]{}（）【
 _BRACKETS_WITH_YEAR = (
     rf"{_OPEN}({_INSIDE}*(?<!\d)\d{{4}}(?!\d){_INSIDE}*){_CLOSE}(?:\s*{_OPEN}(?:(?!\d){_INSIDE})*{_CLOSE})*\s*$"
 )
+_LAST_YEAR_ALONE = rf"{_OPEN}(\d{{4}})(?:/[IVX]+)?{_CLOSE}(?:\s*{_OPEN}{_INSIDE}*{_CLOSE})*\s*$"  # not "[2010 Remaster]"
 FIRST_YEAR, LAST_YEAR = 1870, 2100
 
 
@@ -64,7 +66,7 @@ def years(texts):
     texts = texts.str.strip().str.replace(r"^(\d),(\d{3})(?:\.0*)?$", r"\1\2", regex=True)  # "1,995"
     texts = texts.str.replace(r"^(\d{4})(?:0\d|1[0-2])[0-3]\d(?!\d)", r"\1", regex=True)  # "19950302"
     found = texts.str.extract(r"(?<!\d)(1[89]\d\d|20\d\d)(?!\d)")[0]
-    found = pd.to_numeric(found.fillna(texts.str.extract(r"(?<!\d)(\d{4})(?!\d)")[0]))
+    found = found.fillna(texts.str.extract(r"(?<!\d)(\d{4})(?!\d)")[0]).map(float)  # digits of any alphabet
     numbers = pd.to_numeric(texts, errors="coerce")  # "1.995E+03"
     return found.fillna(numbers.where(numbers.between(1000, 9999))).astype("float64")
 
@@ -81,11 +83,12 @@ def movie_years(movie_titles, texts):
         nothing but impossible years, which are <NA>.
     """
     candidates = [
-        pd.to_numeric(movie_titles.str.extract(_YEAR_IN_TITLE)[0]),
+        movie_titles.str.extract(_YEAR_IN_TITLE)[0].map(float),
         years(texts),
+        movie_titles.str.extract(_LAST_YEAR_ALONE)[0].map(float),
         years(movie_titles.str.extract(_BRACKETS_WITH_YEAR)[0]),
     ]
     plausible = [years.where(years.between(FIRST_YEAR, LAST_YEAR)) for years in candidates]
-    best = plausible[0].fillna(plausible[1]).fillna(plausible[2])
+    best = functools.reduce(pd.Series.fillna, plausible)
     impossible = best.isna() & pd.concat(candidates, axis=1).notna().any(axis=1)
     return best.astype("Int64"), impossible

@@ -85,6 +85,7 @@ def test_splits_what_exporters_write(tmp_path, cell):
         ("film - noir, Talk Show", ["Film-Noir", "Talk-Show"]),
         ("Science Fiction & Fantasy", ["Sci-Fi", "Fantasy"]),
         ("Music/Musical", ["Music", "Musical"]),
+        ("Film|Noir|Drama", ["Film", "Noir", "Drama"]),
         ("Animation|Children's|Comedy", ["Animation", "Children's", "Comedy"]),
         ("Drama, Telenovela", ["Drama", "Telenovela"]),
         ("['Telenovela', \"Children's\"]", ["Telenovela", "Children's"]),
