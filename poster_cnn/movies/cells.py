@@ -21,7 +21,9 @@ _MISSING = re.compile(
 # Spellings of programs, which nobody types and no title has.
 UNAMBIGUOUS = ("", "N/A", "#N/A", "NA", "<NA>", "NaN", "nan", "NULL", "null", r"\N")
 _LINK = re.compile(r".*/title/((?:tt)?\d+).*", re.IGNORECASE)
-_IMDB_ID = re.compile(r"""[="']*(?:tt)?0*([0-9]{1,15})(?:\.0+)?["']*""", re.IGNORECASE)  # ="0114709" keeps Excel's zeros
+_IMDB_ID = re.compile(
+    r"""[="']*(?:tt)?0*([0-9]{1,15})(?:\.0+)?["']*""", re.IGNORECASE
+)  # ="0114709" keeps Excel's zeros
 # "(1994)" at the end, also "(2010– )" and "(2010–2012)"; \x96 is the dash of Windows files read as ISO-8859-1.
 _YEAR_IN_TITLE = r"\(\s*(\d{4})\s*[-\u2013\u2014\x96]?\s*(?:\d{4})?\s*\)\s*$"
 # "[1995]", "(Video 1995)", "(1995/I)", "(c. 1995)" or "(1995) (TV)" at the end.
@@ -29,7 +31,9 @@ _OPEN, _CLOSE, _INSIDE = r"[(\[{（【]", r"[)\]}）】]", r"[^()\[\]{}（）【
 _BRACKETS_WITH_YEAR = (
     rf"{_OPEN}({_INSIDE}*(?<!\d)\d{{4}}(?!\d){_INSIDE}*){_CLOSE}(?:\s*{_OPEN}(?:(?!\d){_INSIDE})*{_CLOSE})*\s*$"
 )
-_LAST_YEAR_ALONE = rf"{_OPEN}(\d{{4}})(?:/[IVX]+)?{_CLOSE}(?:\s*{_OPEN}{_INSIDE}*{_CLOSE})*\s*$"  # not "[2010 Remaster]"
+_LAST_YEAR_ALONE = (
+    rf"{_OPEN}(\d{{4}})(?:/[IVX]+)?{_CLOSE}(?:\s*{_OPEN}{_INSIDE}*{_CLOSE})*\s*$"  # not "[2010 Remaster]"
+)
 FIRST_YEAR, LAST_YEAR = 1870, 2100
 
 

@@ -20,7 +20,9 @@ IMDB_GENRES = (
 _OTHER_SPELLINGS = {"sciencefiction": "scifi"}
 
 # A text of nothing but IMDb's genres, whatever is between them: commas, "&", "and", line breaks or nothing.
-_GENRE = "|".join(sorted([*IMDB_GENRES, "Science-Fiction"], key=len, reverse=True)).replace("-", r"(?:[^\w|,;/]|_){0,3}")
+_GENRE = "|".join(sorted([*IMDB_GENRES, "Science-Fiction"], key=len, reverse=True)).replace(
+    "-", r"(?:[^\w|,;/]|_){0,3}"
+)
 _ONLY_GENRES = re.compile(rf"(?:[\W_]|and)*(?:(?:{_GENRE})(?:[\W_]|and)*)+", re.IGNORECASE)
 # From the strongest separator to the weakest. Only "|" separates in any case.
 _SEPARATORS = (r"\|", r"[,;\t\r\n、·•]", "/")
