@@ -71,6 +71,7 @@ def search_scatter(scores, *, part="held-out folds", lines=None, ax=None):
         matplotlib Axes.
     """
     on_folds = part == "held-out folds"
+    scores = scores if on_folds else arguments.table("test")("scores", scores)
     ax = new_axes(2.6) if ax is None else ax
     reference_lines(ax, lines or {})
     for normalized, name, color, marker in BATCH_NORM:

@@ -32,6 +32,20 @@ def test_cross_validation_dots_draw_folds_and_means(folds):
     assert legend(ax) == ["Majority class", "Held-out fold", "Mean"]
 
 
+def test_cross_validation_dots_draw_test_rows_next_to_the_folds(folds):
+    test = figures.cross_validation_dots(folds.assign(first_label_accuracy=[0.1, 0.3, 0.2])).lines[-1]
+    assert dict(zip(test.get_xdata(), test.get_ydata(), strict=True)) == pytest.approx({0.25: 25, 1.25: 10})
+    assert test.get_label() == "Mean, test rows"
+
+
+def test_search_scatter_draws_test_rows(scores):
+    ax = figures.search_scatter(scores.assign(test=[24.0, 23.0, 22.0]), part="test rows")
+    assert [list(container.lines[0].get_ydata()) for container in ax.containers] == [[24, 22], [23]]
+    assert ax.get_ylabel() == "Accuracy on test rows (%)" and not any(ax.containers[0].lines[2])
+    with pytest.raises(ValueError, match="`scores` must"):
+        figures.search_scatter(scores, part="test rows")
+
+
 def test_search_scatter_distinguishes_batch_normalization(scores):
     ax = figures.search_scatter(scores, lines={"Majority class": 17.9})
     without, with_norm = (container.lines[0] for container in ax.containers)

@@ -84,3 +84,20 @@ def test_rank_correlations_are_sorted_by_strength():
 
 def test_rank_correlations_need_three_draws():
     assert searches.rank_correlations(draws([10, 20], learning_rate=[1e-3, 1e-4]))["correlation"].isna().all()
+
+
+def test_p_values_are_corrected_for_the_number_of_comparisons():
+    scores = draws([10, 20, 30, 40, 25], learning_rate=[4e-3, 3e-3, 2e-3, 1e-4, 5e-4], dropout=[0.2, 0.4, 0.3, 0.35, 0.1])
+    table = searches.rank_correlations(scores, comparisons=10).dropna()
+    assert table["p_corrected"].tolist() == pytest.approx([min(1, 10 * p) for p in table["p_value"]])
+    assert table["p_corrected"].iloc[0] < 1 == table["p_corrected"].iloc[1]
+
+
+def test_learning_rate_table_has_the_printed_runs_in_order(published):
+    runs = pd.DataFrame({"learning_rate": [1e-2, 1e-4], "batch_size": 32, "validation_steps": 20, "num_train": 3353})
+    runs = runs.assign(first_label_accuracy=[0.2, 0.3], validation_first_label_accuracy=[0.1, 0.4])
+    table = searches.learning_rate_table(runs, published)
+    assert table[["run", "learning_rate"]].to_numpy().tolist() == [[1, 1e-4], [2, 1e-3], [3, 1e-2]]
+    assert table["steps_per_epoch"].tolist() == [105, pd.NA, 105]  # 3,353 rows in batches of 32
+    assert table["paper_steps_per_epoch"].tolist() == [449] * 3
+    assert table.loc[[0, 2], ["validation_accuracy", "test_accuracy"]].to_numpy().tolist() == [[40, 30], [10, 20]]

@@ -49,6 +49,14 @@ def test_transfer_table_has_settings_and_scores(runs, published):
     assert first.tolist() == pytest.approx([33, 31, 35, 18, 26, 53])
 
 
+def test_transfer_table_shows_the_spread_over_the_last_epochs(runs, published):
+    history = pd.DataFrame({"experiment": "frozen", "run": "learning_rate=0.0001", "epoch": range(8)})
+    history["val_accuracy"] = [0.9, 0.9, 0.9, 0.1, 0.3, 0.2, 0.2, 0.2]
+    table = zavala.transfer_table(runs, published, history)
+    assert table.loc[0, ["epochs_low", "epochs_high"]].tolist() == pytest.approx([10, 30])
+    assert table.loc[1:, ["epochs_low", "epochs_high"]].isna().all(axis=None)
+
+
 def test_transfer_table_fills_in_defaults(runs, published):
     columns = ["model_args_pixel_range", "model_args_dropout", "fine_tune_epochs"]
     table = zavala.transfer_table(runs.drop(columns=columns), published)
