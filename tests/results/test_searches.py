@@ -87,7 +87,9 @@ def test_rank_correlations_need_three_draws():
 
 
 def test_p_values_are_corrected_for_the_number_of_comparisons():
-    scores = draws([10, 20, 30, 40, 25], learning_rate=[4e-3, 3e-3, 2e-3, 1e-4, 5e-4], dropout=[0.2, 0.4, 0.3, 0.35, 0.1])
+    scores = draws(
+        [10, 20, 30, 40, 25], learning_rate=[4e-3, 3e-3, 2e-3, 1e-4, 5e-4], dropout=[0.2, 0.4, 0.3, 0.35, 0.1]
+    )
     table = searches.rank_correlations(scores, comparisons=10).dropna()
     assert table["p_corrected"].tolist() == pytest.approx([min(1, 10 * p) for p in table["p_value"]])
     assert table["p_corrected"].iloc[0] < 1 == table["p_corrected"].iloc[1]
