@@ -140,6 +140,11 @@ CLAIMS = [
     ),
     (
         "zavala",
+        "{2:.1f}% on the test rows at 1e-4, {1:.1f}% at 1e-3 and {0:.1f}% at 1e-2",
+        lambda: [percent("zavala_transfer", "first_label_accuracy", learning_rate=rate)[0] for rate in (1e-2, 1e-3, 1e-4)],
+    ),
+    (
+        "zavala",
         "{:.1f} points [{:.1f}, {:.1f}] above a color histogram of the same 128×128 pixels ({:.1f}%)",
         lambda: margins("color_histogram")[0],
     ),
