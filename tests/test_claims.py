@@ -141,7 +141,9 @@ CLAIMS = [
     (
         "zavala",
         "{2:.1f}% on the test rows at 1e-4, {1:.1f}% at 1e-3 and {0:.1f}% at 1e-2",
-        lambda: [percent("zavala_transfer", "first_label_accuracy", learning_rate=rate)[0] for rate in (1e-2, 1e-3, 1e-4)],
+        lambda: [
+            percent("zavala_transfer", "first_label_accuracy", learning_rate=rate)[0] for rate in (1e-2, 1e-3, 1e-4)
+        ],
     ),
     (
         "zavala",
