@@ -105,7 +105,15 @@ def _read_values(path):
         text, notes = read_text(path)
     except (OSError, ValueError) as error:
         return [], [str(error)]
-    text = _NOT_JSON.sub(_to_json, text)
+    values, problems = _decode(text)
+    if problems:  # only then, as valid JSON may have texts that look like what the MongoDB shell prints
+        mended = _decode(_NOT_JSON.sub(_to_json, text))
+        values, problems = min(mended, (values, problems), key=lambda found: (len(found[1]), -len(found[0])))
+    return values, problems + [problem for problem, *_ in notes if problem.startswith("character")]
+
+
+def _decode(text):
+    """Return the JSON values in a text, and the problems of those that cannot be read."""
     decoder = json.JSONDecoder(strict=False)
     values, problems = [], []
     position = _SEPARATORS.match(text).end()
@@ -120,7 +128,7 @@ def _read_values(path):
         position = _SEPARATORS.match(text, position).end()
     if not values and not problems:
         problems.append("the file has no JSON")
-    return values, problems + [problem for problem, *_ in notes if problem.startswith("character")]
+    return values, problems
 
 
 def _to_json(match):

@@ -40,9 +40,10 @@ def load(path, **options):
         {"all.json": json.dumps([ALIEN, KEY])},
         {"all.json": pd.DataFrame([ALIEN, LOST]).to_json()},
         {"1979.txt": json.dumps(ALIEN, indent=1), "2004.txt": json.dumps(LOST).encode("utf-16")},
+        {"all.json": json.dumps([ALIEN | {"Plot": "A\nB (c), undefined"}, LOST]).replace("\\n", "\n")},
         {"groundtruth/1979.txt": json.dumps(ALIEN), "groundtruth/2004.txt": json.dumps(LOST), "about.json": "{}"},
     ],
-    ids=["list", "lines", "one a file", "by id", "other names", "columns", "by year", "in a folder"],
+    ids=["list", "lines", "one a file", "by id", "other names", "columns", "by year", "line breaks", "in a folder"],
 )
 def test_reads_records(tmp_path, files):
     for name, content in files.items():
