@@ -60,7 +60,7 @@ def test_configs_accept_paths_and_arrays_in_dicts():
         (
             TrainingConfig,
             "class_names",
-            ["Horror", ("Horror",), {"Horror", "War"}, [1, 2], None, {"Horror": 0, "War": 1}],
+            ["Horror", ("Horror",), ("Horror", " "), {"Horror", "War"}, [1, 2], None, {"Horror": 0, "War": 1}],
         ),
         (TrainingConfig, "epochs", ["5", 5.0, True, None, float("nan"), [5], -1]),
         (TrainingConfig, "learning_rate", ["1e-4", float("nan"), float("inf"), True, None]),

@@ -190,7 +190,7 @@ def names(name, value, expected="a list of different names", least=1):
         ValueError: If the value is a single str or has no order, or its items are not different str.
     """
     found = tuple(map(str, sequence(name, value, expected, str)))
-    if not len(set(found)) == len(found) >= least:
+    if not len(set(found)) == len(found) >= least or not all(map(str.strip, found)):
         refuse(name, expected, found)
     return found
 

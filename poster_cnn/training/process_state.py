@@ -56,13 +56,14 @@ def _unchanged_tensorflow(deterministic):
     context, was_deterministic = eager.context(), config.is_op_determinism_enabled()
     seed, generator = context._seed, getattr(context, "_rng", None)  # which is absent until a seed is set
     logger = logging.getLogger("tensorflow")
+    filters = [*logger.filters]  # of an outer block too
     logger.addFilter(_is_no_retracing)
     if deterministic:
         config.enable_op_determinism()
     try:
         yield
     finally:
-        logger.removeFilter(_is_no_retracing)
+        logger.filters[:] = filters
         context._seed, context._rng = seed, generator
         if deterministic:
             context.clear_kernel_cache()  # kernels keep the seed and the determinism that they were made with

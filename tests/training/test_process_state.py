@@ -115,6 +115,14 @@ def test_keeps_the_determinism_of_the_caller():
         config.disable_op_determinism()
 
 
+def test_an_inner_block_keeps_the_settings_of_the_outer_one():
+    with unchanged_process(deterministic=True):
+        before = settings()
+        with unchanged_process():
+            pass
+        assert settings() == before
+
+
 def test_names_of_layers_go_on_after_a_cleared_session():
     number = int(keras.layers.Dense(1).name.partition("_")[2] or 0)
     with unchanged_process():
