@@ -153,6 +153,21 @@ def _split(text, known, level=0):
     return names if level == 0 or any(is_imdb_genre(name) or genre_key(name) in known for name in names) else [text]
 
 
+def _frequent_parts(texts):
+    """Return the keys of what is between separators in more than two rows, and not only in one pair like "Rock/Pop"."""
+    counts, wholes = collections.Counter(), collections.defaultdict(set)
+    for text, count in texts.value_counts().items():
+        whole_of = {
+            genre_key(part): genre_key(whole)
+            for whole in re.split("|".join(_SEPARATORS[:-1]), text)
+            for part in whole.split(_SEPARATORS[-1])
+        }
+        counts.update(dict.fromkeys(whole_of, count))
+        for key, whole in whole_of.items():
+            wholes[key].add(whole)
+    return {key for key, count in counts.items() if count > _RARE and (key in wholes[key] or len(wholes[key]) > 1)}
+
+
 def parse_genre_cells(texts):
     """Parse a column of genres. What is between separators in more than two rows is a genre too.
 
@@ -166,10 +181,7 @@ def parse_genre_cells(texts):
     Raises:
         ValueError: If a cell cannot be understood.
     """
-    counts, parsed, wrong = collections.Counter(), {}, {}
-    for text, count in texts.value_counts().items():
-        counts.update(dict.fromkeys(map(genre_key, re.split("|".join(_SEPARATORS), text)), count))
-    known = {key for key, count in counts.items() if count > _RARE}
+    known, parsed, wrong = _frequent_parts(texts), {}, {}
     for row, text in texts.items():
         try:
             parsed[text] = parsed[text] if text in parsed else parse_genres(text, known)

@@ -143,6 +143,13 @@ def test_genres_of_other_fields_are_split_when_frequent(tmp_path):
     assert report.count(OTHER_NOTATION) == 3
 
 
+def test_a_frequent_name_with_a_slash_is_one_genre(tmp_path):
+    table, report = load(tmp_path, *["Rock/Pop|Drama"] * 2, *["Rock/Pop"] * 2, "['A/V', 'Drama']")
+    assert table["genres"].tolist() == [["Rock/Pop", "Drama"]] * 2 + [["Rock/Pop"]] * 2 + [["A/V", "Drama"]]
+    table, _ = load(tmp_path, *["Rock/Pop"] * 3, "Rock")
+    assert table["genres"].tolist() == [["Rock", "Pop"]] * 3 + [["Rock"]]
+
+
 # --- one row per genre ---
 
 
