@@ -10,10 +10,10 @@ import runpy
 
 ensemble = runpy.run_path(str(pathlib.Path(__file__).with_name("ensemble.py")))
 
-config = ensemble["config"].replace(experiment="lebaron_variants", variant="corrected")
+config = ensemble["config"].replace(experiment="lebaron_variants")
 _dropout = {"dropout": {"poster": 0.5, "metadata": 0.5, "plot": 0.5}}
 sets = {
-    "fusion_of_probabilities": {"fusion": "probabilities"},  # section 4, as printed
+    "fusion_of_probabilities": {"fusion": "probabilities", "variant": "faithful"},  # section 4, as printed
     "fused_on_validation": {"fusion_rows": "validation"},
     "untrained_fusion": {"fusion_rows": "none"},
     "hidden_branches": {"hidden_share": 0.3},

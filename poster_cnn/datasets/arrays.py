@@ -20,7 +20,7 @@ from poster_cnn.movies.genres import encode_genres
 def poster_arrays(table, class_names, *, image_size, interpolation="bilinear"):
     """Return posters and genres as arrays in memory, for `training.fit_arrays` and `predict`.
 
-    The pixels are those of `poster_dataset`; on other backends, about one value in 40,000 is rounded the other way.
+    The pixels are those of `poster_dataset`; on other backends, a few values are rounded the other way.
 
     Args:
         table: Movie table with `poster_path`.

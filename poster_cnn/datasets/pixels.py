@@ -22,7 +22,7 @@ def open_picture(path):
 def read_image(path, image_size, interpolation="bilinear", crop_size=None):
     """Read any picture file with Pillow, as `load_poster` reads verified posters.
 
-    On backends other than TensorFlow, about one value in 40,000 is rounded the other way.
+    On backends other than TensorFlow, a few values are rounded the other way.
 
     Args:
         path: Picture file.

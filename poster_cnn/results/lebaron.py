@@ -85,9 +85,9 @@ def variants_table(results):
             ignored.
 
     Returns:
-        DataFrame of str: `Variant` ("faithful" first, then the names of the sets of changes, sorted by validation
-        score), `Runs` (int, number of seeds), and mean ± standard deviation over the seeds as `Micro`, `Macro` and
-        `Samples` on the test movies and `Validation macro`.
+        DataFrame of str: `Variant` (the variant without changes first, then the names of the sets of changes, sorted by
+        validation score), `Runs` (int, number of seeds), and mean ± standard deviation over the seeds as `Micro`,
+        `Macro` and `Samples` on the test movies and `Validation macro`.
 
     Raises:
         ValueError: If `results` lacks a metric, has no finished run, or has several runs of a variant and seed.
@@ -101,7 +101,8 @@ def variants_table(results):
     mean, sd = groups.mean(), groups.std()
     best = mean["validation_average_precision"].sort_values(ascending=False).index
     lines = []
-    for name in sorted(best, key=lambda name: name != "faithful"):
+    unchanged = set(runs.loc[runs["set_name"] == "", "variant"])
+    for name in sorted(best, key=lambda name: name not in unchanged):
         line = {"Variant": name.replace("_", " ").replace(",", ", "), "Runs": int((names == name).sum())}
         lines.append(line | {head: _mean_and_sd(mean[of][name], sd[of][name]) for head, of in columns.items()})
     return pd.DataFrame(lines)
