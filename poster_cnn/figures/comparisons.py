@@ -70,7 +70,8 @@ def genre_accuracy_dots(by_genre, *, panels="network"):
     """Draw the accuracy of each genre with that of the label prior, the most frequent genre on top.
 
     Args:
-        by_genre: DataFrame from `densenet.genre_accuracy` of runs with the same test images.
+        by_genre: DataFrame from `densenet.genre_accuracy`. If the runs have different test images, each panel is
+            labelled with its own counts.
         panels: Column of `by_genre` with one panel and one run per value. Defaults to "network".
 
     Returns:
@@ -80,15 +81,18 @@ def genre_accuracy_dots(by_genre, *, panels="network"):
     names = by_genre[panels].unique()
     first = by_genre[by_genre[panels] == names[0]].sort_values("test_images", ascending=False, kind="stable")
     genres, places = list(first["genre"]), range(len(first))
-    figure, axes = panel_axes(len(names), 0.8 + 0.145 * len(genres))
+    images = by_genre.set_index("genre")["test_images"].groupby(level=0)
+    same = (images.nunique() <= 1).all()
+    figure, axes = panel_axes(len(names), 0.8 + 0.145 * len(genres), sharey=same)
     for ax, name in zip(axes.flat, names, strict=True):
         scores = by_genre[by_genre[panels] == name].set_index("genre").reindex(genres)
         accuracy, prior = scores["accuracy"], scores["label_prior"]
         ax.hlines(places, accuracy, prior, color=LIGHT_GREY, linewidth=1.6, zorder=0)
         ax.plot(prior, places, "s", color=GREY, markersize=3.5, markerfacecolor="white", label="Label prior")
         ax.plot(accuracy, places, "o", color=BLUE, markersize=3.5, label="Network")
-        ax.set(title=name, xlim=(-4, 104))
-        ax.set_yticks(places, [f"{genre} ({n:,})" for genre, n in zip(genres, first["test_images"], strict=True)])
+        ax.set(title=label(name), xlim=(-4, 104))
+        counts = [f"{genre} ({n:,.0f})" for genre, n in scores["test_images"].fillna(0).items()]
+        ax.set_yticks(places, counts)
         category_rows(ax, len(genres))
         ax.grid(axis="x")
     figure.supxlabel("Among the n most probable genres (% of the genre's test images)", fontsize=7)

@@ -182,7 +182,9 @@ def accuracy_and_loss(
     runs = list(history["run"].unique())
     runs = [run for run in titles or {} if run in runs] + [run for run in runs if run not in (titles or {})]
     titles = {run: run if len(runs) > 1 else "" for run in runs} | (titles or {})
-    figure, axes = panel_axes(2, 0.5 + 1.6 * len(runs), rows=len(runs), sharex="col", sharey="col")
+    figure, axes = panel_axes(2, 0.5 + 1.6 * len(runs), rows=len(runs), sharex="col", sharey=False)
+    for ax in axes[1:, 0]:  # losses of different size would flatten each other
+        ax.sharey(axes[0, 0])
     for run, (left, right) in zip(runs, axes, strict=True):
         curves = history[history["run"] == run]
         learning_curve(

@@ -76,13 +76,13 @@ def genre_cooccurrence_heatmap(cooccurrence, *, ax=None):
     share = np.divide(100 * counts, totals[:, None], out=np.zeros(counts.shape), where=totals[:, None] > 0)
     if ax is None:
         width = min(PAGE_WIDTH, 1.6 + 0.25 * len(counts))
-        ax = new_axes(width * 0.9, width)
+        ax = new_axes(width * 1.08, width)
     sns.heatmap(
         np.where(same, 0, share),
         mask=same,
         annot=np.where(counts == 0, "", counts.astype(str)),
         fmt="",
-        annot_kws={"fontsize": 5.2},
+        annot_kws={"fontsize": 6},
         cmap="Blues",
         vmin=0,
         linewidths=0.4,
@@ -90,13 +90,13 @@ def genre_cooccurrence_heatmap(cooccurrence, *, ax=None):
         square=True,
         xticklabels=cooccurrence.columns,
         yticklabels=cooccurrence.index,
-        cbar_kws={"label": "Share of the row's genre (%)", "shrink": 0.7, "pad": 0.015},
+        cbar_kws={"label": "Color: share of the row's genre (%); numbers: movies", "location": "top", "shrink": 0.5, "aspect": 40, "pad": 0.01},
         ax=ax,
     )
     frame = {"facecolor": "white", "edgecolor": GREY, "linewidth": 0.5, "clip_on": False}
     for position, total in enumerate(totals):
         ax.add_patch(plt.Rectangle((position, position), 1, 1, **frame))
-        ax.text(position + 0.5, position + 0.5, total, ha="center", va="center", fontsize=4.9, fontweight="bold")
+        ax.text(position + 0.5, position + 0.5, total, ha="center", va="center", fontsize=6)
     ax.set(xlabel="Column's genre", ylabel="Row's genre")
     ax.tick_params(length=0)
     ax.set_xticklabels(ax.get_xticklabels(), rotation=45, ha="right", rotation_mode="anchor")

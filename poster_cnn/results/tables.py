@@ -26,6 +26,22 @@ TITLES = {
 }
 
 
+NAMES = {  # names in configs -> display names
+    "as_printed": "as printed",
+    "custom": "Custom network",
+    "densenet121": "DenseNet-121",
+    "densenet201": "DenseNet-201",
+    "logits_dropout": "dropout after logits",
+    "mobilenet_v2": "MobileNetV2",
+    "random_weights": "random weights",
+    "resnet18": "ResNet18",
+    "resnet50": "ResNet50",
+    "sane_rate": "rate 1e-3, batches of 32",
+    "sigmoid_twice": "sigmoid twice",
+    "vgg_like_cnn": "VGG-like CNN",
+}
+
+
 def title(name):
     """Return the display name of a column: "learning_rate" becomes "Learning rate"."""
     return TITLES.get(name, str(name).replace("_", " ").capitalize())
@@ -34,7 +50,7 @@ def title(name):
 def label(value):
     """Format a value for an axis or a header: 0.001 becomes "1e-3", 40.0 becomes "40"."""
     if isinstance(value, str):
-        return value
+        return "\n".join(NAMES.get(line, line) for line in value.split("\n"))
     if pd.isna(value):
         return MISSING
     if 0 < abs(value) <= 0.01:

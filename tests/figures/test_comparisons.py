@@ -43,13 +43,16 @@ def test_comparison_dots_have_a_panel_per_row_and_a_legend(cells):
 
 def test_genre_accuracy_dots_are_sorted_by_frequency(by_genre):
     figure = figures.genre_accuracy_dots(by_genre)
-    assert [ax.get_title() for ax in figure.axes] == ["densenet121", "custom"]
+    assert [ax.get_title() for ax in figure.axes] == ["DenseNet-121", "Custom network"]
     ax = figure.axes[0]
     assert [tick.get_text() for tick in ax.get_yticklabels()] == ["Drama (1,200)", "Action (20)"]
     prior, network = ax.lines
     assert list(prior.get_xdata()) == [100, 0] and list(network.get_xdata()) == [30, 30]
     assert list(figure.axes[1].lines[1].get_xdata()) == [4, 4]
     assert legend(figure) == ["Label prior", "Network"]
+    others = by_genre.assign(test_images=by_genre["test_images"].where(by_genre["network"] != "custom", 7))
+    labels = figures.genre_accuracy_dots(others).axes[1].get_yticklabels()
+    assert [tick.get_text() for tick in labels] == ["Drama (7)", "Action (7)"]
 
 
 def test_genre_accuracy_dots_leave_a_gap_for_a_missing_genre(by_genre):

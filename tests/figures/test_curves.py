@@ -75,6 +75,8 @@ def test_accuracy_and_loss_are_side_by_side(unfrozen):
     assert [ax.get_xlabel() for ax in figure.axes] == ["", "", "Epoch", "Epoch"]
     assert [ax.get_title(loc="left") for ax in figure.axes] == ["No dropout", "", "seed=0", ""]
     assert legend(figure) == ["Train", "Validation", "Chance"]
+    scores, losses = figure.axes[::2], figure.axes[1::2]
+    assert scores[0].get_shared_y_axes().joined(*scores) and not losses[0].get_shared_y_axes().joined(*losses)
 
 
 def test_accuracy_and_loss_of_one_run_has_no_title(unfrozen):
