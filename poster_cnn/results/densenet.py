@@ -129,7 +129,7 @@ def accuracy_cells(table):
         DataFrame: `table` with `panel` (the variant), `network` (multi-line name and setting) and `metric`.
     """
     networks = table["network"] + table["setting"].map(lambda setting: f",{setting}" if setting else "")
-    networks = networks.str.replace("[,_]", "\n", regex=True)
+    networks = networks.str.replace(",", "\n")
     return table.assign(panel=table["variant"].str.replace("_", "-"), network=networks, metric="top_n_accuracy")
 
 

@@ -21,6 +21,7 @@ TITLES = {
     "overall_f1_tuned": "Overall F1, thresholds by genre",
     "panel": "",
     "ratio": "Shrink ratio (%)",
+    "setting": "",
     "six_class_accuracy": "Six-class accuracy",
     "std": "Standard deviation",
 }
@@ -31,12 +32,14 @@ NAMES = {  # names in configs -> display names
     "custom": "Custom network",
     "densenet121": "DenseNet-121",
     "densenet201": "DenseNet-201",
+    "leak_free": "leak-free",
     "logits_dropout": "dropout after logits",
     "mobilenet_v2": "MobileNetV2",
+    "no_crops": "no crops",
     "random_weights": "random weights",
     "resnet18": "ResNet18",
     "resnet50": "ResNet50",
-    "sane_rate": "rate 1e-3, batches of 32",
+    "sane_rate": "rate of 1e-3",
     "sigmoid_twice": "sigmoid twice",
     "vgg_like_cnn": "VGG-like CNN",
 }
