@@ -90,7 +90,13 @@ def genre_cooccurrence_heatmap(cooccurrence, *, ax=None):
         square=True,
         xticklabels=cooccurrence.columns,
         yticklabels=cooccurrence.index,
-        cbar_kws={"label": "Color: share of the row's genre (%); numbers: movies", "location": "top", "shrink": 0.5, "aspect": 40, "pad": 0.01},
+        cbar_kws={
+            "label": "Color: share of the row's genre (%); numbers: movies",
+            "location": "top",
+            "shrink": 0.5,
+            "aspect": 40,
+            "pad": 0.01,
+        },
         ax=ax,
     )
     frame = {"facecolor": "white", "edgecolor": GREY, "linewidth": 0.5, "clip_on": False}
