@@ -17,7 +17,7 @@ from poster_cnn.training.run_folder import recorded_config
 from poster_cnn.training.saved_model import load_model
 
 
-@arguments.checked(runs_dir=arguments.path, data_folder=data_path)
+@arguments.checked(runs_dir=arguments.path, data_folder=arguments.optional(data_path))
 def modality_subsets(runs_dir, data_folder, *, ensemble_data=None, progress=True):
     """Compute the average precision of finished ensembles for every subset of the modalities (paper 5, section 5).
 

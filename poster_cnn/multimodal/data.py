@@ -172,7 +172,7 @@ def load_ensemble_data(config, data_folder, *, progress=True):
 def _read_movies(config, data_folder):
     """Return the data folder, the movie table with `poster_path` and perhaps `part`, and a list of notes."""
     if config.split == "given":
-        root = getattr(data_folder, "root", data_folder).expanduser()
+        root = (data_folder.root if isinstance(data_folder, DataFolder) else pathlib.Path(data_folder)).expanduser()
         table = read_moviescope(root)
         glove = next(iter(sorted(root.glob("glove*.txt"))), None)
         weights = {path.name: path for path in sorted(root.glob("*.h5"))}

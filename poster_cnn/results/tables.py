@@ -252,6 +252,7 @@ def pretrained(results):
 
 
 def _texts(column, digits):
+    column = column.round(3) if column.name == "threshold" and is_float_dtype(column) else column
     if column.name in ("learning_rate", "threshold") or not is_float_dtype(column):
         return [label(value) if is_float_dtype(column) or pd.isna(value) else str(value) for value in column]
     # 100 * 0.2875 is 28.749999999999996, which is to be shown as 28.8 like 28.75.

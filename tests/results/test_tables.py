@@ -144,7 +144,7 @@ def test_seeds_table_separates_settings(results):
 
 
 def test_to_markdown():
-    frame = pd.DataFrame({"threshold": [0.622, 0.5], "learning_rate": [1e-4, 0.5], "score": [50.55, np.nan]})
+    frame = pd.DataFrame({"threshold": [0.62246, 0.5], "learning_rate": [1e-4, 0.5], "score": [50.55, np.nan]})
     frame = frame.assign(n=[3, 4], name=["a|b", None])
     assert to_markdown(frame).splitlines() == [
         "| threshold | learning_rate | score | n | name |",
