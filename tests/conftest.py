@@ -31,8 +31,9 @@ hypothesis.settings.load_profile("repeatable")
 
 
 def pytest_collection_modifyitems(items):
-    """Start with the longest test, so that the processes end together."""
-    items.sort(key=lambda item: item.name != "test_all_run_on_the_embedded_dataset")
+    """Start with the longest tests, so that the processes end together."""
+    longest = ("test_all_run_on_the_embedded_dataset", "test_all_run_with_the_smoke_preset")
+    items.sort(key=lambda item: item.name not in longest)
 
 
 @pytest.fixture(scope="session", autouse=True)
