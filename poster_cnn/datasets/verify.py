@@ -75,7 +75,7 @@ def verify(
     >>> manifest = verify("posters")
     >>> print(describe(manifest))
     """
-    posters_dir = pathlib.Path(posters_dir).resolve()
+    posters_dir = posters_dir.resolve()
     names = _names(posters_dir) if files is None else sorted(set(files))
     # Without a home folder there is no cache, and none is needed if both paths are given.
     cache = None if manifest_path and repaired_dir else cache_folder(posters_dir)
@@ -87,9 +87,7 @@ def verify(
         )
     manifest_path = pathlib.Path(manifest_path or cache / "manifest.csv")
     remembered = _read_manifest(manifest_path)
-    inspector = Inspector(
-        posters_dir, repaired_dir, image_size and tuple(image_size), limits or PictureLimits(), remembered
-    )
+    inspector = Inspector(posters_dir, repaired_dir, image_size, limits or PictureLimits(), remembered)
     rows = []
     try:
         _inspect_all(inspector, names, rows, workers, progress)
@@ -124,9 +122,6 @@ def check_posters(table, **verify_options):
     >>> table, report = check_posters(table)
     >>> print(describe(report))
     """
-    missing = [column for column in ("imdb_id", "poster_path") if column not in table]
-    if missing:
-        raise ValueError(f"`table` must have the columns `imdb_id` and `poster_path`. Received: without {missing}")
     paths = [os.fspath(path) if isinstance(path, str | os.PathLike) else "" for path in table["poster_path"]]
     folders = {}
     for path in set(paths) - {""}:

@@ -3,7 +3,7 @@
 A split is a Series over the table's index with the values "train", "validation" and "test".
 """
 
-import numbers
+import functools
 
 import numpy as np
 import pandas as pd
@@ -16,10 +16,7 @@ from poster_cnn.movies.genres import encode_genres
 PARTS = ("train", "validation", "test")
 _ROWS = arguments.table("genres", empty=False)
 _GROUPS = arguments.optional(arguments.series)
-
-
-def _fractions(name, value):
-    return tuple(arguments.sequence(name, value, "2 or 3 positive shares that sum to 1", numbers.Real))
+_THREE = functools.partial(arguments.shares, expected="3 positive shares that sum to 1", lengths=(3,))
 
 
 @arguments.checked(table=arguments.table("imdb_id", "year"))
@@ -51,7 +48,7 @@ def imdb_id_split(table):
     return pd.Series(parts, index=table.index, name="part")
 
 
-@arguments.checked(table=arguments.table(), fractions=_fractions, seed=arguments.seed)
+@arguments.checked(table=arguments.table(), fractions=arguments.shares, seed=arguments.seed)
 def random_split(table, *, fractions=(0.8, 0.2), seed=0):
     """Split rows at random, without stratification or groups (papers 2 and 4).
 
@@ -73,10 +70,7 @@ def random_split(table, *, fractions=(0.8, 0.2), seed=0):
 
 
 def _parts(fractions):
-    parts = {2: ("train", "test"), 3: PARTS}.get(len(fractions))
-    if parts is None or not min(fractions) > 0 or not abs(sum(fractions) - 1) <= 1e-6:
-        raise ValueError(f"`fractions` must be 2 or 3 positive shares that sum to 1. Received: fractions={fractions}")
-    return parts
+    return {2: ("train", "test"), 3: PARTS}[len(fractions)]
 
 
 @arguments.checked(table=_ROWS, class_names=arguments.genres, split=arguments.optional(arguments.series))
@@ -109,7 +103,7 @@ def describe_split(table, class_names, split=None):
     return counts.reindex([part for part in PARTS if part in counts.index]).rename_axis("part").reset_index()
 
 
-@arguments.checked(rows=_ROWS, class_names=arguments.genres, fractions=_fractions, seed=arguments.seed)
+@arguments.checked(rows=_ROWS, class_names=arguments.genres, fractions=_THREE, seed=arguments.seed)
 def stratified_split(rows, class_names, *, fractions=(0.6, 0.2, 0.2), seed=0):
     """Split rows at random, stratified by genre (paper 3, section I.A).
 
@@ -128,8 +122,6 @@ def stratified_split(rows, class_names, *, fractions=(0.6, 0.2, 0.2), seed=0):
     Raises:
         ValueError: If the fractions do not sum to 1, a genre has too few rows for every part, or a row has no genre.
     """
-    if len(fractions) != 3 or not min(fractions) > 0 or not abs(sum(fractions) - 1) <= 1e-6:
-        raise ValueError(f"`fractions` must be 3 positive shares that sum to 1. Received: fractions={fractions}")
     genre = _first_genres(rows, class_names)
     _, validation, test = fractions
     rest, in_test = _stratified_draw(np.arange(len(rows)), genre, test, class_names, seed)
@@ -190,7 +182,7 @@ def _folds(splitter, labels):
 @arguments.checked(
     table=arguments.table("imdb_id", "genres"),
     class_names=arguments.genres,
-    fractions=_fractions,
+    fractions=arguments.shares,
     groups=_GROUPS,
     seed=arguments.seed,
 )

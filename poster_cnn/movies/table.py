@@ -52,6 +52,9 @@ class TableReport:
         return "\n".join(lines)
 
 
+_RULES = ("duplicates", "missing_genre", "missing_title", "missing_year", "missing_poster")
+
+
 @arguments.checked(
     csv_path=arguments.path,
     posters_dir=arguments.optional(arguments.path),
@@ -59,6 +62,7 @@ class TableReport:
     max_year=arguments.optional(arguments.integer),
     genres=arguments.optional(arguments.selection),
     min_genres=arguments.natural,
+    **dict.fromkeys(_RULES, arguments.choice("keep", "drop")),
 )
 def load_movie_table(
     csv_path,
@@ -108,9 +112,6 @@ def load_movie_table(
     >>> table = load_movie_table("MovieGenre.csv", posters_dir="posters", min_year=1997, max_year=2017)
     >>> print(table.attrs["report"])
     """
-    for name in ("duplicates", "missing_genre", "missing_title", "missing_year", "missing_poster"):
-        if locals()[name] not in ("keep", "drop"):
-            raise ValueError(f"`{name}` must be 'keep' or 'drop'. Received: {name}={locals()[name]!r}")
     read = records.read_records if records.holds_records(pathlib.Path(csv_path)) else csv_files.read_kaggle_csv
     raw, notes = read(csv_path)
     report = TableReport.of(raw, notes)

@@ -88,7 +88,8 @@ class DataConfig:
     def __post_init__(self):
         expected = "at least 2 different genres"
         names = arguments.names("class_names", self.class_names, expected, least=2)
-        fractions = arguments.shares("fractions", self.fractions, "shares of train, validation and test")
+        shares = "shares of train, validation and test, each above 0 and 1 in all"
+        fractions = arguments.shares("fractions", self.fractions, expected=shares)
         groups = arguments.groups("genre_groups", self.genre_groups)
         groups = {name: tuple(map(canonical_genre, genres)) for name, genres in groups.items()}
         names = [name if name in groups else canonical_genre(name) for name in names]

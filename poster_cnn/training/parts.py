@@ -2,6 +2,8 @@
 
 import dataclasses
 
+from poster_cnn.metrics import arguments
+
 
 def compose(config, parts, options):
     """Set the parts and the own attributes of a frozen config from flat options.
@@ -67,10 +69,9 @@ def from_json(cls, content):
 def require(good, config, name, expected):
     """Raise a ValueError that names an attribute, the expected value and the received one, unless `good`."""
     if not good:
-        raise ValueError(f"`{name}` must be {expected}. Received: {name}={getattr(config, name)!r}")
+        arguments.refuse(name, expected, getattr(config, name))
 
 
 def require_in(config, name, allowed):
     """Raise a ValueError unless an attribute is one of the allowed values."""
-    expected = " or ".join(map(repr, allowed)) if len(allowed) == 2 else f"one of {allowed}"
-    require(getattr(config, name) in allowed, config, name, expected)
+    arguments.choice(*allowed)(name, getattr(config, name))
