@@ -138,6 +138,7 @@ class _Download:
         return self.posters_dir / self._there.get(imdb_id, [f"{imdb_id}.jpg"])[0]
 
     def plan(self, ids, urls, retry_failed):
+        """Sort movies into `pending` (id -> URL) and those whose outcome is known without a request."""
         failures = {} if retry_failed else self._failures
         for imdb_id, url in zip(ids, urls, strict=True):
             if imdb_id is None or (imdb_id in self.outcomes and self.outcomes[imdb_id] != ("failed", "no url")):
@@ -153,6 +154,7 @@ class _Download:
                 self.pending[imdb_id] = url
 
     async def run(self, bar):
+        """Fetch the pending posters, several at a time."""
         by_host = collections.defaultdict(list)
         for imdb_id, url in self.pending.items():
             by_host[url.partition("//")[2].partition("/")[0]].append((imdb_id, url))

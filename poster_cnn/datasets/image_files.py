@@ -113,6 +113,7 @@ class _StrictDecoding:
 
     @classmethod
     def enter(cls):
+        """Change the settings, unless another thread has."""
         with cls.lock:
             if not cls.depth:
                 cls.undo.enter_context(warnings.catch_warnings())
@@ -125,6 +126,7 @@ class _StrictDecoding:
 
     @classmethod
     def leave(cls):
+        """Restore the settings, unless another thread needs them."""
         with cls.lock:
             cls.depth -= 1
             if not cls.depth:

@@ -30,10 +30,12 @@ def checked(**checks):
     """
 
     def decorate(function):
+        """Return the function with checks of its arguments."""
         signature = inspect.signature(function)
 
         @functools.wraps(function)
         def call(*args, **kwargs):
+            """Call the function with checked arguments."""
             try:
                 bound = signature.bind_partial(*args, **kwargs)
             except TypeError:
@@ -116,6 +118,7 @@ def choice(*allowed):
     """Return the check of a text that must be one of the given ones."""
 
     def check(name, value):
+        """Raise a ValueError unless the value is one of the allowed texts."""
         if not isinstance(value, str) or value not in allowed:
             refuse(name, " or ".join(map(repr, allowed)) if len(allowed) == 2 else f"one of {allowed}", value)
         return str(value)
@@ -134,6 +137,7 @@ def instance(kind, expected=None):
     """Return the check of an object of a class, or of one of several."""
 
     def check(name, value):
+        """Raise a ValueError unless the value is an object of the class."""
         if not isinstance(value, kind):
             refuse(name, expected or f"a {kind.__name__}", value)
         return value
@@ -215,6 +219,7 @@ def table(*columns, empty=True):
     """Return the check of a DataFrame that has the given columns and, unless `empty`, at least one row."""
 
     def check(name, value):
+        """Raise a ValueError unless the value is a DataFrame with the columns."""
         if not hasattr(value, "columns"):
             refuse(name, "a DataFrame", value)
         if not empty and not len(value):
@@ -253,11 +258,11 @@ def series(name, value, expected="a Series over the index of the table"):
     return value
 
 
-def shares(name, value, expected="positive shares that sum to 1"):
+def shares(name, value, *, expected="2 or 3 positive shares that sum to 1", lengths=(2, 3)):
     """Check a list of positive numbers that sum to 1, which becomes a tuple."""
-    found = tuple(number(name, share) for share in sequence(name, value, expected, numbers.Real))
-    if not found or min(found) <= 0 or abs(sum(found) - 1) > 1e-6:
-        refuse(name, f"{expected}, each above 0 and 1 in all", value)
+    found = tuple(map(float, sequence(name, value, expected, numbers.Real)))
+    if len(found) not in lengths or not min(found) > 0 or not abs(sum(found) - 1) <= 1e-6:
+        refuse(name, expected, found)
     return found
 
 
