@@ -15,19 +15,17 @@ from poster_cnn.datasets.pixels import open_picture, read_image
 
 def kinds():
     """Yield the name and content of a file, and the RGB picture that a user expects."""
-    poster = draw_poster(1, 150, 230)
-    grey, deep = poster.convert("L"), np.asarray(poster.convert("L")).astype(np.uint16) * 257
-    clear = poster.copy()
-    clear.putalpha(Image.linear_gradient("L").resize(clear.size))
-    on_white = Image.alpha_composite(Image.new("RGBA", clear.size, "white"), clear).convert("RGB")
-    palette = poster.quantize(32)
-    holes = palette.convert("RGBA")
-    holes.putalpha(Image.fromarray(np.where(np.asarray(palette) == 3, 0, 255).astype("uint8")))
-    holes = Image.alpha_composite(Image.new("RGBA", holes.size, "white"), holes).convert("RGB")
-    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    exif = Image.Exif()
-    exif[0x0112] = 8
+    yield from saved_kinds(draw_poster(1, 150, 230))
+    yield from turned_kinds(draw_poster(1, 150, 230))
+    yield from grey_kinds(draw_poster(1, 150, 230))
+    yield from clear_kinds(draw_poster(1, 150, 230))
+    yield "small.png", encode(draw_poster(3, 33, 47), "PNG"), draw_poster(3, 33, 47)
+    yield "large.png", encode(draw_poster(4, 700, 900), "PNG"), draw_poster(4, 700, 900)
 
+
+def saved_kinds(poster):
+    """Yield RGB pictures in several formats, with several pages, frames or a color profile."""
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     for name, kind, options in [
         ("plain.jpg", "JPEG", {}),
         ("progressive.jpg", "JPEG", {"progressive": True}),
@@ -40,34 +38,52 @@ def kinds():
         ("profile.png", "PNG", {"icc_profile": profile}),
         ("animated.png", "PNG", more()),
         ("pages.tif", "TIFF", more()),
+        ("animated.gif", "GIF", more()),
         ("bitmap.bmp", "BMP", {}),
     ] + [("photo.avif", "AVIF", {})] * features.check("avif"):
         content = encode(poster.copy(), kind, **options)  # as saving changes the picture
         yield name, content, decoded(content)
+
+
+def turned_kinds(poster):
+    """Yield pictures that EXIF turns."""
     for orientation, upright in ((3, Image.Transpose.ROTATE_180), (6, Image.Transpose.ROTATE_270)):
         content = rotated(poster, orientation)
         yield f"turned {orientation}.jpg", content, decoded(content).transpose(upright)
+    exif = Image.Exif()
+    exif[0x0112] = 8
     for kind in ("PNG", "WEBP", "TIFF"):
         content = encode(poster.transpose(Image.Transpose.ROTATE_270), kind, exif=exif, lossless=True)
         yield f"turned 8.{kind.lower()}", content, poster
-    yield "grey.jpg", encode(grey), decoded(encode(grey))
+
+
+def grey_kinds(poster):
+    """Yield pictures that are grey, of 16 bits or in the colors of print."""
+    grey, deep = poster.convert("L"), np.asarray(poster.convert("L")).astype(np.uint16) * 257
     half_clear = Image.merge("LA", (grey, Image.new("L", grey.size, 128)))
-    yield (
-        "grey and clear.png",
-        encode(half_clear, "PNG"),
-        grey.point(lambda value: 127 + value * 128 / 255).convert("RGB"),
-    )
+    paler = grey.point(lambda value: 127 + value * 128 / 255).convert("RGB")
+    yield "grey.jpg", encode(grey), decoded(encode(grey))
+    yield "grey and clear.png", encode(half_clear, "PNG"), paler
     yield "print.jpg", encode(poster.convert("CMYK")), decoded(encode(poster.convert("CMYK")))
     yield "deep.png", encode(Image.fromarray(deep), "PNG"), grey.convert("RGB")
     yield "deep.tif", encode(Image.fromarray(deep), "TIFF"), grey.convert("RGB")
-    yield "clear.png", encode(clear, "PNG"), on_white
-    yield "clear.webp", encode(clear, "WEBP", lossless=True), on_white
+
+
+def clear_kinds(poster):
+    """Yield pictures with a palette or with transparent parts, which become white."""
+    clear, palette = poster.copy(), poster.quantize(32)
+    clear.putalpha(Image.linear_gradient("L").resize(clear.size))
+    holes = palette.convert("RGBA")
+    holes.putalpha(Image.fromarray(np.where(np.asarray(palette) == 3, 0, 255).astype("uint8")))
+    yield "clear.png", encode(clear, "PNG"), on_white(clear)
+    yield "clear.webp", encode(clear, "WEBP", lossless=True), on_white(clear)
     yield "palette.png", encode(palette, "PNG"), palette.convert("RGB")
-    yield "holes.png", encode(palette, "PNG", transparency=3), holes
-    yield "holes.gif", encode(palette, "GIF", transparency=3), holes
-    yield "animated.gif", encode(poster, "GIF", **more()), decoded(encode(poster, "GIF", **more()))
-    yield "small.png", encode(draw_poster(3, 33, 47), "PNG"), draw_poster(3, 33, 47)
-    yield "large.png", encode(draw_poster(4, 700, 900), "PNG"), draw_poster(4, 700, 900)
+    yield "holes.png", encode(palette, "PNG", transparency=3), on_white(holes)
+    yield "holes.gif", encode(palette, "GIF", transparency=3), on_white(holes)
+
+
+def on_white(picture):
+    return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
 
 
 def more():
