@@ -117,13 +117,10 @@ def copies_of(known, manifest, *, pairs=None):
     Returns:
         bool Series over the manifest's index, `False` for the known posters themselves.
     """
-    _require_unique_index(manifest)
-    pairs = similar_pairs(manifest) if pairs is None else pairs
-    hashes = _pixel_hashes(manifest)
-    first, second = (hashes.loc[pairs[side]].to_numpy() for side in ("first", "second"))
-    pictures = set(hashes[known]) - {""}
-    near = {b for a, b in [*zip(first, second, strict=True), *zip(second, first, strict=True)] if a in pictures}
-    return hashes.isin(pictures | near) & ~known
+    posters, partners = _posters_and_partners(manifest, pairs)
+    copies = _copies(posters[~known], posters[known], partners)
+    found = copies.loc[copies["kind"] != "same_movie", "label"]
+    return pd.Series(manifest.index.isin(found), index=manifest.index)
 
 
 @arguments.checked(manifest=_MANIFEST, pairs=_PAIRS)
@@ -199,16 +196,11 @@ def leak_certificate(split, manifest, *, pairs=None):
     >>> table, report = check_posters(table)
     >>> print(leak_certificate(split, report))
     """
-    _require_unique_index(manifest)
+    posters, partners = _posters_and_partners(manifest, pairs)
     missing = split.index.difference(manifest.index)
     if len(missing):
         raise ValueError(f"`manifest` must have every poster of `split`. Received: without {list(missing[:5])}")
-    pairs = similar_pairs(manifest) if pairs is None else pairs
-    hashes = _pixel_hashes(manifest)
-    posters = pd.DataFrame({"imdb_id": manifest["imdb_id"].astype("Int64"), "pixel_hash": hashes}).loc[split.index]
-    both = pd.DataFrame({"a": hashes.loc[pairs["first"]].to_numpy(), "b": hashes.loc[pairs["second"]].to_numpy()})
-    partners = pd.concat([both, both.rename(columns={"a": "b", "b": "a"})])
-    rows = []
+    posters, rows = posters.loc[split.index], []
     for part, other in (("test", "train"), ("validation", "train"), ("test", "validation")):
         if (split == part).any() and (split == other).any():
             copies = _copies(posters[split == part], posters[split == other], partners)
@@ -253,6 +245,16 @@ def compare_splits(table, class_names, manifest, *, pairs=None, seed=0):
         for row in leak_certificate(split, manifest, pairs=pairs).rows
     ]
     return pd.DataFrame(rows)[["split", "part", "copies_in", "posters", "leaked", "fraction"]].round({"fraction": 4})
+
+
+def _posters_and_partners(manifest, pairs):
+    """Return the `imdb_id` and `pixel_hash` of each poster, and the hashes `a` and `b` of near-duplicates both ways."""
+    _require_unique_index(manifest)
+    pairs = similar_pairs(manifest) if pairs is None else pairs
+    hashes = _pixel_hashes(manifest)
+    posters = pd.DataFrame({"imdb_id": manifest["imdb_id"].astype("Int64"), "pixel_hash": hashes})
+    both = pd.DataFrame({"a": hashes.loc[pairs["first"]].to_numpy(), "b": hashes.loc[pairs["second"]].to_numpy()})
+    return posters, pd.concat([both, both.rename(columns={"a": "b", "b": "a"})])
 
 
 def _copies(posters, others, partners):
