@@ -193,7 +193,7 @@ def best_accuracy(rows):
     return rows["imdb_id"].nunique() / len(rows)
 
 
-@arguments.checked(table=arguments.table("genres"), genre_groups=arguments.groups)
+@arguments.checked(table=arguments.table("genres"), genre_groups=arguments.options)
 def merge_genres(table, genre_groups):
     """Replace groups of genres by one name (paper 4, section "Data": seven rare genres become "Other").
 
@@ -213,11 +213,13 @@ def merge_genres(table, genre_groups):
     """
     table = with_genre_lists(table)
     known = _known_genres(table)
+    if not all(isinstance(genres, str | list | tuple) for genres in genre_groups.values()):
+        arguments.refuse("genre_groups", "a dict of a name -> genres", genre_groups)
     grouped = {genre: name for name, genres in genre_groups.items() for genre in genres}
-    if unknown := [genre for genre in grouped if genre_key(genre) not in known]:
+    if unknown := [genre for genre in grouped if genre_key(str(genre)) not in known]:
         raise ValueError(
             f"`genre_groups` must be a dict of a name -> genres, among: {', '.join(sorted(known.values()))}. "
-            f"Received: {', '.join(unknown)}"
+            f"Received: {', '.join(map(str, unknown))}"
         )
     group_of = {genre_key(genre): name for genre, name in grouped.items()}
     name_of = {name: group_of.get(genre_key(name), name) for name in {*_names(table)}}
