@@ -270,5 +270,5 @@ class TrainingConfig:
 
     @classmethod
     def from_dict(cls, content):
-        """Return the config of a dict from `to_dict`."""
+        """Return the config that `to_dict` returned as a dict."""
         return from_json(cls, content)
