@@ -21,7 +21,7 @@ SOURCES = {
 ROOMS = (
     "files metrics models movies datasets training multimodal tuning results figures evaluation workspace reproduce cli"
 ).split()
-PACKAGES = [room for room in ROOMS if (PACKAGE / room).is_dir()]
+PACKAGES = [room for room in ROOMS if (PACKAGE / room).is_dir() and room != "cli"]  # the library's
 FUNCTIONS = "encode_genres evaluate genre_counts load_model load_movie_table load_settings predict train train_ensemble"
 
 
@@ -60,6 +60,22 @@ def test_enables_onednn_unless_the_user_decides(chosen, expected):
     assert run_python(script, PYTHONPATH=str(PACKAGE.parent), **chosen) == [expected]
 
 
+def test_help_is_quick_and_imports_no_command():
+    script = """
+import sys
+from poster_cnn.cli import main
+try:
+    main(["--help"])
+except SystemExit:
+    print(*sys.modules)
+"""
+    *text, modules = run_python(script)
+    modules = set(modules.split())
+    assert all(f"    {name}" in "\n".join(text) for name in ("train", "predict", "audit"))
+    assert {name for name in modules if name.startswith("poster_cnn.cli.")} == set()
+    assert not {"tensorflow", "keras", "pandas", "numpy", "PIL", "tqdm", "filelock"} & modules  # 0.1 s without them
+
+
 def test_public_names():
     assert len(poster_cnn.__all__) <= 25
     assert sorted(poster_cnn.__all__) == dir(poster_cnn)
@@ -88,7 +104,8 @@ def test_no_exported_name_is_a_module_too(package):
 
 
 def test_top_of_the_package():
-    names = {path.stem for path in PACKAGE.iterdir() if path.is_dir() or path.suffix == ".py"} - {"__pycache__"}
+    names = {path.stem for path in PACKAGE.iterdir() if path.is_dir() or path.suffix == ".py"}
+    names -= {"__pycache__", "weights"}  # which holds no code
     assert names == {*ROOMS, "__init__", "__main__"} and len(PACKAGES) == 10
 
 

@@ -10,7 +10,6 @@ import threading
 import traceback
 import warnings
 
-from tqdm import tqdm
 
 
 @contextlib.contextmanager
@@ -36,6 +35,8 @@ class _Notes(logging.Handler):
     """Print log records on stderr, above the progress bars."""
 
     def emit(self, record):
+        from tqdm import tqdm  # here, as most commands print no notes
+
         tqdm.write(record.getMessage(), file=sys.stderr)
 
 

@@ -1,0 +1,23 @@
+"""`poster-cnn audit`: find duplicate posters, and splits that leak."""
+
+
+def add_arguments(command):
+    """Add the arguments of the command to its parser."""
+    command.add_argument("posters_dir", metavar="DIR", help="folder of posters; it is only read")
+    command.add_argument("--split", metavar="FILE", help="CSV with imdb_id and part, such as a run folder's split.csv")
+    command.add_argument("--pairs", metavar="FILE", help="also write the near-duplicate pairs as a CSV")
+
+
+def run(options):
+    """Print the duplicates."""
+    from poster_cnn.datasets import duplicates
+    from poster_cnn.datasets.verify import verify
+
+    manifest = verify(options.posters_dir)
+    pairs = duplicates.similar_pairs(manifest)
+    print(duplicates.describe_duplicates(manifest, pairs=pairs))
+    if options.pairs:
+        duplicates.write_pairs(pairs, manifest, options.pairs)
+        print(f"pairs: {options.pairs}")
+    if options.split:
+        print(duplicates.certificate_of_csv(options.split, manifest, pairs))

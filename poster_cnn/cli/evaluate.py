@@ -1,0 +1,23 @@
+"""`poster-cnn evaluate`: score a finished run on a data folder."""
+
+import poster_cnn
+from poster_cnn.evaluation.terminal import print_json
+
+
+def add_arguments(command):
+    """Add the arguments of the command to its parser."""
+    command.add_argument("run_dir", metavar="RUN", help="finished run folder")
+    command.add_argument("--data", required=True, help="data folder")
+    command.add_argument("--posters", metavar="DIR", help="folder of posters (default: the one in the data folder)")
+    command.add_argument("--json", action="store_true", help="print JSON instead of a table")
+
+
+def run(options):
+    """Print the scores of the run."""
+    from poster_cnn.movies.data_folder import find_data_folder
+
+    evaluation = poster_cnn.evaluate(options.run_dir, find_data_folder(options.data, posters_dir=options.posters))
+    if options.json:
+        print_json(evaluation.to_dict())
+    else:
+        print(evaluation.as_text())  # the notes are on stderr
