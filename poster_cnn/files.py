@@ -17,7 +17,6 @@ import shutil
 import sys
 import uuid
 
-
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FORBIDDEN = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST)
 # For terminals and files that cannot encode what the library prints.

@@ -11,7 +11,6 @@ import traceback
 import warnings
 
 
-
 @contextlib.contextmanager
 def process_of_a_command():
     """Print the library's notes on stderr, and hide TensorFlow's; restore everything for callers from Python."""
