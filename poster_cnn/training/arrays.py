@@ -10,7 +10,7 @@ from tqdm.keras import TqdmCallback
 from poster_cnn.datasets.arrays import DenseBatches
 from poster_cnn.files import progress_bar
 from poster_cnn.metrics import arguments
-from poster_cnn.training.build import build_model, require_finite, seed_dropout
+from poster_cnn.training.build import AveragedWeights, build_model, require_finite, seed_dropout
 from poster_cnn.training.config import TrainingConfig
 from poster_cnn.training.process_state import unchanged_process
 
@@ -71,11 +71,12 @@ def fit_arrays(config, images, labels, validation=None, *, callbacks=(), progres
     train = _batches(config, images, labels, seed)
     held_out = None if validation is None else _batches(config, *validation, None)
     keras.utils.set_random_seed(seed)
-    model = build_model(config)
+    model = build_model(config, labels=labels)
     seeding = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, _: seed_dropout(model, seed, epoch))
     bar = TqdmCallback(verbose=0, desc=name, leave=False, disable=not progress, tqdm_class=progress_bar)
+    callbacks = [seeding, *callbacks, *([AveragedWeights()] if config.fit.ema_momentum else [])]
     steps = config.fit.validation_steps
-    return model, fit_batches(model, train, held_out, config.fit, [seeding, *callbacks, bar], name, steps)
+    return model, fit_batches(model, train, held_out, config.fit, [*callbacks, bar], name, steps)
 
 
 def fit_batches(model, train, validation, fit, callbacks, name, validation_steps=None):

@@ -12,26 +12,32 @@ from poster_cnn.metrics import arguments
 from poster_cnn.metrics.scores import LOGIT_HALF
 from poster_cnn.models import losses
 from poster_cnn.training.config import TrainingConfig
+from poster_cnn.training.fit_config import OWN_LOSSES
 
 # Batches per call of the compiled step: a fifth more posters/s on CPUs. Steps on PyTorch are not compiled.
 _STEPS_PER_EXECUTION = 1 if keras.backend.backend() == "torch" else 16
 
 
-@arguments.checked(config=arguments.instance(TrainingConfig), weights=arguments.optional(arguments.instance(dict)))
-def build_model(config, weights=None):
+@arguments.checked(
+    config=arguments.instance(TrainingConfig),
+    weights=arguments.optional(arguments.instance(dict)),
+    labels=arguments.optional(arguments.numeric),
+)
+def build_model(config, weights=None, labels=None):
     """Build and compile the network of a config.
 
     Args:
         config: `TrainingConfig`.
         weights: Dict of file name -> path of pretrained weights in the data folder. The file whose name starts with
             `<model>_` replaces "imagenet". Defaults to `None`: Keras downloads them.
+        labels: Labels of the training part, needed for schedules and class weights. Defaults to `None`.
 
     Returns:
-        `keras.Model`, compiled with Adam and `epoch_metrics`.
+        `keras.Model`, compiled with the config's optimizer, its loss and `epoch_metrics`.
     """
     size, num_classes = config.data.image_size, len(config.data.class_names)
     network = build_network(config.network, size, num_classes, precision=config.fit.precision, weights=weights)
-    return compile_network(network, config, config.fit.learning_rate)
+    return compile_network(network, config, config.fit.learning_rate, epochs=config.fit.epochs, labels=labels)
 
 
 def pretrained_weights(network, weights=None):
@@ -88,29 +94,90 @@ def build_network(network, image_size, num_classes, *, precision="float32", weig
         keras.config.set_dtype_policy(policy)
 
 
-def compile_network(model, config, learning_rate):
-    """Compile a network with a config's loss, Adam and `epoch_metrics`.
+def compile_network(model, config, learning_rate, *, epochs=None, labels=None):
+    """Compile a network with a config's optimizer, its loss and `epoch_metrics`.
 
     Args:
         model: `keras.Model`.
         config: `TrainingConfig`.
-        learning_rate: Learning rate of Adam.
+        learning_rate: Learning rate, the highest one of a schedule.
+        epochs: Number of epochs of the schedule. Defaults to `None`: those of the config.
+        labels: As in `build_model`.
 
     Returns:
         The same model.
     """
-    loss = getattr(losses, config.fit.loss, config.fit.loss)
-    try:
-        keras.losses.get(loss)
-    except (TypeError, ValueError):
-        arguments.refuse("loss", "the name of a loss of Keras or in `models.losses`", config.fit.loss)
+    fit = config.fit
+    if labels is None and (fit.schedule != "constant" or fit.warmup_epochs or fit.class_weights):
+        expected = "the labels of the training part with `schedule`, `warmup_epochs` or `class_weights`"
+        arguments.refuse("labels", expected, labels)
+    if fit.schedule != "constant" or fit.warmup_epochs:
+        learning_rate = _schedule(fit, learning_rate, epochs or fit.epochs, math.ceil(len(labels) / fit.batch_size))
     model.compile(
-        optimizer=keras.optimizers.Adam(learning_rate),
-        loss=loss,
+        optimizer=_optimizer(fit, learning_rate),
+        loss=_loss(config, labels),
         metrics=epoch_metrics(config),
         steps_per_execution=_STEPS_PER_EXECUTION,
     )
     return model
+
+
+def _schedule(fit, learning_rate, epochs, steps_per_epoch):
+    """Return a schedule of Keras, a function of the optimizer's step, so that a resumed run continues it."""
+    warmup = round(fit.warmup_epochs * steps_per_epoch)
+    if fit.schedule == "constant":
+        return keras.optimizers.schedules.PolynomialDecay(0.0, warmup, learning_rate) if warmup else learning_rate
+    rising = {"warmup_target": learning_rate, "warmup_steps": warmup} if warmup else {}
+    first = 0.0 if warmup else learning_rate
+    return keras.optimizers.schedules.CosineDecay(first, epochs * steps_per_epoch - warmup, **rising)
+
+
+def _optimizer(fit, learning_rate):
+    options = {} if fit.weight_decay is None else {"weight_decay": fit.weight_decay}
+    if fit.ema_momentum is not None:
+        options |= {"use_ema": True, "ema_momentum": fit.ema_momentum}
+    if fit.optimizer == "sgd":
+        options |= {"momentum": 0.9}
+    kinds = {"adam": keras.optimizers.Adam, "adamw": keras.optimizers.AdamW, "sgd": keras.optimizers.SGD}
+    return kinds[fit.optimizer](learning_rate, **options)
+
+
+def _loss(config, labels):
+    """Return the loss of a config, with its label smoothing and its class weights."""
+    fit, name = config.fit, config.fit.loss_name
+    smoothing = {"label_smoothing": fit.label_smoothing} if fit.label_smoothing else {}
+    if fit.class_weights and name == "binary_crossentropy":
+        weights = losses.positive_weights(labels, config.data.class_names)
+        return losses.WeightedBinaryCrossentropy(weights, **smoothing)
+    if fit.class_weights:  # without focusing, this is the cross-entropy with a weight for each genre
+        weights = losses.balanced_weights(labels).tolist()
+        return keras.losses.CategoricalFocalCrossentropy(alpha=weights, gamma=0.0, **smoothing)
+    if smoothing:
+        return getattr(keras.losses, name.title().replace("_", ""))(**smoothing)
+    loss = getattr(losses, name) if name in OWN_LOSSES else fit.loss
+    try:
+        keras.losses.get(loss)
+    except (TypeError, ValueError):
+        arguments.refuse("loss", f"the name of a loss of Keras, or one of {', '.join(OWN_LOSSES)}", fit.loss)
+    return loss
+
+
+class AveragedWeights(keras.callbacks.Callback):
+    """Callback that evaluates the averaged weights of an optimizer with `use_ema`, and trains the others further.
+
+    Keras's own `SwapEMAWeights` rounds the weights, and `fit` replaces them by their averages each time it ends.
+    """
+
+    def on_test_begin(self, logs=None):
+        variables = self.model.trainable_variables
+        self._trained = [ops.convert_to_numpy(variable) for variable in variables]
+        self.model.optimizer.finalize_variable_values(variables)
+
+    def on_test_end(self, logs=None):
+        for variable, value in zip(self.model.trainable_variables, self._trained, strict=True):
+            variable.assign(value)
+
+    restore = on_test_end
 
 
 def seed_dropout(model, seed, epoch):

@@ -6,6 +6,7 @@ import json
 from poster_cnn.datasets.crops import INTERPOLATIONS, POSTER_SIZE, is_crop_size, shrunk_size
 from poster_cnn.metrics import arguments
 from poster_cnn.movies.genre_text import canonical_genre
+from poster_cnn.training.fit_config import PRECISIONS, FitConfig  # noqa: F401  PRECISIONS is an option of commands
 from poster_cnn.training.parts import (
     attribute_of_part,
     compose,
@@ -17,7 +18,6 @@ from poster_cnn.training.parts import (
 )
 
 _SPLITS = ("leak_free", "imdb_id", "stratified", "random", "given")
-PRECISIONS = ("float32", "mixed_bfloat16")
 STRATEGIES = ("auto", "one", "mirrored", "multiworker")  # see `distribution`
 
 
@@ -160,55 +160,6 @@ class NetworkConfig:
         require_in(self, "classifier_activation", ("softmax", "sigmoid"))
 
 
-@dataclasses.dataclass(frozen=True)
-class FitConfig:
-    """The training of a network.
-
-    Attributes:
-        loss: Name of a Keras loss or of a loss in `models.losses`. With a sparse loss, the label of a row is the index
-            of its first genre. Defaults to `"categorical_crossentropy"`.
-        learning_rate: Learning rate of Adam, whose other arguments are Keras's defaults. Defaults to 1e-4.
-        batch_size: Defaults to 32.
-        epochs: Defaults to 50.
-        validation_steps: Number of validation batches evaluated after each epoch. Defaults to `None`: all.
-        cache_features: Whether the features of a frozen backbone are computed once instead of in every epoch. The
-            results agree to 1e-4. Defaults to `True`.
-        fine_tune_epochs: Number of further epochs with the backbone unfrozen (paper 3, section III.A). Defaults to 0.
-        fine_tune_learning_rate: Learning rate of Adam in those epochs. Defaults to 1e-5.
-        seed: Seed of the initial weights, dropout and shuffling. Defaults to 0.
-        precision: `"float32"`, or `"mixed_bfloat16"`: bfloat16 computation with float32 weights, which is faster on
-            processors that support it. The model is saved and scored in float32. Defaults to `"float32"`.
-    """
-
-    loss: str = "categorical_crossentropy"
-    learning_rate: float = 1e-4
-    batch_size: int = 32
-    epochs: int = 50
-    validation_steps: int | None = None
-    cache_features: bool = True
-    fine_tune_epochs: int = 0
-    fine_tune_learning_rate: float = 1e-5
-    seed: int = 0
-    precision: str = "float32"
-
-    def __post_init__(self):
-        arguments.convert(self)
-        require_in(self, "precision", PRECISIONS)
-        for name in ("learning_rate", "fine_tune_learning_rate"):
-            require(getattr(self, name) > 0, self, name, "a positive number")
-        for name in ("batch_size", "epochs"):
-            require(getattr(self, name) >= 1, self, name, "1 or more")
-        steps = self.validation_steps
-        require(steps is None or steps >= 1, self, "validation_steps", "1 or more, or None")
-        for name in ("fine_tune_epochs", "seed"):
-            require(getattr(self, name) >= 0, self, name, "0 or more")
-
-    @property
-    def is_sparse(self):
-        """True if labels are class indices instead of multi-hot vectors."""
-        return self.loss.startswith("sparse_")
-
-
 _PARTS = {"data": DataConfig, "network": NetworkConfig, "fit": FitConfig}
 
 
@@ -248,8 +199,7 @@ class TrainingConfig:
         set_attributes(self, metrics=arguments.names("metrics", self.metrics, "a list of names of metrics", least=0))
         require(self.data.split != "given", self, "split", f"one of {_SPLITS[:-1]}")
         one_label = self.network.classifier_activation == "softmax"
-        allowed = one_label or not self.fit.is_sparse
-        require(allowed, self, "loss", "a loss of multi-hot labels with sigmoid, such as 'binary_crossentropy'")
+        self.fit.check_last_layer(self.network.classifier_activation)
         unlabeled = self.data.keep_unlabeled and one_label
         require(not unlabeled, self, "keep_unlabeled", "False with softmax, which predicts a genre for each movie")
 

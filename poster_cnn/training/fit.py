@@ -10,8 +10,9 @@ import tensorflow as tf
 
 from poster_cnn import datasets, models
 from poster_cnn.files import progress_bar, require_room, write_atomically
+from poster_cnn.metrics import arguments
 from poster_cnn.training import distribution
-from poster_cnn.training.build import build_model, compile_network, require_finite, seed_dropout
+from poster_cnn.training.build import AveragedWeights, build_model, compile_network, require_finite, seed_dropout
 from poster_cnn.training.features import poster_features
 from poster_cnn.training.replicas import epoch_function
 
@@ -39,8 +40,11 @@ def fit(config, data, run_dir, *, strategy=None, progress=True):
         FloatingPointError: If a loss becomes NaN or infinite.
     """
     strategy, fit = strategy or tf.distribute.get_strategy(), config.fit
+    if fit.ema_momentum and strategy.num_replicas_in_sync > 1:
+        arguments.refuse("ema_momentum", "None with several devices, whose weights are not averaged", fit.ema_momentum)
+    labels = data.labels("train")
     with strategy.scope():
-        model = build_model(config, data.weights)
+        model = build_model(config, data.weights, labels)
     if fit.fine_tune_epochs:
         models.feature_extractor_and_head(model)  # fails now, not after the epochs, for a network without a backbone
     batches, network = _poster_batches(fit, data), model
@@ -48,7 +52,7 @@ def fit(config, data, run_dir, *, strategy=None, progress=True):
         features = poster_features(model, data, about={"precision": fit.precision}, progress=progress)
         batches, network = _feature_batches(fit, data, features), models.feature_extractor_and_head(model)[1]
         with strategy.scope():
-            compile_network(network, config, fit.learning_rate)
+            compile_network(network, config, fit.learning_rate, labels=labels)
     total = fit.epochs + fit.fine_tune_epochs
     with progress_bar(total=total, desc=run_dir.name, leave=False, unit="epoch", disable=not progress) as bar:
         first, second = (run_dir / name for name in _CHECKPOINTS)
@@ -56,7 +60,8 @@ def fit(config, data, run_dir, *, strategy=None, progress=True):
             _fit_phase(network, model, range(fit.epochs), batches, config, first, strategy, bar)
         if fit.fine_tune_epochs:
             with strategy.scope():
-                compile_network(models.unfreeze(model), config, fit.fine_tune_learning_rate)
+                options = {"epochs": fit.fine_tune_epochs, "labels": labels}
+                compile_network(models.unfreeze(model), config, fit.fine_tune_learning_rate, **options)
             epochs, batches = range(fit.epochs, total), _poster_batches(fit, data)
             _fit_phase(model, model, epochs, batches, config, second, strategy, bar)
     return model
@@ -126,17 +131,16 @@ def _fit_phase(network, model, epochs, batches, config, checkpoint, strategy, ba
         _save_epoch(network, history, checkpoint)
         bar.update()
         bar.set_postfix(loss=f"{row['loss']:.3f}", val_accuracy=f"{row['val_accuracy']:.3f}")
+    network.optimizer.finalize_variable_values(network.trainable_variables)  # averaged weights, if it averages
 
 
 def _run_epoch(network, train, validation):
     """Train and validate for one epoch on one device."""
-    history = network.fit(
-        train,
-        validation_data=validation,
-        shuffle=False,
-        callbacks=[keras.callbacks.TerminateOnNaN()],
-        verbose=0,
-    ).history
+    callbacks = [keras.callbacks.TerminateOnNaN()]
+    callbacks += [AveragedWeights()] if network.optimizer.use_ema else []
+    history = network.fit(train, validation_data=validation, shuffle=False, callbacks=callbacks, verbose=0).history
+    for averaging in callbacks[1:]:
+        averaging.restore()
     return {name: values[-1] for name, values in history.items()}
 
 

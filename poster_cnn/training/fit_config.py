@@ -1,0 +1,120 @@
+"""The part of a training configuration that says how a network is fitted."""
+
+import dataclasses
+import re
+
+from poster_cnn.metrics import arguments
+from poster_cnn.training.parts import require, require_in
+
+PRECISIONS = ("float32", "mixed_bfloat16")
+OPTIMIZERS = ("adam", "adamw", "sgd")
+SCHEDULES = ("constant", "cosine")
+_WEIGHTED = ("binary_crossentropy", "categorical_crossentropy")  # losses with class weights
+_SMOOTHED = (*_WEIGHTED, "binary_focal_crossentropy", "categorical_focal_crossentropy")
+OWN_LOSSES = ("sigmoid_twice_crossentropy", "asymmetric_loss")  # in `models.losses`, all of them binary
+
+
+@dataclasses.dataclass(frozen=True)
+class FitConfig:
+    """The training of a network.
+
+    Attributes:
+        loss: Name of a Keras loss or of a loss in `models.losses`. With a sparse loss, the label of a row is the index
+            of its first genre. Binary losses need a sigmoid head and categorical ones softmax. Defaults to
+            `"categorical_crossentropy"`.
+        learning_rate: Learning rate of the optimizer, the highest one of a schedule. Defaults to 1e-4.
+        batch_size: Defaults to 32.
+        epochs: Defaults to 50.
+        validation_steps: Number of validation batches evaluated after each epoch. Defaults to `None`: all.
+        cache_features: Whether the features of a frozen backbone are computed once instead of in every epoch. The
+            results agree to 1e-4. Defaults to `True`.
+        fine_tune_epochs: Number of further epochs with the backbone unfrozen (paper 3, section III.A). Defaults to 0.
+        fine_tune_learning_rate: Learning rate in those epochs. Defaults to 1e-5.
+        seed: Seed of the initial weights, dropout and shuffling. Defaults to 0.
+        precision: `"float32"`, or `"mixed_bfloat16"`: bfloat16 computation with float32 weights, which is faster on
+            processors that support it. The model is saved and scored in float32. Defaults to `"float32"`.
+        optimizer: `"adam"`, `"adamw"`, or `"sgd"` with momentum 0.9. Other arguments are Keras's defaults. Defaults to
+            `"adam"`.
+        weight_decay: Decoupled weight decay per step, as a share of the learning rate. Defaults to `None`: Keras's
+            default, which is 0.004 for `"adamw"` and none for the others.
+        schedule: `"constant"`, or `"cosine"`: the learning rate decreases to 0 along a cosine. Both phases, with the
+            backbone frozen and unfrozen, have a schedule of their own. Defaults to `"constant"`.
+        warmup_epochs: Number of epochs, or a part of one, in which the learning rate rises from 0 at the start of a
+            phase. Defaults to 0.
+        label_smoothing: Share of the labels that is spread over all genres, as in Keras's losses. Defaults to 0.
+        class_weights: `"balanced"` weights the genres by their frequencies in the training part: the positive labels by
+            `losses.positive_weights` with a sigmoid head, the genres by `losses.balanced_weights` with softmax. Needs a
+            cross-entropy. Defaults to `None`: equal weights.
+        ema_momentum: Momentum of an exponential moving average of the weights over the steps, such as 0.999. The
+            averaged weights are evaluated after each epoch and saved at the end. Defaults to `None`: no average.
+    """
+
+    loss: str = "categorical_crossentropy"
+    learning_rate: float = 1e-4
+    batch_size: int = 32
+    epochs: int = 50
+    validation_steps: int | None = None
+    cache_features: bool = True
+    fine_tune_epochs: int = 0
+    fine_tune_learning_rate: float = 1e-5
+    seed: int = 0
+    precision: str = "float32"
+    optimizer: str = "adam"
+    weight_decay: float | None = None
+    schedule: str = "constant"
+    warmup_epochs: float = 0.0
+    label_smoothing: float = 0.0
+    class_weights: str | None = None
+    ema_momentum: float | None = None
+
+    def __post_init__(self):
+        arguments.convert(self)
+        require_in(self, "precision", PRECISIONS)
+        require_in(self, "optimizer", OPTIMIZERS)
+        require_in(self, "schedule", SCHEDULES)
+        for name in ("learning_rate", "fine_tune_learning_rate"):
+            require(getattr(self, name) > 0, self, name, "a positive number")
+        for name in ("batch_size", "epochs"):
+            require(getattr(self, name) >= 1, self, name, "1 or more")
+        steps = self.validation_steps
+        require(steps is None or steps >= 1, self, "validation_steps", "1 or more, or None")
+        for name in ("fine_tune_epochs", "seed"):
+            require(getattr(self, name) >= 0, self, name, "0 or more")
+        require(self.weight_decay is None or self.weight_decay >= 0, self, "weight_decay", "0 or more, or None")
+        shortest = min(self.epochs, self.fine_tune_epochs or self.epochs)
+        expected = f"from 0 to less than the {shortest} epochs of the shortest phase"
+        require(0 <= self.warmup_epochs < shortest, self, "warmup_epochs", expected)
+        average = self.ema_momentum
+        require(average is None or 0 < average < 1, self, "ema_momentum", "between 0 and 1, or None")
+        self._check_loss()
+
+    def _check_loss(self):
+        """Reject options that the loss cannot honor."""
+        require(0 <= self.label_smoothing < 1, self, "label_smoothing", "a share from 0 to less than 1")
+        smoothed = not self.label_smoothing or self.loss_name in _SMOOTHED
+        require(smoothed, self, "label_smoothing", f"0 with loss={self.loss!r}, unlike with {', '.join(_SMOOTHED)}")
+        require(self.class_weights in (None, "balanced"), self, "class_weights", "'balanced' or None")
+        weighted = not self.class_weights or self.loss_name in _WEIGHTED
+        require(weighted, self, "class_weights", f"None with loss={self.loss!r}, unlike with {', '.join(_WEIGHTED)}")
+
+    @property
+    def loss_name(self):
+        """Name of the loss in small letters with underscores, also if it is the name of a class of Keras."""
+        name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", self.loss).lower()
+        return "binary_crossentropy" if name == "bce" else name
+
+    @property
+    def is_sparse(self):
+        """True if labels are class indices instead of multi-hot vectors."""
+        return self.loss_name.startswith("sparse_")
+
+    def check_last_layer(self, activation):
+        """Raise a ValueError if the loss does not fit the activation of the last layer, "softmax" or "sigmoid"."""
+        is_binary = self.loss_name.startswith("binary_") or self.loss_name in OWN_LOSSES
+        is_categorical = "categorical_" in self.loss_name
+        fits = not (is_binary if activation == "softmax" else is_categorical)
+        if activation == "softmax":
+            expected = "a loss of one distribution with softmax, such as 'categorical_crossentropy'"
+        else:
+            expected = "a loss of multi-hot labels with sigmoid, such as 'binary_crossentropy'"
+        require(fits, self, "loss", expected)

@@ -1,0 +1,237 @@
+"""Options of the fit: optimizers, schedules, losses, averaged weights."""
+
+import keras
+import numpy as np
+import pytest
+from sklearn.utils.class_weight import compute_class_weight
+
+from poster_cnn.models import losses
+from poster_cnn.training import fit as fitting
+from poster_cnn.training.arrays import fit_arrays
+from poster_cnn.training.build import build_model, compile_network
+from poster_cnn.training.config import TrainingConfig
+from poster_cnn.training.train import train
+
+GENRES = ("Horror", "Romance", "Action", "Documentary")
+LABELS = np.array([[1, 0, 0, 1], [0, 1, 0, 0], [1, 0, 1, 0]] * 10 + [[0, 0, 0, 1]] * 2, dtype="float32")  # 4 steps of 8
+SIGMOID = {"classifier_activation": "sigmoid", "loss": "binary_crossentropy"}
+
+
+def config_of(**options):
+    model_args = {"filters": (4,), "dense_units": (8,)}
+    return TrainingConfig(GENRES, ratio=10, model_args=model_args, batch_size=8, epochs=5, **options)
+
+
+# --- optimizers and schedules ---
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "weight_decay"),
+    [
+        ({}, keras.optimizers.Adam, None),
+        ({"optimizer": "adam", "weight_decay": 0.01}, keras.optimizers.Adam, 0.01),
+        ({"optimizer": "adamw"}, keras.optimizers.AdamW, 0.004),
+        ({"optimizer": "adamw", "weight_decay": 0.05}, keras.optimizers.AdamW, 0.05),
+        ({"optimizer": "sgd", "weight_decay": 1e-4}, keras.optimizers.SGD, 1e-4),
+    ],
+)
+def test_optimizer_is_chosen_by_name(options, kind, weight_decay):
+    optimizer = build_model(config_of(**options)).optimizer
+    assert type(optimizer) is kind and optimizer.weight_decay == weight_decay
+    assert getattr(optimizer, "momentum", 0.9) == 0.9
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),  # learning rates at steps 0, 2, 4, 8, 12 and 20, the last one
+    [
+        ({}, [1, 1, 1, 1, 1, 1]),
+        ({"schedule": "cosine"}, [(1 + np.cos(np.pi * step / 20)) / 2 for step in (0, 2, 4, 8, 12, 20)]),
+        ({"warmup_epochs": 1}, [0, 0.5, 1, 1, 1, 1]),
+        (
+            {"schedule": "cosine", "warmup_epochs": 0.5},
+            [0] + [(1 + np.cos(np.pi * n / 18)) / 2 for n in (0, 2, 6, 10, 18)],
+        ),
+    ],
+)
+def test_learning_rate_follows_the_schedule(options, expected):
+    optimizer = build_model(config_of(learning_rate=1.0, **options), labels=LABELS).optimizer
+    found = []
+    for step in (0, 2, 4, 8, 12, 20):
+        optimizer.iterations.assign(step)
+        found.append(float(optimizer.learning_rate))
+    assert found == pytest.approx(expected, abs=1e-6)
+
+
+def test_each_phase_has_its_own_schedule():
+    config = config_of(schedule="cosine", fine_tune_epochs=2)
+    model = build_model(config, labels=LABELS)
+    compile_network(model, config, 0.5, epochs=config.fine_tune_epochs, labels=LABELS)
+    model.optimizer.iterations.assign(4)
+    assert float(model.optimizer.learning_rate) == pytest.approx(0.25)
+
+
+@pytest.mark.parametrize("options", [{"schedule": "cosine"}, {"warmup_epochs": 1}, {"class_weights": "balanced"}])
+def test_rejects_options_that_need_labels_without_them(options):
+    with pytest.raises(ValueError, match="`labels` must be the labels of the training part"):
+        build_model(config_of(**options))
+
+
+# --- losses ---
+
+Y_TRUE, Y_PRED = np.array([[1.0, 0, 1, 0]]), np.array([[0.9, 0.02, 0.3, 0.6]])
+
+
+def test_asymmetric_loss_is_that_of_the_paper():
+    positive = [(1 - p) * np.log(p) for p in (0.9, 0.3)]
+    negative = [0, 0.55**4 * np.log(0.45)]  # 0.02 is below the margin of 0.05
+    assert float(losses.asymmetric_loss(Y_TRUE, Y_PRED)[0]) == pytest.approx(-sum(positive + negative) / 4, rel=1e-5)
+    plain = losses.asymmetric_loss(Y_TRUE, Y_PRED, gamma_negative=0, gamma_positive=0, clip=0)
+    assert float(plain[0]) == pytest.approx(float(keras.losses.binary_crossentropy(Y_TRUE, Y_PRED)[0]), rel=1e-5)
+
+
+def test_balanced_weights_are_those_of_scikit_learn():
+    expected = compute_class_weight("balanced", classes=np.arange(4), y=np.nonzero(LABELS)[1])
+    np.testing.assert_allclose(losses.balanced_weights(LABELS), expected, rtol=1e-6)
+    assert losses.balanced_weights([[1, 0], [1, 0]]).tolist() == [0.5, 1]
+
+
+def smoothed(share, towards):
+    return Y_TRUE * (1 - share) + share * towards
+
+
+ASYMMETRIC = float(losses.asymmetric_loss(Y_TRUE, Y_PRED)[0])
+CROSS_ENTROPY = -(Y_TRUE * np.log(Y_PRED) + (1 - Y_TRUE) * np.log(1 - Y_PRED))
+POSITIVE = np.where(Y_TRUE > 0, (32 - LABELS.sum(axis=0)) / LABELS.sum(axis=0), 1)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (SIGMOID, CROSS_ENTROPY.mean()),
+        (SIGMOID | {"loss": "BinaryCrossentropy"}, CROSS_ENTROPY.mean()),
+        (
+            SIGMOID | {"loss": "binary_focal_crossentropy"},
+            (CROSS_ENTROPY * [[0.1, 0.02, 0.7, 0.6]] ** np.array(2)).mean(),
+        ),
+        (SIGMOID | {"loss": "asymmetric_loss"}, ASYMMETRIC),
+        (SIGMOID | {"class_weights": "balanced"}, (POSITIVE * CROSS_ENTROPY).mean()),
+        (
+            SIGMOID | {"label_smoothing": 0.2},
+            -(smoothed(0.2, 0.5) * np.log(Y_PRED) + (1 - smoothed(0.2, 0.5)) * np.log(1 - Y_PRED)).mean(),
+        ),
+        (
+            SIGMOID | {"label_smoothing": 0.2, "class_weights": "balanced"},
+            -(POSITIVE * (smoothed(0.2, 0.5) * np.log(Y_PRED) + (1 - smoothed(0.2, 0.5)) * np.log(1 - Y_PRED))).mean(),
+        ),
+        ({}, -(Y_TRUE * np.log(Y_PRED / Y_PRED.sum())).sum()),
+        ({"label_smoothing": 0.2}, -(smoothed(0.2, 0.25) * np.log(Y_PRED / Y_PRED.sum())).sum()),
+        (
+            {"class_weights": "balanced"},
+            -(losses.balanced_weights(LABELS) * Y_TRUE * np.log(Y_PRED / Y_PRED.sum())).sum(),
+        ),
+    ],
+)
+def test_compiled_loss_has_smoothing_and_weights(options, expected):
+    model = build_model(config_of(**options), labels=LABELS)
+    assert float(model.compute_loss(None, Y_TRUE, keras.ops.convert_to_tensor(Y_PRED))) == pytest.approx(expected, 1e-4)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"optimizer": "rmsprop"}, "`optimizer` must be one of .*'adamw'.*Received: optimizer='rmsprop'"),
+        ({"weight_decay": -1}, "`weight_decay` must be 0 or more, or None"),
+        ({"schedule": "linear"}, "`schedule` must be 'constant' or 'cosine'"),
+        ({"warmup_epochs": 5}, "`warmup_epochs` must be from 0 to less than the 5 epochs"),
+        ({"warmup_epochs": 2, "fine_tune_epochs": 2}, "less than the 2 epochs of the shortest phase"),
+        ({"label_smoothing": 1}, "`label_smoothing` must be a share from 0 to less than 1"),
+        ({"label_smoothing": 0.1, "loss": "sparse_categorical_crossentropy"}, "`label_smoothing` must be 0 with loss="),
+        (SIGMOID | {"label_smoothing": 0.1, "loss": "asymmetric_loss"}, "`label_smoothing` must be 0 with loss='asymm"),
+        ({"class_weights": "inverse"}, "`class_weights` must be 'balanced' or None"),
+        (
+            {"class_weights": "balanced", "loss": "mean_squared_error"},
+            "`class_weights` must be None with loss='mean_sq",
+        ),
+        ({"ema_momentum": 1}, "`ema_momentum` must be between 0 and 1, or None"),
+        (
+            {"loss": "binary_crossentropy"},
+            "`loss` must be a loss of one distribution with softmax, such as 'categorical",
+        ),
+        ({"loss": "bce"}, "`loss` must be a loss of one distribution with softmax"),
+        ({"loss": "BinaryFocalCrossentropy"}, "`loss` must be a loss of one distribution with softmax"),
+        ({"loss": "sigmoid_twice_crossentropy"}, "`loss` must be a loss of one distribution with softmax"),
+        ({"loss": "asymmetric_loss"}, "Received: loss='asymmetric_loss'"),
+        (
+            {"classifier_activation": "sigmoid"},
+            "`loss` must be a loss of multi-hot labels with sigmoid, such as 'binary",
+        ),
+        (SIGMOID | {"loss": "CategoricalFocalCrossentropy"}, "`loss` must be a loss of multi-hot labels with sigmoid"),
+        (SIGMOID | {"loss": "SparseCategoricalCrossentropy"}, "`loss` must be a loss of multi-hot labels with sigmoid"),
+    ],
+)
+def test_rejects_invalid_options(options, message):
+    with pytest.raises(ValueError, match=message):
+        config_of(**options)
+
+
+@pytest.mark.parametrize("name", ["positive_weights", "weighted_binary_crossentropy", "keras", "crossentropy"])
+def test_rejects_what_is_no_loss(name):
+    with pytest.raises(
+        ValueError, match=f"`loss` must be the name of a loss of Keras, or one of .*asymmetric_loss.*{name}"
+    ):
+        build_model(config_of(loss=name))
+
+
+# --- averaged weights and resumption ---
+
+
+def test_saves_averaged_weights_and_trains_the_others():
+    images = np.random.default_rng(0).integers(0, 256, (32, 27, 18, 3)).astype("uint8")
+    options = {"optimizer": "sgd", "learning_rate": 1e-2}
+    plain, _ = fit_arrays(config_of(**options), images, LABELS, progress=False)
+    averaged, history = fit_arrays(
+        config_of(**options, ema_momentum=0.9), images, LABELS, (images, LABELS), progress=False
+    )
+    averaging = averaged.optimizer._model_variables_moving_average
+    for weights, average, last in zip(averaged.get_weights(), averaging, plain.get_weights(), strict=True):
+        assert (weights == average).all() and (weights != last).any()
+    assert averaged.evaluate(images, LABELS, verbose=0)[0] == pytest.approx(history["val_loss"].iloc[-1], rel=1e-5)
+
+
+OPTIONS = {
+    "optimizer": "adamw",
+    "weight_decay": 0.01,
+    "schedule": "cosine",
+    "warmup_epochs": 1,
+    "label_smoothing": 0.1,
+    "ema_momentum": 0.9,
+    "class_weights": "balanced",
+}
+
+
+@pytest.mark.slow
+def test_run_with_options_resumes_bit_identically(small, tiny_config, data_folder, tmp_path, monkeypatch):
+    backbone = {"model": "mobilenet_v2", "model_args": {"weights": None}, "image_size": (32, 32)}
+    config = tiny_config.replace(**backbone, **OPTIONS, epochs=3, fine_tune_epochs=2, batch_size=16)
+    train(config, data_folder, tmp_path / "whole", progress=False)
+    saved, save_epoch = [], fitting._save_epoch
+
+    def interrupted(network, history, checkpoint):
+        save_epoch(network, history, checkpoint)
+        if len(history) not in saved:
+            saved.append(len(history))
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(fitting, "_save_epoch", interrupted)
+    for _ in range(5):
+        with pytest.raises(KeyboardInterrupt):
+            train(config, data_folder, tmp_path / "interrupted", progress=False)
+    train(config, data_folder, tmp_path / "interrupted", progress=False)
+    for name in ("history.csv", "predictions.csv"):
+        assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "interrupted" / name).read_bytes()
+    assert saved == [1, 2, 3, 4, 5]
+
+
+def test_runs_of_older_versions_have_the_default_options(tiny_config):
+    recorded = {name: value for name, value in tiny_config.to_dict().items() if name not in OPTIONS}
+    assert TrainingConfig.from_dict(recorded).to_dict() == tiny_config.to_dict()
