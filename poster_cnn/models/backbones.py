@@ -79,8 +79,8 @@ def _scale(x, mode, pixel_range, channel_order):
     return layers.Rescaling(scale, offset=offset, name="scale")(x)
 
 
-@arguments.checked(model=arguments.instance(Model))
-def unfreeze(model):
+@arguments.checked(model=arguments.instance(Model), from_layer=arguments.optional(arguments.text))
+def unfreeze(model, from_layer=None):
     """Make the backbone of a model trainable, except for its batch normalization (paper 3, section III.A).
 
     Small batches of posters would spoil the pretrained statistics. Calling the backbone with `training=False` does not
@@ -88,24 +88,44 @@ def unfreeze(model):
 
     Args:
         model: Model from a builder such as `mobilenet_v2`, built with `trainable=False`.
+        from_layer: Name of the first layer of the backbone that becomes trainable, such as `"block_13_expand"`; the
+            layers before it are frozen. Defaults to `None`: all layers.
 
     Returns:
         The same model.
 
     Raises:
-        ValueError: If the model has no backbone.
+        ValueError: If the model has no backbone, or the backbone has no layer of this name.
 
     Example:
 
     >>> unfreeze(model).compile(keras.optimizers.Adam(1e-5), "categorical_crossentropy")
     """
-    feature_extractor_and_head(model)  # raises if there is no backbone
+    first = first_unfrozen(model, from_layer)
     for backbone in model.layers:
         if isinstance(backbone, Model):
             backbone.trainable = True
-            for layer in backbone.layers:
-                layer.trainable = not isinstance(layer, layers.BatchNormalization)
+            for position, layer in enumerate(backbone.layers):
+                layer.trainable = position >= first and not isinstance(layer, layers.BatchNormalization)
     return model
+
+
+def first_unfrozen(model, from_layer, argument="from_layer"):
+    """Return the position in the backbone of the first layer that `unfreeze` makes trainable.
+
+    Args:
+        model, from_layer: As in `unfreeze`.
+        argument: Name of the argument in an error message. Defaults to `"from_layer"`.
+
+    Raises:
+        ValueError: See `unfreeze`.
+    """
+    feature_extractor_and_head(model)  # raises if there is no backbone
+    names = [layer.name for backbone in model.layers if isinstance(backbone, Model) for layer in backbone.layers]
+    if from_layer not in (None, *names):
+        shown = " ".join([*names[:5], "…", *names[-5:]] if len(names) > 12 else names)
+        arguments.refuse(argument, f"None or a layer of the backbone of {model.name} ({shown})", from_layer)
+    return names.index(from_layer) if from_layer else 0
 
 
 @arguments.checked(model=arguments.instance(Model))

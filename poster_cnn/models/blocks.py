@@ -31,6 +31,7 @@ def builder(function):
         logits_dropout=arguments.fraction,
         batch_norm=arguments.flag,
         trainable=arguments.flag,
+        pooling=arguments.choice("max", "avg"),
         weights=arguments.optional(arguments.text),
         pixel_range=arguments.optional(_pixel_range),
         classifier_activation=_activation,

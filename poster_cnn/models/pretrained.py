@@ -1,6 +1,6 @@
 """Networks on a backbone from `keras.applications`, or on our ResNet18, with the papers' heads.
 
-Each builder passes all of its arguments to `on_backbone`, as `locals()`.
+Each builder passes its arguments to `on_backbone`, as `locals()`.
 """
 
 import keras
@@ -18,6 +18,7 @@ def mobilenet_v2(
     *,
     weights="imagenet",
     trainable=False,
+    pooling="max",
     pixel_range=None,
     channel_order=None,
     dropout=0,
@@ -36,6 +37,8 @@ def mobilenet_v2(
         input_shape: `(height, width, 3)`; height and width at least 32. Defaults to `(128, 128, 3)`. ImageNet weights
             exist for squares of 96, 128, 160, 192 and 224; other sizes use those of 224.
         num_classes: Number of genres. Defaults to 6.
+        pooling: Global pooling of the backbone's maps: `"max"`, the paper's, or `"avg"`, MobileNetV2's own. Defaults to
+            `"max"`.
         pixel_range: Range to scale pixels to; the paper uses `(0, 1)` (section I.A). Defaults to `None`: -1 to 1, as
             in MobileNetV2's pretraining.
         dropout: Fraction of the pooled features dropped in training. Defaults to 0, as in the paper; on a few thousand
@@ -54,7 +57,9 @@ def mobilenet_v2(
     >>> mobilenet_v2(input_shape=(128, 128, 3), num_classes=6, weights=None).count_params()
     2265670
     """
-    return on_backbone(keras.applications.MobileNetV2, "tf", layers.GlobalMaxPooling2D, alpha=1.0, **locals())
+    options = locals()
+    layer = {"max": layers.GlobalMaxPooling2D, "avg": layers.GlobalAveragePooling2D}[options.pop("pooling")]
+    return on_backbone(keras.applications.MobileNetV2, "tf", layer, alpha=1.0, **options)
 
 
 @builder

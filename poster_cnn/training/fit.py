@@ -11,6 +11,7 @@ import tensorflow as tf
 from poster_cnn import datasets, models
 from poster_cnn.files import progress_bar, require_room, write_atomically
 from poster_cnn.metrics import arguments
+from poster_cnn.models.backbones import first_unfrozen
 from poster_cnn.training import distribution
 from poster_cnn.training.build import AveragedWeights, build_model, compile_network, require_finite, seed_dropout
 from poster_cnn.training.features import poster_features
@@ -45,8 +46,8 @@ def fit(config, data, run_dir, *, strategy=None, progress=True):
     labels = data.labels("train")
     with strategy.scope():
         model = build_model(config, data.weights, labels)
-    if fit.fine_tune_epochs:
-        models.feature_extractor_and_head(model)  # fails now, not after the epochs, for a network without a backbone
+    if fit.fine_tune_epochs:  # fails now, not after the epochs, for a network without a backbone
+        first_unfrozen(model, fit.fine_tune_from, "fine_tune_from")
     batches, network = _poster_batches(fit, data), model
     if fit.cache_features and models.has_frozen_backbone(model):
         features = poster_features(model, data, about={"precision": fit.precision}, progress=progress)
@@ -61,7 +62,9 @@ def fit(config, data, run_dir, *, strategy=None, progress=True):
         if fit.fine_tune_epochs:
             with strategy.scope():
                 options = {"epochs": fit.fine_tune_epochs, "labels": labels}
-                compile_network(models.unfreeze(model), config, fit.fine_tune_learning_rate, **options)
+                compile_network(
+                    models.unfreeze(model, fit.fine_tune_from), config, fit.fine_tune_learning_rate, **options
+                )
             epochs, batches = range(fit.epochs, total), _poster_batches(fit, data)
             _fit_phase(model, model, epochs, batches, config, second, strategy, bar)
     return model

@@ -30,6 +30,8 @@ class FitConfig:
             results agree to 1e-4. Defaults to `True`.
         fine_tune_epochs: Number of further epochs with the backbone unfrozen (paper 3, section III.A). Defaults to 0.
         fine_tune_learning_rate: Learning rate in those epochs. Defaults to 1e-5.
+        fine_tune_from: Name of the backbone's layer from which it is unfrozen; batch normalization stays frozen. See
+            `models.unfreeze`. Defaults to `None`: all layers.
         seed: Seed of the initial weights, dropout and shuffling. Defaults to 0.
         precision: `"float32"`, or `"mixed_bfloat16"`: bfloat16 computation with float32 weights, which is faster on
             processors that support it. The model is saved and scored in float32. Defaults to `"float32"`.
@@ -57,6 +59,7 @@ class FitConfig:
     cache_features: bool = True
     fine_tune_epochs: int = 0
     fine_tune_learning_rate: float = 1e-5
+    fine_tune_from: str | None = None
     seed: int = 0
     precision: str = "float32"
     optimizer: str = "adam"
@@ -80,6 +83,8 @@ class FitConfig:
         require(steps is None or steps >= 1, self, "validation_steps", "1 or more, or None")
         for name in ("fine_tune_epochs", "seed"):
             require(getattr(self, name) >= 0, self, name, "0 or more")
+        idle = self.fine_tune_from is not None and not self.fine_tune_epochs
+        require(not idle, self, "fine_tune_from", "None without `fine_tune_epochs`")
         require(self.weight_decay is None or self.weight_decay >= 0, self, "weight_decay", "0 or more, or None")
         shortest = min(self.epochs, self.fine_tune_epochs or self.epochs)
         expected = f"from 0 to less than the {shortest} epochs of the shortest phase"

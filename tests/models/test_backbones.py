@@ -143,6 +143,27 @@ def test_mobilenet_v2_has_the_papers_parameters():  # paper 3, Fig. 5
     assert table["type"].tolist()[2:] == ["Functional", "GlobalMaxPooling2D", "Dense"]
     assert not model.compiled
     assert _count(models.unfreeze(model).trainable_weights) == 2265670 - 4 * 17056  # 17,056 normalized channels
+    last_convolution = [weight.path for weight in models.unfreeze(model, "Conv_1").trainable_weights]
+    assert [path.split("/")[-2] for path in last_convolution] == ["Conv_1", "predictions", "predictions"]
+    assert not models.unfreeze(model, "block_16_expand").get_layer(model.layers[2].name).get_layer("Conv1").trainable
+    with pytest.raises(
+        ValueError, match=r"`from_layer` must be None or a layer .*bn_Conv1.*Conv_1.*Received: from_layer='x'"
+    ):
+        models.unfreeze(model, "x")
+
+
+def test_mobilenet_v2_has_max_or_average_pooling(small):
+    pixels = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 3)).astype("float32")
+    for pooling in ("max", "avg"):
+        extractor, _ = models.feature_extractor_and_head(
+            models.mobilenet_v2((32, 32, 3), weights=None, pooling=pooling)
+        )
+        maps = keras.Model(extractor.input, extractor.layers[-1].input).predict(pixels, verbose=0)
+        assert np.allclose(
+            extractor.predict(pixels, verbose=0), getattr(maps, pooling[:3].replace("avg", "mean"))((1, 2))
+        )
+    with pytest.raises(ValueError, match="`pooling` must be 'max' or 'avg'. Received: pooling='mean'"):
+        models.mobilenet_v2(weights=None, pooling="mean")
 
 
 @pytest.mark.parametrize(

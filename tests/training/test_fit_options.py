@@ -152,6 +152,7 @@ def test_compiled_loss_has_smoothing_and_weights(options, expected):
             {"class_weights": "balanced", "loss": "mean_squared_error"},
             "`class_weights` must be None with loss='mean_sq",
         ),
+        ({"fine_tune_from": "conv"}, "`fine_tune_from` must be None without `fine_tune_epochs`"),
         ({"ema_momentum": 1}, "`ema_momentum` must be between 0 and 1, or None"),
         (
             {"loss": "binary_crossentropy"},
@@ -207,6 +208,14 @@ OPTIONS = {
     "ema_momentum": 0.9,
     "class_weights": "balanced",
 }
+
+
+def test_rejects_an_unknown_layer_before_the_first_epoch(small, tiny_config, data_folder, tmp_path):
+    backbone = {"model": "mobilenet_v2", "model_args": {"weights": None}, "image_size": (32, 32)}
+    config = tiny_config.replace(**backbone, fine_tune_epochs=1, fine_tune_from="block_99")
+    with pytest.raises(ValueError, match="`fine_tune_from` must be .*conv norm.*Received: fine_tune_from='block_99'"):
+        train(config, data_folder, tmp_path, progress=False)
+    assert not (tmp_path / "history.csv").exists()
 
 
 @pytest.mark.slow
