@@ -7,6 +7,7 @@ from keras import Input, Model, applications, layers, ops
 
 from poster_cnn.metrics import arguments
 from poster_cnn.models.blocks import classifier, dense_blocks
+from poster_cnn.models.resnet import BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM
 
 FEATURES = "features"  # name of the pooling layer, which separates the backbone from the head
 
@@ -36,6 +37,7 @@ def on_backbone(
     classifier_activation,
     name,
     dense_units=(),
+    pytorch=False,
     **options,
 ):
     """Build a network of scaled pixels, a backbone, pooled features and dense layers; see `pretrained.resnet50`.
@@ -46,12 +48,15 @@ def on_backbone(
         pooling: Layer class that pools the backbone's maps.
         dense_units: Units of hidden dense layers after the features. If there are any, dropout follows each of them
             instead of the features. Defaults to `()`.
+        pytorch: Whether batch normalization is that of PyTorch where the network is trained. Defaults to `False`.
         options: Further arguments of `_backbone`.
     """
     if len(input_shape) != 3:
         arguments.refuse("input_shape", "(height, width, 3)", input_shape)
     backbone = _backbone(build, input_shape, weights, **options)
     backbone.trainable = trainable
+    if pytorch:
+        _normalize_as_pytorch(backbone, weights, trainable)
     inputs = Input(input_shape)
     x = _scale(inputs, mode, pixel_range, channel_order)
     x = pooling(name=FEATURES)(backbone(x))
@@ -61,6 +66,16 @@ def on_backbone(
         x = layers.Dropout(dropout, name="dropout")(x)
     outputs = classifier(x, num_classes, classifier_activation, logits_dropout=logits_dropout)
     return Model(inputs, outputs, name=name)
+
+
+def _normalize_as_pytorch(backbone, weights, trainable):
+    """Set the momentum, and with random weights the epsilon, of each batch normalization to PyTorch's defaults."""
+    for layer in backbone.layers:
+        if isinstance(layer, layers.BatchNormalization):
+            if weights is None or trainable:  # a frozen layer does not use it
+                layer.momentum = BATCH_NORM_MOMENTUM
+            if weights is None:
+                layer.epsilon = BATCH_NORM_EPSILON
 
 
 def _scale(x, mode, pixel_range, channel_order):

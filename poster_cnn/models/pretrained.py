@@ -116,7 +116,8 @@ def resnet50(
         weights: `"imagenet"` (downloaded by Keras on first use), `None` (random), or the path of a weights file for
             `keras.applications.ResNet50(include_top=False)`. Defaults to `"imagenet"`.
         trainable: `False` freezes the backbone, including the statistics of its batch normalization. `True` trains the
-            whole network from the start, as in the paper. Defaults to `False`.
+            whole network from the start, as in the paper; batch normalization then has PyTorch's momentum, 0.9 in
+            Keras, and with random weights PyTorch's epsilon, 1e-5. Defaults to `False`.
         pixel_range: Range to scale pixels to, such as `(0, 1)` in the paper's code. Defaults to `None`: the range that
             the ImageNet weights expect.
         channel_order: `"rgb"`, or `"bgr"` as in the paper's code. Defaults to `None`: the order that the ImageNet
@@ -139,7 +140,7 @@ def resnet50(
     >>> resnet50(input_shape=(268, 182, 3), num_classes=5, weights=None, logits_dropout=0.5).count_params()
     23597957
     """
-    return on_backbone(keras.applications.ResNet50, "caffe", layers.GlobalAveragePooling2D, **locals())
+    return on_backbone(keras.applications.ResNet50, "caffe", layers.GlobalAveragePooling2D, pytorch=True, **locals())
 
 
 @builder
@@ -157,7 +158,7 @@ def resnet152(
     name="resnet152",
 ):
     """Build ResNet152, which the code of paper 2 trains in place of ResNet18. Arguments are those of `resnet50`."""
-    return on_backbone(keras.applications.ResNet152, "caffe", layers.GlobalAveragePooling2D, **locals())
+    return on_backbone(keras.applications.ResNet152, "caffe", layers.GlobalAveragePooling2D, pytorch=True, **locals())
 
 
 @builder
@@ -187,7 +188,7 @@ def densenet121(
     >>> densenet121(weights=None).count_params()
     7058004
     """
-    return on_backbone(keras.applications.DenseNet121, "torch", layers.GlobalAveragePooling2D, **locals())
+    return on_backbone(keras.applications.DenseNet121, "torch", layers.GlobalAveragePooling2D, pytorch=True, **locals())
 
 
 @builder
@@ -208,7 +209,7 @@ def densenet201(
 
     Arguments are those of `resnet50`.
     """
-    return on_backbone(keras.applications.DenseNet201, "torch", layers.GlobalAveragePooling2D, **locals())
+    return on_backbone(keras.applications.DenseNet201, "torch", layers.GlobalAveragePooling2D, pytorch=True, **locals())
 
 
 @builder

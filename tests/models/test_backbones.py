@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from poster_cnn import models
+from poster_cnn.metrics import overall_precision_recall_f1
+from poster_cnn.models import resnet
 from poster_cnn.training.saved_model import load_model, save_model
 
 WEIGHTS = pathlib.Path(__file__).parents[3] / "shared" / "data" / "mobilenet_v2_1.0_imagenet_notop.weights.h5"
@@ -19,6 +21,12 @@ def images(count=2, size=(32, 32)):
 
 def backbone_of(model):
     return next(layer for layer in model.layers if isinstance(layer, keras.Model))
+
+
+def normalization(model):
+    """Return the momentum and epsilon of each batch normalization of a model's backbone."""
+    layers = [layer for layer in backbone_of(model).layers if isinstance(layer, keras.layers.BatchNormalization)]
+    return {(layer.momentum, layer.epsilon) for layer in layers}
 
 
 def seen_by_backbone(model, pixels):
@@ -46,6 +54,7 @@ def test_parameters_and_pixel_scaling(builder, num_classes, num_params, num_feat
     assert model.count_params() == num_params and not model.compiled
     assert model.output_shape == (None, num_classes) and model.layers[-1].activation is keras.activations.sigmoid
     assert sum(np.prod(weight.shape) for weight in model.trainable_weights) == num_classes * (num_features + 1)
+    assert normalization(model) == {(0.9, 1e-5)}
     preprocess = (application or keras.applications.densenet).preprocess_input  # ResNet18 takes PyTorch's
     for color in (RED, BLUE, (10, 100, 200)):
         assert np.allclose(seen_by_backbone(model, color), preprocess(np.float32([color]))[0], atol=1e-4)
@@ -105,6 +114,40 @@ def test_dropped_logits_have_probability_one_half_in_training_only(small):
     p = np.array(plain(x))
     twice_the_logit = p**2 / (p**2 + (1 - p) ** 2)  # as dropout of one half doubles what it leaves
     assert np.allclose(in_training[~dropped], twice_the_logit[~dropped], atol=1e-5)
+
+
+# --- batch normalization ---
+
+
+# Paper 2 uses PyTorch, whose momentum of 0.1 is 0.9 in Keras. ImageNet weights of Keras need the epsilon of Keras.
+def test_trained_weights_of_a_file_keep_their_epsilon(small, tmp_path):
+    path = tmp_path / "backbone.weights.h5"
+    backbone_of(models.resnet50((32, 32, 3), weights=None)).save_weights(path)
+    for trainable, momentum in ((False, 0.99), (True, 0.9)):
+        model = models.resnet50((32, 32, 3), weights=str(path), trainable=trainable)
+        assert normalization(model) == {(momentum, 1e-3)}
+
+
+def test_mobilenet_v2_keeps_the_normalization_of_keras_as_paper_3(small):
+    model = models.mobilenet_v2((32, 32, 3), weights=None, trainable=True)
+    assert normalization(model) == {(0.99, 1e-3)}
+
+
+def test_running_statistics_follow_within_120_steps():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 2, (240, 3)).astype("float32")
+    pixels = rng.uniform(0, 1, (240, 8, 8, 3)).astype("float32") + 0.6 * labels[:, None, None]
+    keras.utils.set_random_seed(0)
+    x = inputs = keras.Input((8, 8, 3))
+    for width, strides in ((8, 1), (16, 2)):
+        x = resnet.residual_block(x, width, strides=strides, name=f"block{width}")
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    model = keras.Model(inputs, keras.layers.Dense(3, activation="sigmoid")(x))
+    model.compile(keras.optimizers.Adam(1e-3), "binary_crossentropy")
+    model.fit(pixels, labels, batch_size=16, epochs=8, verbose=0)
+    in_training = np.array(model(pixels, training=True))
+    assert overall_precision_recall_f1(labels, in_training)[2] == 1
+    assert overall_precision_recall_f1(labels, model.predict(pixels, verbose=0))[2] == 1
 
 
 # --- frozen, unfrozen, split, saved ---
