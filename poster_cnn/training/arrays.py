@@ -56,7 +56,7 @@ def fit_arrays(config, images, labels, validation=None, *, callbacks=(), progres
         bits on the same backend.
 
     Raises:
-        ValueError: If the shapes of the arrays do not match the config, if it asks for fine-tuning, or if a row of
+        ValueError: If the shapes of the arrays do not match the config, if it asks for fine-tuning or augmentation, or if a row of
             labels has no genre with softmax.
         FloatingPointError: If a loss becomes NaN or infinite.
 
@@ -67,6 +67,8 @@ def fit_arrays(config, images, labels, validation=None, *, callbacks=(), progres
     """
     if config.fit.fine_tune_epochs:
         raise ValueError(f"`fine_tune_epochs` must be 0 for arrays. Received: {config.fit.fine_tune_epochs}")
+    if config.fit.augmentation != "none":
+        arguments.refuse("augmentation", "'none' for arrays", config.fit.augmentation)
     seed, name = config.fit.seed, config.network.model
     train = _batches(config, images, labels, seed)
     held_out = None if validation is None else _batches(config, *validation, None)

@@ -9,6 +9,7 @@ import pandas as pd
 import tensorflow as tf
 
 from poster_cnn import datasets, models
+from poster_cnn.datasets.augmentation import augment
 from poster_cnn.files import progress_bar, require_room, write_atomically
 from poster_cnn.metrics import arguments
 from poster_cnn.models.backbones import first_unfrozen
@@ -23,7 +24,7 @@ _CHECKPOINTS = ("checkpoint.weights.h5", "fine_tuning.weights.h5")  # of the fir
 def fit(config, data, run_dir, *, strategy=None, progress=True):
     """Build the network of a config and fit it; continue an interrupted fit in the same folder.
 
-    With `cache_features`, the features of a frozen backbone are computed once (`features.poster_features`) and only the
+    With `cache_features` and without augmentation, the features of a frozen backbone are computed once (`features.poster_features`) and only the
     head is trained. Then the backbone is unfrozen for `fine_tune_epochs`.
 
     Args:
@@ -49,7 +50,7 @@ def fit(config, data, run_dir, *, strategy=None, progress=True):
     if fit.fine_tune_epochs:  # fails now, not after the epochs, for a network without a backbone
         first_unfrozen(model, fit.fine_tune_from, "fine_tune_from")
     batches, network = _poster_batches(fit, data), model
-    if fit.cache_features and models.has_frozen_backbone(model):
+    if fit.caches_features and models.has_frozen_backbone(model):
         features = poster_features(model, data, about={"precision": fit.precision}, progress=progress)
         batches, network = _feature_batches(fit, data, features), models.feature_extractor_and_head(model)[1]
         with strategy.scope():
@@ -80,8 +81,9 @@ def _poster_batches(fit, data):
     """Return a function from an epoch to its shuffled batches, the validation batches, and the steps per epoch."""
 
     def train(epoch):
-        decoded, seed = data.decoded("train"), fit.seed
-        return _with_labels(datasets.epoch_batches(decoded, len(decoded), fit.batch_size, seed, epoch), fit)
+        decoded = data.decoded("train")
+        batches = datasets.epoch_batches(decoded, len(decoded), fit.batch_size, fit.seed, epoch)
+        return _with_labels(augment(batches, fit.augmentation, fit.seed, epoch), fit)
 
     validation = datasets.as_batches(data.decoded(data.validation_part), fit.batch_size)
     return train, _validation(validation, fit), math.ceil(data.count("train") / fit.batch_size)

@@ -3,6 +3,7 @@
 import dataclasses
 import re
 
+from poster_cnn.datasets.crops import AUGMENTATIONS
 from poster_cnn.metrics import arguments
 from poster_cnn.training.parts import require, require_in
 
@@ -47,6 +48,9 @@ class FitConfig:
         class_weights: `"balanced"` weights the genres by their frequencies in the training part: the positive labels by
             `losses.positive_weights` with a sigmoid head, the genres by `losses.balanced_weights` with softmax. Needs a
             cross-entropy. Defaults to `None`: equal weights.
+        augmentation: Random changes of the training posters in each epoch: `"none"`, `"flip"`, `"light"`,
+            `"randaugment"` or `"mixup"`; see `datasets.augmentation.augment`. Features of changed posters are not
+            cached, so `cache_features` then has no effect. Defaults to `"none"`.
         ema_momentum: Momentum of an exponential moving average of the weights over the steps, such as 0.999. The
             averaged weights are evaluated after each epoch and saved at the end. Defaults to `None`: no average.
     """
@@ -68,6 +72,7 @@ class FitConfig:
     warmup_epochs: float = 0.0
     label_smoothing: float = 0.0
     class_weights: str | None = None
+    augmentation: str = "none"
     ema_momentum: float | None = None
 
     def __post_init__(self):
@@ -91,6 +96,7 @@ class FitConfig:
         require(0 <= self.warmup_epochs < shortest, self, "warmup_epochs", expected)
         average = self.ema_momentum
         require(average is None or 0 < average < 1, self, "ema_momentum", "between 0 and 1, or None")
+        require_in(self, "augmentation", AUGMENTATIONS)
         self._check_loss()
 
     def _check_loss(self):
@@ -101,6 +107,15 @@ class FitConfig:
         require(self.class_weights in (None, "balanced"), self, "class_weights", "'balanced' or None")
         weighted = not self.class_weights or self.loss_name in _WEIGHTED
         require(weighted, self, "class_weights", f"None with loss={self.loss!r}, unlike with {', '.join(_WEIGHTED)}")
+
+        mixed = self.augmentation == "mixup" and (self.is_sparse or self.class_weights)
+        expected = "another one than 'mixup' with sparse losses and class weights, which have no labels between 0 and 1"
+        require(not mixed, self, "augmentation", expected)
+
+    @property
+    def caches_features(self):
+        """True if the features of a frozen backbone are computed once."""
+        return self.cache_features and self.augmentation == "none"
 
     @property
     def loss_name(self):

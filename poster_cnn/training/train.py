@@ -141,7 +141,7 @@ def _finish(model, config, data, run_dir, seconds):
 
 def _predict(model, fit, data, part):
     # Cached features of another precision are not those of the float32 network, nor those of a fine-tuned backbone.
-    cached = fit.cache_features and fit.precision == "float32" and not fit.fine_tune_epochs
+    cached = fit.caches_features and fit.precision == "float32" and not fit.fine_tune_epochs
     if cached and models.has_frozen_backbone(model):
         features = poster_features(model, data, about={"precision": fit.precision}, progress=False)
         head = models.feature_extractor_and_head(model)[1]

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from conftest import without_graphs
 from sklearn.utils.class_weight import compute_class_weight
 
 from poster_cnn.models import losses
@@ -10,6 +11,7 @@ from poster_cnn.training import fit as fitting
 from poster_cnn.training.arrays import fit_arrays
 from poster_cnn.training.build import build_model, compile_network
 from poster_cnn.training.config import TrainingConfig
+from poster_cnn.training.data import load_training_data
 from poster_cnn.training.train import train
 
 GENRES = ("Horror", "Romance", "Action", "Documentary")
@@ -153,6 +155,12 @@ def test_compiled_loss_has_smoothing_and_weights(options, expected):
             "`class_weights` must be None with loss='mean_sq",
         ),
         ({"fine_tune_from": "conv"}, "`fine_tune_from` must be None without `fine_tune_epochs`"),
+        ({"augmentation": "cutout"}, "`augmentation` must be one of .*'randaugment'.*Received: augmentation='cutout'"),
+        (
+            {"augmentation": "mixup", "class_weights": "balanced"},
+            "`augmentation` must be another one than 'mixup' with",
+        ),
+        ({"augmentation": "mixup", "loss": "sparse_categorical_crossentropy"}, "`augmentation` must be another one"),
         ({"ema_momentum": 1}, "`ema_momentum` must be between 0 and 1, or None"),
         (
             {"loss": "binary_crossentropy"},
@@ -188,15 +196,16 @@ def test_rejects_what_is_no_loss(name):
 
 def test_saves_averaged_weights_and_trains_the_others():
     images = np.random.default_rng(0).integers(0, 256, (32, 27, 18, 3)).astype("uint8")
-    options = {"optimizer": "sgd", "learning_rate": 1e-2}
-    plain, _ = fit_arrays(config_of(**options), images, LABELS, progress=False)
-    averaged, history = fit_arrays(
-        config_of(**options, ema_momentum=0.9), images, LABELS, (images, LABELS), progress=False
-    )
-    averaging = averaged.optimizer._model_variables_moving_average
-    for weights, average, last in zip(averaged.get_weights(), averaging, plain.get_weights(), strict=True):
+    config = config_of(optimizer="sgd", learning_rate=1e-2, ema_momentum=0.9).replace(epochs=2)
+    trained = []
+    keep = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: trained.append(keep.model.get_weights()))
+    with without_graphs():
+        model, history = fit_arrays(config, images, LABELS, (images, LABELS), callbacks=[keep], progress=False)
+        evaluated = model.evaluate(images, LABELS, verbose=0)[0]
+    averages = model.optimizer._model_variables_moving_average
+    for weights, average, last in zip(model.get_weights(), averages, trained[-1], strict=True):
         assert (weights == average).all() and (weights != last).any()
-    assert averaged.evaluate(images, LABELS, verbose=0)[0] == pytest.approx(history["val_loss"].iloc[-1], rel=1e-5)
+    assert evaluated == pytest.approx(history["val_loss"].iloc[-1], rel=1e-5)
 
 
 OPTIONS = {
@@ -216,6 +225,22 @@ def test_rejects_an_unknown_layer_before_the_first_epoch(small, tiny_config, dat
     with pytest.raises(ValueError, match="`fine_tune_from` must be .*conv norm.*Received: fine_tune_from='block_99'"):
         train(config, data_folder, tmp_path, progress=False)
     assert not (tmp_path / "history.csv").exists()
+
+
+def test_only_training_posters_are_augmented(small, tiny_config, data_folder, monkeypatch):
+    backbone = {"model": "mobilenet_v2", "model_args": {"weights": None}, "image_size": (32, 32)}
+    config = tiny_config.replace(**backbone, augmentation="flip")
+    data = load_training_data(config.data, data_folder)
+    train_batches, validation, _ = fitting._poster_batches(config.fit, data)
+    plain, held_out, _ = fitting._poster_batches(config.replace(augmentation="none").fit, data)
+    for batch, other in zip(validation, held_out, strict=True):
+        assert (batch[0].numpy() == other[0].numpy()).all()
+    epochs = [
+        np.concatenate([images for images, _ in batches(1).as_numpy_iterator()]) for batches in (train_batches, plain)
+    ]
+    is_same = (epochs[0] == epochs[1]).all(axis=(1, 2, 3))
+    assert is_same.any() and not is_same.all()
+    assert not config.fit.caches_features and config.replace(augmentation="none").fit.caches_features
 
 
 @pytest.mark.slow
