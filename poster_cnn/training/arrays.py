@@ -56,8 +56,8 @@ def fit_arrays(config, images, labels, validation=None, *, callbacks=(), progres
         bits on the same backend.
 
     Raises:
-        ValueError: If the shapes of the arrays do not match the config, if it asks for fine-tuning or augmentation, or if a row of
-            labels has no genre with softmax.
+        ValueError: If the shapes of the arrays do not match the config, if it asks for fine-tuning or augmentation, or
+            if a row of labels has no genre with softmax.
         FloatingPointError: If a loss becomes NaN or infinite.
 
     Example:

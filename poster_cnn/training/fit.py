@@ -24,8 +24,8 @@ _CHECKPOINTS = ("checkpoint.weights.h5", "fine_tuning.weights.h5")  # of the fir
 def fit(config, data, run_dir, *, strategy=None, progress=True):
     """Build the network of a config and fit it; continue an interrupted fit in the same folder.
 
-    With `cache_features` and without augmentation, the features of a frozen backbone are computed once (`features.poster_features`) and only the
-    head is trained. Then the backbone is unfrozen for `fine_tune_epochs`.
+    With `cache_features` and without augmentation, the features of a frozen backbone are computed once
+    (`features.poster_features`) and only the head is trained. Then the backbone is unfrozen for `fine_tune_epochs`.
 
     Args:
         config: `TrainingConfig`.
