@@ -26,8 +26,8 @@ def augment(batches, name, seed, epoch):
     Args:
         batches: `tf.data.Dataset` of float32 images, 0..255, `(batch, height, width, 3)` and labels
             `(batch, num_classes)`, such as from `epoch_batches`.
-        name: `"none"`; `"flip"`: half of the posters are mirrored; `"light"`: posters are also cropped to 85% or more of
-            their sides, which shifts them, and made brighter or darker by up to 10%; `"randaugment"`: two of eleven
+        name: `"none"`; `"flip"`: half of the posters are mirrored; `"light"`: posters are also cropped to 85% or more
+            of their sides, which shifts them, and made brighter or darker by up to 10%; `"randaugment"`: two of eleven
             operations on each poster after the flip (Cubuk et al. 2020, https://arxiv.org/abs/1909.13719); or
             `"mixup"`: each poster and its labels are mixed with another one of the batch (Zhang et al. 2018,
             https://arxiv.org/abs/1710.09412).
