@@ -29,8 +29,8 @@ def augment(batches, name, seed, epoch):
         name: `"none"`; `"flip"`: half of the posters are mirrored; `"light"`: posters are also cropped to 85% or more
             of their sides, which shifts them, and made brighter or darker by up to 10%; `"randaugment"`: two of eleven
             operations on each poster after the flip (Cubuk et al. 2020, https://arxiv.org/abs/1909.13719); or
-            `"mixup"`: each poster and its labels are mixed with another one of the batch (Zhang et al. 2018,
-            https://arxiv.org/abs/1710.09412).
+            `"mixup"`: after the flip, each poster and its labels are mixed with another one of the batch (Zhang et al.
+            2018, https://arxiv.org/abs/1710.09412).
         seed: Seed of the run.
         epoch: Number of the epoch, from 0.
 
@@ -68,7 +68,9 @@ class _Seeds(keras.random.SeedGenerator):
 def _augmentation(name):
     """Return a function of a seed and a batch, which is traced once for all epochs."""
     if name == "mixup":
-        return tf.function(functools.partial(_mix, keras.layers.MixUp(seed=0)))
+        return tf.function(
+            functools.partial(_mix, keras.layers.RandomFlip("horizontal", seed=0), keras.layers.MixUp(seed=0))
+        )
     flip, brightness = keras.layers.RandomFlip("horizontal", seed=0), keras.layers.RandomBrightness(0.1, seed=0)
     steps = {
         "flip": [functools.partial(_apply, flip)],
@@ -78,8 +80,10 @@ def _augmentation(name):
     return tf.function(functools.partial(_change, steps[name]))
 
 
-def _mix(layer, start, images, labels):
-    mixing = layer.get_random_transformation(images, seed=_Seeds(start))
+def _mix(flip, layer, start, images, labels):
+    seeds = _Seeds(start)
+    images = _apply(flip, images, seeds.next())
+    mixing = layer.get_random_transformation(images, seed=_Seeds(seeds.next()))
     return layer.transform_images(images, mixing), layer.transform_labels(labels, mixing)
 
 
