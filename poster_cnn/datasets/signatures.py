@@ -6,25 +6,26 @@ import numpy as np
 from PIL import Image
 
 _SIDE = 40  # pixels along each side of the reduced gray picture; one is 2.5% of the side
-_KEPT = 12  # frequencies kept along each side
-_HASHED = 8  # frequencies along each side that are hashed, as in imagehash
+KEPT = 12  # frequencies kept along each side
+HASHED = 8  # frequencies along each side that are hashed, as in imagehash
 _CUTS = [(0, 0), (2, 0), (0, 2), (2, 2), (1, 1)]  # pixels cropped from both ends of a side: none, 5%, or 2.5%
 
 
-def _cosines(length, num_frequencies):
+def cosines(length, num_frequencies):
+    """Return the matrix `(num_frequencies, length)` of cosines over the middles of `length` pixels."""
     angles = np.pi * np.outer(np.arange(num_frequencies), np.arange(length) + 0.5) / length
     return np.cos(angles)
 
 
-_ANALYSIS = _cosines(_SIDE, _KEPT) * 2 / _SIDE
+_ANALYSIS = cosines(_SIDE, KEPT) * 2 / _SIDE
 _ANALYSIS[0] /= 2
-_SYNTHESIS = _cosines(_SIDE, _KEPT).T
+_SYNTHESIS = cosines(_SIDE, KEPT).T
 # One matrix per cut, from the kept frequencies of the whole side to the lowest frequencies of the cropped side.
 _CUTTING = [
-    _cosines(_SIDE - start - end, _HASHED) @ _SYNTHESIS[start : _SIDE - end] * 2 / (_SIDE - start - end)
+    cosines(_SIDE - start - end, HASHED) @ _SYNTHESIS[start : _SIDE - end] * 2 / (_SIDE - start - end)
     for start, end in _CUTS
 ]
-_BIT_VALUES = np.uint64(1) << np.arange(_HASHED**2 - 1, -1, -1, dtype=np.uint64)
+_BIT_VALUES = np.uint64(1) << np.arange(HASHED**2 - 1, -1, -1, dtype=np.uint64)
 
 
 def signature(image):
@@ -36,7 +37,7 @@ def signature(image):
 def frequencies(signatures):
     """Return the frequencies in texts from `signature`, float32 `(num_pictures, 12, 12)`."""
     content = b"".join(base64.b64decode(text) for text in signatures)
-    return np.frombuffer(content, dtype="<f2").reshape(-1, _KEPT, _KEPT).astype(np.float32)
+    return np.frombuffer(content, dtype="<f2").reshape(-1, KEPT, KEPT).astype(np.float32)
 
 
 def cropped_versions(kept):
@@ -44,7 +45,7 @@ def cropped_versions(kept):
     for vertical in _CUTTING:
         rows = vertical.astype(np.float32) @ kept
         for horizontal in _CUTTING:
-            yield (rows @ horizontal.T.astype(np.float32)).reshape(len(kept), _HASHED**2)
+            yield (rows @ horizontal.T.astype(np.float32)).reshape(len(kept), HASHED**2)
 
 
 def hash_bits(lowest):

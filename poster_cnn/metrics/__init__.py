@@ -18,6 +18,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "check_names",
             "values",
         ],
+        "calibration": ["Calibration", "choose_calibration", "expected_calibration_error", "reliability"],
         "intervals": ["bootstrap_interval", "paired_difference_interval", "score"],
         "thresholds": ["best_thresholds"],
     },

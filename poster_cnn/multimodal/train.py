@@ -190,4 +190,4 @@ def _finish(folder, config, data, model, history, y_prob, seconds):
         "validation": metrics.values(config.metrics, movies.labels("validation"), of_part["validation"]),
     }
     thresholds = run_folder.choose_thresholds(movies, of_part)
-    run_folder.finish(folder, model, movies, of_part["test"], scores, thresholds=thresholds, seconds=seconds)
+    run_folder.finish(folder, model, movies, of_part, scores, thresholds=thresholds, seconds=seconds)

@@ -10,8 +10,10 @@ import platform
 import pandas as pd
 import tensorflow as tf
 
+from poster_cnn.datasets.seen_posters import SeenPosters
 from poster_cnn.files import read_json, sha256, write_atomically, write_json, write_text
 from poster_cnn.metrics import arguments
+from poster_cnn.metrics.calibration import choose_calibration, expected_calibration_error
 from poster_cnn.metrics.thresholds import best_thresholds
 from poster_cnn.training.build import pretrained_weights
 from poster_cnn.training.config import TrainingConfig
@@ -174,25 +176,77 @@ def choose_thresholds(data, y_prob):
     return dict(zip(data.class_names, chosen.tolist(), strict=True))
 
 
-def finish(run_dir, model, data, y_prob, scores, *, thresholds, seconds, crop_size=None):
+def choose_and_measure_calibration(data, y_prob, activation):
+    """Choose a calibration on the validation movies, and measure it on the test movies.
+
+    Args:
+        data: `TrainingData`.
+        y_prob: Dict of part -> probabilities `(num_movies, num_classes)`.
+        activation: "sigmoid" or "softmax", the activation of the last layer.
+
+    Returns:
+        `(calibration, measured)`: a `Calibration`, and a dict for `metrics.json` with the kind of calibration that was
+        chosen, its temperatures, the held-out log losses, and the expected calibration error on the test movies before
+        and after. `(None, None)` without validation movies.
+    """
+    if "validation" not in y_prob:
+        return None, None
+    movies = data.part("validation")["imdb_id"].to_numpy()
+    of_validation = (data.labels("validation"), y_prob["validation"])
+    calibration, losses = choose_calibration(*of_validation, activation=activation, groups=movies)
+    y_true, before = data.labels("test"), y_prob["test"]
+    after = calibration.probabilities(before)
+    names = {1: "none" if calibration.temperatures == (1.0,) else "one"}
+    measured = {
+        "chosen": names.get(len(calibration.temperatures), "genre"),
+        "temperatures": list(calibration.temperatures),
+        "held_out_log_loss": losses,
+        "expected_calibration_error": {
+            name: expected_calibration_error(y_true, predicted, activation=activation)
+            for name, predicted in (("before", before), ("after", after))
+        },
+    }
+    return calibration, measured
+
+
+def _hash_training_posters(data):
+    seen = data.manifest["imdb_id"].isin(data.table["imdb_id"][data.split == "train"])
+    posters = data.manifest.loc[seen]
+    return SeenPosters.from_signatures(posters["signature"], posters["imdb_id"])
+
+
+def finish(run_dir, model, data, y_prob, scores, *, thresholds, seconds, crop_size=None, activation="sigmoid"):
     """Save the model and its predictions, and mark a run as finished with `metrics.json`.
+
+    The published probabilities and scores are those of the network, without its calibration.
 
     Args:
         run_dir: Run folder.
         model: `keras.Model`.
         data: `TrainingData`.
-        y_prob: Probabilities of the test movies `(num_movies, num_classes)`.
+        y_prob: Dict of part -> probabilities `(num_movies, num_classes)`, with "test" and, if there are such movies,
+            "validation".
         scores: Dict with "test", "baselines" and "validation".
         thresholds: Dict from `choose_thresholds`, or `None`.
         seconds: Duration of the training.
         crop_size: As in `save_model`. Defaults to `None`.
+        activation: Activation of the last layer. Defaults to `"sigmoid"`.
 
     Returns:
         Dict: the content of `metrics.json`.
     """
-    about = {"class_names": data.class_names, "interpolation": data.interpolation}
-    save_model(model, run_dir / "model.keras", **about, thresholds=thresholds, crop_size=crop_size)
-    _write_predictions(run_dir, data, y_prob)
+    calibration, measured = choose_and_measure_calibration(data, y_prob, activation)
+    save_model(
+        model,
+        run_dir / "model.keras",
+        class_names=data.class_names,
+        interpolation=data.interpolation,
+        thresholds=thresholds,
+        crop_size=crop_size,
+        calibration=calibration and calibration.to_dict(),
+        seen_posters=_hash_training_posters(data).to_text(),
+    )
+    _write_predictions(run_dir, data, y_prob["test"])
     leak = {
         f"{row['part']}_in_{row['copies_in']}": {"posters": row["leaked"], "fraction": row["fraction"]}
         for row in data.certificate.rows
@@ -200,6 +254,8 @@ def finish(run_dir, model, data, y_prob, scores, *, thresholds, seconds, crop_si
     result = scores | {"leak": leak, "seconds": round(seconds, 1)}
     if thresholds:
         result["thresholds"] = thresholds
+    if measured:
+        result["calibration"] = measured
     write_json(run_dir / "metrics.json", result)
     return result
 

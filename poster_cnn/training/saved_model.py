@@ -8,8 +8,10 @@ import zipfile
 import keras
 
 from poster_cnn.datasets.crops import INTERPOLATIONS, POSTER_SIZE, is_crop_size
+from poster_cnn.datasets.seen_posters import SeenPosters
 from poster_cnn.files import write_atomically
 from poster_cnn.metrics import arguments
+from poster_cnn.metrics.calibration import Calibration
 from poster_cnn.models import losses  # noqa: F401  Registers the losses that files of older versions contain.
 from poster_cnn.training.process_state import unchanged_process
 
@@ -22,7 +24,17 @@ _ENTRY = "poster_cnn.json"
     class_names=arguments.genres,
     interpolation=arguments.choice(*INTERPOLATIONS),
 )
-def save_model(model, path, *, class_names, interpolation="bilinear", thresholds=None, crop_size=None):
+def save_model(
+    model,
+    path,
+    *,
+    class_names,
+    interpolation="bilinear",
+    thresholds=None,
+    crop_size=None,
+    calibration=None,
+    seen_posters=None,
+):
     """Save a model with its class names as one `.keras` file, atomically.
 
     The file is an ordinary Keras file: `keras.models.load_model` reads it too.
@@ -50,10 +62,13 @@ def save_model(model, path, *, class_names, interpolation="bilinear", thresholds
     content = {"class_names": list(class_names), "interpolation": interpolation}
     content["thresholds"] = _checked_thresholds(thresholds, class_names)
     content["crop_size"] = _checked_crop_size(crop_size)
+    content["calibration"] = _checked_calibration(calibration, class_names)
+    content["seen_posters"] = _checked_seen_posters(seen_posters)
     with write_atomically(path) as temporary:
         model.save(temporary)
         with zipfile.ZipFile(temporary, "a") as archive:
-            archive.writestr(_ENTRY, json.dumps(content, ensure_ascii=False))
+            content = json.dumps(content, ensure_ascii=False)
+            archive.writestr(_ENTRY, content, compress_type=zipfile.ZIP_DEFLATED)
 
 
 @arguments.checked(path=arguments.path)
@@ -66,7 +81,9 @@ def load_model(path):
 
     Returns:
         `(model, about)`: the `keras.Model`, and a dict with `class_names`, `interpolation`, `thresholds` (dict of
-        genre -> decision threshold, or `None`) and `crop_size` (`(height, width)` of the center crop, or `None`).
+        genre -> decision threshold, or `None`), `crop_size` (`(height, width)` of the center crop, or `None`),
+        `calibration` (dict for `Calibration.from_dict`, or `None`) and `seen_posters` (text for
+        `SeenPosters.from_text`, or `None`). The model and the thresholds are not calibrated.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -96,12 +113,16 @@ def load_model(path):
         raise ValueError(f"{path} cannot be loaded: {f'{type(error).__name__}: {error}'.splitlines()[0]}") from error
     if num_classes != model.output_shape[-1]:
         raise ValueError(f"{path} names {num_classes} genres for {model.output_shape[-1]} outputs. Save it anew.")
-    try:  # files of older versions have neither
-        thresholds = _checked_thresholds(about.get("thresholds"), about["class_names"])
-        crop_size = _checked_crop_size(about.get("crop_size"))
+    try:  # files of older versions have none of these
+        optional = {
+            "thresholds": _checked_thresholds(about.get("thresholds"), about["class_names"]),
+            "crop_size": _checked_crop_size(about.get("crop_size")),
+            "calibration": _checked_calibration(about.get("calibration"), about["class_names"]),
+            "seen_posters": _checked_seen_posters(about.get("seen_posters")),
+        }
     except ValueError as error:
         raise ValueError(f"{path} cannot be used: {error}. Save it anew.") from None
-    return model, about | {"thresholds": thresholds, "crop_size": crop_size}
+    return model, about | optional
 
 
 def _checked_thresholds(thresholds, class_names):
@@ -121,3 +142,14 @@ def _checked_crop_size(crop_size):
         expected = f"(height, width) in pixels, from (1, 1) to {POSTER_SIZE}, a whole poster"
         raise ValueError(f"`crop_size` must be {expected}. Received: crop_size={crop_size}")
     return tuple(int(side) for side in crop_size)
+
+
+def _checked_calibration(calibration, class_names):
+    found = Calibration.from_dict(calibration, len(class_names))
+    return found and found.to_dict()
+
+
+def _checked_seen_posters(text):
+    if text is not None:
+        SeenPosters.from_text(text)
+    return text

@@ -136,7 +136,8 @@ def _finish(model, config, data, run_dir, seconds):
     crop_size = config.data.crop_size if config.data.evaluation_crop == "center" else None
     scores = _scores(config, data, y_prob, thresholds)
     options = {"thresholds": thresholds, "seconds": seconds, "crop_size": crop_size}
-    return finish(run_dir, model, data, y_prob["test"], scores, **options)
+    options["activation"] = config.network.classifier_activation
+    return finish(run_dir, model, data, y_prob, scores, **options)
 
 
 def _predict(model, fit, data, part):

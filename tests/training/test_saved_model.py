@@ -8,7 +8,12 @@ import keras
 import numpy as np
 import pytest
 
+from PIL import Image
+
 from poster_cnn import models
+from poster_cnn.datasets.seen_posters import SeenPosters
+from poster_cnn.datasets.signatures import signature
+from poster_cnn.metrics.calibration import Calibration
 from poster_cnn.training.saved_model import load_model, save_model
 
 NAMES = ["Horror", "Documentary", "Sci-Fi"]
@@ -28,10 +33,21 @@ def saved(model, tmp_path_factory):
 
 def test_saved_model_is_loaded_with_its_class_names(model, saved):
     loaded, about = load_model(saved)
-    assert about == {"class_names": NAMES, "interpolation": "lanczos3", "thresholds": None, "crop_size": None}
+    optional = dict.fromkeys(["thresholds", "crop_size", "calibration", "seen_posters"])
+    assert about == {"class_names": NAMES, "interpolation": "lanczos3"} | optional
     images = np.random.default_rng(0).integers(0, 256, (2, 46, 46, 3)).astype("float32")
     assert np.array_equal(loaded.predict(images, verbose=0), model.predict(images, verbose=0))
     assert os.listdir(saved.parent) == ["model.keras"]  # nothing temporary is left
+
+
+def test_calibration_and_hashes_of_posters_are_in_the_file(model, tmp_path):
+    posters = SeenPosters.from_signatures([signature(Image.effect_mandelbrot((60, 90), (-2, -1, 1, 1), 50))], [7])
+    options = {"calibration": Calibration((0.5, 1, 2)).to_dict(), "seen_posters": posters.to_text()}
+    save_model(model, tmp_path / "model.keras", class_names=NAMES, **options)
+    about = load_model(tmp_path)[1]
+    assert options.items() <= about.items()
+    save_model(model, tmp_path / "copy.keras", **about)
+    assert load_model(tmp_path / "copy.keras")[1] == about
 
 
 def test_loads_from_a_run_folder_and_with_keras_alone(saved):
@@ -134,6 +150,18 @@ def _bit_rot(path, model):
             _rewritten("poster_cnn.json", lambda content: content[:-1] + b', "crop_size": [300, 100]}'),
             r"model.keras cannot be used: `crop_size` must be .*Received: crop_size=\[300, 100\]",
         ),
+        (
+            _rewritten("poster_cnn.json", lambda content: content[:-1] + b', "calibration": {"temperatures": [1, 2]}}'),
+            "model.keras cannot be used: `temperatures` must be one number, or one for each of 3 genres. Received",
+        ),
+        (
+            _rewritten("poster_cnn.json", lambda content: content[:-1] + b', "calibration": {"temperatures": [-1]}}'),
+            "model.keras cannot be used: `temperatures` must be positive",
+        ),
+        (
+            _rewritten("poster_cnn.json", lambda content: content[:-1] + b', "seen_posters": "x"}'),
+            "model.keras cannot be used: `seen_posters` must be",
+        ),
         (_rewritten("config.json", lambda content: None), "cannot be loaded: .*config.json"),
         (_rewritten("model.weights.h5", lambda content: content[:500]), "cannot be loaded"),
         (_bit_rot, "cannot be loaded"),
@@ -173,11 +201,11 @@ def test_thresholds_are_restored_exactly_in_label_order(model, tmp_path):
     assert list(load_model(tmp_path)[1]["thresholds"].items()) == list(THRESHOLDS.items())
 
 
-def test_loads_older_files_without_thresholds_and_crop_size(model, tmp_path):
+def test_loads_older_files_without_optional_entries(model, tmp_path):
     content = b'{"class_names": ["Horror", "Documentary", "Sci-Fi"], "interpolation": "area"}'
     _rewritten("poster_cnn.json", lambda _: content)(tmp_path / "model.keras", model)
-    about = {"class_names": NAMES, "interpolation": "area", "thresholds": None, "crop_size": None}
-    assert load_model(tmp_path)[1] == about
+    optional = dict.fromkeys(["thresholds", "crop_size", "calibration", "seen_posters"])
+    assert load_model(tmp_path)[1] == {"class_names": NAMES, "interpolation": "area"} | optional
 
 
 @pytest.mark.parametrize(

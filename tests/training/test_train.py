@@ -20,6 +20,10 @@ from poster_cnn.movies.genres import encode_genres
 from poster_cnn.movies.table import load_movie_table
 from poster_cnn.results.collect import collect_results
 from poster_cnn.training import fit as fitting
+from poster_cnn.datasets.pixels import open_picture
+from poster_cnn.datasets.seen_posters import SeenPosters
+from poster_cnn.metrics.calibration import Calibration, expected_calibration_error
+from poster_cnn.results.collect import prediction_arrays, read_predictions
 from poster_cnn.training import run_folder
 from poster_cnn.training import train as training
 from poster_cnn.training.build import build_model
@@ -306,6 +310,26 @@ def test_test_set_is_scored_with_the_thresholds(sigmoid_run, sigmoid_config, dat
     assert not [name for name in row.index if "threshold" in name]
 
 
+def test_calibration_is_chosen_on_validation_and_measured_on_test(sigmoid_run, sigmoid_config, data_folder):
+    measured = json.loads((sigmoid_run / "metrics.json").read_text())["calibration"]
+    calibration = Calibration.from_dict(load_model(sigmoid_run)[1]["calibration"], len(sigmoid_config.class_names))
+    assert list(calibration.temperatures) == measured["temperatures"] and calibration.activation == "sigmoid"
+    losses = measured["held_out_log_loss"]
+    assert measured["chosen"] == (min(losses, key=losses.get) if losses else "none")
+    _, y_true, y_prob = prediction_arrays(read_predictions(sigmoid_run))  # published without calibration
+    errors = [expected_calibration_error(y_true, y) for y in (y_prob, calibration.probabilities(y_prob))]
+    assert list(measured["expected_calibration_error"].values()) == pytest.approx(errors)
+
+
+def test_saved_model_knows_its_training_posters(sigmoid_run, sigmoid_config, data_folder):
+    seen = SeenPosters.from_text(load_model(sigmoid_run)[1]["seen_posters"])
+    data = load_training_data(sigmoid_config.data, data_folder)
+    train = data.part("train")
+    assert {*seen.records["imdb_id"]} <= {*train["imdb_id"]} and len(seen) > len(train) / 2
+    found = [seen.find(open_picture(path)) for path in train["poster_path"].iloc[:10]]
+    assert sum(match is not None for match in found) >= 5  # flat ones are never found
+
+
 def test_predict_ranks_genres_without_thresholds(sigmoid_run, data_folder, tmp_path):
     poster = [data_folder / "posters" / "1001.jpg"]
     (with_thresholds,), _ = predict(sigmoid_run, poster)
@@ -322,11 +346,13 @@ def test_without_validation_set_there_are_no_thresholds(sigmoid_config, data_fol
     result = training._finish(build_model(sigmoid_config), sigmoid_config, data, tmp_path, 0)
     assert "thresholds" not in result and result["validation"] == {}
     assert list(result["test"]) == ["top_n_accuracy", "label_accuracy", "overall_f1"]
-    assert load_model(tmp_path)[1]["thresholds"] is None
+    assert load_model(tmp_path)[1]["thresholds"] is load_model(tmp_path)[1]["calibration"] is None
 
 
-def test_softmax_has_no_thresholds(finished_run):
-    assert "thresholds" not in json.loads((finished_run / "metrics.json").read_text())
+def test_softmax_has_one_temperature_and_no_thresholds(finished_run):
+    result = json.loads((finished_run / "metrics.json").read_text())
+    assert "thresholds" not in result and len(result["calibration"]["temperatures"]) == 1
+    assert load_model(finished_run)[1]["calibration"]["activation"] == "softmax"
     assert load_model(finished_run)[1]["thresholds"] is None
 
 
