@@ -184,7 +184,9 @@ def _targets(y_true, activation):
 
 
 def _checked(y_true, y_prob, activation):
-    from poster_cnn.metrics.scores import check_arrays  # imports scikit-learn, which applying a calibration does not need
+    from poster_cnn.metrics.scores import (
+        check_arrays,  # imports scikit-learn, which applying a calibration does not need
+    )
 
     arguments.choice(*ACTIVATIONS)("activation", activation)
     y_true, y_prob = (array.astype("float64") for array in check_arrays(y_true, y_prob))

@@ -18,7 +18,9 @@ REAL_POSTERS = pathlib.Path(os.environ.get("POSTER_CNN_DATA") or "../shared/data
 
 def drawn_poster(seed):
     rng = np.random.default_rng(seed)
-    image = Image.fromarray(rng.integers(0, 256, (4, 3, 3), dtype=np.uint8)).resize((182, 268), Image.Resampling.BICUBIC)
+    image = Image.fromarray(rng.integers(0, 256, (4, 3, 3), dtype=np.uint8)).resize(
+        (182, 268), Image.Resampling.BICUBIC
+    )
     draw = ImageDraw.Draw(image)
     for _ in range(6):
         x, y, width, height = rng.integers(10, 100, 4).tolist()

@@ -7,7 +7,6 @@ import zipfile
 import keras
 import numpy as np
 import pytest
-
 from PIL import Image
 
 from poster_cnn import models

@@ -12,18 +12,17 @@ import pandas as pd
 import pytest
 
 from poster_cnn import metrics
+from poster_cnn.datasets.pixels import open_picture
+from poster_cnn.datasets.seen_posters import SeenPosters
 from poster_cnn.evaluation.predict import predict
 from poster_cnn.files import locked, write_atomically
 from poster_cnn.metrics import baselines
+from poster_cnn.metrics.calibration import Calibration, expected_calibration_error
 from poster_cnn.metrics.thresholds import best_thresholds
 from poster_cnn.movies.genres import encode_genres
 from poster_cnn.movies.table import load_movie_table
-from poster_cnn.results.collect import collect_results
+from poster_cnn.results.collect import collect_results, prediction_arrays, read_predictions
 from poster_cnn.training import fit as fitting
-from poster_cnn.datasets.pixels import open_picture
-from poster_cnn.datasets.seen_posters import SeenPosters
-from poster_cnn.metrics.calibration import Calibration, expected_calibration_error
-from poster_cnn.results.collect import prediction_arrays, read_predictions
 from poster_cnn.training import run_folder
 from poster_cnn.training import train as training
 from poster_cnn.training.build import build_model
