@@ -67,7 +67,7 @@ def _unpack(hashes):
 class SeenPosters:
     """Hashes of the posters that a network was trained on.
 
-    Measured on 10,349 real posters: none is taken for a copy of a different one. All copies of 2,000 of them are found if
+    Measured on 10,349 real posters: none is taken for a copy of a different one. All copies of 2,000 are found if
     they are recompressed (quality 20 to 70), halved, gray, darkened, brightened by a fifth, or cropped by up to 5% at
     each side, or several of these together. Of those brightened by two fifths, 99.5% are found.
 
