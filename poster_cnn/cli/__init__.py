@@ -17,6 +17,7 @@ _COMMANDS = {
     "search": ("sweep", "train random draws of an experiment's space, each on every fold"),
     "evaluate": ("evaluate", "score a finished run on a data folder"),
     "predict": ("predict", "rank the genres of pictures"),
+    "export": ("export", "write a network as ONNX, LiteRT or SavedModel"),
     "verify": ("verify", "decode every poster of a folder and report the broken ones"),
     "download": ("download", "fetch posters by their URLs; run again to continue"),
     "audit": ("audit", "find duplicate posters, and splits that leak"),
