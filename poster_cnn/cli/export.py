@@ -10,7 +10,9 @@ pictures, and is kept only if no probability differs by more than 0.0001.
 def add_arguments(command):
     """Add the arguments of the command to its parser."""
     command.description = _ABOUT
-    command.add_argument("model", metavar="RUN", nargs="?", help="run folder, or its .keras file (default: the shipped)")
+    command.add_argument(
+        "model", metavar="RUN", nargs="?", help="run folder, or its .keras file (default: the shipped)"
+    )
     formats = "onnx for ONNX Runtime, litert for phones, or saved_model for TensorFlow Serving (default: %(default)s)"
     command.add_argument("--format", choices=("onnx", "litert", "saved_model"), default="onnx", help=formats)
     out = "file, or folder of a SavedModel (default: model.onnx, model.tflite or saved_model in the run folder)"

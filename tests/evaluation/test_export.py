@@ -17,7 +17,11 @@ from poster_cnn.training.saved_model import load_model, save_model
 FORMATS = {
     "onnx": ("tf2onnx onnxruntime", "model.onnx", lambda path: onnx_session(path).get_modelmeta().custom_metadata_map),
     "litert": ("ai_edge_litert", "model.tflite", lambda path: {"poster_cnn": archived(path, "poster_cnn.json")}),
-    "saved_model": ("", "saved_model", lambda path: {"poster_cnn": (path / "assets.extra/poster_cnn.json").read_text()}),
+    "saved_model": (
+        "",
+        "saved_model",
+        lambda path: {"poster_cnn": (path / "assets.extra/poster_cnn.json").read_text()},
+    ),
 }
 NEAR = types.SimpleNamespace(atol=1e-4, rtol=0)
 
@@ -177,4 +181,6 @@ def test_command_exports_a_run_and_compares_it_on_posters(finished_run, data_fol
     assert f"{out}: 0.0 MB, largest difference from Keras" in printed.out and not printed.err
     Image.new("RGB", (10, 10)).save(tmp_path / "ok.png")
     (tmp_path / "broken.jpg").write_bytes(b"<html>")
-    assert main(["export", str(finished_run), "--pictures", str(tmp_path / "ok.png"), str(tmp_path / "broken.jpg")]) == 1
+    assert (
+        main(["export", str(finished_run), "--pictures", str(tmp_path / "ok.png"), str(tmp_path / "broken.jpg")]) == 1
+    )
