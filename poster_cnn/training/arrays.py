@@ -1,7 +1,5 @@
 """Training on NumPy arrays with `keras.Model.fit`, on TensorFlow, JAX or PyTorch."""
 
-import functools
-
 import keras
 import numpy as np
 import pandas as pd
@@ -10,7 +8,8 @@ from tqdm.keras import TqdmCallback
 from poster_cnn.datasets.arrays import DenseBatches
 from poster_cnn.files import progress_bar
 from poster_cnn.metrics import arguments
-from poster_cnn.training.build import AveragedWeights, build_model, require_finite, seed_dropout
+from poster_cnn.training.build import build_model, require_finite, seed_dropout
+from poster_cnn.training.callbacks import AveragedWeights, callback_list
 from poster_cnn.training.config import TrainingConfig
 from poster_cnn.training.process_state import unchanged_process
 
@@ -22,17 +21,12 @@ def _pair(name, value):
     return arguments.numeric(name, pair[0]), arguments.numeric(name, pair[1])
 
 
-_CALLBACKS = functools.partial(
-    arguments.sequence, expected="a list of callbacks of Keras", items=keras.callbacks.Callback
-)
-
-
 @arguments.checked(
     config=arguments.instance(TrainingConfig),
     images=arguments.numeric,
     labels=arguments.numeric,
     validation=arguments.optional(_pair),
-    callbacks=_CALLBACKS,
+    callbacks=callback_list,
 )
 @unchanged_process()
 def fit_arrays(config, images, labels, validation=None, *, callbacks=(), progress=True):
@@ -67,8 +61,7 @@ def fit_arrays(config, images, labels, validation=None, *, callbacks=(), progres
     """
     if config.fit.fine_tune_epochs:
         raise ValueError(f"`fine_tune_epochs` must be 0 for arrays. Received: {config.fit.fine_tune_epochs}")
-    if config.fit.augmentation != "none":
-        arguments.refuse("augmentation", "'none' for arrays", config.fit.augmentation)
+    _require_possible(config.fit, validation)
     seed, name = config.fit.seed, config.network.model
     train = _batches(config, images, labels, seed)
     held_out = None if validation is None else _batches(config, *validation, None)
@@ -76,9 +69,24 @@ def fit_arrays(config, images, labels, validation=None, *, callbacks=(), progres
     model = build_model(config, labels=labels)
     seeding = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, _: seed_dropout(model, seed, epoch))
     bar = TqdmCallback(verbose=0, desc=name, leave=False, disable=not progress, tqdm_class=progress_bar)
-    callbacks = [seeding, *callbacks, *([AveragedWeights()] if config.fit.ema_momentum else [])]
+    callbacks = [seeding, *callbacks, *_own_callbacks(config.fit)]
     steps = config.fit.validation_steps
     return model, fit_batches(model, train, held_out, config.fit, [*callbacks, bar], name, steps)
+
+
+def _require_possible(fit, validation):
+    if fit.augmentation != "none":
+        arguments.refuse("augmentation", "'none' for arrays", fit.augmentation)
+    if fit.early_stopping and fit.ema_momentum:
+        arguments.refuse("early_stopping", "None with `ema_momentum` for arrays", fit.early_stopping)
+    if fit.early_stopping and fit.early_stopping.startswith("val_") and validation is None:
+        arguments.refuse("validation", f"(images, labels) with early_stopping={fit.early_stopping!r}", validation)
+
+
+def _own_callbacks(fit):
+    stop = {"patience": fit.patience, "mode": "min" if fit.stops_at_minimum else "max", "restore_best_weights": True}
+    stopping = [keras.callbacks.EarlyStopping(fit.early_stopping, **stop)] if fit.early_stopping else []
+    return [*stopping, *([AveragedWeights()] if fit.ema_momentum else [])]
 
 
 def fit_batches(model, train, validation, fit, callbacks, name, validation_steps=None):

@@ -162,24 +162,6 @@ def _loss(config, labels):
     return loss
 
 
-class AveragedWeights(keras.callbacks.Callback):
-    """Callback that evaluates the averaged weights of an optimizer with `use_ema`, and trains the others further.
-
-    Keras's own `SwapEMAWeights` rounds the weights, and `fit` replaces them by their averages each time it ends.
-    """
-
-    def on_test_begin(self, logs=None):
-        variables = self.model.trainable_variables
-        self._trained = [ops.convert_to_numpy(variable) for variable in variables]
-        self.model.optimizer.finalize_variable_values(variables)
-
-    def on_test_end(self, logs=None):
-        for variable, value in zip(self.model.trainable_variables, self._trained, strict=True):
-            variable.assign(value)
-
-    restore = on_test_end
-
-
 def seed_dropout(model, seed, epoch):
     """Set the random state of each dropout layer from the run's seed and the epoch, so that a resumed run repeats it.
 

@@ -18,6 +18,7 @@ from poster_cnn.training.parts import (
 )
 
 _SPLITS = ("leak_free", "imdb_id", "stratified", "random", "given")
+EPOCH_METRICS = ("overall_f1", "overall_f1_at_622", "top_n_accuracy")  # computed after each epoch too, if asked for
 STRATEGIES = ("auto", "one", "mirrored", "multiworker")  # see `distribution`
 
 
@@ -200,8 +201,21 @@ class TrainingConfig:
         require(self.data.split != "given", self, "split", f"one of {_SPLITS[:-1]}")
         one_label = self.network.classifier_activation == "softmax"
         self.fit.check_last_layer(self.network.classifier_activation)
+        self._check_early_stopping()
         unlabeled = self.data.keep_unlabeled and one_label
         require(not unlabeled, self, "keep_unlabeled", "False with softmax, which predicts a genre for each movie")
+
+    def _check_early_stopping(self):
+        """Reject metrics that are not computed after each epoch, and those of the test part."""
+        known = ["loss", "accuracy"]
+        known += [] if self.fit.is_sparse else [name for name in self.metrics if name in EPOCH_METRICS]
+        allowed = (None, *(f"val_{name}" for name in known), *known)
+        require(self.fit.early_stopping in allowed, self, "early_stopping", f"one of {allowed}")
+        on_test = str(self.fit.early_stopping).startswith("val_") and len(self.data.fractions) == 2
+        wrong = on_test and self.data.split != "imdb_id"
+        require(
+            not wrong, self, "early_stopping", "None without validation movies, or it would choose on the test movies"
+        )
 
     def __getattr__(self, name):
         return attribute_of_part(self, _PARTS, name)

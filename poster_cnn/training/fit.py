@@ -14,14 +14,16 @@ from poster_cnn.files import progress_bar, require_room, write_atomically
 from poster_cnn.metrics import arguments
 from poster_cnn.models.backbones import first_unfrozen
 from poster_cnn.training import distribution
-from poster_cnn.training.build import AveragedWeights, build_model, compile_network, require_finite, seed_dropout
+from poster_cnn.training.build import build_model, compile_network, require_finite, seed_dropout
+from poster_cnn.training.callbacks import AveragedWeights, EachEpoch
 from poster_cnn.training.features import poster_features
 from poster_cnn.training.replicas import epoch_function
 
 _CHECKPOINTS = ("checkpoint.weights.h5", "fine_tuning.weights.h5")  # of the first and the fine-tuning phase
+_BEST = "best_"  # prefix of a phase's checkpoint of the best epoch, with early stopping
 
 
-def fit(config, data, run_dir, *, strategy=None, progress=True):
+def fit(config, data, run_dir, *, strategy=None, callbacks=(), progress=True):
     """Build the network of a config and fit it; continue an interrupted fit in the same folder.
 
     With `cache_features` and without augmentation, the features of a frozen backbone are computed once
@@ -33,6 +35,7 @@ def fit(config, data, run_dir, *, strategy=None, progress=True):
         run_dir: Folder of `history.csv` and the checkpoints.
         strategy: `tf.distribute.Strategy`; see `distribution.choose_strategy`. With several hosts, each calls this with
             a folder of its own. Defaults to `None`: one device.
+        callbacks: List of `keras.callbacks.Callback`; see `train`. Defaults to none.
         progress: Whether to show a progress bar. Defaults to `True`.
 
     Returns:
@@ -42,8 +45,7 @@ def fit(config, data, run_dir, *, strategy=None, progress=True):
         FloatingPointError: If a loss becomes NaN or infinite.
     """
     strategy, fit = strategy or tf.distribute.get_strategy(), config.fit
-    if fit.ema_momentum and strategy.num_replicas_in_sync > 1:
-        arguments.refuse("ema_momentum", "None with several devices, whose weights are not averaged", fit.ema_momentum)
+    _require_possible(fit, strategy, callbacks)
     labels = data.labels("train")
     with strategy.scope():
         model = build_model(config, data.weights, labels)
@@ -55,26 +57,42 @@ def fit(config, data, run_dir, *, strategy=None, progress=True):
         batches, network = _feature_batches(fit, data, features), models.feature_extractor_and_head(model)[1]
         with strategy.scope():
             compile_network(network, config, fit.learning_rate, labels=labels)
+            model.optimizer = network.optimizer  # callbacks see the whole model, whose trainable weights are the head's
     total = fit.epochs + fit.fine_tune_epochs
+    events = EachEpoch(list(callbacks), total)
     with progress_bar(total=total, desc=run_dir.name, leave=False, unit="epoch", disable=not progress) as bar:
+        options = {"config": config, "strategy": strategy, "events": events, "bar": bar}
         first, second = (run_dir / name for name in _CHECKPOINTS)
         if not distribution.chief_says(strategy, second.is_file()):
-            _fit_phase(network, model, range(fit.epochs), batches, config, first, strategy, bar)
+            _fit_phase(network, model, range(fit.epochs), batches, first, **options)
         if fit.fine_tune_epochs:
             with strategy.scope():
-                options = {"epochs": fit.fine_tune_epochs, "labels": labels}
-                compile_network(
-                    models.unfreeze(model, fit.fine_tune_from), config, fit.fine_tune_learning_rate, **options
-                )
+                compiled = {"epochs": fit.fine_tune_epochs, "labels": labels}
+                unfrozen = models.unfreeze(model, fit.fine_tune_from)
+                compile_network(unfrozen, config, fit.fine_tune_learning_rate, **compiled)
             epochs, batches = range(fit.epochs, total), _poster_batches(fit, data)
-            _fit_phase(model, model, epochs, batches, config, second, strategy, bar)
+            _fit_phase(model, model, epochs, batches, second, **options)
+    events.end()
     return model
+
+
+def _require_possible(fit, strategy, callbacks):
+    """Reject what cannot be done on several devices or hosts."""
+    if strategy.num_replicas_in_sync == 1:
+        return
+    if fit.ema_momentum:
+        arguments.refuse("ema_momentum", "None with several devices, whose weights are not averaged", fit.ema_momentum)
+    if callbacks:
+        arguments.refuse("callbacks", "empty with several devices, which do not call them", list(callbacks))
+    if fit.early_stopping and distribution.has_several_hosts(strategy):
+        arguments.refuse("early_stopping", "None with several hosts", fit.early_stopping)
 
 
 def remove_checkpoints(run_dir):
     """Remove the files that only an interrupted fit needs."""
     for name in _CHECKPOINTS:
         (run_dir / name).unlink(missing_ok=True)
+        (run_dir / f"{_BEST}{name}").unlink(missing_ok=True)
 
 
 def _poster_batches(fit, data):
@@ -112,7 +130,7 @@ def _with_labels(batches, fit):
     return datasets.with_options(batches.map(lambda inputs, labels: (inputs, tf.argmax(labels, axis=-1))))
 
 
-def _fit_phase(network, model, epochs, batches, config, checkpoint, strategy, bar):
+def _fit_phase(network, model, epochs, batches, checkpoint, *, config, strategy, events, bar):
     """Fit the remaining epochs of one phase. `network` is `model` or its head."""
     train, validation, steps = batches
     with strategy.scope():
@@ -123,28 +141,58 @@ def _fit_phase(network, model, epochs, batches, config, checkpoint, strategy, ba
     if distribution.has_several_hosts(strategy):
         first_epoch = _follow_chief(network, strategy, first_epoch)
     one_device = strategy.num_replicas_in_sync == 1
-    run_epoch = functools.partial(_run_epoch, network) if one_device else epoch_function(network, strategy, config)
+    run_epoch = functools.partial(_run_epoch, network, events) if one_device else _on_devices(network, strategy, config)
     bar.update(first_epoch - bar.n)
+    model.stop_training = False
+    events.begin(model, steps)
     for epoch in range(first_epoch, epochs.stop):
+        if _epochs_since_best(history, epochs.start, config.fit) >= config.fit.patience:
+            break
         seed_dropout(model, config.fit.seed, epoch)
-        row = {"epoch": epoch} | run_epoch(train(epoch), validation)
+        row = {"epoch": epoch} | run_epoch(epoch, train(epoch), validation)
         if config.fit.fine_tune_epochs:
             row["trainable_backbone"] = epoch >= config.fit.epochs
         rate = float(keras.ops.convert_to_numpy(network.optimizer.learning_rate))
         require_finite(row, checkpoint.parent, rate)
         history.append(row)
+        if config.fit.early_stopping and not _epochs_since_best(history, epochs.start, config.fit):
+            _save_weights(network, checkpoint.with_name(_BEST + checkpoint.name))
         _save_epoch(network, history, checkpoint)
         bar.update()
         bar.set_postfix(loss=f"{row['loss']:.3f}", val_accuracy=f"{row['val_accuracy']:.3f}")
+        if model.stop_training:  # a callback asked for it
+            break
+    if config.fit.early_stopping:
+        network.load_weights(checkpoint.with_name(_BEST + checkpoint.name))
     network.optimizer.finalize_variable_values(network.trainable_variables)  # averaged weights, if it averages
 
 
-def _run_epoch(network, train, validation):
+def _epochs_since_best(history, first_epoch, fit):
+    """Return the number of epochs of a phase after the best one, or -1 without early stopping."""
+    values = [row[fit.early_stopping] for row in history if fit.early_stopping and row["epoch"] >= first_epoch]
+    if not values:
+        return -1
+    return len(values) - 1 - int(np.argmin(values) if fit.stops_at_minimum else np.argmax(values))
+
+
+def _on_devices(network, strategy, config):
+    run_epoch = epoch_function(network, strategy, config)
+    return lambda epoch, train, validation: run_epoch(train, validation)
+
+
+def _run_epoch(network, events, epoch, train, validation):
     """Train and validate for one epoch on one device."""
-    callbacks = [keras.callbacks.TerminateOnNaN()]
-    callbacks += [AveragedWeights()] if network.optimizer.use_ema else []
-    history = network.fit(train, validation_data=validation, shuffle=False, callbacks=callbacks, verbose=0).history
-    for averaging in callbacks[1:]:
+    callbacks = [AveragedWeights()] if network.optimizer.use_ema else []
+    history = network.fit(
+        train,
+        validation_data=validation,
+        initial_epoch=epoch,
+        epochs=epoch + 1,
+        shuffle=False,
+        callbacks=[keras.callbacks.TerminateOnNaN(), *callbacks, events],
+        verbose=0,
+    ).history
+    for averaging in callbacks:
         averaging.restore()
     return {name: values[-1] for name, values in history.items()}
 
@@ -161,6 +209,10 @@ def _save_epoch(network, history, checkpoint):
     # The history is written first. After a kill between the two, it has an extra row, which `_restore` drops.
     with write_atomically(checkpoint.parent / "history.csv") as temporary:
         pd.DataFrame(history).to_csv(temporary, index=False)
+    _save_weights(network, checkpoint)
+
+
+def _save_weights(network, checkpoint):
     variables = [*network.variables, *network.optimizer.variables]
     require_room(
         checkpoint, sum(4 * math.prod(variable.shape) + 8192 for variable in variables)
@@ -180,7 +232,7 @@ def _restore(network, checkpoint, first_epoch, steps):
             text = f"{checkpoint} cannot be read ({why}). Remove it to start the {phase} from its beginning."
             raise OSError(text) from error
         epoch += int(keras.ops.convert_to_numpy(network.optimizer.iterations)) // steps
-    history = pd.read_csv(path, float_precision="round_trip").to_dict("records")[:epoch] if epoch else []
+    history = pd.read_csv(path, float_precision="round_trip").to_dict("records") if epoch else []
     for row in history:
         row["epoch"] = int(row["epoch"])
-    return epoch, history
+    return epoch, [row for row in history if row["epoch"] < epoch]

@@ -51,6 +51,10 @@ class FitConfig:
         augmentation: Random changes of the training posters in each epoch: `"none"`, `"flip"`, `"light"`,
             `"randaugment"` or `"mixup"`; see `datasets.augmentation.augment`. Features of changed posters are not
             cached, so `cache_features` then has no effect. Defaults to `"none"`.
+        early_stopping: Name of a column of `history.csv`, such as `"val_loss"`. Each phase stops after `patience`
+            epochs without a better value, a smaller loss or a larger value of another metric, and the weights of the
+            best epoch are kept. Defaults to `None`: all epochs.
+        patience: Number of epochs without a better value. Defaults to 5.
         ema_momentum: Momentum of an exponential moving average of the weights over the steps, such as 0.999. The
             averaged weights are evaluated after each epoch and saved at the end. Defaults to `None`: no average.
     """
@@ -73,6 +77,8 @@ class FitConfig:
     label_smoothing: float = 0.0
     class_weights: str | None = None
     augmentation: str = "none"
+    early_stopping: str | None = None
+    patience: int = 5
     ema_momentum: float | None = None
 
     def __post_init__(self):
@@ -82,7 +88,7 @@ class FitConfig:
         require_in(self, "schedule", SCHEDULES)
         for name in ("learning_rate", "fine_tune_learning_rate"):
             require(getattr(self, name) > 0, self, name, "a positive number")
-        for name in ("batch_size", "epochs"):
+        for name in ("batch_size", "epochs", "patience"):
             require(getattr(self, name) >= 1, self, name, "1 or more")
         steps = self.validation_steps
         require(steps is None or steps >= 1, self, "validation_steps", "1 or more, or None")
@@ -116,6 +122,11 @@ class FitConfig:
     def caches_features(self):
         """True if the features of a frozen backbone are computed once."""
         return self.cache_features and self.augmentation == "none"
+
+    @property
+    def stops_at_minimum(self):
+        """True if smaller values of the metric of early stopping are better."""
+        return self.early_stopping.endswith("loss")
 
     @property
     def loss_name(self):

@@ -14,6 +14,7 @@ from poster_cnn.metrics.thresholds import best_thresholds
 from poster_cnn.movies.data_folder import data_path
 from poster_cnn.training import distribution
 from poster_cnn.training.build import build_network
+from poster_cnn.training.callbacks import callback_list
 from poster_cnn.training.config import TrainingConfig
 from poster_cnn.training.data import TrainingData, load_training_data
 from poster_cnn.training.features import poster_features
@@ -44,9 +45,10 @@ _CONSTANT = {
     data=arguments.optional(data_path),
     run_dir=arguments.path,
     training_data=arguments.optional(arguments.instance(TrainingData)),
+    callbacks=callback_list,
 )
 @unchanged_process(deterministic=True)
-def train(config, data, run_dir, *, training_data=None, strategy="auto", progress=True):
+def train(config, data, run_dir, *, training_data=None, strategy="auto", callbacks=(), progress=True):
     """Train one network into a run folder. Interrupted runs continue at their epoch, finished runs are not repeated.
 
     The folder holds `config.json` (config, versions, data fingerprint), `split.csv` (part and labels of each movie),
@@ -68,6 +70,8 @@ def train(config, data, run_dir, *, training_data=None, strategy="auto", progres
         strategy: `"auto"`, `"one"`, `"mirrored"` or `"multiworker"`; see `distribution.choose_strategy`. Each step uses
             `batch_size` posters in all, and without dropout the results do not depend on the number of devices except
             for rounding. Defaults to `"auto"`: several hosts if `TF_CONFIG` names them, else all visible GPUs.
+        callbacks: List of `keras.callbacks.Callback`, called as in one `fit` of all epochs, with one device only. A run
+            that continues calls `on_train_begin` again; what callbacks remember is not stored. Defaults to none.
         progress: Whether to show a progress bar. Defaults to `True`.
 
     Returns:
@@ -88,13 +92,13 @@ def train(config, data, run_dir, *, training_data=None, strategy="auto", progres
     strategy = distribution.choose_strategy(strategy)
     if number := distribution.worker_number(strategy):
         folder = run_dir / f"worker{number}"
-        _train(config, data, folder, training_data, strategy, progress)
+        _train(config, data, folder, training_data, strategy, callbacks, progress)
         shutil.rmtree(folder, ignore_errors=True)
         return {}
-    return _train(config, data, run_dir, training_data, strategy, progress)
+    return _train(config, data, run_dir, training_data, strategy, callbacks, progress)
 
 
-def _train(config, data, run_dir, training_data, strategy, progress):
+def _train(config, data, run_dir, training_data, strategy, callbacks, progress):
     is_chief = distribution.worker_number(strategy) == 0
     with locked(run_dir), distribution.explained_losses(strategy):
         training_data = training_data or load_training_data(config.data, data)
@@ -107,7 +111,8 @@ def _train(config, data, run_dir, training_data, strategy, progress):
         if result is None:
             started = time.monotonic()
             keras.utils.set_random_seed(config.fit.seed)
-            model = fit(config, training_data, run_dir, strategy=strategy, progress=progress)
+            options = {"strategy": strategy, "callbacks": callbacks, "progress": progress}
+            model = fit(config, training_data, run_dir, **options)
             if is_chief:
                 result = _finish(model, config, training_data, run_dir, time.monotonic() - started)
             distribution.chief_says(strategy, True)  # the other hosts wait for the chief
