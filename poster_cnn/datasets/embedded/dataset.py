@@ -18,7 +18,7 @@ import numpy as np
 
 from poster_cnn import files
 from poster_cnn.datasets.embedded import text
-from poster_cnn.datasets.embedded.posters import draw_everyday, draw_poster
+from poster_cnn.datasets.embedded.posters import draw_everyday, draw_poster_and_masks
 from poster_cnn.metrics import arguments
 
 NUM_MOVIES = 1200  # in the embedded dataset
@@ -58,8 +58,8 @@ _DEFECTS |= {"truncated poster": 1, "web page saved as poster": 1, "poster of an
 _TRAILER_FRAMES, _TRAILER_FEATURES = 200, 4096
 
 
-@arguments.checked(trailers=arguments.flag)
-def embedded_dataset(*, trailers=False):
+@arguments.checked(trailers=arguments.flag, masks=arguments.flag)
+def embedded_dataset(*, trailers=False, masks=False):
     """Return the folder of the embedded dataset, creating it in the user's cache on first use.
 
     Several processes may call this function at once, and it may be killed: the folder appears completely or not at all.
@@ -68,6 +68,7 @@ def embedded_dataset(*, trailers=False):
 
     Args:
         trailers: Whether to create `trailers/` too. Defaults to False.
+        masks: Whether to create `masks/` too, which `embedded.masks.read_masks` reads. Defaults to False.
 
     Returns:
         `pathlib.Path` of a data folder, as written by `make_dataset` with its defaults.
@@ -76,6 +77,8 @@ def embedded_dataset(*, trailers=False):
     _make_once(folder, lambda aside: _write_dataset(aside, NUM_MOVIES, seed=0))
     if trailers:
         _make_once(folder / "trailers", lambda aside: _write_trailers(aside, _invent_movies(NUM_MOVIES, 0), 0))
+    if masks:
+        _make_once(folder / "masks", lambda aside: _write_posters(aside, _invent_movies(NUM_MOVIES, 0), 0, masks=True))
     return folder
 
 
@@ -85,9 +88,13 @@ def is_embedded(folder):
 
 
 @arguments.checked(
-    directory=arguments.path, num_movies=arguments.integer, seed=arguments.integer, trailers=arguments.flag
+    directory=arguments.path,
+    num_movies=arguments.integer,
+    seed=arguments.integer,
+    trailers=arguments.flag,
+    masks=arguments.flag,
 )
-def make_dataset(directory, *, num_movies=NUM_MOVIES, seed=0, trailers=False):
+def make_dataset(directory, *, num_movies=NUM_MOVIES, seed=0, trailers=False, masks=False):
     """Write a data folder of invented movies; equal arguments give equal bytes.
 
     The folder contains `MovieGenre.csv` (Kaggle's columns, ISO-8859-1, with typical defects), `posters/<imdbId>.jpg`
@@ -100,6 +107,8 @@ def make_dataset(directory, *, num_movies=NUM_MOVIES, seed=0, trailers=False):
         seed: Integer. Defaults to 0.
         trailers: Whether to write `trailers/<imdbId>.npz` with an array "features", float16, of shape (200, 4096).
             Defaults to False.
+        masks: Whether to write `masks/<imdbId>.png`, where the lettering (128) and the emblem (255) of each poster lie,
+            and `masks/emblems.csv` with the genre of each emblem. Defaults to False.
 
     Returns:
         `pathlib.Path` of `directory`.
@@ -117,6 +126,8 @@ def make_dataset(directory, *, num_movies=NUM_MOVIES, seed=0, trailers=False):
         _write_dataset(aside, num_movies, seed)
         if trailers:
             _write_trailers(aside / "trailers", _invent_movies(num_movies, seed), seed)
+        if masks:
+            _write_posters(aside / "masks", _invent_movies(num_movies, seed), seed, masks=True)
     return directory
 
 
@@ -168,9 +179,8 @@ def _spread(count, rng):
 
 def _write_dataset(folder, num_movies, seed):
     movies = _invent_movies(num_movies, seed)
-    people = text.make_people()
-    rows = [_metadata_row(movie, people, random.Random(f"metadata {seed} {movie['id']}")) for movie in movies]
-    (folder / "posters").mkdir(parents=True)
+    rows = _metadata_rows(movies, seed)
+    folder.mkdir(parents=True)
     _write_csv(folder / "MovieGenre.csv", _kaggle_rows(movies, random.Random(f"rows {seed}")), "iso-8859-1")
     _write_csv(folder / "movie_metadata.csv", _with_gaps(rows, random.Random(f"gaps {seed}")), "utf-8")
     vectors = text.word_vectors([row["plot_summary"] for row in rows], seed)
@@ -179,11 +189,28 @@ def _write_dataset(folder, num_movies, seed):
     (folder / "everyday").mkdir()
     for name, picture in draw_everyday().items():
         picture.save(folder / "everyday" / f"{name}.jpg", quality=88)
-    drawn = zip(movies, rows, strict=True)
-    for movie, row in files.progress_bar(drawn, "Drawing posters", num_movies, leave=False, mininterval=1):
+    _write_posters(folder / "posters", movies, seed)
+
+
+def _metadata_rows(movies, seed):
+    people = text.make_people()
+    return [_metadata_row(movie, people, random.Random(f"metadata {seed} {movie['id']}")) for movie in movies]
+
+
+def _write_posters(folder, movies, seed, *, masks=False):
+    """Write the posters, or their masks instead."""
+    folder.mkdir(parents=True)
+    drawn, emblems = zip(movies, _metadata_rows(movies, seed), strict=True), {}
+    for movie, row in files.progress_bar(drawn, "Drawing posters", len(movies), leave=False, mininterval=1):
         rng = random.Random(f"poster {seed} {movie['id']}")
-        _write_poster(folder / "posters" / f"{movie['id']}.jpg", movie, row, rng)
-    _copy_posters(folder / "posters", movies, random.Random(f"copies {seed}"))
+        if masks:
+            emblems[movie["id"]] = _write_mask(folder / f"{movie['id']}.png", movie, row, rng)
+        else:
+            _write_poster(folder / f"{movie['id']}.jpg", movie, row, rng)
+    copies = _copy_posters(folder, movies, random.Random(f"copies {seed}"), ".png" if masks else ".jpg")
+    if masks:
+        emblems |= {copy: emblems[original] for copy, original in copies.items()}
+        _write_csv(folder / "emblems.csv", [{"imdbId": key, "genre": genre} for key, genre in emblems.items()], "utf-8")
 
 
 def _write_csv(path, rows, encoding):
@@ -229,25 +256,42 @@ def _with_gaps(rows, rng):
     return kept
 
 
-def _write_poster(path, movie, row, rng):
+def _draw(movie, row, rng):
+    """Return the poster of a movie, its masks and the genre of its emblem."""
     shown = rng.choices(list(_WEIGHTS), list(_WEIGHTS.values()))[0] if rng.random() < _MISLEADING else movie["genres"]
     lead = rng.choices(shown, [_POSTER_WEIGHT.get(genre, 2) for genre in shown])[0]
     genres = [lead] + [genre for genre in shown if genre != lead]
+    return *draw_poster_and_masks(genres, movie["title"], [row["actor_1_name"], row["actor_2_name"]], rng), lead
+
+
+def _write_mask(path, movie, row, rng):
+    """Write the mask of a poster: 128 where its lettering is, 255 where its emblem is; return the emblem's genre."""
+    _, masks, genre = _draw(movie, row, rng)
+    mask = masks["lettering"].point(lambda value: value and 128)
+    mask.paste(255, mask=masks["emblem"])
+    mask.save(path, optimize=True)
+    return genre
+
+
+def _write_poster(path, movie, row, rng):
     if movie["defect"] == "web page saved as poster":
         path.write_bytes(b"<!DOCTYPE html>\n<html><body><h1>404 Not Found</h1></body></html>\n")
     elif movie["defect"] != "no poster file":
-        poster = draw_poster(genres, movie["title"], [row["actor_1_name"], row["actor_2_name"]], rng)
+        poster, _, _ = _draw(movie, row, rng)
         poster.save(path, quality=rng.randrange(78, 93))
     if movie["defect"] == "truncated poster":
         content = path.read_bytes()
         path.write_bytes(content[: len(content) * 2 // 5])
 
 
-def _copy_posters(folder, movies, rng):
-    clean = [movie for movie in movies if not movie["defect"]]
+def _copy_posters(folder, movies, rng, suffix):
+    """Replace the files of movies that show the poster of another one; return a dict of their id -> id of the other."""
+    clean, copies = [movie["id"] for movie in movies if not movie["defect"]], {}
     for movie in movies:
         if movie["defect"] == "poster of another movie":
-            shutil.copyfile(folder / f"{rng.choice(clean)['id']}.jpg", folder / f"{movie['id']}.jpg")
+            copies[movie["id"]] = rng.choice(clean)
+            shutil.copyfile(folder / f"{copies[movie['id']]}{suffix}", folder / f"{movie['id']}{suffix}")
+    return copies
 
 
 def _readme(movies, seed):

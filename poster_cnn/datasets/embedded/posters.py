@@ -91,6 +91,22 @@ def draw_poster(genres, title, cast, rng):
     Returns:
         `PIL.Image.Image`, RGB, 182 wide and 268 high.
     """
+    return draw_poster_and_masks(genres, title, cast, rng)[0]
+
+
+def draw_poster_and_masks(genres, title, cast, rng):
+    """Draw a movie poster, and where its emblem and its lettering lie.
+
+    The emblem is the motif of the first genre: the visible pixels that it paints inside of its box. The lettering is
+    the title with its panel, the cast and the credits.
+
+    Args:
+        genres, title, cast, rng: See `draw_poster`.
+
+    Returns:
+        `(poster, masks)`: the image of `draw_poster`, and a dict with "emblem" and "lettering", `PIL.Image.Image`s of
+        mode "L" and the poster's size, 255 where they are and 0 elsewhere.
+    """
     style = STYLES[genres[0]]
     palette = rng.choice(list(_PALETTES) if rng.random() < 0.2 else style.palettes)
     colors = _jittered(_PALETTES[palette], rng)
@@ -102,10 +118,35 @@ def draw_poster(genres, title, cast, rng):
     high = len(lines) * _line_height(lines)
     at_top = rng.random() < 0.18
     top = 34 if at_top else _HEIGHT - 46 - high
-    _draw_motifs(canvas, genres, (top + high, 460) if at_top else (36, top), colors, rng)
-    _write_title(canvas, lines, top, style.letters[0], colors, rng)
-    _write_small_print(canvas, cast, at_top, colors, rng)
-    return _finish(canvas, background == "vignette" or rng.random() < 0.2, rng)
+    emblem = _draw_motifs(canvas, genres, (top + high, 460) if at_top else (36, top), colors, rng)
+    traced = _Traced(canvas)
+    _write_title(traced, lines, top, style.letters[0], colors, rng)
+    _write_small_print(traced, cast, at_top, colors, rng)
+    poster = _finish(canvas, background == "vignette" or rng.random() < 0.2, rng)
+    masks = {"emblem": ImageChops.subtract(emblem, traced.mask), "lettering": traced.mask}
+    return poster, {name: mask.reduce(2).point(lambda value: 255 * (value > 127)) for name, mask in masks.items()}
+
+
+class _Traced:
+    """Canvas that also keeps where something is pasted or drawn: 255 in `mask`."""
+
+    def __init__(self, canvas):
+        self.canvas, self.mask = canvas, Image.new("L", canvas.size)
+        self.crop, self._pens = canvas.crop, [(ImageDraw.Draw(canvas), {}), (ImageDraw.Draw(self.mask), {"fill": 255})]
+
+    def paste(self, color, box, mask=None):
+        self.canvas.paste(color, box, mask)
+        self.mask.paste(255, box, mask)
+
+    def __getattr__(self, shape):
+        """Return a function that draws a shape of `ImageDraw` on canvas and mask."""
+
+        def draw(points, **options):
+            """Draw the shape twice."""
+            for pen, own in self._pens:
+                getattr(pen, shape)(points, **options | own)
+
+        return draw
 
 
 def draw_everyday():
@@ -148,14 +189,23 @@ def _draw_background(canvas, kind, colors, rng):
 
 
 def _draw_motifs(canvas, genres, rows, colors, rng):
-    """Draw a motif of the first genre between two rows and, behind it and smaller, perhaps one of another genre."""
+    """Draw a motif of the first genre between two rows and, behind it and smaller, perhaps one of another genre.
+
+    Returns:
+        Mask of the first genre's motif inside of its box.
+    """
     draw, middle, reach = ImageDraw.Draw(canvas), sum(rows) // 2, (rows[1] - rows[0]) // 2
     if len(genres) > 1 and rng.random() < 0.5:
         place, size = (rng.choice((76, 288)), middle - reach * 60 // 100), rng.randrange(44, 70)
         draw_motif(rng.choice(STYLES[rng.choice(genres[1:])].motifs), Pen(draw, place, size), colors, rng)
     size = min(172, reach) * rng.randrange(72, 106) // 100
     place = (_WIDTH // 2 + rng.randint(-26, 26), middle + rng.randint(-12, 12))
-    draw_motif(rng.choice(STYLES[genres[0]].motifs), Pen(draw, place, size, rng.random() < 0.5), colors, rng)
+    traced = _Traced(canvas)
+    draw_motif(rng.choice(STYLES[genres[0]].motifs), Pen(traced, place, size, rng.random() < 0.5), colors, rng)
+    (x, y), reach = place, size * 110 // 100
+    inside = Image.new("L", canvas.size)
+    inside.paste(255, (x - reach, y - reach, x + reach, y + reach))
+    return ImageChops.multiply(traced.mask, inside)
 
 
 def _contrasting(canvas, box, colors):
