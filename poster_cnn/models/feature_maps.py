@@ -46,9 +46,11 @@ def split_at_feature_maps(model, layer=None):
     Raises:
         ValueError: If the model has other inputs than pictures, no feature maps, or no layer of this name.
     """
-    if not isinstance(model.input, keras.KerasTensor) or len(model.input.shape) != 4:
-        raise ValueError(f"`model` must be a network of pictures. Received: {model.name}, input {model.input}")
-    pixels, steps = keras.Input(batch_shape=model.input.shape, dtype=model.input.dtype), []
+    inputs = _inputs(model)
+    if len(inputs) != 1 or len(inputs[0].shape) != 4:
+        shapes = ", ".join(str(tensor.shape) for tensor in inputs) or "no known input"
+        raise ValueError(f"`model` must be a network of pictures. Received: {model.name}, {shapes}")
+    pixels, steps = keras.Input(batch_shape=inputs[0].shape, dtype=inputs[0].dtype), []
     _unroll(model, pixels, steps)
     place = _last_maps(steps) if layer is None else _named(steps, layer)
     maps, after = steps[place][2], steps[place + 1 :]
@@ -64,12 +66,17 @@ def split_at_feature_maps(model, layer=None):
     )
 
 
+def _inputs(model):
+    """Return the input tensors of a functional or sequential model, or an empty list for another one."""
+    return list(getattr(model, "inputs", None) or ())
+
+
 def _unroll(model, x, steps):
     """Call the layers of a model on a tensor, and those of nested models; append (layer, arguments, output) to `steps`."""
 
     def call(layer, *args, **kwargs):
         """Call a layer and record the call."""
-        if isinstance(layer, keras.Model) and isinstance(layer.input, keras.KerasTensor):
+        if isinstance(layer, keras.Model) and len(_inputs(layer)) == 1:
             return _unroll(layer, args[0], steps)
         output = layer(*args, **kwargs)
         steps.append((layer, args, output))

@@ -1,3 +1,4 @@
+import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.colors import to_rgba
@@ -42,3 +43,20 @@ def test_image_grid_has_rows_and_empty_places():
     assert [ax.get_title() for ax in figure.axes] == ["a", "b", "c", ""]
     with pytest.raises(ValueError, match="Received: 0 images, 0 titles"):
         figures.image_grid([])
+
+
+@pytest.mark.parametrize("image", [np.zeros((40, 30, 3)), np.zeros((40, 30)), Image.new("RGBA", (30, 40)), None])
+def test_heat_map_covers_the_picture(image):
+    map_ = np.zeros((4, 3))
+    map_[3, 0] = 1
+    ax = figures.heat_map(image, map_)
+    picture, heat = ax.images
+    assert heat.get_extent() == list(picture.get_extent()) or heat.get_extent() == picture.get_extent()
+    assert np.argmax(heat.get_array()) == np.argmax(heat.get_alpha()) == 9 and heat.get_alpha().min() == 0
+    assert figures.heat_map(image, map_, ax) is ax
+
+
+@pytest.mark.parametrize("map_", [np.zeros(3), np.zeros((2, 2, 3)), [[np.nan]], "hot"])
+def test_heat_map_rejects_other_maps(map_):
+    with pytest.raises(ValueError, match=r"`map` must be .*Received: map="):
+        figures.heat_map(None, map_)
