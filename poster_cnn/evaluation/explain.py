@@ -239,6 +239,7 @@ def _gradient_weights(split, maps, chosen):
     wanted = np.eye(split.head.output_shape[-1], dtype="float32")[chosen]
 
     def score(maps):
+        """Return the sum of the chosen logits; a picture does not change the logits of another one."""
         return ops.sum(ops.multiply(ops.cast(split.head(maps, training=False), "float32"), wanted))
 
     return _gradient(score, maps).mean(axis=(1, 2))

@@ -82,6 +82,12 @@ def score_explanations(model, table, class_names, folder, *, methods=METHODS, nu
 def _resized(masks, size):
     """Return masks of another size, true where most of a pixel's area is."""
     height, width = size
-    return np.stack(
-        [np.asarray(Image.fromarray(mask).convert("L").resize((width, height), Image.Resampling.BOX)) for mask in masks]
-    ) > 127
+    return (
+        np.stack(
+            [
+                np.asarray(Image.fromarray(mask).convert("L").resize((width, height), Image.Resampling.BOX))
+                for mask in masks
+            ]
+        )
+        > 127
+    )

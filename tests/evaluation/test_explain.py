@@ -50,7 +50,8 @@ FAST = ("two_conv_cnn", "six_conv_cnn")
 
 
 @pytest.mark.parametrize(
-    "name", [name if name in FAST else pytest.param(name, marks=pytest.mark.slow) for name in BUILDERS]  # noqa: F821
+    "name",
+    [name if name in FAST else pytest.param(name, marks=pytest.mark.slow) for name in BUILDERS],  # noqa: F821
 )
 def test_grad_cam_of_every_builder(name):
     model, images = network(name)  # noqa: F821
@@ -236,7 +237,9 @@ assert "tensorflow" not in sys.modules
     assert run.returncode == 0, run.stderr
     found = np.load(tmp_path / "maps.npz")
     for name in found.files:
-        model, images = network({"occlusion": "seven_layer_cnn", "class_activation_map": "mobilenet_v2"}.get(name, name))  # noqa: F821
+        model, images = network(
+            {"occlusion": "seven_layer_cnn", "class_activation_map": "mobilenet_v2"}.get(name, name)
+        )  # noqa: F821
         method = name if name in explain.METHODS else "grad_cam"
         assert np.allclose(heat_maps(model, images, 1, method=method), found[name], atol=1e-3), name
         assert found[name].max() == 1, name
