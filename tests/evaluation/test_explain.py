@@ -45,16 +45,18 @@ def network(name):
         weight.assign(rng.normal(1 if "gamma" in weight.path or "variance" in weight.path else 0, spread, weight.shape))
     return model, rng.uniform(0, 255, (2, *model.input_shape[1:])).astype("float32")
 """
-exec(NETWORKS)
+_namespace = {}
+exec(NETWORKS, _namespace)  # a script for other backends too
+network, BUILDERS = _namespace["network"], _namespace["BUILDERS"]
 FAST = ("two_conv_cnn", "six_conv_cnn")
 
 
 @pytest.mark.parametrize(
     "name",
-    [name if name in FAST else pytest.param(name, marks=pytest.mark.slow) for name in BUILDERS],  # noqa: F821
+    [name if name in FAST else pytest.param(name, marks=pytest.mark.slow) for name in BUILDERS],
 )
 def test_grad_cam_of_every_builder(name):
-    model, images = network(name)  # noqa: F821
+    model, images = network(name)
     split, probabilities = split_at_feature_maps(model), model.predict_on_batch(images)
     logits = explain._to_numpy(split.head(split.extractor(images)))
     odds = {"sigmoid": 1 / (1 + np.exp(-logits)), "softmax": np.exp(logits) / np.exp(logits).sum(1, keepdims=True)}
@@ -72,7 +74,7 @@ def test_grad_cam_of_every_builder(name):
 
 def test_grad_cam_is_the_formula():
     """Compare with gradients from finite differences of the head, which is linear here."""
-    model, images = network("seven_layer_cnn")  # noqa: F821
+    model, images = network("seven_layer_cnn")
     split = split_at_feature_maps(model)
     maps = explain._to_numpy(split.extractor(images[:1]))
 
@@ -178,7 +180,7 @@ def test_saved_nested_and_mixed_precision_networks(tmp_path):
 
 
 def test_explains_weights_of_the_moment_and_named_layers():
-    model, images = network("two_conv_cnn")  # noqa: F821
+    model, images = network("two_conv_cnn")
     before = grad_cam(model, images, 0)
     model.layers[-1].kernel.assign(-np.asarray(model.layers[-1].kernel))
     assert not np.allclose(grad_cam(model, images, 0), before)
@@ -239,7 +241,7 @@ assert "tensorflow" not in sys.modules
     for name in found.files:
         model, images = network(
             {"occlusion": "seven_layer_cnn", "class_activation_map": "mobilenet_v2"}.get(name, name)
-        )  # noqa: F821
+        )
         method = name if name in explain.METHODS else "grad_cam"
         assert np.allclose(heat_maps(model, images, 1, method=method), found[name], atol=1e-3), name
         assert found[name].max() == 1, name
