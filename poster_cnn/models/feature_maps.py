@@ -72,7 +72,7 @@ def _inputs(model):
 
 
 def _unroll(model, x, steps):
-    """Call the layers of a model, and those of nested ones, on a tensor; append (layer, arguments, output) to `steps`."""
+    """Call the layers of a model and of nested models on a tensor; append (layer, arguments, output) to `steps`."""
 
     def call(layer, *args, **kwargs):
         """Call a layer and record the call."""
