@@ -178,6 +178,7 @@ def _as_pixels(image):
 def _draw_bars(ax, genres, percentages, true_genres):
     bars = ax.barh(genres, percentages, color=[BLUE if genre in true_genres else SKY for genre in genres], height=0.6)
     ax.bar_label(bars, fmt="{:.0f}%", padding=2, fontsize=6.5)
+    ax.set_title("Probability", loc="left", fontsize=6.5, color=GREY, pad=2)
     _percent_axis(ax, len(genres))
 
 
@@ -295,7 +296,7 @@ def corrected_movie_card(image, movie):
     picture.axis("off")
     for ax, name in ((left, "poster"), (right, "ensemble")):
         _draw_panel(ax, 100 * movie[name].to_numpy(), true)
-        ax.set_title(tables.title(name))
+        ax.set_title(f"{tables.title(name)}, probability")
     for name in (name for name in MARKERS if name in movie):
         look = {"color": MODEL_COLORS[name], "markersize": 3.5, "markeredgecolor": "black", "markeredgewidth": 0.5}
         right.plot(100 * movie[name], places, MARKERS[name], **look, label=tables.title(name))

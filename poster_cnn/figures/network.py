@@ -26,13 +26,14 @@ KINDS = {
     "functional": ("Backbone", GREEN),
 }
 # In inches:
-SLOT = 0.405  # width of a layer whose output has up to six characters, such as "107×73"
-CHARACTER = 0.065  # extra width per further character
-DIGIT = 0.049  # mean width of a character in a number of parameters
+SLOT = 0.45  # width of a layer whose output has up to six characters, such as "107×73"
+CHARACTER = 0.073  # extra width per further character
+DIGIT = 0.055  # mean width of a character in a number of parameters
 TALLEST = 1.25  # height of the tallest map
 DEPTH = 0.3  # drawn depth of that map if it were square
 BAR = 0.08  # thickness of a vector
-ROW = 0.14  # height of a line of text
+ROW = 0.155  # height of a line of text
+PAGE = 7.0  # width of a page; a longer network continues in another line
 ARC = 0.1  # extra height of a connection per layer that it skips
 
 
@@ -49,12 +50,13 @@ def network_diagram(layers, *, merge_repeated=False, connections=(), ax=None):
     Args:
         layers: DataFrame from `models.layer_table`, one row per layer: `type` (such as "Conv2D"), `output_shape` (tuple
             (height, width, channels) or (units,), optionally with a leading None), `num_params` (int), and optionally
-            `activation` (str, "" for none).
+            `activation` (str, "" for none) and `frozen` (bool, whether its weights are kept while the others train).
         merge_repeated: Whether consecutive layers with parameters and equal type, activation and output are drawn once
             with their number, such as "3 Conv". Defaults to `False`.
         connections: Pairs `(from, to)` of row positions that are joined by an arc above the boxes, such as the shortcut
             of a residual block. Not with `merge_repeated`. Defaults to none.
-        ax: Axes to draw on, with an aspect of about 3 to 1. Defaults to a new figure, at least 0.4 inches per layer.
+        ax: Axes to draw on. Defaults to a new figure, at most 7 inches wide: a longer network continues in another
+            line, unless it has connections.
 
     Returns:
         matplotlib Axes.
@@ -79,23 +81,31 @@ def network_diagram(layers, *, merge_repeated=False, connections=(), ax=None):
     activations = list(layers.get("activation", [""] * len(layers)))
     has_activation = any(activation not in ("", "linear") for activation in activations)
     rows = ["Layer", "Output", "", *(["Activation"] if has_activation else []), "Parameters"]
+    frozen = list(layers.get("frozen", [None] * len(layers)))
+    rows += ["Weights"] if None not in frozen else []
     outputs = ["×".join(map(str, shape[:2])) for shape in shapes]
     kinds = [next((kind for part, kind in KINDS.items() if part in name.lower()), (None, LIGHT_GREY)) for name in types]
     names = [name or type_ for (name, _), type_ in zip(kinds, types, strict=True)]
     slot = _slot_width(outputs, layers["num_params"], names)
-    width, middle = slot * (len(shapes) + 1), ROW * len(rows) + 0.68
+    per_line = len(shapes) if len(connections) else _layers_per_line(slot, len(shapes))
+    num_lines, text_height = math.ceil(len(shapes) / per_line), ROW * len(rows)
     above = max((ARC * (last - first) for first, last in connections), default=0)
+    width, height = slot * (per_line + 1), text_height + 1.43 + above  # of a line
     if ax is None:
-        _, ax = plt.subplots(figsize=(width, middle + 0.9 + above), layout="constrained")
+        _, ax = plt.subplots(figsize=(width, num_lines * height + 0.15), layout="constrained")
     highest = max((shape[0] for shape in shapes if len(shape) == 3), default=1)
     longest = max((math.log2(1 + shape[0]) for shape in shapes if len(shape) == 1), default=1)
-    ax.plot([slot, width], [middle, middle], color=GREY, linewidth=0.6, zorder=0)
-    _write_column(ax, slot / 2, rows, color=GREY)
+    for line in range(num_lines):
+        last = min(per_line, len(shapes) - line * per_line)
+        middle = height * (num_lines - 1 - line) + text_height + 0.68
+        ax.plot([slot, slot * (last + 1)], [middle, middle], color=GREY, linewidth=0.6, zorder=0)
+        _write_column(ax, slot / 2, middle, rows, color=GREY)
     before = None
     for position, (shape, name, (_, color), activation, num_params, repeated) in enumerate(
         zip(shapes, names, kinds, activations, layers["num_params"], layers["repeated"], strict=True)
     ):
-        center = slot * (position + 1.5)
+        line, place = divmod(position, per_line)
+        center, middle = slot * (place + 1.5), height * (num_lines - 1 - line) + text_height + 0.68
         look = {"facecolor": color, "edgecolor": "black"}
         if shape == before and num_params == 0:
             look = {"facecolor": "white", "edgecolor": GREY, "linestyle": "--"}
@@ -107,14 +117,21 @@ def network_diagram(layers, *, merge_repeated=False, connections=(), ax=None):
         texts = {"Layer": name, "Output": outputs[position], "": f"×{shape[2]}" if len(shape) == 3 else ""}
         texts["Activation"] = activation if activation != "linear" else ""
         texts["Parameters"] = f"{num_params:,}" if num_params else ""
-        _write_column(ax, center, [texts[name] for name in rows])
+        texts["Weights"] = ("frozen" if frozen[position] else "trained") if num_params else ""
+        _write_column(ax, center, middle, [texts[name] for name in rows])
         before = shape
     for first, last in connections:
         _draw_arc(ax, slot * (first + 1.5), slot * (last + 1.5), middle + 0.7, ARC * (last - first))
-    ax.set(xlim=(0, width), ylim=(0, middle + 0.75 + above), aspect="equal")
+    ax.set(xlim=(0, width), ylim=(0, num_lines * height), aspect="equal")
     ax.set_title(f"{layers['num_params'].sum():,} parameters", loc="right", pad=0, fontsize=6.5)
     ax.axis("off")
     return ax
+
+
+def _layers_per_line(slot, num_layers):
+    """Return the number of layers in a line, so that lines are no wider than a page and about equally long."""
+    fitting = max(1, math.floor(PAGE / slot) - 1)
+    return math.ceil(num_layers / math.ceil(num_layers / fitting))
 
 
 def _slot_width(outputs, num_params, names):
@@ -171,6 +188,6 @@ def _draw_arc(ax, start, end, bottom, height):
     ax.add_patch(FancyArrowPatch(path=path, arrowstyle="->", mutation_scale=5, linewidth=0.6, color=GREY))
 
 
-def _write_column(ax, center, texts, color="black"):
-    for number, text in enumerate(reversed(texts)):
-        ax.text(center, ROW * (number + 0.5), text, ha="center", va="center", fontsize=5.8, color=color)
+def _write_column(ax, center, middle, texts, color="black"):
+    for number, text in enumerate(texts):
+        ax.text(center, middle - 0.68 - ROW * (number + 0.5), text, ha="center", va="center", fontsize=6.5, color=color)

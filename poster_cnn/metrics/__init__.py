@@ -19,7 +19,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "values",
         ],
         "calibration": ["Calibration", "choose_calibration", "expected_calibration_error", "reliability"],
+        "paired": ["baseline_margins", "holm", "margins"],
         "intervals": ["bootstrap_interval", "paired_difference_interval", "score"],
-        "thresholds": ["best_thresholds"],
+        "thresholds": ["best_thresholds", "held_out_predictions"],
     },
 )

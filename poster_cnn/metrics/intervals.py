@@ -18,7 +18,8 @@ def bootstrap_interval(metric, y_true, y_prob, *, groups=None, num_resamples=100
     Args:
         metric: Function of `(y_true, y_prob)` that returns a float.
         y_true: Zeros and ones `(num_movies, num_classes)`.
-        y_prob: Probabilities `(num_movies, num_classes)`.
+        y_prob: Probabilities `(num_movies, num_classes)`. With a first axis of several seeds, the interval is that of
+            the mean of the seeds' scores: all seeds are scored on the same resampled movies.
         groups: Array `(num_movies,)`; rows with equal values, such as those of one movie, are drawn together. Defaults
             to `None`: each row is its own group.
         num_resamples: Number of bootstrap samples. Defaults to 1000.
@@ -35,9 +36,9 @@ def bootstrap_interval(metric, y_true, y_prob, *, groups=None, num_resamples=100
 
     >>> low, high = bootstrap_interval(hit_at_1, y_true, y_prob)
     """
-    y_true, y_prob = check_arrays(y_true, y_prob, needs_positive=True)
+    y_true, of_seeds = _seeds(y_true, y_prob)
     sampling = {"groups": groups, "num_resamples": num_resamples, "level": level, "seed": seed}
-    return _percentiles(lambda rows: metric(y_true[rows], y_prob[rows]), y_true, **sampling)
+    return _percentiles(lambda rows: _mean_score(metric, y_true, of_seeds, rows), y_true, **sampling)
 
 
 @arguments.checked(metric=arguments.function)
@@ -49,8 +50,8 @@ def paired_difference_interval(metric, y_true, y_prob, other_prob, **sampling):
     Args:
         metric: Function of `(y_true, y_prob)` that returns a float.
         y_true: Zeros and ones `(num_movies, num_classes)`.
-        y_prob: Probabilities `(num_movies, num_classes)`.
-        other_prob: Probabilities whose score is subtracted, of the same shape.
+        y_prob: Probabilities `(num_movies, num_classes)`, or of several seeds as in `bootstrap_interval`.
+        other_prob: Probabilities whose score is subtracted, of one or several seeds.
         **sampling: `groups`, `num_resamples`, `level` and `seed`, as in `bootstrap_interval`.
 
     Returns:
@@ -59,11 +60,11 @@ def paired_difference_interval(metric, y_true, y_prob, other_prob, **sampling):
     Raises:
         ValueError: If the shapes differ, or `y_true` has no positive label.
     """
-    y_true, y_prob = check_arrays(y_true, y_prob, needs_positive=True)
-    _, other_prob = check_arrays(y_true, other_prob)
+    y_true, of_seeds = _seeds(y_true, y_prob)
+    _, of_others = _seeds(y_true, other_prob)
 
     def difference(rows):
-        return metric(y_true[rows], y_prob[rows]) - metric(y_true[rows], other_prob[rows])
+        return _mean_score(metric, y_true, of_seeds, rows) - _mean_score(metric, y_true, of_others, rows)
 
     return _percentiles(difference, y_true, **sampling)
 
@@ -92,6 +93,18 @@ def score(names, y_true, y_prob, *, groups=None, num_resamples=1000, seed=0):
             low, high = bootstrap_interval(metric, y_true, y_prob, groups=groups, **sampling)
             result[name] |= {"low": low, "high": high}
     return result
+
+
+def _seeds(y_true, y_prob):
+    """Return the labels and a list of the predictions of each seed, all checked."""
+    of_seeds = list(y_prob) if np.ndim(y_prob) == 3 and len(y_prob) else [y_prob]
+    checked = [check_arrays(y_true, of_seed, needs_positive=True) for of_seed in of_seeds]
+    return checked[0][0], [of_seed for _, of_seed in checked]
+
+
+def _mean_score(metric, y_true, of_seeds, rows):
+    scores = [metric(y_true[rows], y_prob[rows]) for y_prob in of_seeds]
+    return scores[0] if len(scores) == 1 else float(np.mean(scores))
 
 
 def fast_precision_recall_f1(y_true, y_prob, threshold=0.5):
@@ -141,18 +154,27 @@ FAST = {
 @arguments.checked(num_resamples=arguments.count, level=arguments.fraction, seed=arguments.seed)
 def _percentiles(score_rows, y_true, *, groups=None, num_resamples=1000, level=0.95, seed=0):
     """Quantiles of `score_rows(rows)` over resamples; samples without a positive label are skipped."""
-    if groups is not None and np.shape(groups) != y_true.shape[:1]:
-        arguments.refuse("groups", f"an array of {len(y_true)} values, one per row", groups)
-    draw = _resampler(np.arange(len(y_true)) if groups is None else groups, np.random.default_rng(seed))
+    draw = _resampler(check_groups(groups, y_true), np.random.default_rng(seed))
     samples = (draw() for _ in range(num_resamples))
     scores = [score_rows(rows) for rows in samples if y_true[rows].any()]
     low, high = np.quantile(scores, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
 
 
+def check_groups(groups, y_true):
+    """Return the number of groups and the number of each row's group; each row is its own group if it is `None`."""
+    if groups is None:
+        return len(y_true), np.arange(len(y_true))
+    if np.shape(groups) != y_true.shape[:1]:
+        arguments.refuse("groups", f"an array of {len(y_true)} values, one per row", groups)
+    names, membership = np.unique(groups, return_inverse=True)
+    return len(names), membership
+
+
 def _resampler(groups, rng):
     """Function that draws groups with replacement and returns the positions of their rows."""
-    _, membership, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    num_groups, membership = groups
+    sizes = np.bincount(membership, minlength=num_groups)
     in_order = np.argsort(membership, kind="stable")
     first = np.cumsum(sizes) - sizes
 

@@ -3,6 +3,8 @@
 import numpy as np
 from sklearn.metrics import precision_recall_curve
 
+from poster_cnn.metrics import arguments
+from poster_cnn.metrics.intervals import check_groups
 from poster_cnn.metrics.scores import check_arrays
 
 
@@ -34,6 +36,38 @@ def best_thresholds(y_true, y_prob):
         raise ValueError(f"`y_prob` must be probabilities, 0..1. Received: {y_prob.min()} to {y_prob.max()}")
     columns = zip(y_true.T > 0, y_prob.T.astype("float64"), strict=True)
     return np.array([_best_threshold(*column) for column in columns])
+
+
+@arguments.checked(num_folds=arguments.count)
+def held_out_predictions(y_true, y_prob, *, groups=None, num_folds=5):
+    """Predict the genres of each movie with thresholds chosen on the other movies.
+
+    A score of these predictions may choose between networks, because no movie is judged by a threshold that was chosen
+    on it.
+
+    Args:
+        y_true: Zeros and ones `(num_movies, num_classes)`.
+        y_prob: Probabilities `(num_movies, num_classes)`, 0..1.
+        groups: Array `(num_movies,)`; rows with equal values are in one fold. Defaults to `None`: each row is its own
+            group.
+        num_folds: Number of folds. Defaults to 5, or the number of groups if there are fewer.
+
+    Returns:
+        bool array `(num_movies, num_classes)`. With a single group, nothing is held out.
+
+    Raises:
+        ValueError: As in `best_thresholds`.
+    """
+    y_true, y_prob = check_arrays(y_true, y_prob)
+    num_groups, membership = check_groups(groups, y_true)
+    if num_groups == 1:
+        return y_prob >= best_thresholds(y_true, y_prob)
+    folds = np.random.default_rng(0).permutation(num_groups)[membership] % min(num_folds, num_groups)
+    predicted = np.zeros(y_true.shape, dtype=bool)
+    for fold in np.unique(folds):
+        held_out = folds == fold
+        predicted[held_out] = y_prob[held_out] >= best_thresholds(y_true[~held_out], y_prob[~held_out])
+    return predicted
 
 
 def _best_threshold(y_true, y_prob):

@@ -184,10 +184,14 @@ def _finish(folder, config, data, model, history, y_prob, seconds):
     with write_atomically(folder / "history.csv") as temporary:
         history.to_csv(temporary, index=False)
     movies, of_part = data.movies, {part: y_prob[data.rows(part)] for part in ("validation", "test")}
+    y_true, of_baselines = movies.labels("test"), data.baseline_scores(config.metrics)
     scores = {
-        "test": metrics.score(config.metrics, movies.labels("test"), of_part["test"]),
-        "baselines": data.baseline_scores(config.metrics),
+        "test": metrics.score(config.metrics, y_true, of_part["test"]),
+        "baselines": of_baselines,
         "validation": metrics.values(config.metrics, movies.labels("validation"), of_part["validation"]),
+        "margins": metrics.baseline_margins(
+            config.metrics, y_true, of_part["test"], data.baseline_predictions(), of_baselines
+        ),
     }
     thresholds = run_folder.choose_thresholds(movies, of_part)
     run_folder.finish(folder, model, movies, of_part, scores, thresholds=thresholds, seconds=seconds)

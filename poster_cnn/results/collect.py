@@ -34,6 +34,7 @@ def collect_results(runs_dir):
         DataFrame with `run`, the path below `runs_dir`; the fields of the config (`class_names` joined with "|",
         `image_size` as `image_height` and `image_width`); `num_train`, `num_validation` and `num_test`; each test
         metric as `<metric>`, `<metric>_low` and `<metric>_high`, fractions in 0..1; `<baseline>_<metric>`,
+        `<metric>_over_<baseline>`, the difference, with `_low`, `_high` and `_p_value`, in runs that have it;
         `validation_<metric>` and `leak_...`; `<library>_version`, `device`, `date` and `seconds`. Rows are sorted by
         experiment, variant, model, ratio, learning rate (descending) and seed.
 
@@ -204,6 +205,8 @@ def _result_row(name, folder):
     row |= _flatten(data)
     row |= _flatten(metrics["test"])
     row |= _flatten(metrics.get("baselines") or {})
+    for metric, others in (metrics.get("margins") or {}).items():
+        row |= _flatten({f"{metric}_over_{other}": margin for other, margin in others.items()})
     row |= _flatten(metrics.get("validation") or {}, prefix="validation_")
     row |= _flatten(metrics.get("leak") or {}, prefix="leak_")
     versions = record.get("versions") or {}

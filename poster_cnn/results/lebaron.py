@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import average_precision_score
 
+from poster_cnn.metrics.intervals import FAST, bootstrap_interval, paired_difference_interval
 from poster_cnn.multimodal.config import MODALITIES
 from poster_cnn.results.collect import collect_results, prediction_arrays, read_predictions
 from poster_cnn.results.tables import BASELINES, MISSING, check_results, title
@@ -15,18 +16,54 @@ METRICS = {"micro": "average_precision_micro", "macro": "average_precision", "sa
 PRINTED_ROWS = {"poster": "Poster", "trailer": "Video", "metadata": "Metadata", "plot": "Text", "ensemble": "Combined"}
 
 
-def average_precision_scores(results, published):
+def seed_intervals(runs_dir):
+    """Compute 95% intervals of the mean over the seeds, resampling the test movies for all seeds at once.
+
+    The mean of the seeds' intervals is not an interval of their mean. Neither contains the variance of the split.
+
+    Args:
+        runs_dir: Folder that holds run folders of one ensemble with its branches, one ensemble per seed.
+
+    Returns:
+        DataFrame, one row per network and metric, and one for the gain of the ensemble over its best branch on the same
+        movies: `model`; `minus` (the branch whose score is subtracted, or ""); `metric` ("micro", "macro" or
+        "samples"); `value`, `low` and `high`, fractions; `runs` (int, number of seeds).
+    """
+    folders = ensemble_folders(runs_dir)
+    arrays, parent = {}, {seed: folder.parent for seed, folder in folders.items()}
+    for name in (*MODALITIES, "ensemble"):
+        if all((folder / name / "predictions.csv").is_file() for folder in parent.values()):
+            of_seeds = [prediction_arrays(read_predictions(folder / name)) for folder in parent.values()]
+            arrays[name], y_true = np.stack([y_prob for _, _, y_prob in of_seeds]), of_seeds[0][1]
+    rows = []
+    for metric, name in METRICS.items():
+        score = FAST[name]
+        means = {model: np.mean([score(y_true, y_prob) for y_prob in of_seeds]) for model, of_seeds in arrays.items()}
+        for model, of_seeds in arrays.items():
+            interval = bootstrap_interval(score, y_true, of_seeds)
+            rows.append((model, "", metric, means[model], *interval, len(folders)))
+        if branches := [model for model in arrays if model != "ensemble"]:
+            best = max(branches, key=means.get)
+            interval = paired_difference_interval(score, y_true, arrays["ensemble"], arrays[best])
+            rows.append(("ensemble", best, metric, means["ensemble"] - means[best], *interval, len(folders)))
+    return pd.DataFrame(rows, columns="model minus metric value low high runs".split())
+
+
+def average_precision_scores(results, published, intervals=None):
     """Compare average precision of all networks with the paper's and the baselines' (Fig. 5 of LeBaron, section 5).
 
     Args:
         results: DataFrame from `collect_results` or `read_results` of one ensemble with its branches, one run per seed.
         published: DataFrame from `read_published`.
+        intervals: DataFrame from `seed_intervals`. Defaults to `None`: `low` and `high` are the means of the seeds'
+            95% intervals, which is no interval of the mean.
 
     Returns:
         DataFrame, one row per network and metric, average precisions as fractions: `model` ("poster", "trailer",
-        "metadata", "plot", "ensemble", then the baselines "color_histogram", "label_prior" and "majority"), `metric`
+        "metadata", "plot", "ensemble", then "human", the level that the paper quotes, and the baselines
+        "color_histogram", "label_prior" and "majority"), `metric`
         ("micro", "macro" or "samples"), `value` (mean over the seeds), `sd` (sample standard deviation over the seeds),
-        `low` and `high` (means of the seeds' 95% intervals), `runs` (int, number of seeds; 0 for baselines),
+        `low` and `high` (95% interval), `runs` (int, number of seeds; 0 for baselines),
         `published`. A network without runs has the paper's numbers alone.
 
     Raises:
@@ -34,14 +71,21 @@ def average_precision_scores(results, published):
     """
     _check_runs(results, ["model", "seed"])
     printed = published[published["table"] == "Figure 5"].set_index(["row", "metric"])["value"] / 100
+    if intervals is not None:
+        intervals = intervals[intervals["minus"] == ""].set_index(["model", "metric"])
     rows = []
     for model, row in PRINTED_ROWS.items():
         runs = results[results["model"] == model].sort_values("seed")
         for metric, name in METRICS.items():
             interval = {side: runs[f"{name}_{side}"].mean() for side in ("low", "high")}
+            if intervals is not None and (model, metric) in intervals.index:
+                interval = {side: intervals.loc[(model, metric), side] for side in interval}
             seeds = {"value": runs[name].mean(), "sd": runs[name].std(), "runs": len(runs)}
             theirs = {"published": printed.get((row, name), float("nan"))}
             rows.append({"model": model, "metric": metric} | seeds | interval | theirs)
+    human = published[(published["row"] == "human") & (published["metric"] == METRICS["macro"])]["value"]
+    if len(human):
+        rows.append({"model": "human", "metric": "macro", "published": human.iloc[0] / 100, "runs": 0})
     for baseline in BASELINES[::-1]:
         for metric, name in METRICS.items():
             if f"{baseline}_{name}" in results:
@@ -50,28 +94,28 @@ def average_precision_scores(results, published):
     return pd.DataFrame(rows, columns="model metric value sd low high runs published".split())
 
 
-def average_precision_table(results, published):
+def average_precision_table(results, published, intervals=None):
     """Format `average_precision_scores` for reading, one row per network or baseline, in percent.
 
     Args:
-        results, published: As in `average_precision_scores`.
+        results, published, intervals: As in `average_precision_scores`.
 
     Returns:
         DataFrame of str: `Model`, `Runs` (int, number of seeds), and for each metric a column such as "Macro [95%]"
         with mean ± standard deviation and interval, "56.3 ± 1.3 [54.0, 59.6]", and a column such as "Macro, paper";
-        "–" for missing values.
+        "–" for missing values. Without `intervals` the first column is called "Macro [mean 95%]".
 
     Raises:
         ValueError: As in `average_precision_scores`.
     """
-    scores = average_precision_scores(results, published)
+    scores = average_precision_scores(results, published, intervals)
     lines = []
     for model, of_model in scores.groupby("model", sort=False):
         line = {"Model": title(model), "Runs": of_model["runs"].iloc[0]}
-        for score in of_model.itertuples():
+        for score in of_model.set_index("metric").reindex(METRICS).rename_axis("metric").reset_index().itertuples():
             interval = "" if pd.isna(score.low) else f" [{100 * score.low:.1f}, {100 * score.high:.1f}]"
             name = score.metric.capitalize()
-            line[f"{name} [95%]"] = _mean_and_sd(score.value, score.sd) + interval
+            line[f"{name} [{'mean ' * (intervals is None)}95%]"] = _mean_and_sd(score.value, score.sd) + interval
             line[f"{name}, paper"] = _mean_and_sd(score.published)
         lines.append(line)
     return pd.DataFrame(lines)

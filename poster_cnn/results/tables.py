@@ -4,6 +4,7 @@ import pandas as pd
 from pandas.api.types import is_float_dtype, is_numeric_dtype
 
 from poster_cnn.metrics import arguments
+from poster_cnn.metrics.paired import holm
 
 BASELINES = ("majority", "label_prior", "color_histogram")
 BASELINES_OF_ONE_GENRE = ("majority", "color_histogram")  # with one genre per row, `label_prior` equals `majority`
@@ -14,6 +15,7 @@ TITLES = {
     "first_label_accuracy": "First-label accuracy",
     "frequent_genres": "Always the most frequent genres",
     "hit_at_1": "Hit@1",
+    "human": "Human level",
     "label_accuracy": "Element-wise accuracy",
     "majority": "Majority class",
     "overall_f1": "Overall F1",
@@ -138,12 +140,21 @@ def in_percent(results, metric, *, baselines=BASELINES):
 
     Returns:
         DataFrame with the index of `results`: `ours`, `low` and `high` (95% interval), and a column per baseline, as
-        far as `results` has them.
+        far as `results` has them. For each baseline with paired margins, also `over_<baseline>` (difference in points),
+        `over_<baseline>_low` and `over_<baseline>_high` (its 95% interval), and `over_<baseline>_p` (its p value by
+        Holm's method for all rows of `results`).
     """
     scores = {"ours": metric, "low": f"{metric}_low", "high": f"{metric}_high"}
     scores |= {name: f"{name}_{metric}" for name in baselines}
+    for name in baselines:
+        scores |= {f"over_{name}{side}": f"{metric}_over_{name}{side}" for side in ("", "_low", "_high")}
     known = {name: column for name, column in scores.items() if column in results}
-    return pd.DataFrame({name: 100 * results[column].astype("float64") for name, column in known.items()})
+    table = pd.DataFrame({name: 100 * results[column].astype("float64") for name, column in known.items()})
+    for name in baselines:
+        if (column := f"{metric}_over_{name}_p_value") in results:
+            at = table.columns.get_loc(f"over_{name}_high") + 1
+            table.insert(at, f"over_{name}_p", holm(results[column].astype("float64")))
+    return table
 
 
 @arguments.checked(history=arguments.table("experiment", "run", "epoch"), epochs=arguments.count)
@@ -256,6 +267,7 @@ def _texts(column, digits):
     if column.name in ("learning_rate", "threshold") or not is_float_dtype(column):
         return [label(value) if is_float_dtype(column) or pd.isna(value) else str(value) for value in column]
     # 100 * 0.2875 is 28.749999999999996, which is to be shown as 28.8 like 28.75.
+    digits = 3 if str(column.name).endswith("_p") else digits  # p values
     return [MISSING if pd.isna(value) else f"{round(value, 9):.{digits}f}" for value in column]
 
 

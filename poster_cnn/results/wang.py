@@ -30,7 +30,8 @@ _SCORES = ("overall_precision", "overall_recall", "overall_f1")
 _PRINTED = ("paper_precision", "paper_recall", "paper_f1")
 _ABOUT = ("num_test", "precision", "device")
 _OURS = ("low", "high", "epochs_low", "epochs_high", "validation_f1")
-_COLUMNS = [*_SETTING, "threshold", *_SCORES, *_OURS, *_PRINTED, *BASELINES_OF_F1, *_ABOUT]
+_MARGINS = [f"over_{name}{side}" for name in BASELINES_OF_F1 for side in ("", "_low", "_high", "_p")]
+_COLUMNS = [*_SETTING, "threshold", *_SCORES, *_OURS, *_PRINTED, *BASELINES_OF_F1, *_MARGINS, *_ABOUT]
 
 
 def overall_table(results, published, history=None):
@@ -50,8 +51,8 @@ def overall_table(results, published, history=None):
         `overall_recall` and `overall_f1` of the test movies, `low` and `high` (95% interval of OF1), `epochs_low`
         and `epochs_high` (range of OF1 over the last five epochs, of the validation movies or, without them, of the
         test movies), `validation_f1`, the printed `paper_precision`, `paper_recall` and `paper_f1` (for faithful runs
-        at 0.622), and the OF1 of each baseline; `num_test` (posters), `precision`, `device`. A network of the paper
-        without a run has one row with missing scores.
+        at 0.622), the OF1 of each baseline, and the margins over baselines as in `in_percent`; `num_test`
+        (posters), `precision`, `device`. A network of the paper without a run has one row with missing scores.
 
     Raises:
         ValueError: If `results` is empty or lacks a metric.

@@ -156,15 +156,16 @@ def _predict(model, fit, data, part):
 
 
 def _scores(config, data, y_prob, thresholds):
-    """Return scores of the test movies with intervals, of the baselines on them, and of the validation movies."""
+    """Return scores of the test movies with intervals and margins, of the baselines, and of the validation movies."""
     y_true, movies = data.labels("test"), data.part("test")["imdb_id"].to_numpy()
     test = metrics.score(config.metrics, y_true, y_prob["test"], groups=movies)
-    predictions = data.baseline_predictions()
+    predictions = dict(data.baseline_predictions())
     scored = {name: metrics.values(config.metrics, y_true, prediction) for name, prediction in predictions.items()}
     for name, worth in _CONSTANT.items():
         if asked := [metric for metric in config.metrics if metric in worth]:
             prediction = getattr(baselines, name)(data.labels("train"), len(y_true))
-            scored[name] = metrics.values(asked, y_true, prediction)
+            scored[name], predictions[name] = metrics.values(asked, y_true, prediction), prediction
+    margins = metrics.baseline_margins(config.metrics, y_true, y_prob["test"], predictions, scored, groups=movies)
     if config.data.one_row_per_genre:
         first, genres = data.whole_movies("test")
         test["movie_hit_at_1"] = metrics.score(("hit_at_1",), genres, y_prob["test"][first])["hit_at_1"]
@@ -174,20 +175,36 @@ def _scores(config, data, y_prob, thresholds):
         of_movies["color_histogram"] = predictions["color_histogram"][first]
         for name, prediction in of_movies.items():
             scored[name]["movie_hit_at_1"] = metrics.hit_at_1(genres, prediction)
+        by_movie = metrics.margins(["hit_at_1"], genres, y_prob["test"][first], of_movies)["hit_at_1"]
+        margins["movie_hit_at_1"] = {name: by_movie[name] for name in ("majority", "color_histogram")}
     validation = {}
     if "validation" in y_prob:
-        of_validation = (data.labels("validation"), y_prob["validation"])
-        validation = metrics.values(config.metrics, *of_validation)
+        validation = metrics.values(config.metrics, data.labels("validation"), y_prob["validation"])
+    result = {"test": test, "baselines": scored, "validation": validation, "margins": margins}
     if thresholds and "overall_f1" in config.metrics:
-        chosen = list(thresholds.values())
-        test["overall_f1_tuned"] = _tuned_f1(y_true, y_prob["test"], chosen, movies)
-        # For choosing between runs whose tuned score is quoted.
-        validation["overall_f1_tuned"] = metrics.overall_precision_recall_f1(*of_validation, chosen)[2]
-        for name, predicted in data.baseline_predictions("validation").items():
-            own = best_thresholds(data.labels("validation"), predicted)  # the baselines are tuned in the same way
-            scored[name]["overall_f1_tuned"] = metrics.overall_precision_recall_f1(y_true, predictions[name], own)[2]
-        scored["frequent_genres"]["overall_f1_tuned"] = scored["frequent_genres"]["overall_f1"]
-    return {"test": test, "baselines": scored, "validation": validation}
+        _add_tuned_f1(result, data, y_prob, list(thresholds.values()), predictions)
+    return result
+
+
+def _add_tuned_f1(result, data, y_prob, thresholds, predictions):
+    """Add OF1 at thresholds chosen on the validation movies to the scores, baselines and margins of a run."""
+    y_true, of_validation = data.labels("test"), data.labels("validation")
+    movies, validation_movies = (data.part(part)["imdb_id"].to_numpy() for part in ("test", "validation"))
+    result["test"]["overall_f1_tuned"] = _tuned_f1(y_true, y_prob["test"], thresholds, movies)
+    # For choosing between runs whose tuned score is quoted: no movie has a threshold that was chosen on it.
+    held_out = metrics.held_out_predictions(of_validation, y_prob["validation"], groups=validation_movies)
+    result["validation"]["overall_f1_tuned"] = metrics.overall_f1(of_validation, held_out.astype("float32"))
+    tuned = {"frequent_genres": predictions["frequent_genres"]}
+    for name, predicted in data.baseline_predictions("validation").items():
+        own = best_thresholds(of_validation, predicted)  # the baselines are tuned in the same way
+        tuned[name] = (predictions[name] >= own).astype("float32")
+    for name, predicted in tuned.items():
+        result["baselines"][name]["overall_f1_tuned"] = metrics.overall_f1(y_true, predicted)
+    ours, scores = (y_prob["test"] >= thresholds).astype("float32"), {}
+    for name in tuned:
+        scores[name] = {"overall_f1": result["baselines"][name]["overall_f1_tuned"]}
+    margins = metrics.baseline_margins(["overall_f1"], y_true, ours, tuned, scores, groups=movies)
+    result["margins"]["overall_f1_tuned"] = margins["overall_f1"]
 
 
 def _tuned_f1(y_true, y_prob, thresholds, movies):

@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from poster_cnn import figures
+from poster_cnn.figures.network import SLOT
 
 
 def texts(artists):
@@ -107,3 +108,20 @@ def test_network_diagram_draws_connections_as_arcs(layers):
 def test_network_diagram_draws_stages():
     stages = {"type": ["6 blocks", "Transition"], "output_shape": [(8, 8, 64), (4, 4, 32)], "num_params": [9, 3]}
     assert {"6 blocks", "Transition"} <= set(texts(figures.network_diagram(pd.DataFrame(stages)).texts))
+
+
+def test_long_network_continues_in_another_line_of_a_page(layers):
+    long = pd.concat([layers] * 3, ignore_index=True)
+    ax = figures.network_diagram(long)
+    assert ax.figure.get_figwidth() <= 7 < 24 * SLOT
+    labels = [text for text in ax.texts if text.get_text() == "Layer"]
+    assert len(labels) == 2 and len({text.get_position()[1] for text in labels}) == 2
+    assert len(ax.patches) == 3 * len(figures.network_diagram(layers).patches)
+
+
+def test_network_diagram_marks_frozen_layers(layers):
+    assert "Weights" not in texts(figures.network_diagram(layers).texts)
+    marked = layers.assign(frozen=[True] * 5 + [False] * 3)
+    found = texts(figures.network_diagram(marked).texts)
+    has_weights = layers["num_params"] > 0
+    assert found.count("frozen") == has_weights[:5].sum() and found.count("trained") == has_weights[5:].sum()

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
-from poster_cnn.metrics.thresholds import best_thresholds
+from poster_cnn import metrics
+from poster_cnn.metrics.thresholds import best_thresholds, held_out_predictions
 
 
 @pytest.mark.parametrize(
@@ -65,3 +66,22 @@ def test_no_other_threshold_has_a_higher_f1(y_true, data):
 def test_rejects_bad_shapes_and_probabilities(y_true, y_prob, message):
     with pytest.raises(ValueError, match=message):
         best_thresholds(y_true, y_prob)
+
+
+def test_held_out_predictions_do_not_see_their_own_movie():
+    labels = np.random.default_rng(0).random((200, 3)) < 0.3
+    noise = np.random.default_rng(1).random((200, 3))  # says nothing of the genres
+    chosen_and_judged = metrics.overall_f1(labels, noise >= best_thresholds(labels, noise))
+    held_out = metrics.overall_f1(labels, held_out_predictions(labels, noise))
+    chance = metrics.overall_f1(labels, np.ones_like(noise))
+    assert held_out < chosen_and_judged and chance - 0.05 < held_out < chance + 0.05
+
+
+def test_held_out_predictions_keep_the_rows_of_a_movie_together():
+    labels, scores = np.array([[1], [0], [1], [0]]), np.array([[0.9], [0.1], [0.9], [0.2]])
+    twice = [np.repeat(array, 2, axis=0) for array in (labels, scores)]
+    together = held_out_predictions(*twice, groups=np.repeat(np.arange(4), 2))
+    assert (together[::2] == held_out_predictions(labels, scores)).all()
+    assert (held_out_predictions([[1]], [[0.3]]) == [[True]]).all()
+    with pytest.raises(ValueError, match="`num_folds` must be"):
+        held_out_predictions(labels, scores, num_folds=0)

@@ -1,3 +1,4 @@
+import functools
 import json
 import shutil
 
@@ -6,10 +7,12 @@ import pandas as pd
 import pytest
 
 from poster_cnn import metrics
+from poster_cnn.metrics import bootstrap_interval
 from poster_cnn.results import lebaron
 from poster_cnn.results.collect import prediction_arrays, read_predictions
 
 PAPER = "lebaron"
+INTERVALS = "model minus metric value low high runs".split()
 METRICS = list(lebaron.METRICS.values())
 
 
@@ -36,7 +39,7 @@ def results():
 def test_average_precision_scores(results, published):
     scores = lebaron.average_precision_scores(results, published)
     assert list(scores.columns) == "model metric value sd low high runs published".split()
-    models = ["poster", "trailer", "metadata", "plot", "ensemble", "label_prior", "majority"]
+    models = ["poster", "trailer", "metadata", "plot", "ensemble", "human", "label_prior", "majority"]
     assert scores["model"].unique().tolist() == models  # no color histogram in these results
     scores = scores.set_index(["model", "metric"])
     of_poster = scores.loc[("poster", "macro")]
@@ -51,13 +54,14 @@ def test_average_precision_scores(results, published):
 
 def test_average_precision_table_is_in_percent(results, published):
     table = lebaron.average_precision_table(results, published).set_index("Model")
-    heads = ["Runs", *(head for m in ("Micro", "Macro", "Samples") for head in (f"{m} [95%]", f"{m}, paper"))]
+    heads = ["Runs", *(head for m in ("Micro", "Macro", "Samples") for head in (f"{m} [mean 95%]", f"{m}, paper"))]
     assert table.columns.tolist() == heads
     assert table.loc["Ensemble", heads[3:5]].tolist() == ["76.0 ± 7.1 [74.0, 79.0]", "56.4"]
     assert table.loc["Trailer"].tolist() == [0, "–", "59.0", "–", "57.4", "–", "69.6"]
+    assert table.loc["Human level"].tolist() == [0, "–", "–", "–", "72.0", "–", "–"]
     assert table.loc["Majority class"].tolist() == [0, "10.0", "–", "10.0", "–", "10.0", "–"]
     of_one = lebaron.average_precision_table(results[results["seed"] == 1], published).set_index("Model")
-    assert of_one.loc["Ensemble", "Macro [95%]"] == "71.0 [69.0, 74.0]"
+    assert of_one.loc["Ensemble", "Macro [mean 95%]"] == "71.0 [69.0, 74.0]"
 
 
 def test_variants_table_is_sorted_by_validation_score(results):
@@ -155,6 +159,28 @@ def test_genre_average_precision(runs_dir):
     assert table["genre"].tolist() == list(GENRES)
     _, *arrays = prediction_arrays(read_predictions(runs_dir / "cell6" / "poster"))
     assert table["average_precision"].mean() == pytest.approx(metrics.average_precision(*arrays))
+
+
+def test_seed_intervals_are_those_of_the_mean(runs_dir, monkeypatch):
+    monkeypatch.setattr(lebaron, "bootstrap_interval", functools.partial(bootstrap_interval, num_resamples=40))
+    table = lebaron.seed_intervals(runs_dir)
+    assert list(table.columns) == INTERVALS and set(table["runs"]) == {2}
+    own = table[table["minus"] == ""].set_index(["model", "metric"])
+    of_seeds = [prediction_arrays(read_predictions(runs_dir / cell / "ensemble"))[1:] for cell in ("cell6", "cell2")]
+    mean = np.mean([metrics.average_precision(*arrays) for arrays in of_seeds])
+    assert own.loc[("ensemble", "macro"), "value"] == pytest.approx(mean)
+    assert (own["low"] <= own["high"]).all() and own.loc[("plot", "macro"), "low"] == 1  # right in each resample
+    gain = table[(table["minus"] != "") & (table["metric"] == "macro")].iloc[0]
+    assert (gain["model"], gain["minus"]) == ("ensemble", "plot")
+    assert gain["value"] == pytest.approx(mean - 1) and gain["low"] <= gain["value"] <= gain["high"] <= 0
+
+
+def test_scores_take_the_intervals_of_the_mean(results, published):
+    intervals = pd.DataFrame([("poster", "", "macro", 0.45, 0.4, 0.5, 2)], columns=INTERVALS)
+    scores = lebaron.average_precision_scores(results, published, intervals).set_index(["model", "metric"])
+    assert scores.loc[("poster", "macro"), ["low", "high"]].tolist() == [0.4, 0.5]
+    without = lebaron.average_precision_scores(results, published).set_index(["model", "metric"])
+    assert scores.loc["plot"].equals(without.loc["plot"])
 
 
 def test_corrected_movies(runs_dir):

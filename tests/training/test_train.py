@@ -95,6 +95,13 @@ def test_scores_match_the_predictions_and_labels(finished_run, data_folder, tiny
     majority = baselines.majority_class(split.loc[split["part"] == "train", names].to_numpy(), len(y_true))
     assert result["baselines"]["majority"]["hit_at_1"] == metrics.hit_at_1(y_true, majority)
     assert set(result["baselines"]) == {"majority", "label_prior", "color_histogram"}
+    for name, margins in result["margins"].items():
+        assert "color_histogram" in margins and len(margins) == 2
+        for baseline, margin in margins.items():
+            above = result["test"][name]["value"] - result["baselines"][baseline][name]
+            assert margin["value"] == pytest.approx(above) and margin["low"] <= margin["value"] <= margin["high"]
+    row = collect_results(finished_run).iloc[0]
+    assert row["hit_at_1_over_color_histogram_low"] == result["margins"]["hit_at_1"]["color_histogram"]["low"]
 
 
 def test_network_learns_the_colors(finished_run):
@@ -306,6 +313,8 @@ def test_test_set_is_scored_with_the_thresholds(sigmoid_run, sigmoid_config, dat
     assert result["baselines"]["color_histogram"]["overall_f1_tuned"] == histogram != cheated
     row = collect_results(sigmoid_run).iloc[0]
     assert (row["overall_f1_tuned"], row["overall_f1_tuned_low"]) == (tuned["value"], tuned["low"])
+    margin = result["margins"]["overall_f1_tuned"]["color_histogram"]
+    assert margin["value"] == pytest.approx(tuned["value"] - histogram)
     assert not [name for name in row.index if "threshold" in name]
 
 
