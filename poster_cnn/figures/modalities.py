@@ -217,7 +217,7 @@ def modality_subsets_dots(subsets):
     tops = scores["mean"] + scores["std"].fillna(0)
     for place, top, mean in zip(x, tops, scores["mean"], strict=True):
         ax.annotate(f"{mean:.1f}", (place, top), (0, 3), textcoords="offset points", ha="center", fontsize=6.2)
-    spread = ",\nmean ± standard deviation of seeds" if scores["std"].notna().any() else ""
+    spread = ",\nmean ± SD of seeds" if scores["std"].notna().any() else ""
     ax.set(ylabel=f"Macro average precision (%){spread}", xlim=(-0.6, len(sets) - 0.4))
     ax.margins(y=0.12)
     ax.grid(axis="y")
