@@ -97,7 +97,8 @@ def score(names, y_true, y_prob, *, groups=None, num_resamples=1000, seed=0):
 
 def _seeds(y_true, y_prob):
     """Return the labels and a list of the predictions of each seed, all checked."""
-    of_seeds = list(y_prob) if np.ndim(y_prob) == 3 and len(y_prob) else [y_prob]
+    y_prob = arguments.numeric("y_prob", y_prob)
+    of_seeds = list(y_prob) if y_prob.ndim == 3 and len(y_prob) else [y_prob]
     checked = [check_arrays(y_true, of_seed, needs_positive=True) for of_seed in of_seeds]
     return checked[0][0], [of_seed for _, of_seed in checked]
 

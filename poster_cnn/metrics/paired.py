@@ -11,7 +11,12 @@ from poster_cnn.metrics.scores import BY_NAME, LOGIT_HALF, NAMES, check_arrays, 
 COLOR = "color_histogram"
 
 
-@arguments.checked(names=NAMES, num_resamples=arguments.count, seed=arguments.seed)
+@arguments.checked(
+    names=NAMES,
+    others=arguments.instance(dict, "a dict of a name -> probabilities"),
+    num_resamples=arguments.count,
+    seed=arguments.seed,
+)
 def margins(names, y_true, y_prob, others, *, groups=None, num_resamples=1000, seed=0):
     """Return the differences of several metrics between one prediction and others of the same movies.
 

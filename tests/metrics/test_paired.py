@@ -50,6 +50,10 @@ def test_margins_reject_an_unknown_metric_and_another_shape():
         metrics.margins(["hit"], LABELS, GOOD, {})
     with pytest.raises(ValueError, match="must both be"):
         metrics.margins(["hit_at_1"], LABELS, GOOD, {"color": COLOR[:5]})
+    with pytest.raises(ValueError, match="`others` must be a dict"):
+        metrics.margins(["hit_at_1"], LABELS, GOOD, COLOR)
+    with pytest.raises(ValueError, match="`y_prob` must be"):
+        metrics.bootstrap_interval(metrics.hit_at_1, LABELS, [[0.1], [0.2, 0.3]])
 
 
 def test_interval_of_the_mean_of_seeds():
