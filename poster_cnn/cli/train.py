@@ -1,10 +1,18 @@
 """`poster-cnn train`: train one network on a data folder."""
 
 import argparse
+import importlib.util
 import pathlib
 
+from poster_cnn.datasets.crops import AUGMENTATIONS
 from poster_cnn.evaluation.terminal import print_scores
 from poster_cnn.training.config import PRECISIONS, STRATEGIES
+from poster_cnn.training.fit_config import OPTIMIZERS, SCHEDULES
+
+_FIT_OPTIONS = (
+    "loss optimizer weight_decay schedule warmup_epochs label_smoothing class_weights ema_momentum augmentation "
+    "early_stopping patience fine_tune_from fine_tune_learning_rate"
+).split()
 
 
 def add_arguments(command):
@@ -12,7 +20,7 @@ def add_arguments(command):
     command.add_argument("--data", required=True, help="folder with MovieGenre.csv or OMDb records, and posters/")
     command.add_argument("--posters", metavar="DIR", help="folder of posters (default: the one in the data folder)")
     command.add_argument("--out", required=True, help="run folder to write; an interrupted run continues")
-    command.add_argument("--genres", required=True, help="comma-separated, such as Horror,Romance,Action")
+    command.add_argument("--genres", required=True, help="comma-separated, such as Horror,Romance; or one: yes or no")
     command.add_argument("--model", default="seven_layer_cnn", help="of poster_cnn.models (default: %(default)s)")
     size = command.add_mutually_exclusive_group()
     size.add_argument("--ratio", type=float, help="shrink posters to this percentage of 182x268 (default: 40)")
@@ -24,10 +32,32 @@ def add_arguments(command):
     command.add_argument("--learning-rate", type=float, default=1e-4, help="default: 1e-4")
     command.add_argument("--batch-size", type=int, default=32, help="default: 32")
     command.add_argument("--seed", type=int, default=0, help="default: 0")
-    command.add_argument("--head", choices=("softmax", "sigmoid"), default="softmax", help="default: softmax (paper 1)")
+    head = "default: softmax (paper 1), and sigmoid with one genre"
+    command.add_argument("--head", choices=("softmax", "sigmoid"), help=head)
     command.add_argument("--precision", choices=PRECISIONS, default="float32", help="default: float32")
     strategy = "one device, mirrored: all GPUs, multiworker: the hosts in TF_CONFIG (default: auto, the most available)"
     command.add_argument("--strategy", choices=STRATEGIES, default="auto", help=strategy)
+    _add_fit_options(command)
+    command.add_argument("--start-from", metavar="RUN", help="take the weights of another run, whose genres may differ")
+    command.add_argument("--tensorboard", action="store_true", help="write logs of TensorBoard to OUT/tensorboard")
+
+
+def _add_fit_options(command):
+    """Add the options of `FitConfig` that change how the network is fitted; what is not given has its default."""
+    group = command.add_argument_group("options of the fit, described in poster_cnn.training.config.FitConfig")
+    group.add_argument("--loss", help="of Keras, or asymmetric_loss (default: the cross-entropy of the head)")
+    group.add_argument("--optimizer", choices=OPTIMIZERS, help="default: adam")
+    group.add_argument("--weight-decay", type=float, help="default: 0.004 for adamw, none for the others")
+    group.add_argument("--schedule", choices=SCHEDULES, help="of the learning rate (default: constant)")
+    group.add_argument("--warmup-epochs", type=float, help="epochs in which the learning rate rises (default: 0)")
+    group.add_argument("--label-smoothing", type=float, help="share of the labels (default: 0)")
+    group.add_argument("--class-weights", choices=("balanced",), help="weight the genres by their frequencies")
+    group.add_argument("--ema-momentum", type=float, help="average the weights over the steps, such as 0.999")
+    group.add_argument("--augmentation", choices=AUGMENTATIONS, help="of the training posters (default: none)")
+    group.add_argument("--early-stopping", metavar="METRIC", help="keep the best epoch, such as by val_loss")
+    group.add_argument("--patience", type=int, help="epochs without a better METRIC (default: 5)")
+    group.add_argument("--fine-tune-from", metavar="LAYER", help="unfreeze the backbone from this layer on")
+    group.add_argument("--fine-tune-learning-rate", type=float, help="default: 1e-5")
 
 
 def _image_size(text):
@@ -44,27 +74,65 @@ def run(options):
     from poster_cnn import metrics
     from poster_cnn.movies.data_folder import find_data_folder
     from poster_cnn.training import TrainingConfig, is_finished
+    from poster_cnn.training.continuation import continue_run, out_of
     from poster_cnn.training.train import train
 
     model_args = {} if options.dropout is None else {"dropout": options.dropout}
     if options.weights is not None:
         model_args["weights"] = None if options.weights.lower() == "none" else options.weights
-    same = ("model", "ratio", "image_size", "epochs", "fine_tune_epochs", "learning_rate", "batch_size", "seed")
-    is_sigmoid = options.head == "sigmoid"
+    same = (
+        "model",
+        "start_from",
+        "ratio",
+        "image_size",
+        "epochs",
+        "fine_tune_epochs",
+        "learning_rate",
+        "batch_size",
+        "seed",
+    )
+    class_names = tuple(name.strip() for name in options.genres.split(",") if name.strip())
+    is_sigmoid = options.head == "sigmoid" or (options.head is None and len(class_names) == 1)
+    fit_options = {name: getattr(options, name) for name in _FIT_OPTIONS if getattr(options, name) is not None}
     config = TrainingConfig(
-        class_names=tuple(name.strip() for name in options.genres.split(",") if name.strip()),
+        class_names=class_names,
         model_args=model_args,
-        classifier_activation=options.head,
-        loss="binary_crossentropy" if is_sigmoid else "categorical_crossentropy",
+        classifier_activation="sigmoid" if is_sigmoid else "softmax",
         precision=options.precision,
         metrics=metrics.EVERYDAY if is_sigmoid else ("first_label_accuracy", "hit_at_1"),
+        **{"loss": "binary_crossentropy" if is_sigmoid else "categorical_crossentropy"} | fit_options,
         **{name: getattr(options, name) for name in same},
     )
     data = find_data_folder(options.data, posters_dir=options.posters) if options.posters else options.data
-    finished_before = is_finished(pathlib.Path(options.out))
-    result = train(config, data, options.out, strategy=options.strategy)
+    out, start = pathlib.Path(options.out), None
+    if is_finished(out) and _has_fewer_epochs(out, config):
+        start, out = out, out_of(out, config.epochs)
+        print(f"{start} is finished and stays as it is; a copy goes on to {config.epochs} epochs, with a new optimizer")
+    finished_before = is_finished(out)
+    callbacks = [_tensorboard(out / "tensorboard")] if options.tensorboard else []
+    same = {"strategy": options.strategy, "callbacks": callbacks}
+    if start is not None:
+        result = continue_run(start, data, epochs=config.epochs, out=out, **same)
+    else:
+        result = train(config, data, out, **same)
     if not result:
-        print(f"run folder: {options.out}, written by the chief")
+        print(f"run folder: {out}, written by the chief")
         return
     print_scores(result)
-    print(f"run folder: {options.out}{', finished before: nothing was trained' if finished_before else ''}")
+    print(f"run folder: {out}{', finished before: nothing was trained' if finished_before else ''}")
+
+
+def _has_fewer_epochs(run_dir, config):
+    """Return whether a finished run differs from a config in a smaller number of epochs only."""
+    from poster_cnn.training.run_folder import is_finished, recorded_config
+
+    epochs = recorded_config(run_dir).epochs
+    return epochs < config.epochs and is_finished(run_dir, config.replace(epochs=epochs))
+
+
+def _tensorboard(folder):
+    import keras
+
+    if importlib.util.find_spec("tensorboard") is None:
+        raise ImportError('--tensorboard needs the package tensorboard: pip install "poster-cnn[tensorboard]"')
+    return keras.callbacks.TensorBoard(folder, write_graph=False)

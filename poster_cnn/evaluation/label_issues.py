@@ -52,7 +52,7 @@ def held_out_probabilities(table, class_names, *, n_splits=5, groups=None, seed=
     for fold in range(n_splits):
         held_out = folds == fold
         model = baselines.fit_color_histogram(histograms[~held_out], labels[~held_out])
-        probabilities[held_out] = model.predict_proba(histograms[held_out])
+        probabilities[held_out] = model.predict_proba(histograms[held_out])[:, -labels.shape[1] :]
     return probabilities
 
 

@@ -74,15 +74,21 @@ class Prediction:
         return content
 
 
-@arguments.checked(model_path=arguments.path, image_paths=arguments.paths, batch_size=arguments.count)
+@arguments.checked(
+    model_path=arguments.path,
+    image_paths=arguments.paths,
+    batch_size=arguments.count,
+    class_names=arguments.optional(arguments.genres),
+)
 @unchanged_process()
-def predict(model_path, image_paths, *, batch_size=32):
+def predict(model_path, image_paths, *, batch_size=32, class_names=None):
     """Predict the genres of pictures of any size: JPEG, PNG, WebP and others, also gray, CMYK or rotated by EXIF.
 
     Args:
         model_path: A `.keras` file saved by poster_cnn, or the run folder that holds it.
         image_paths: Paths of the pictures.
         batch_size: Pictures per batch. Defaults to 32.
+        class_names: Genres in label order, for a `.keras` file that names none; see `load_model`. Defaults to `None`.
 
     Returns:
         Tuple `(predictions, broken)`: a list of `Prediction` in the given order, and a dict of path -> reason for the
@@ -97,7 +103,7 @@ def predict(model_path, image_paths, *, batch_size=32):
     >>> predictions, broken = predict("runs/first", ["poster.jpg"])
     >>> print(predictions[0])
     """
-    model, about = load_model(model_path)
+    model, about = load_model(model_path, class_names)
     if isinstance(model.input, dict) or len(model.input.shape) != 4:
         raise ValueError(
             "`model_path` must be a model of pictures. For an ensemble, use its run folder and "

@@ -114,6 +114,7 @@ class EnsembleConfig:
         if wrong := sorted(unused & set(options)):
             raise TypeError(f"EnsembleConfig() got an unexpected keyword argument {wrong[0]!r}")
         compose(self, _PARTS, {"class_names": class_names} | _DATA | options)
+        require(len(self.data.class_names) >= 2, self, "class_names", "at least 2 different genres")
         arguments.convert(self)
         set_attributes(self, metrics=arguments.names("metrics", self.metrics, "a list of names of metrics", least=0))
         require_in(self, "model", ("ensemble", *self.inputs.modalities))

@@ -75,6 +75,8 @@ def fit_arrays(config, images, labels, validation=None, *, callbacks=(), progres
 
 
 def _require_possible(fit, validation):
+    if fit.first_epoch:
+        arguments.refuse("first_epoch", "0 for arrays", fit.first_epoch)
     if fit.augmentation != "none":
         arguments.refuse("augmentation", "'none' for arrays", fit.augmentation)
     if fit.early_stopping and fit.ema_momentum:

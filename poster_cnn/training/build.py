@@ -13,6 +13,7 @@ from poster_cnn.metrics.scores import LOGIT_HALF
 from poster_cnn.models import losses
 from poster_cnn.training.config import TrainingConfig
 from poster_cnn.training.fit_config import OWN_LOSSES
+from poster_cnn.training.start import take_weights
 
 # Batches per call of the compiled step: a fifth more posters/s on CPUs. Steps on PyTorch are not compiled.
 _STEPS_PER_EXECUTION = 1 if keras.backend.backend() == "torch" else 16
@@ -37,7 +38,9 @@ def build_model(config, weights=None, labels=None):
     """
     size, num_classes = config.data.image_size, len(config.data.class_names)
     network = build_network(config.network, size, num_classes, precision=config.fit.precision, weights=weights)
-    return compile_network(network, config, config.fit.learning_rate, epochs=config.fit.epochs, labels=labels)
+    if config.network.start_from is not None:
+        take_weights(network, config.network.start_from, config.data.class_names)
+    return compile_network(network, config, config.fit.learning_rate, labels=labels)
 
 
 def pretrained_weights(network, weights=None):
@@ -101,18 +104,19 @@ def compile_network(model, config, learning_rate, *, epochs=None, labels=None):
         model: `keras.Model`.
         config: `TrainingConfig`.
         learning_rate: Learning rate, the highest one of a schedule.
-        epochs: Number of epochs of the schedule. Defaults to `None`: those of the config.
+        epochs: Number of epochs of the schedule. Defaults to `None`: those of the first phase.
         labels: As in `build_model`.
 
     Returns:
         The same model.
     """
     fit = config.fit
+    epochs = fit.epochs - fit.first_epoch if epochs is None else epochs
     if labels is None and (fit.schedule != "constant" or fit.warmup_epochs or fit.class_weights):
         expected = "the labels of the training part with `schedule`, `warmup_epochs` or `class_weights`"
         arguments.refuse("labels", expected, labels)
     if fit.schedule != "constant" or fit.warmup_epochs:
-        learning_rate = _schedule(fit, learning_rate, epochs or fit.epochs, math.ceil(len(labels) / fit.batch_size))
+        learning_rate = _schedule(fit, learning_rate, epochs, math.ceil(len(labels) / fit.batch_size))
     model.compile(
         optimizer=_optimizer(fit, learning_rate),
         loss=_loss(config, labels),

@@ -27,7 +27,8 @@ class DataConfig:
     """The movies and images of a run. Runs with equal parts share their data.
 
     Attributes:
-        class_names: Genres, in label order, in any spelling; IMDb's is stored.
+        class_names: Genres, in label order, in any spelling; IMDb's is stored. With one genre, which needs a sigmoid
+            head, the network says whether a movie has it.
         min_year: First year of the movies. Defaults to `None`: no limit.
         max_year: Last year of the movies. Defaults to `None`: no limit.
         min_genres: Minimum number of genres of a movie, counting all genres. Defaults to 1.
@@ -36,7 +37,7 @@ class DataConfig:
         max_movies: Maximum number of movies; a larger table is sampled at random before the genres are selected (paper
             2). Defaults to `None`: all movies.
         keep_unlabeled: Whether to keep movies with none of the genres, with labels of zeros (paper 2's code). Defaults
-            to `False`.
+            to `False`, and is always `True` with one genre.
         one_row_per_genre: Whether a movie has one row for each of its genres, with that genre as the only label (paper
             3; see `genres.explode_genres`). Defaults to `False`.
         max_per_genre: Maximum number of rows of a genre; the others are dropped at random. Needs `one_row_per_genre`.
@@ -87,14 +88,15 @@ class DataConfig:
     interpolation: str = "bilinear"
 
     def __post_init__(self):
-        expected = "at least 2 different genres"
-        names = arguments.names("class_names", self.class_names, expected, least=2)
+        expected = "at least 2 different genres, or one with a sigmoid head"
+        names = arguments.names("class_names", self.class_names, expected)
         shares = "shares of train, validation and test, each above 0 and 1 in all"
         fractions = arguments.shares("fractions", self.fractions, expected=shares)
         groups = arguments.groups("genre_groups", self.genre_groups)
         groups = {name: tuple(map(canonical_genre, genres)) for name, genres in groups.items()}
         names = [name if name in groups else canonical_genre(name) for name in names]
-        names = arguments.names("class_names", names, expected, least=2)
+        names = arguments.names("class_names", names, expected)
+        set_attributes(self, keep_unlabeled=self.keep_unlabeled or len(names) == 1)  # else all movies have the genre
         set_attributes(self, class_names=names, fractions=fractions, genre_groups=groups)
         arguments.convert(self)
         self._set_image_size()
@@ -150,11 +152,15 @@ class NetworkConfig:
         model: Name of a builder in `poster_cnn.models`. Defaults to `"seven_layer_cnn"`.
         model_args: Dict of further arguments of the builder. Defaults to `{}`.
         classifier_activation: `"softmax"` or `"sigmoid"`. Defaults to `"softmax"`.
+        start_from: Run folder or `.keras` file of the same network, whose weights are the initial ones. With other
+            genres, the last layer starts anew. Its training posters may be test posters of this run. Defaults to
+            `None`.
     """
 
     model: str = "seven_layer_cnn"
     model_args: dict = dataclasses.field(default_factory=dict)
     classifier_activation: str = "softmax"
+    start_from: str | None = None
 
     def __post_init__(self):
         arguments.convert(self)
@@ -200,7 +206,12 @@ class TrainingConfig:
         set_attributes(self, metrics=arguments.names("metrics", self.metrics, "a list of names of metrics", least=0))
         require(self.data.split != "given", self, "split", f"one of {_SPLITS[:-1]}")
         one_label = self.network.classifier_activation == "softmax"
+        one_genre = one_label and len(self.data.class_names) == 1
+        expected = "at least 2 different genres, or one with classifier_activation='sigmoid'"
+        require(not one_genre, self, "class_names", expected)
         self.fit.check_last_layer(self.network.classifier_activation)
+        begins = self.fit.first_epoch and self.network.start_from is None
+        require(not begins, self, "first_epoch", "0 without `start_from`")
         self._check_early_stopping()
         unlabeled = self.data.keep_unlabeled and one_label
         require(not unlabeled, self, "keep_unlabeled", "False with softmax, which predicts a genre for each movie")

@@ -140,11 +140,12 @@ class TrainingData:
         return baselines.fit_color_histogram(self._color_histograms("train"), self.labels("train"))
 
     def _baseline_predictions(self, name="test"):
-        train_labels, num_movies = self.labels("train"), self.count(name)
+        train_labels, num_movies, num_classes = self.labels("train"), self.count(name), len(self.class_names)
         return {
             "majority": baselines.majority_class(train_labels, num_movies),
             "label_prior": baselines.label_prior(train_labels, num_movies),
-            "color_histogram": self._color_classifier.predict_proba(self._color_histograms(name)),
+            # For one genre, scikit-learn returns "no" and "yes".
+            "color_histogram": self._color_classifier.predict_proba(self._color_histograms(name))[:, -num_classes:],
         }
 
     @functools.cached_property

@@ -64,7 +64,7 @@ def fit(config, data, run_dir, *, strategy=None, callbacks=(), progress=True):
         options = {"config": config, "strategy": strategy, "events": events, "bar": bar}
         first, second = (run_dir / name for name in _CHECKPOINTS)
         if not distribution.chief_says(strategy, second.is_file()):
-            _fit_phase(network, model, range(fit.epochs), batches, first, **options)
+            _fit_phase(network, model, range(fit.first_epoch, fit.epochs), batches, first, **options)
         if fit.fine_tune_epochs:
             with strategy.scope():
                 compiled = {"epochs": fit.fine_tune_epochs, "labels": labels}
@@ -232,7 +232,7 @@ def _restore(network, checkpoint, first_epoch, steps):
             text = f"{checkpoint} cannot be read ({why}). Remove it to start the {phase} from its beginning."
             raise OSError(text) from error
         epoch += int(keras.ops.convert_to_numpy(network.optimizer.iterations)) // steps
-    history = pd.read_csv(path, float_precision="round_trip").to_dict("records") if epoch else []
+    history = pd.read_csv(path, float_precision="round_trip").to_dict("records") if epoch and path.is_file() else []
     for row in history:
         row["epoch"] = int(row["epoch"])
     return epoch, [row for row in history if row["epoch"] < epoch]

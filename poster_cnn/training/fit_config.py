@@ -26,6 +26,8 @@ class FitConfig:
         learning_rate: Learning rate of the optimizer, the highest one of a schedule. Defaults to 1e-4.
         batch_size: Defaults to 32.
         epochs: Defaults to 50.
+        first_epoch: Number of epochs of the run in `start_from` that this one continues; set by `continue_run`.
+            Defaults to 0.
         validation_steps: Number of validation batches evaluated after each epoch. Defaults to `None`: all.
         cache_features: Whether the features of a frozen backbone are computed once instead of in every epoch. The
             results agree to 1e-4. Defaults to `True`.
@@ -63,6 +65,7 @@ class FitConfig:
     learning_rate: float = 1e-4
     batch_size: int = 32
     epochs: int = 50
+    first_epoch: int = 0
     validation_steps: int | None = None
     cache_features: bool = True
     fine_tune_epochs: int = 0
@@ -90,6 +93,7 @@ class FitConfig:
             require(getattr(self, name) > 0, self, name, "a positive number")
         for name in ("batch_size", "epochs", "patience"):
             require(getattr(self, name) >= 1, self, name, "1 or more")
+        require(0 <= self.first_epoch < self.epochs, self, "first_epoch", f"from 0 to less than {self.epochs} epochs")
         steps = self.validation_steps
         require(steps is None or steps >= 1, self, "validation_steps", "1 or more, or None")
         for name in ("fine_tune_epochs", "seed"):
@@ -97,7 +101,8 @@ class FitConfig:
         idle = self.fine_tune_from is not None and not self.fine_tune_epochs
         require(not idle, self, "fine_tune_from", "None without `fine_tune_epochs`")
         require(self.weight_decay is None or self.weight_decay >= 0, self, "weight_decay", "0 or more, or None")
-        shortest = min(self.epochs, self.fine_tune_epochs or self.epochs)
+        epochs = self.epochs - self.first_epoch
+        shortest = min(epochs, self.fine_tune_epochs or epochs)
         expected = f"from 0 to less than the {shortest} epochs of the shortest phase"
         require(0 <= self.warmup_epochs < shortest, self, "warmup_epochs", expected)
         average = self.ema_momentum

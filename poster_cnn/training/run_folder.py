@@ -76,6 +76,8 @@ def check_record(run_dir, config, about):
         changed.append("the data")
     if recorded.get("weights_sha256") != about.get("weights_sha256"):
         changed.append("the file of pretrained weights")
+    if recorded.get("start_from_sha256") != about.get("start_from_sha256"):
+        changed.append("the network that it starts from")
     if changed:
         what = ", ".join(changed)
         raise ValueError(
@@ -91,20 +93,25 @@ def _differences(run_dir, config):
 
 
 def about_weights(network, weights):
-    """Return name and hash of the file of pretrained weights that a network starts from.
+    """Return names and hashes of the files that a network starts from: pretrained weights, and those of another run.
 
     Args:
         network: `NetworkConfig`.
         weights: Dict of file name -> path of pretrained weights in the data folder.
 
     Returns:
-        Dict with `weights_file` and `weights_sha256`; empty without a file.
+        Dict with `weights_file` and `weights_sha256`, and with `start_from_sha256`, as far as there are such files.
     """
     asked = pretrained_weights(network, weights)
     path = pathlib.Path(asked) if asked not in (None, "imagenet") else None
-    if path is None or not path.is_file():  # the builder reports a missing file
-        return {}
-    return {"weights_file": path.name, "weights_sha256": sha256(path)}
+    about = {}
+    if path is not None and path.is_file():  # the builder reports a missing file
+        about |= {"weights_file": path.name, "weights_sha256": sha256(path)}
+    if getattr(network, "start_from", None) is not None:
+        path = pathlib.Path(network.start_from)
+        path = path / "model.keras" if path.is_dir() else path
+        about |= {"start_from_sha256": sha256(path)} if path.is_file() else {}
+    return about
 
 
 def write_record(run_dir, config, about, data, extra=None, strategy=None):

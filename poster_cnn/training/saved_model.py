@@ -71,13 +71,15 @@ def save_model(
             archive.writestr(_ENTRY, content, compress_type=zipfile.ZIP_DEFLATED)
 
 
-@arguments.checked(path=arguments.path)
+@arguments.checked(path=arguments.path, class_names=arguments.optional(arguments.genres))
 @unchanged_process()
-def load_model(path):
+def load_model(path, class_names=None):
     """Load a model saved by `save_model`, without running code from the file.
 
     Args:
         path: The `.keras` file, or the run folder that holds it.
+        class_names: Genres in label order, for a file that names none, such as a checkpoint of
+            `keras.callbacks.ModelCheckpoint`. Defaults to `None`: those in the file.
 
     Returns:
         `(model, about)`: the `keras.Model`, and a dict with `class_names`, `interpolation`, `thresholds` (dict of
@@ -100,13 +102,18 @@ def load_model(path):
         raise ValueError(f"Not a .keras file: {path}. Other formats can run code when loaded and are refused.")
     try:
         with zipfile.ZipFile(path) as archive:
-            about = json.loads(archive.read(_ENTRY))
+            is_plain = class_names is not None and _ENTRY not in archive.namelist()
+            plain = {"class_names": list(class_names or ()), "interpolation": "bilinear"}
+            about = plain if is_plain else json.loads(archive.read(_ENTRY))
         num_classes = len(about["class_names"])
     except (KeyError, TypeError, ValueError, zipfile.BadZipFile):
         raise ValueError(
             f"{path} was not saved by poster_cnn, because it has no class names. "
-            "Save it with `poster_cnn.training.save_model(model, path, class_names=...)`."
+            "Give them as `class_names`, or save it with "
+            "`poster_cnn.training.save_model(model, path, class_names=...)`."
         ) from None
+    if class_names is not None and list(class_names) != about["class_names"]:
+        arguments.refuse("class_names", f"None or the genres of {path}, {about['class_names']}", list(class_names))
     try:
         model = keras.models.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # Keras raises errors of any type for broken files

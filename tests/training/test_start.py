@@ -1,0 +1,104 @@
+"""Runs that start from another run, go on for more epochs, or have one genre."""
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import without_graphs
+
+import poster_cnn
+from poster_cnn import metrics, models
+from poster_cnn.training.build import build_model
+from poster_cnn.training.continuation import continue_run
+from poster_cnn.training.saved_model import save_model
+from poster_cnn.training.train import train
+
+BACKBONE = {"model": "mobilenet_v2", "model_args": {"weights": None}, "image_size": (32, 32)}
+GENRES = ["Horror", "Romance", "Action", "Documentary"]
+
+
+def saved(model, path, class_names):
+    save_model(model, path, class_names=class_names)
+    return str(path)
+
+
+@pytest.mark.parametrize("changes", [{}, BACKBONE])
+def test_starts_from_all_weights_with_the_same_genres_and_else_from_the_backbone(small, tiny_config, tmp_path, changes):
+    config = tiny_config.replace(**changes)
+    other = build_model(config)
+    same = config.replace(start_from=saved(other, tmp_path / "other.keras", GENRES), seed=1)
+    new, fewer = build_model(same), build_model(same.replace(class_names=("Drama", "Action")))
+    for ours, theirs in zip(new.get_weights(), other.get_weights(), strict=True):
+        assert (ours == theirs).all()
+    *body, kernel, bias = zip(fewer.get_weights(), other.get_weights(), strict=True)
+    assert all((ours == theirs).all() for ours, theirs in body)
+    assert kernel[0].shape[1] == len(bias[0]) == 2
+
+
+@pytest.mark.parametrize("changes", [{"model_args": {"filters": (8, 17)}}, {"ratio": 20}, {"model": "two_conv_cnn"}])
+def test_rejects_the_weights_of_another_network(tiny_config, tmp_path, changes):
+    model_args = {} if "model" in changes else {"model_args": {"filters": (8, 16)}}
+    path = saved(build_model(tiny_config.replace(**model_args)), tmp_path / "other.keras", GENRES)
+    config = tiny_config.replace(**{"model_args": {}} | model_args | changes | {"ratio": changes.get("ratio", 40)})
+    with pytest.raises(ValueError, match="`start_from` must be a run of the network .*Received: start_from="):
+        build_model(config.replace(start_from=path))
+
+
+def test_rejects_a_run_that_started_from_another_network(tiny_config, data_folder, tmp_path):
+    path = saved(build_model(tiny_config), tmp_path / "other.keras", GENRES)
+    config = tiny_config.replace(start_from=path, epochs=1)
+    with without_graphs():
+        train(config, data_folder, tmp_path / "run", progress=False)
+    saved(build_model(tiny_config), path, GENRES)
+    with pytest.raises(ValueError, match="differs in: the network that it starts from"):
+        train(config, data_folder, tmp_path / "run", progress=False)
+
+
+def test_finished_run_goes_on_in_a_copy(finished_run, data_folder, tmp_path):
+    before = {path.name: path.read_bytes() for path in finished_run.iterdir()}
+    with without_graphs():
+        continue_run(finished_run, data_folder, epochs=12, out=tmp_path / "longer", progress=False)
+    assert {path.name: path.read_bytes() for path in finished_run.iterdir()} == before
+    old, new = (pd.read_csv(folder / "history.csv") for folder in (finished_run, tmp_path / "longer"))
+    pd.testing.assert_frame_equal(new[:10], old)
+    assert new["epoch"].tolist() == list(range(12))
+    assert new["loss"].iloc[10] < old["loss"].iloc[:3].min()  # it did not start anew
+    for epochs in (10, 5):
+        with pytest.raises(ValueError, match=f"`epochs` must be more than the 10 of .*Received: epochs={epochs}"):
+            continue_run(finished_run, data_folder, epochs=epochs)
+
+
+def test_checkpoint_of_keras_predicts_with_given_genres(data_folder, tmp_path):
+    model = models.seven_layer_cnn((46, 46, 3), 4)
+    model.compile("adam", "categorical_crossentropy")
+    checkpoint = keras.callbacks.ModelCheckpoint(tmp_path / "{epoch}.keras")
+    pixels = np.random.default_rng(0).uniform(0, 255, (4, 46, 46, 3))
+    model.fit(pixels, np.eye(4), verbose=0, callbacks=[checkpoint])
+    loaded, about = poster_cnn.load_model(tmp_path / "1.keras", class_names=GENRES)
+    assert about["class_names"] == GENRES and about["thresholds"] is None
+    assert np.allclose(loaded.predict(pixels, verbose=0), model.predict(pixels, verbose=0))
+    poster = data_folder / "posters" / "1001.jpg"
+    (prediction,), _ = poster_cnn.predict(tmp_path / "1.keras", [poster], class_names=GENRES)
+    assert set(prediction.class_names) == set(GENRES)
+    with pytest.raises(ValueError, match="names 3 genres for 4 outputs"):
+        poster_cnn.load_model(tmp_path / "1.keras", class_names=GENRES[:3])
+    with pytest.raises(ValueError, match="has no class names. Give them as `class_names`"):
+        poster_cnn.load_model(tmp_path / "1.keras")
+    save_model(model, tmp_path / "named.keras", class_names=GENRES)
+    with pytest.raises(ValueError, match="`class_names` must be None or the genres of .*named.keras"):
+        poster_cnn.load_model(tmp_path / "named.keras", class_names=GENRES[::-1])
+
+
+def test_one_genre_is_yes_or_no(tiny_config, data_folder, tmp_path):
+    sigmoid = {"classifier_activation": "sigmoid", "loss": "binary_crossentropy", "split": "leak_free"}
+    config = tiny_config.replace(class_names=("horror",), **sigmoid, epochs=2, metrics=metrics.EVERYDAY)
+    assert config.class_names == ("Horror",) and config.keep_unlabeled
+    with without_graphs():
+        result = train(config, data_folder, tmp_path, progress=False)
+    split = pd.read_csv(tmp_path / "split.csv")
+    assert len(split) == 60 and 0 < split["Horror"].sum() < 60
+    assert 0 <= result["test"]["label_accuracy"]["value"] <= 1 and set(result["thresholds"]) == {"Horror"}
+    (prediction,), _ = poster_cnn.predict(tmp_path, [data_folder / "posters" / "1001.jpg"])
+    assert prediction.class_names == ("Horror",) and prediction.predicted in ((), ("Horror",))
+    text = poster_cnn.evaluate(tmp_path, data_folder).as_text()
+    assert "Horror" in text
