@@ -71,7 +71,6 @@ def _image_size(text):
 
 def run(options):
     """Train the network and print its scores."""
-    from poster_cnn import metrics
     from poster_cnn.movies.data_folder import find_data_folder
     from poster_cnn.training import TrainingConfig, is_finished
     from poster_cnn.training.continuation import continue_run, out_of
@@ -99,7 +98,7 @@ def run(options):
         model_args=model_args,
         classifier_activation="sigmoid" if is_sigmoid else "softmax",
         precision=options.precision,
-        metrics=metrics.EVERYDAY if is_sigmoid else ("first_label_accuracy", "hit_at_1"),
+        metrics=_metrics(len(class_names), is_sigmoid),
         **{"loss": "binary_crossentropy" if is_sigmoid else "categorical_crossentropy"} | fit_options,
         **{name: getattr(options, name) for name in same},
     )
@@ -120,6 +119,14 @@ def run(options):
         return
     print_scores(result)
     print(f"run folder: {out}{', finished before: nothing was trained' if finished_before else ''}")
+
+
+def _metrics(num_genres, is_sigmoid):
+    from poster_cnn import metrics
+
+    if num_genres == 1:  # nothing is ranked
+        return ("average_precision", "overall_f1", "label_accuracy")
+    return metrics.EVERYDAY if is_sigmoid else ("first_label_accuracy", "hit_at_1")
 
 
 def _has_fewer_epochs(run_dir, config):
