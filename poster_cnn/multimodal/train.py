@@ -138,7 +138,8 @@ def _copy_branch(config, data, folder, finished):
         if not (all((source / name).is_file() for name in _FILES) and zipfile.is_zipfile(source / "model.keras")):
             continue  # removed or damaged
         write_json(folder / "config.json", read_json(source / "config.json") | {"config": config.to_dict()})
-        for name in _FILES:
+        has_card = (source / "README.md").is_file()  # runs of older versions have none
+        for name in (*["README.md"] * has_card, *_FILES):
             with write_atomically(folder / name) as temporary:
                 shutil.copyfile(source / name, temporary)
         return True

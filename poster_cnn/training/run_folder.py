@@ -17,6 +17,7 @@ from poster_cnn.metrics.calibration import choose_calibration, expected_calibrat
 from poster_cnn.metrics.thresholds import best_thresholds
 from poster_cnn.training.build import pretrained_weights
 from poster_cnn.training.config import TrainingConfig
+from poster_cnn.training.model_card import card_text
 from poster_cnn.training.parts import from_json
 from poster_cnn.training.saved_model import save_model
 
@@ -223,7 +224,7 @@ def _hash_training_posters(data):
 
 
 def finish(run_dir, model, data, y_prob, scores, *, thresholds, seconds, crop_size=None, activation="sigmoid"):
-    """Save the model and its predictions, and mark a run as finished with `metrics.json`.
+    """Save the model, its predictions and its card, and mark a run as finished with `metrics.json`.
 
     The published probabilities and scores are those of the network, without its calibration.
 
@@ -263,6 +264,7 @@ def finish(run_dir, model, data, y_prob, scores, *, thresholds, seconds, crop_si
         result["thresholds"] = thresholds
     if measured:
         result["calibration"] = measured
+    write_text(run_dir / "README.md", card_text(run_dir, result))
     write_json(run_dir / "metrics.json", result)
     return result
 

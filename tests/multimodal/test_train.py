@@ -55,6 +55,7 @@ def finished_texts(tmp_path_factory, text_config, text_data):
 
 def test_run_folders_are_complete(finished_ensemble, ensemble_config, ensemble_data):
     usual = {"config.json", "split.csv", "leak.json", "history.csv", "model.keras", "predictions.csv", "metrics.json"}
+    usual.add("README.md")
     texts = {"metadata_encoder.json", "word_vectors.npz", "notes.txt"}
     for name in PARTS:
         files = {path.name for path in (finished_ensemble / name).iterdir()}

@@ -35,7 +35,7 @@ from poster_cnn.training.train import train
 
 def assert_same_run(first, second):
     """Check that two run folders have bit-identical results; times and dates may differ."""
-    for name in ("history.csv", "predictions.csv", "split.csv"):
+    for name in ("history.csv", "predictions.csv", "split.csv", "README.md"):
         assert (first / name).read_bytes() == (second / name).read_bytes()
     scores = [json.loads((run_dir / "metrics.json").read_text()) for run_dir in (first, second)]
     assert [scores[0][name] for name in ("test", "baselines")] == [scores[1][name] for name in ("test", "baselines")]
@@ -63,7 +63,7 @@ def interrupt_when_writing(monkeypatch, name, time_number=1):
 
 def test_run_folder_is_complete(finished_run, tiny_config):
     names = {path.name for path in finished_run.iterdir() if not path.name.startswith(".")}
-    about = {"config.json", "split.csv", "leak.json", "notes.txt"}
+    about = {"config.json", "split.csv", "leak.json", "notes.txt", "README.md"}
     assert names == about | {"history.csv", "model.keras", "predictions.csv", "metrics.json"}
 
     about = json.loads((finished_run / "config.json").read_text())
