@@ -1,5 +1,8 @@
 """`poster-cnn evaluate`: score a finished run on a data folder."""
 
+import pathlib
+import sys
+
 import poster_cnn
 from poster_cnn.evaluation.terminal import print_json
 
@@ -10,6 +13,8 @@ def add_arguments(command):
     command.add_argument("--data", required=True, help="data folder")
     command.add_argument("--posters", metavar="DIR", help="folder of posters (default: the one in the data folder)")
     command.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    command.add_argument("--per-genre", action="store_true", help="also print scikit-learn's classification_report")
+    command.add_argument("--report", metavar="FILE", help="also write one HTML page with figures and the worst mistakes")
 
 
 def run(options):
@@ -21,3 +26,10 @@ def run(options):
         print_json(evaluation.to_dict())
     else:
         print(evaluation.as_text())  # the notes are on stderr
+        if options.per_genre:
+            print(f"\n{evaluation.classification_report()}", end="")
+    if options.report:
+        from poster_cnn.evaluation.report import write_report
+
+        write_report(evaluation, options.report, title=f"Evaluation of {pathlib.Path(options.run_dir).resolve().name}")
+        print(f"report: {options.report}", file=sys.stderr)

@@ -24,6 +24,34 @@ NOT_DEFINED = "not defined"  # a score of a genre without movies
 
 
 @dataclasses.dataclass(frozen=True)
+class ScoredMovies:
+    """Movies that a run was scored on, for reports.
+
+    Attributes:
+        table: Movie table.
+        class_names: Genres, in label order.
+        y_true: Labels `(num_movies, num_classes)`.
+        y_prob: Probabilities of the network, without its calibration, of the same shape.
+        train_labels: Labels of the run's training movies.
+        about: Dict from `load_model`.
+    """
+
+    table: pd.DataFrame
+    class_names: list
+    y_true: np.ndarray
+    y_prob: np.ndarray
+    train_labels: np.ndarray
+    about: dict
+
+    @property
+    def predicted(self):
+        """Bool array: genres at or above their thresholds or, without thresholds, the most probable genre."""
+        if self.about["thresholds"] is None:
+            return np.arange(len(self.class_names)) == self.y_prob.argmax(axis=1)[:, None]
+        return self.y_prob >= [self.about["thresholds"][name] for name in self.class_names]
+
+
+@dataclasses.dataclass(frozen=True)
 class Evaluation:
     """Scores of a run on a data folder.
 
@@ -34,12 +62,14 @@ class Evaluation:
             without movies are not defined (NaN).
         num_movies: Number of scored movies.
         notes: Text that explains which movies were left out.
+        movies: `ScoredMovies`.
     """
 
     scores: pd.DataFrame
     genres: pd.DataFrame
     num_movies: int
     notes: str
+    movies: ScoredMovies | None = dataclasses.field(default=None, repr=False, compare=False)
 
     def __str__(self):
         return f"{self.notes}\n\n{self.as_text()}"
@@ -52,6 +82,12 @@ class Evaluation:
         return (
             f"{self.num_movies} movies, scores in percent\n\n{percent}\n\n"
             f"By genre (precision, recall and F1 from the threshold)\n\n{per_genre}"
+        )
+
+    def classification_report(self):
+        """Return scikit-learn's `classification_report` of the predicted genres, a text."""
+        return sk.classification_report(
+            self.movies.y_true > 0, self.movies.predicted, target_names=self.movies.class_names, zero_division=0
         )
 
     def to_dict(self):
@@ -118,6 +154,7 @@ def evaluate(run_dir, data, *, batch_size=32, num_resamples=1000):
         genres=_genre_table(labels, y_prob, train_labels, class_names, about["thresholds"] or {}),
         num_movies=len(table),
         notes=notes,
+        movies=ScoredMovies(table, class_names, labels, y_prob, train_labels, about),
     )
 
 

@@ -1,0 +1,92 @@
+"""The HTML report of an evaluation: self-contained, escaped, and complete for unusual runs."""
+
+import dataclasses
+import html.parser
+
+import numpy as np
+import pytest
+
+from poster_cnn.cli import main
+from poster_cnn.evaluation.evaluate import evaluate
+from poster_cnn.evaluation.report import write_report
+
+HEADINGS = (
+    "Scores, Genres, Precision and recall, Calibration, Genres taken for others, Surest mistakes, Worst posters, "
+    "Suspicious labels, Movies left out"
+).split(", ")
+
+
+class Page(html.parser.HTMLParser):
+    """Headings, sources of pictures and links of a page; raises unless all tags are closed."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.headings, self.sources, self.tags = [], [], [], set()
+        self.feed(text)
+        assert not self.open
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.add(tag)
+        self.sources += [value for name, value in attributes if name in ("src", "href")]
+        if tag not in ("meta", "img", "br"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open[-1:] == ["h2"]:
+            self.headings.append(data)
+
+
+@pytest.fixture(scope="module")
+def evaluation(finished_run, data_folder):
+    return evaluate(finished_run, data_folder, num_resamples=20)
+
+
+def changed(evaluation, **changes):
+    return dataclasses.replace(evaluation, movies=dataclasses.replace(evaluation.movies, **changes))
+
+
+def as_sigmoid(evaluation):
+    names = evaluation.movies.class_names
+    about = evaluation.movies.about | {"thresholds": dict.fromkeys(names, 0.3), "calibration": {"temperatures": [2.0]}}
+    return changed(evaluation, about=about)
+
+
+def test_page_needs_no_other_files(evaluation, tmp_path):
+    path = write_report(evaluation, tmp_path / "report.html", title="Run <script>alert(1)</script>", num_resamples=20)
+    text = path.read_text(encoding="utf-8")
+    page = Page(text)
+    assert page.headings == HEADINGS and not page.tags & {"script", "link", "iframe"}
+    assert all(source.startswith(("#", "data:image/")) for source in page.sources)
+    assert sum(source.startswith("data:image/png") for source in page.sources) == len(evaluation.genres) + 2
+    assert "Run &lt;script&gt;" in text and f"{evaluation.num_movies:,} movies, 4 genres" in text
+    score = evaluation.scores.loc["hit_at_1"]
+    assert f"{100 * score['model']:.1f} [{100 * score['low']:.1f}, {100 * score['high']:.1f}]" in text
+
+
+def test_titles_are_escaped_and_genres_without_movies_have_no_score(evaluation, tmp_path):
+    y_true = evaluation.movies.y_true.copy()
+    y_true[:, 0] = 0
+    y_prob = np.where(y_true, 0.9, [0.6, 0, 0, 0]).astype("float32")
+    found = changed(as_sigmoid(evaluation), y_true=y_true, y_prob=y_prob)
+    found = changed(found, table=evaluation.movies.table.assign(title="A <b>\udcff & B"))
+    text = write_report(found, tmp_path / "report.html", num_resamples=20).read_text(encoding="utf-8")
+    assert "A &lt;b&gt;\\udcff &amp; B" in text and text.count("data:image/jpeg") >= 2
+    assert "shows the calibrated probabilities" in text and Page(text).headings == HEADINGS
+
+
+def test_predicted_genres_are_those_of_the_thresholds_or_the_first(evaluation):
+    movies = evaluation.movies
+    assert movies.predicted.sum(axis=1).tolist() == [1] * evaluation.num_movies
+    assert np.array_equal(as_sigmoid(evaluation).movies.predicted, movies.y_prob >= 0.3)
+    assert "weighted avg" in evaluation.classification_report()
+
+
+def test_command_writes_the_report_and_prints_the_genres(finished_run, data_folder, tmp_path, capsys):
+    arguments = ["evaluate", str(finished_run), "--data", str(data_folder), "--per-genre"]
+    assert main([*arguments, "--report", str(tmp_path / "report.html")]) == 0
+    out, err = capsys.readouterr()
+    assert "weighted avg" in out and "report.html" in err
+    assert (tmp_path / "report.html").read_text("utf-8").startswith("<!DOCTYPE html>")
