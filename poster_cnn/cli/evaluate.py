@@ -14,7 +14,7 @@ def add_arguments(command):
     command.add_argument("--posters", metavar="DIR", help="folder of posters (default: the one in the data folder)")
     command.add_argument("--json", action="store_true", help="print JSON instead of a table")
     command.add_argument("--per-genre", action="store_true", help="also print scikit-learn's classification_report")
-    command.add_argument("--report", metavar="FILE", help="also write one HTML page with figures and the worst mistakes")
+    command.add_argument("--report", metavar="FILE", help="also write one HTML page with figures and mistakes")
 
 
 def run(options):

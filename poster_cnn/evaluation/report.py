@@ -25,7 +25,8 @@ _STYLE = """
 :root { color-scheme: light; } * { box-sizing: border-box; }
 body { font: 16px/1.55 system-ui, sans-serif; color: #222; max-width: 66rem; margin: 0 auto; padding: 1rem; }
 h1, h2 { line-height: 1.2; } h2 { border-top: 1px solid #ccc; margin-top: 2.5rem; padding-top: 1rem; }
-img { max-width: 100%; height: auto; display: block; } p { max-width: 46rem; } nav a { margin-right: 1em; white-space: nowrap; }
+img { max-width: 100%; height: auto; display: block; }
+p { max-width: 46rem; } nav a { margin-right: 1em; white-space: nowrap; }
 table { border-collapse: collapse; font-size: .85rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .2rem .6rem; text-align: right; border-bottom: 1px solid #e4e4e4; white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; position: sticky; left: 0; background: #fff; }
@@ -111,8 +112,8 @@ def _scores(evaluation, num_resamples):
             }
         )
     about = (
-        "Intervals are 95% bootstrap intervals over movies. The last column compares the network with the best baseline "
-        "on the same resampled movies: an interval that contains 0 shows no difference."
+        "Intervals are 95% bootstrap intervals over movies. The last column compares the network with the best baseline"
+        " on the same resampled movies: an interval that contains 0 shows no difference."
     )
     return f"{_table(pd.DataFrame(rows))}<p>{about}</p>"
 
@@ -125,7 +126,7 @@ def _genre_table(evaluation):
         shown[column] = [NOT_DEFINED if np.isnan(value) else _percent(value) for value in genres[name]]
     if evaluation.movies.about["thresholds"] is not None:
         return _table(shown)
-    about = "The network has no thresholds: it ranks genres. The table uses 50%, and all else on this page the first genre."
+    about = "The network has no thresholds. The table uses 50%, and the rest of this page the most probable genre."
     return f"{_table(shown)}<p>{about}</p>"
 
 

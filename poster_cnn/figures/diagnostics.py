@@ -6,7 +6,17 @@ import seaborn as sns
 from sklearn import metrics as sk
 
 from poster_cnn import metrics
-from poster_cnn.figures.style import AXES, BLUE, COLUMN_WIDTH, GREY, LEGEND_ABOVE, ORANGE, PAGE_WIDTH, new_axes, paper_style
+from poster_cnn.figures.style import (
+    AXES,
+    BLUE,
+    COLUMN_WIDTH,
+    GREY,
+    LEGEND_ABOVE,
+    ORANGE,
+    PAGE_WIDTH,
+    new_axes,
+    paper_style,
+)
 from poster_cnn.metrics import arguments
 
 

@@ -1,4 +1,4 @@
-"""Model cards: what a run was trained on, how well it does and what it is not for, as Markdown (Mitchell et al., 2019)."""
+"""Model cards as Markdown: the data of a run, its scores, and what it is not for (Mitchell et al., 2019)."""
 
 import json
 import pathlib
@@ -132,7 +132,7 @@ def _data(run_dir, config, scored_run):
     lines = ["## Data", "", _table(["part", "rows" if options.get("one_row_per_genre") else "movies"], rows), ""]
     if scored_run:
         lines += [
-            "These weights were trained with a recipe that was chosen on another, leak-free split. All scores below are "
+            "These weights were trained with a recipe that was chosen on another, leak-free split. Scores below are "
             "those of the network of that split, on its test movies.",
             "",
         ]
@@ -149,7 +149,7 @@ def _data(run_dir, config, scored_run):
 def _certificate(leak):
     if not leak["leaks"]:
         return ""
-    found = "No poster has a copy in another part." if leak["clean"] else "**Some posters have a copy in another part.**"
+    found = "No poster has a copy in another part." if leak["clean"] else "**Some posters have a copy in another one.**"
     rows = [
         [row["part"], row["copies_in"], f"{row['posters']:,}", f"{row['leaked']:,}", f"{row['fraction']:.1%}"]
         for row in leak["leaks"]
@@ -193,7 +193,7 @@ def _calibration(measured):
     error = measured["expected_calibration_error"]
     temperatures = ", ".join(f"{value:.2f}" for value in measured["temperatures"])
     chosen = {
-        "none": "No temperature improved the log loss on held-out validation movies, so probabilities stay as they are.",
+        "none": "No temperature improved the log loss on held-out validation movies, so there is none.",
         "one": f"One temperature for all genres was chosen on held-out validation movies: {temperatures}.",
         "genre": f"A temperature for each genre was chosen on held-out validation movies: {temperatures}.",
     }[measured["chosen"]]
@@ -216,7 +216,8 @@ def _training(config, is_ensemble):
     rows = [[f"`{key}`", f"`{value}`"] for key, value in texts.items()]
     libraries = [name for name in ("poster-cnn", "keras", "tensorflow") if name in versions]
     made = ", ".join(f"{name} {versions[name]}" for name in libraries)
-    return f"## Training\n\n{_table(['option', 'value'], rows)}\n\nAll options are in `config.json`. Made with {made}.\n"
+    table = _table(["option", "value"], rows)
+    return f"## Training\n\n{table}\n\nAll options are in `config.json`. Made with {made}.\n"
 
 
 def _table(header, rows):

@@ -30,7 +30,7 @@ def test_card_of_a_run_has_its_numbers(finished_run, tiny_config):
     assert rows["hit at 1"] == expected
     assert set(tiny_config.class_names) <= set(rows) and rows["train"][0].isdecimal()
     is_clean = json.loads((finished_run / "leak.json").read_text())["clean"]
-    assert f"{'No poster has' if is_clean else '**Some posters have'} a copy in another part." in card
+    assert ("No poster has a copy in another part." if is_clean else "**Some posters have a copy in another") in card
     assert f"# Movie genres with {tiny_config.model}" in card
     error = result["calibration"]["expected_calibration_error"]
     assert f"{100 * error['before']:.1f}% before and {100 * error['after']:.1f}% after" in card
