@@ -121,13 +121,15 @@ def occlusion(model, images, class_index=None, *, patch_size=None, stride=None, 
     probabilities = _predicted(predict, images, batch_size)
     chosen = _chosen(_indices(class_index, len(images)), probabilities)
     corners = [(y, x) for y in _starts(height, patch, stride) for x in _starts(width, patch, stride)]
-    maps = []
+    maps, before = [], None
     for image, index, whole in zip(images, chosen, probabilities, strict=True):
+        if before is None or not np.array_equal(image, before):  # further genres of a picture need no predictions
+            covered = np.repeat(image[None], len(corners), axis=0)
+            for number, (y, x) in enumerate(corners):
+                covered[number, y : y + patch, x : x + patch] = image.mean(axis=(0, 1))
+            left, before = _predicted(predict, covered, batch_size), image
         falls, times = np.zeros((2, height, width))
-        covered = np.repeat(image[None], len(corners), axis=0)
-        for number, (y, x) in enumerate(corners):
-            covered[number, y : y + patch, x : x + patch] = image.mean(axis=(0, 1))
-        for (y, x), fallen in zip(corners, _predicted(predict, covered, batch_size)[:, index], strict=True):
+        for (y, x), fallen in zip(corners, left[:, index], strict=True):
             falls[y : y + patch, x : x + patch] += whole[index] - fallen
             times[y : y + patch, x : x + patch] += 1
         falls /= times
