@@ -9,6 +9,8 @@ import lazy_loader
 
 # TensorFlow enables oneDNN by default on some processors only; without it, training takes 1.5 times as long.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+# ONNX Runtime would send usage data to Microsoft, and keep an identifier of the machine in the home folder.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __version__ = "0.2.0"
 

@@ -165,22 +165,22 @@ def test_poster_dataset_names_missing_columns_and_posters(table):
 @pytest.mark.parametrize(
     ("name", "values"),
     [
-        ("image_paths", ["a.jpg", pathlib.Path("a.jpg"), {"a.jpg"}, None, 5, [None], {"a.jpg": 1}]),
+        ("pictures", [None, {"a.jpg"}, 5, [5], {"a.jpg": 1}, [["a.jpg"]], pd.DataFrame({"path": ["a.jpg"]})]),
         ("batch_size", [0, -1, 1.5, "32", True, None]),
-        ("model_path", [None, 5, ""]),
+        ("model", [5, "", ["a.jpg"]]),
     ],
 )
 def test_predict_names_the_wrong_argument(finished_run, name, values):
     for value in values:
         with pytest.raises(ValueError, match=rf"`{name}` must be .*Received: {name}="):
-            poster_cnn.predict(**{"model_path": finished_run, "image_paths": ["a.jpg"]} | {name: value})
+            poster_cnn.predict(**{"model": finished_run, "pictures": ["a.jpg"]} | {name: value})
 
 
 def test_predict_accepts_any_sequence_of_paths(finished_run, table):
     paths = table["poster_path"][:2].tolist()
-    expected, _ = poster_cnn.predict(finished_run, paths)
+    expected = poster_cnn.predict(paths, finished_run)
     for given in (tuple(paths), np.array(paths), pd.Series(paths, index=[5, 6]), map(pathlib.Path, paths)):
-        assert poster_cnn.predict(str(finished_run), given, batch_size=np.int64(1))[0] == expected
+        assert poster_cnn.predict(given, str(finished_run), batch_size=np.int64(1)).round(6).equals(expected.round(6))
 
 
 # --- other public functions ---
@@ -220,7 +220,7 @@ CALLS = [  # name, valid arguments, and wrong values of some of them
         {"weights": [5], "trainable": ["no"], "pixel_range": [1, (1, 0)], "input_shape": [(64, 64)]},
     ),
     ("models.layer_table", {}, {"model": [None, "resnet18"]}),
-    ("training.load_model", {}, {"path": [None, 5]}),
+    ("training.load_model", {}, {"path": ["", 5]}),
     ("training.build_model", {}, {"config": [None, {}, TrainingConfig, CONFIG.data]}),
     ("training.load_training_data", {"data": "data"}, {"config": [None, CONFIG]}),
     ("tuning.Experiment", {"config": CONFIG}, {"grid": ["ratio", {"ratio": 30}, {"ratio": []}], "sets": [["a"]]}),

@@ -43,18 +43,18 @@ def test_train_evaluate_predict(data_folder, tmp_path, capsys):
     printed = capsys.readouterr()
     assert printed.err.count(LOST) == 1 and LOST not in printed.out and "first_label_accuracy" in printed.out
     poster, card = str(data_folder / "posters" / "1001.jpg"), tmp_path / "card.png"
-    assert main(["predict", run, poster, "--card", str(card), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)[0]["path"] == poster
+    assert main(["predict", "--model", run, poster, "--card", str(card), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["picture"] == poster
     assert Image.open(card).format == "PNG"
 
 
 def test_a_broken_picture_gives_one_line_and_status_1(finished_run, data_folder, tmp_path, capsys):
     (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff no picture")
     poster = str(data_folder / "posters" / "1002.jpg")
-    assert main(["predict", str(finished_run), str(tmp_path / "broken.jpg"), poster]) == 1
+    assert main(["predict", "--model", str(finished_run), str(tmp_path / "broken.jpg"), poster]) == 1
     printed = capsys.readouterr()
     assert poster in printed.out
-    assert printed.err.count("\n") == 1 and "broken.jpg" in printed.err
+    assert printed.err.count("\n") == 1 and "1 of 2 cannot be read" in printed.err and "broken.jpg" in printed.err
 
 
 def test_sweep_writes_tidy_results(data_folder, tmp_path, capsys):
@@ -115,8 +115,12 @@ def test_debug_prints_the_traceback(tmp_path, capsys):
         (["reproduce", "--preset", "results", "--only", "99"], "01_dataset"),
         (["reproduce", "--data", "no/such/folder"], "no/such/folder"),
         (["sweep", "absent.py", "--out", "x"], "absent.py"),
-        (["predict", "absent.keras", "x.jpg"], "absent.keras"),
-        (["predict", "absent", "--plot", "Day.", "--trailer", "x"], "the run of an ensemble for --plot, --trailer"),
+        (["predict", "--model", "absent.keras", "x.jpg"], "absent.keras"),
+        (["predict", "--model", "absent.onnx", "x.jpg"], "absent.onnx"),
+        (
+            ["predict", "--model", "absent", "--plot", "Day.", "--trailer", "x"],
+            "the run of an ensemble for --plot, --trailer",
+        ),
         (["train", "--data", "absent", "--out", "x", "--genres", "Horror,Romance"], "absent"),
         (["train", "--data", "DATA", "--out", "OUT", "--genres", "Horror,Western"], "Western"),
     ],
@@ -135,17 +139,40 @@ def test_errors_are_one_line(arguments, message, data_folder, tmp_path, capsys, 
         ([], "there is nothing to predict from"),
         (["--json"], "there is nothing to predict from"),
         (["a.jpg", "--plot", "Day.", "--trailer", "x.mp4"], None),
-        (["a.jpg", "b.jpg", "--plot", "Day."], "give one IMAGE at most with --plot"),
-        (["--metadata", "language=English", "a.jpg", "b.jpg"], "give one IMAGE at most with --metadata"),
+        (["a.jpg", "b.jpg", "--plot", "Day."], "give one PICTURE at most with --plot"),
+        (["--metadata", "language=English", "a.jpg", "b.jpg"], "give one PICTURE at most with --metadata"),
     ],
 )
 def test_pictures_and_a_movie_are_not_mixed(arguments, message, capsys):
     if message is None:  # the next thing to look at is the run
-        assert main(["predict", "absent", *arguments]) == 1
+        assert main(["predict", "--model", "absent", *arguments]) == 1
     else:
         with pytest.raises(SystemExit, match="2"):
-            main(["predict", "absent", *arguments])
+            main(["predict", "--model", "absent", *arguments])
         assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("given", ["run", "run/model.keras", "model.onnx"])
+def test_a_model_is_no_picture(given, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "config.json").write_text("{}")
+    with pytest.raises(SystemExit, match="2"):
+        main(["predict", given, "a.jpg"])
+    assert f"{given} is a model, not a picture: give it as --model {given}" in capsys.readouterr().err
+
+
+def test_predict_prints_lines_csv_and_json(finished_run, data_folder, tmp_path, capsys):
+    posters = [str(data_folder / "posters" / f"{1001 + number}.jpg") for number in range(6)]
+    table = poster_cnn.predict(posters, finished_run)
+    command = ["predict", "--model", str(finished_run), *posters]
+    assert main([*command, "--csv", str(tmp_path / "out.csv")]) == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == posters
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "out.csv", keep_default_na=False), table)
+    assert main([*command, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [row["picture"] for row in found] == posters
+    assert found[0]["genres"] == pytest.approx(table[list(found[0]["genres"])].iloc[0].to_dict())
 
 
 @pytest.mark.parametrize("size", ["128", "128x", "128x128x3", "ten x ten"])

@@ -46,13 +46,14 @@ def test_predictions_are_printed_in_any_encoding(encoding, as_json, poster, fini
     bytes_out, bytes_err = io.BytesIO(), io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(bytes_out, encoding=encoding))
     monkeypatch.setattr(sys, "stderr", io.TextIOWrapper(bytes_err, encoding=encoding))
-    status = main(["predict", str(finished_run), str(poster), "kein Bild ü.jpg", *["--json"] * as_json])
+    status = main(["predict", "--model", str(finished_run), str(poster), "kein Bild ü.jpg", *["--json"] * as_json])
     sys.stderr.flush()
     assert status == 1  # of the picture that does not exist
     printed = bytes_out.getvalue().decode(encoding)
     if as_json:
-        (prediction,) = json.loads(printed)
-        assert prediction["path"] == str(poster) and len(prediction["genres"]) == 4
+        prediction, broken = json.loads(printed)
+        assert prediction["picture"] == str(poster) and len(prediction["genres"]) == 4
+        assert broken["picture"] == "kein Bild ü.jpg" and not broken["genres"]
     else:
         assert all(name in printed for name in ("Horror", "Romance", r"caf\udce9 \udcff.jpg"))
     assert "kein Bild" in bytes_err.getvalue().decode(encoding)
@@ -74,14 +75,14 @@ def pipe_without_reader():
 def test_a_command_ends_well_without_a_terminal(stream, poster, finished_run, tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "stdout", stream())
     monkeypatch.setattr(sys, "stderr", stream())
-    assert main(["predict", str(finished_run), str(poster), "--card", str(tmp_path / "card.png")]) == 0
+    assert main(["predict", "--model", str(finished_run), str(poster), "--card", str(tmp_path / "card.png")]) == 0
     assert (tmp_path / "card.png").is_file()
     logging.getLogger("poster_cnn").info("nothing is left of the command")
 
 
 def test_a_full_disk_under_stdout_is_an_error(poster, finished_run, monkeypatch, capsys):
     monkeypatch.setattr(sys, "stdout", Broken(OSError(errno.ENOSPC, "No space left on device")))
-    assert main(["predict", str(finished_run), str(poster)]) == 1
+    assert main(["predict", "--model", str(finished_run), str(poster)]) == 1
     assert "No space left" in capsys.readouterr().err
 
 
@@ -177,7 +178,10 @@ def test_an_error_without_a_home_folder_names_the_variable(cache, without_home, 
 def test_commands_with_all_paths_need_no_cache(without_home, data_folder, finished_run, tmp_path):
     posters, new = data_folder / "posters", ["--manifest", tmp_path / "m.csv", "--repaired", tmp_path / "repaired"]
     assert main(["verify", *map(str, [posters, *new])]) == 0
-    assert main(["predict", str(finished_run), str(posters / "1001.jpg"), "--card", str(tmp_path / "c.png")]) == 0
+    assert (
+        main(["predict", "--model", str(finished_run), str(posters / "1001.jpg"), "--card", str(tmp_path / "c.png")])
+        == 0
+    )
     with pytest.raises(IsADirectoryError), files.explained_errors(tmp_path / "x"):
         raise IsADirectoryError(errno.EISDIR, "its own error, not that of the cache")
 

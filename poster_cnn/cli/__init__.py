@@ -6,6 +6,7 @@ import sys
 import traceback
 
 import poster_cnn
+from poster_cnn.cli import stderr_filter
 from poster_cnn.evaluation.terminal import describe_error, process_of_a_command
 from poster_cnn.files import safe_output
 
@@ -30,8 +31,10 @@ def main(arguments=None):
     Args:
         arguments: List of str. Defaults to `None`: those of the process. Wrong usage exits with 2.
     """
+    if arguments is None:
+        stderr_filter.install()
+        arguments = sys.argv[1:]
     with safe_output(), process_of_a_command():
-        arguments = sys.argv[1:] if arguments is None else arguments
         options = _parser(arguments).parse_args(arguments)
         try:
             status = options.run(options) or 0

@@ -25,7 +25,8 @@ def add_arguments(command):
     size = command.add_mutually_exclusive_group()
     size.add_argument("--ratio", type=float, help="shrink posters to this percentage of 182x268 (default: 40)")
     size.add_argument("--image-size", type=_image_size, metavar="HEIGHTxWIDTH", help="such as 128x128; not --ratio")
-    command.add_argument("--weights", help="of a pretrained model: imagenet, none, or a file (default: the builder's)")
+    weights = "imagenet, posters (of the network that comes with the package), none, or a file (default: the builder's)"
+    command.add_argument("--weights", help=weights)
     command.add_argument("--epochs", type=int, default=50, help="default: 50")
     command.add_argument("--dropout", type=float, help="fraction dropped in training (default: the builder's)")
     command.add_argument("--fine-tune-epochs", type=int, default=0, help="further epochs with the backbone unfrozen")

@@ -1,10 +1,8 @@
 """Poster sizes, and random crops that give each genre enough images (paper 4). Crops are rows of the table."""
 
 import numpy as np
-import pandas as pd
 
 from poster_cnn.metrics import arguments
-from poster_cnn.movies.genres import encode_genres
 
 CROP_COLUMNS = ("crop_top", "crop_left", "crop_height", "crop_width")
 POSTER_SIZE = (268, 182)  # (height, width) of every poster in the papers
@@ -64,6 +62,10 @@ def balance_by_crops(table, class_names, crops_per_genre=3000, *, crop_size=(150
     >>> rows["crop_top"].max()
     118
     """
+    import pandas as pd  # here, as prediction needs the sizes alone
+
+    from poster_cnn.movies.genres import encode_genres
+
     height, width = _checked(crop_size)
     rng = np.random.default_rng(seed)
     cropped = table.iloc[_sources(encode_genres(table, class_names).astype(bool), crops_per_genre, rng)]

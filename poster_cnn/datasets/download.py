@@ -158,7 +158,7 @@ class _Download:
         by_host = collections.defaultdict(list)
         for imdb_id, url in self.pending.items():
             by_host[url.partition("//")[2].partition("/")[0]].append((imdb_id, url))
-        fetcher = _Fetcher(self.options)
+        fetcher = Fetcher(self.options)
         async with fetcher.client:
             # Each host has its own workers, so a slow host does not block the others.
             queues = [iter(rows) for rows in by_host.values()] * self.options.concurrency_per_host
@@ -175,7 +175,7 @@ class _Download:
                 content = await fetcher.fetch(url)
                 await asyncio.to_thread(self._save, imdb_id, content)
                 self._settle(imdb_id, url, "downloaded", "")
-            except (_FetchFailed, image_files.RefusedPicture) as failure:
+            except (FetchFailed, image_files.RefusedPicture) as failure:
                 self._settle(imdb_id, url, "failed", failure.reason, getattr(failure, "permanent", True))
             bar.update()
 
@@ -202,7 +202,7 @@ class _Download:
         return failures
 
 
-class _FetchFailed(Exception):
+class FetchFailed(Exception):
     def __init__(self, reason, *, permanent=True, retry_after=None):
         super().__init__(reason)
         self.reason, self.permanent = reason, permanent and retry_after is None
@@ -216,7 +216,7 @@ class _Host:
     addresses: asyncio.Task | None = None  # resolves the name once
 
 
-class _Fetcher:
+class Fetcher:
     # Retries wrap the whole request, since many connections break in the body, where retrying transports do not look.
     def __init__(self, options):
         self.options = options
@@ -232,7 +232,7 @@ class _Fetcher:
         )
 
     async def fetch(self, url):
-        """Return the bytes of a URL, with retries; raise `_FetchFailed` with the reason otherwise."""
+        """Return the bytes of a URL, with retries; raise `FetchFailed` with the reason otherwise."""
         options = self.options
         backoff = tenacity.wait_exponential_jitter(options.backoff, max=30, jitter=options.backoff / 2)
         retrying = tenacity.AsyncRetrying(
@@ -245,7 +245,7 @@ class _Fetcher:
             async with asyncio.timeout(options.deadline):
                 return await retrying(self._follow, url)
         except TimeoutError:
-            raise _FetchFailed("took too long", permanent=False) from None
+            raise FetchFailed("took too long", permanent=False) from None
 
     async def _follow(self, url):
         for _ in range(self.options.max_redirects + 1):
@@ -253,19 +253,19 @@ class _Fetcher:
             host = self._hosts[url.host]
             async with host.slots, self._slots:
                 if host.unanswered >= _MAX_UNANSWERED:
-                    raise _FetchFailed("host does not answer", permanent=False)
+                    raise FetchFailed("host does not answer", permanent=False)
                 await self._check_name(url, host)
                 try:
                     content, url = await self._request(url, host)
                 except (httpx.TransportError, OSError) as error:
                     host.unanswered += 1
                     reason = "timeout" if isinstance(error, httpx.TimeoutException) else "connection broken"
-                    raise _FetchFailed(reason, retry_after=0) from error
+                    raise FetchFailed(reason, retry_after=0) from error
                 except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-                    raise _FetchFailed("bad answer") from error
+                    raise FetchFailed("bad answer") from error
             if content is not None:
                 return content
-        raise _FetchFailed("too many redirects")
+        raise FetchFailed("too many redirects")
 
     async def _request(self, url, host):  # returns (content, None), or (None, URL of the redirect)
         async with self.client.stream("GET", url) as response:
@@ -278,15 +278,15 @@ class _Fetcher:
             if response.next_request is not None:  # `_follow` follows redirects, to check each address first.
                 return None, response.next_request.url
             if status in (408, 429) or status >= 500:
-                raise _FetchFailed(f"http {status}", retry_after=_retry_after(response.headers))
+                raise FetchFailed(f"http {status}", retry_after=_retry_after(response.headers))
             if status != 200:
-                raise _FetchFailed(f"http {status}")
+                raise FetchFailed(f"http {status}")
             content = bytearray()
             async for part in response.aiter_bytes():
                 content += part
                 limit = self.options.limits.max_bytes
                 if len(content) > limit:
-                    raise _FetchFailed(f"too many bytes (limit {limit:,})")
+                    raise FetchFailed(f"too many bytes (limit {limit:,})")
             return bytes(content), None
 
     async def _check_name(self, url, host):
@@ -298,12 +298,12 @@ class _Fetcher:
         except (OSError, UnicodeError) as error:
             if self._proxied:
                 return
-            raise _FetchFailed("unknown host", permanent=False) from error
+            raise FetchFailed("unknown host", permanent=False) from error
         self._check_public(address[0] for *_, address in found)
 
     def _check_public(self, addresses):
         if not (self.options.allow_private or all(map(is_public, addresses))):
-            raise _FetchFailed("private address", permanent=False)
+            raise FetchFailed("private address", permanent=False)
 
 
 def is_public(address):
@@ -317,9 +317,9 @@ def _parse_url(url):
     try:
         parsed = httpx.URL(url)
     except (httpx.InvalidURL, TypeError, ValueError) as error:
-        raise _FetchFailed("bad url") from error
+        raise FetchFailed("bad url") from error
     if parsed.scheme not in ("http", "https") or not parsed.host:
-        raise _FetchFailed("bad url" if parsed.scheme in ("http", "https") else "not http or https")
+        raise FetchFailed("bad url" if parsed.scheme in ("http", "https") else "not http or https")
     return parsed
 
 

@@ -235,6 +235,19 @@ def read_rgb(data, limits=None):
             return decode(header)[0]
 
 
+def read_image_object(image, limits=None):
+    """Return a `PIL.Image.Image` of any mode, opened or made by somebody else, as `read_rgb` returns a file."""
+    with strict_decoding():
+        try:
+            image.load()
+            (limits or PictureLimits()).check_size(image)
+            return _to_rgb(ImageOps.exif_transpose(image))
+        except RefusedPicture:
+            raise
+        except Exception as error:
+            raise RefusedPicture("truncated" if "truncated" in str(error).lower() else "corrupt", image) from error
+
+
 def read_file(path, limits=None):
     """Return a picture file as `read_rgb` does; a file that is too large is not read."""
     limits = limits or PictureLimits()

@@ -2,10 +2,11 @@
 
 Both read the same pixels, round to whole levels and crop alike. Pillow reads any picture file; `image_files.decode`
 describes the conversion to RGB. TensorFlow is faster, but accepts only upright RGB JPEGs and the lossless copies that
-`verify` writes of other pictures.
+`verify` writes of other pictures. Keras and TensorFlow are imported when they are used, as `resize` needs neither.
 """
 
-import keras
+import functools
+
 import numpy as np
 
 from poster_cnn.datasets import image_files
@@ -38,11 +39,89 @@ def read_image(path, image_size, interpolation="bilinear", crop_size=None):
         image_files.RefusedPicture: If the file is broken or no picture.
         OSError: If the file cannot be read.
     """
-    image = np.asarray(open_picture(path))
+    return fit(open_picture(path), image_size, interpolation, crop_size, keras_resize)
+
+
+def fit(image, image_size, interpolation="bilinear", crop_size=None, method=None):
+    """Crop and resize a decoded picture.
+
+    Args:
+        image: `PIL.Image.Image` in RGB, or array `(height, width, 3)` of levels 0..255.
+        image_size, interpolation, crop_size: As in `read_image`.
+        method: Function with the arguments of `resize`. Defaults to `None`: `resize`, which needs no Keras.
+
+    Returns:
+        float32 array `(height, width, 3)`, whole levels 0..255.
+    """
+    image = np.asarray(image)
     if crop_size is not None:
         image = cut_out(image, center_box(crop_size))
-    image = keras.ops.image.resize(image.astype("float32"), image_size, interpolation=interpolation, antialias=True)
-    return np.clip(np.round(keras.ops.convert_to_numpy(image)), 0, 255)
+    method = method or resize
+    image = method(image.astype("float32"), tuple(image_size), interpolation)
+    return np.clip(np.round(image), 0, 255)
+
+
+def keras_resize(image, image_size, interpolation):
+    """Resize a picture as `resize` does, with Keras on any backend."""
+    import keras
+
+    image = keras.ops.image.resize(image, image_size, interpolation=interpolation, antialias=True)
+    return keras.ops.convert_to_numpy(image)
+
+
+def resize(image, image_size, interpolation="bilinear"):
+    """Resize a picture with NumPy, with a filter when shrinking, as TensorFlow does.
+
+    The result is that of `keras.ops.image.resize(..., antialias=True)` on TensorFlow to 0.02 levels.
+
+    Args:
+        image: float32 array `(height, width, channels)`.
+        image_size: `(height, width)` of the result in pixels.
+        interpolation: Method; see `crops.INTERPOLATIONS`. Defaults to `"bilinear"`.
+
+    Returns:
+        float32 array `(*image_size, channels)`.
+    """
+    height, width = image_size
+    rows = np.tensordot(_filter(image.shape[0], height, interpolation), image, 1)  # (height, old width, channels)
+    columns = _filter(image.shape[1], width, interpolation)
+    return np.tensordot(rows, columns, (1, 1)).transpose(0, 2, 1)
+
+
+@functools.lru_cache(maxsize=16)  # most posters have one size
+def _filter(old, new, interpolation):
+    """Return the weights of `old` pixels in each of `new`, float32 `(new, old)`."""
+    scale = np.float32(old) / np.float32(new)  # in float32 and in this order, as TensorFlow computes it
+    if interpolation not in ("nearest", "area"):
+        scale = np.float32(1) / (np.float32(new) / np.float32(old))
+    centers = (np.arange(new, dtype="float32")[:, None] + np.float32(0.5)) * scale
+    position = np.arange(old, dtype="float32")
+    if interpolation == "nearest":
+        return (position == np.minimum(np.floor(centers), old - 1)).astype("float32")
+    if interpolation == "area":
+        edges = np.arange(new + 1, dtype="float32") * scale
+        shared = np.minimum(edges[1:, None], position + 1) - np.maximum(edges[:-1, None], position)
+        weights = np.maximum(shared, 0)
+    else:
+        weights = _KERNELS[interpolation]((position + np.float32(0.5) - centers) / max(scale, np.float32(1)))
+    return weights / weights.sum(axis=1, keepdims=True)
+
+
+def _cubic(x):
+    x = np.abs(x)
+    return np.where(x < 1, (1.5 * x - 2.5) * x * x + 1, np.where(x < 2, ((2.5 - 0.5 * x) * x - 4) * x + 2, 0))
+
+
+def _lanczos(radius, x):
+    return np.where(np.abs(x) < radius, np.sinc(x) * np.sinc(x / radius), 0)
+
+
+_KERNELS = {
+    "bilinear": lambda x: np.maximum(1 - np.abs(x), 0),
+    "bicubic": _cubic,
+    "lanczos3": functools.partial(_lanczos, 3),
+    "lanczos5": functools.partial(_lanczos, 5),
+}
 
 
 def load_poster(path, image_size, interpolation, antialias, crop=None):

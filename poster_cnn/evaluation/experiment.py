@@ -7,7 +7,9 @@ import pathlib
 import keras
 import pandas as pd
 
-from poster_cnn.evaluation.predict import predict
+from poster_cnn.evaluation.networks import open_network
+from poster_cnn.evaluation.pictures import find_pictures
+from poster_cnn.evaluation.predict import rank_pictures
 from poster_cnn.evaluation.predict_movies import predict_movies
 from poster_cnn.files import read_json
 from poster_cnn.results import collect
@@ -114,7 +116,7 @@ class Experiment:
 
         Args:
             run: Name of the run.
-            inputs: List of paths, see `evaluation.predict`; of movies for an ensemble, see `predict_movies`.
+            inputs: Pictures, see `evaluation.predict`; of movies for an ensemble, see `predict_movies`.
 
         Returns:
             List of `Prediction`, without those that cannot be read. With the preset `"results"` it is empty.
@@ -123,7 +125,9 @@ class Experiment:
             print(_NO_RUNS)
             return []
         if isinstance(self.config, TrainingConfig):
-            predictions, problems = predict(self.runs_dir / run, inputs)
+            found = rank_pictures(find_pictures(inputs), open_network(self.runs_dir / run), progress=False)
+            predictions = [dataclasses.replace(item, path=_name(item.path)) for item in found if not item.is_broken]
+            problems = {item.path: item.note for item in found if item.is_broken}
         else:
             found, problems = predict_movies(self.runs_dir / run, inputs)
             predictions = [dataclasses.replace(item, path=_name(item.path)) for item in found.values()]

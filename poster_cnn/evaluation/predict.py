@@ -1,18 +1,27 @@
-"""Saved model + picture files -> ranked genres."""
+"""Pictures in any form + a network -> ranked genres. Neither TensorFlow nor pandas is imported before it is needed."""
 
+import concurrent.futures
 import dataclasses
 import functools
+import itertools
+import operator
+import os
 import pathlib
 
 import numpy as np
-import pandas as pd
+import threadpoolctl
 
 from poster_cnn.datasets.image_files import RefusedPicture
-from poster_cnn.datasets.pixels import open_picture, read_image
-from poster_cnn.files import write_atomically
+from poster_cnn.datasets.pixels import open_picture
+from poster_cnn.evaluation.networks import open_network
+from poster_cnn.evaluation.pictures import find_pictures
+from poster_cnn.files import progress_bar, write_atomically
 from poster_cnn.metrics import arguments
-from poster_cnn.training.process_state import unchanged_process
-from poster_cnn.training.saved_model import load_model
+from poster_cnn.metrics.calibration import Calibration
+
+NO_GENRE = "no genre reaches its threshold"
+NEAR_COPY = "a near-copy of this poster was in training"
+_MAX_BARS = 8  # genres on a card
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,6 +34,8 @@ class Prediction:
         probabilities: Their probabilities, 0..1, in the same order.
         thresholds: Their decision thresholds, 0..1, in the same order. Defaults to `None`: the genres are only ranked.
         modalities: Modalities that an ensemble used, such as `("poster", "plot")`. Defaults to `None`: no ensemble.
+        note: Reason why the picture cannot be read, or another remark. Defaults to `""`.
+        picture: `pictures.Picture` to draw on cards. Defaults to `None`: the file `path`, if there is one.
     """
 
     path: str | None
@@ -32,6 +43,13 @@ class Prediction:
     probabilities: tuple
     thresholds: tuple | None = None
     modalities: tuple | None = None
+    note: str = ""
+    picture: object = dataclasses.field(default=None, repr=False, compare=False)
+
+    @property
+    def is_broken(self):
+        """True if the picture cannot be read, so that there are no genres."""
+        return not self.class_names
 
     @property
     def predicted(self):
@@ -49,7 +67,25 @@ class Prediction:
         used = ", ".join(self.modalities)
         return used if self.path is None else f"{self.path} ({used})"
 
+    @property
+    def genres(self):
+        """Predicted genres as a tuple: those at or above their thresholds or, without thresholds, the first one."""
+        return self.class_names[:1] if self.thresholds is None else self.predicted
+
+    @property
+    def remark(self):
+        """The note, or that no genre reaches its threshold."""
+        return "; ".join(filter(None, [NO_GENRE if not (self.is_broken or self.genres) else "", self.note]))
+
+    def as_line(self):
+        """Return the predicted genres with their probabilities in one line."""
+        shares = dict(zip(self.class_names, self.probabilities, strict=True))
+        found = ", ".join(f"{name} {shares[name]:.0%}" for name in self.genres)
+        return f"{self.title}  {found}{f'  ({self.remark})' if self.remark else ''}"
+
     def __str__(self):
+        if self.is_broken:
+            return f"{self.title}: {self.note}"
         lines = [self.title]
         width = max(map(len, self.class_names))
         for number, (name, probability) in enumerate(zip(self.class_names, self.probabilities, strict=True)):
@@ -58,85 +94,142 @@ class Prediction:
                 mark = "  ✓ " if name in self.predicted else "    "
                 threshold = f"  from {self.thresholds[number]:6.1%}"
             lines.append(f"{mark}{name:<{width}}  {probability:6.1%}{threshold}  {'█' * round(30 * probability)}")
-        if self.predicted == ():
-            lines.append("    No genre reaches its threshold.")
+        if self.remark:
+            lines.append(f"    {self.remark[0].upper()}{self.remark[1:]}.")
         return "\n".join(lines)
 
     def to_dict(self):
-        """Return a dict for JSON: `path`, `genres` (probabilities, highest first), and the optional attributes."""
-        content = {"path": None if self.path is None else str(self.path)}
+        """Return a dict for JSON: `picture`, `genres` (probabilities, highest first), and the optional attributes."""
+        content = {"picture": None if self.path is None else str(self.path)}
         if self.modalities is not None:
             content["modalities"] = list(self.modalities)
         content["genres"] = dict(zip(self.class_names, self.probabilities, strict=True))
         if self.thresholds is not None:
             content["predicted"] = list(self.predicted)
             content["thresholds"] = dict(zip(self.class_names, self.thresholds, strict=True))
+        if self.remark:
+            content["note"] = self.remark
         return content
 
 
 @arguments.checked(
-    model_path=arguments.path,
-    image_paths=arguments.paths,
     batch_size=arguments.count,
     class_names=arguments.optional(arguments.genres),
+    progress=arguments.flag,
+    allow_private=arguments.flag,
 )
-@unchanged_process()
-def predict(model_path, image_paths, *, batch_size=32, class_names=None):
+def predict(pictures, model=None, *, batch_size=32, class_names=None, progress=True, allow_private=False):
     """Predict the genres of pictures of any size: JPEG, PNG, WebP and others, also gray, CMYK or rotated by EXIF.
 
+    The network that comes with the package runs on ONNX Runtime: TensorFlow is not imported.
+
     Args:
-        model_path: A `.keras` file saved by poster_cnn, or the run folder that holds it.
-        image_paths: Paths of the pictures.
-        batch_size: Pictures per batch. Defaults to 32.
+        pictures: Path, folder, pattern such as `"posters/*.jpg"`, URL, `PIL.Image.Image`, bytes, array of levels 0–255
+            (or floats 0–1) of shape `(height, width, 3)` or a batch of them, or a list of any of these.
+        model: Name of a network that comes with the package, run folder, `.keras` file, ONNX file of `poster-cnn
+            export`, or `(model, about)` from `load_model`. Defaults to `None`: `"posters_mobilenet_v2"`.
+        batch_size: Pictures per batch; no more than two batches are in memory. Defaults to 32.
         class_names: Genres in label order, for a `.keras` file that names none; see `load_model`. Defaults to `None`.
+        progress: Whether to show a progress bar if there are several batches. Defaults to `True`.
+        allow_private: Whether URLs may lead to addresses of private networks. Defaults to `False`.
 
     Returns:
-        Tuple `(predictions, broken)`: a list of `Prediction` in the given order, and a dict of path -> reason for the
-        pictures that cannot be read.
+        DataFrame with one row per picture, in the given order: `picture` (path or URL, or the position in the list),
+        the probability of each genre, calibrated if the model is, `predicted` (genres at or above their thresholds,
+        such as "Comedy, Romance"; the most probable genre for a softmax model) and `note` (why a picture cannot be
+        read, or another remark). A picture that cannot be read has NaN as probabilities.
 
     Raises:
-        FileNotFoundError, ValueError: If the model cannot be loaded or has other inputs than pictures, or `image_paths`
-            is a single path.
+        FileNotFoundError, ValueError: If the model cannot be loaded or takes other inputs than pictures, or `pictures`
+            holds something that cannot be a picture.
 
     Example:
 
-    >>> predictions, broken = predict("runs/first", ["poster.jpg"])
-    >>> print(predictions[0])
+    >>> table = predict(["poster.jpg", "photo.png"])
+    >>> table[["picture", "predicted"]]
     """
-    model, about = load_model(model_path, class_names)
-    if isinstance(model.input, dict) or len(model.input.shape) != 4:
-        raise ValueError(
-            "`model_path` must be a model of pictures. For an ensemble, use its run folder and "
-            f"`predict_movies`. Received: model_path={str(model_path)!r}, model {model.name}"
-        )
-    predictions, broken = [], {}
-    for start in range(0, len(image_paths), batch_size):
-        good, images = [], []
-        for path in image_paths[start : start + batch_size]:
-            try:
-                images.append(read_image(path, model.input_shape[1:3], about["interpolation"], about["crop_size"]))
-                good.append(path)
-            except (OSError, RefusedPicture) as error:
-                broken[str(path)] = reason_of(error)
-        if good:
-            rows = model.predict_on_batch(np.stack(images))
-            predictions += [ranked_prediction(str(path), row, about) for path, row in zip(good, rows, strict=True)]
-    return predictions, broken
+    network = open_network(model, class_names)
+    found = find_pictures(pictures, allow_private=allow_private)
+    return as_table(rank_pictures(found, network, batch_size, progress=progress), network.about["class_names"])
+
+
+def rank_pictures(pictures, network, batch_size=32, *, progress=True):
+    """Predict the genres of pictures, reading the next batch in threads while the network runs.
+
+    Args:
+        pictures: Iterable of `pictures.Picture`.
+        network: `networks.Network`.
+        batch_size: Pictures per batch. Defaults to 32.
+        progress: Whether to show a progress bar if there are several batches. Defaults to `True`.
+
+    Returns:
+        List of `Prediction`, one per picture; those that cannot be read have no genres.
+    """
+    total, predictions = operator.length_hint(pictures) or None, []
+    pictures = iter(pictures)
+    is_short = total is not None and total <= batch_size
+    bar = progress_bar(desc="Predicting", total=total, unit=" pictures", disable=is_short or not progress)
+    # Threads of BLAS within threads that resize small pictures take ten times as long.
+    one_each = threadpoolctl.threadpool_limits(1, "blas")
+    with bar, one_each, concurrent.futures.ThreadPoolExecutor(2 * (os.cpu_count() or 1)) as pool:
+
+        def reading():
+            """Start to read the next batch."""
+            return [
+                (picture, pool.submit(_read, picture, network)) for picture in itertools.islice(pictures, batch_size)
+            ]
+
+        batch = reading()
+        while batch:
+            following = reading()
+            predictions += _predict_batch([(picture, future.result()) for picture, future in batch], network)
+            bar.update(len(batch))
+            batch = following
+    return predictions
+
+
+def _read(picture, network):
+    """Return the network's input, or `None` if the picture cannot be read, and a note."""
+    try:
+        image = picture.read()
+        return network.fit(image), NEAR_COPY if network.seen and network.seen.find(image) else ""
+    except (OSError, RefusedPicture) as error:
+        return None, reason_of(error)
+
+
+def _predict_batch(batch, network):
+    """Return the predictions of pairs of a `Picture` and what `_read` returned."""
+    images = [image for _, (image, _) in batch if image is not None]
+    rows, predictions = iter(network.run(np.stack(images)) if images else ()), []
+    for picture, (image, note) in batch:
+        if image is None:
+            predictions.append(Prediction(picture.name, (), (), note=note))
+        else:
+            found = ranked_prediction(picture.name, next(rows), network.about)
+            is_small = isinstance(picture.source, (str, bytes))
+            predictions.append(dataclasses.replace(found, note=note, picture=picture if is_small else None))
+    return predictions
 
 
 def ranked_prediction(path, probabilities, about, modalities=None):
-    """Return a model's output for one picture or movie as a `Prediction`.
+    """Return a model's output for one picture or movie, with its calibration, as a `Prediction`.
 
     Args:
         path: Picture file, or `None`.
-        probabilities: float32 array `(num_classes,)`, 0..1, in label order.
+        probabilities: float32 array `(num_classes,)`, 0..1, in label order, not calibrated.
         about: dict from `training.saved_model.load_model`.
         modalities: As in `Prediction`. Defaults to `None`.
     """
+    class_names, thresholds = about["class_names"], about["thresholds"] and list(about["thresholds"].values())
+    calibration = Calibration.from_dict(about.get("calibration"), len(class_names))
+    if calibration:
+        probabilities, thresholds = calibration.probabilities(probabilities), calibration.thresholds(thresholds)
     order = np.argsort(-probabilities, kind="stable")
-    ranked = tuple(about["class_names"][i] for i in order)
-    thresholds = None if about["thresholds"] is None else tuple(about["thresholds"][name] for name in ranked)
-    return Prediction(path, ranked, tuple(float(probabilities[i]) for i in order), thresholds, modalities)
+    ranked = [
+        None if values is None else tuple(values[number] for number in order)
+        for values in (class_names, np.asarray(probabilities).tolist(), thresholds)
+    ]
+    return Prediction(path, *ranked, modalities)
 
 
 _PREDICTIONS = functools.partial(arguments.sequence, expected="a list of `Prediction`", items=Prediction)
@@ -144,12 +237,15 @@ _PREDICTIONS = functools.partial(arguments.sequence, expected="a list of `Predic
 
 @arguments.checked(predictions=_PREDICTIONS, class_names=arguments.genres)
 def as_table(predictions, class_names):
-    """Return predictions as a DataFrame with the columns `picture` (file name) and one per genre."""
+    """Return predictions as a DataFrame with the columns `picture`, one per genre, `predicted` and `note`."""
+    import pandas as pd
+
     rows = [
-        dict(zip(p.class_names, p.probabilities, strict=True)) | {"picture": pathlib.Path(p.path or "").name}
+        {"picture": p.path, **dict(zip(p.class_names, p.probabilities, strict=True))}
+        | {"predicted": ", ".join(p.genres), "note": p.remark}
         for p in predictions
     ]
-    return pd.DataFrame(rows, columns=["picture", *class_names])
+    return pd.DataFrame(rows, columns=["picture", *class_names, "predicted", "note"])
 
 
 @arguments.checked(predictions=_PREDICTIONS, path=arguments.path)
@@ -166,19 +262,24 @@ def draw_cards(predictions, path):
         arguments.refuse("predictions", "at least one `Prediction`", predictions)
     first = predictions[0]
     class_names = sorted(first.class_names)
-    table = as_table(predictions, class_names)
-    thresholds = None
-    if first.thresholds is not None:
-        thresholds = [first.thresholds[first.class_names.index(name)] for name in class_names]
+    order = [first.class_names.index(name) for name in class_names]
+    thresholds = None if first.thresholds is None else [first.thresholds[number] for number in order]
     figure = figures.prediction_cards(
-        [None if prediction.path is None else open_picture(prediction.path) for prediction in predictions],
-        table[class_names].to_numpy(),
+        [_image(prediction) for prediction in predictions],
+        as_table(predictions, class_names)[class_names].to_numpy(),
         class_names,
-        titles=[name or prediction.title for name, prediction in zip(table["picture"], predictions, strict=True)],
+        titles=[pathlib.Path(prediction.path or "").name or prediction.title for prediction in predictions],
         thresholds=thresholds,
+        top=_MAX_BARS,
     )
     with write_atomically(path) as temporary:
         figure.savefig(temporary, format="png", bbox_inches="tight", dpi=200)
+
+
+def _image(prediction):
+    if prediction.picture is not None:
+        return prediction.picture.read()
+    return None if prediction.path is None else open_picture(prediction.path)
 
 
 def reason_of(error):

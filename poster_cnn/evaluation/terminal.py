@@ -27,7 +27,14 @@ def process_of_a_command():
         stack.callback(logger.removeHandler, handler)
         stack.enter_context(warnings.catch_warnings())
         warnings.filterwarnings("ignore", message="More than a tenth of the")  # as the notes say
+        for name in ("absl", "tensorflow"):
+            stack.callback(logging.getLogger(name).removeFilter, _is_error)
+            logging.getLogger(name).addFilter(_is_error)
         yield
+
+
+def _is_error(record):
+    return record.levelno >= logging.ERROR
 
 
 class _Notes(logging.Handler):

@@ -1,5 +1,6 @@
 """Building blocks shared by the networks: scaled input, convolutions with pooling, dense layers, classifier."""
 
+import functools
 import inspect
 import numbers
 
@@ -7,12 +8,14 @@ import numpy as np
 from keras import Input, activations, backend, layers, ops
 
 from poster_cnn.metrics import arguments
+from poster_cnn.models import shipped
 
 
 def builder(function):
     """Decorate a function that builds a network, so that its arguments are checked.
 
-    `filters`, `dense_units` and `dropout` are a list or a number, like their default values.
+    `filters`, `dense_units` and `dropout` are a list or a number, like their default values. With weights="posters",
+    the function builds the shipped network, with the arguments that are given.
     """
     defaults = {name: parameter.default for name, parameter in inspect.signature(function).parameters.items()}
 
@@ -36,7 +39,28 @@ def builder(function):
         pixel_range=arguments.optional(_pixel_range),
         classifier_activation=_activation,
         name=arguments.optional(arguments.text),
-    )(function)
+    )(_with_shipped_weights(function))
+
+
+def _with_shipped_weights(function):
+    signature = inspect.signature(function)
+
+    @functools.wraps(function)
+    def build(*args, **kwargs):
+        """Build the network, with the shipped weights if they are asked for."""
+        given = signature.bind_partial(*args, **kwargs).arguments
+        if given.get("weights") != shipped.POSTERS:
+            return function(*args, **kwargs)
+        name = shipped.shipped_network(function.__name__)
+        if name is None:
+            raise ValueError(
+                f"`weights` must be another value, as the package has no weights of {function.__name__}. "
+                f"Received: weights={shipped.POSTERS!r}"
+            )
+        options = shipped.read_content(name)["model_args"] | given | {"weights": None}
+        return shipped.assign_weights(function(**options), name)
+
+    return build
 
 
 def _pixel_range(name, value):

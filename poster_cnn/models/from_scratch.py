@@ -2,6 +2,7 @@
 
 from keras import Model, layers
 
+from poster_cnn.metrics import arguments
 from poster_cnn.models.blocks import (
     adaptive_average_pooling,
     builder,
@@ -21,6 +22,7 @@ def seven_layer_cnn(
     filters=(32, 32, 32, 64),
     dense_units=(64, 32),
     dropout=0.5,
+    weights=None,
     classifier_activation="softmax",
     name="seven_layer_cnn",
 ):
@@ -37,6 +39,9 @@ def seven_layer_cnn(
         filters: Filters of the 3×3 convolutions, each followed by 2×2 max pooling. Defaults to `(32, 32, 32, 64)`.
         dense_units: Units of the hidden dense layers, each followed by dropout. Defaults to `(64, 32)`.
         dropout: Fraction of the hidden units dropped in training. Defaults to 0.5.
+        weights: `"posters"` for the weights of `posters_seven_layer`, which come with the package: `input_shape`,
+            `num_classes` and `classifier_activation` are then its own unless they are given, and layers that the
+            weights do not fit are new. Defaults to `None`: random weights.
         classifier_activation: Activation of the last layer: `"softmax"` as in the paper, or `"sigmoid"` for independent
             genres. Defaults to `"softmax"`.
         name: Name of the model.
@@ -45,7 +50,7 @@ def seven_layer_cnn(
         An uncompiled `keras.Model`: float32 `(batch, *input_shape)` -> float32 `(batch, num_classes)`.
 
     Raises:
-        ValueError: If `input_shape` is too small for the poolings.
+        ValueError: If `input_shape` is too small for the poolings, or `weights` is neither `"posters"` nor `None`.
 
     Example:
 
@@ -53,6 +58,8 @@ def seven_layer_cnn(
     >>> model.count_params()
     52452
     """
+    if weights is not None:  # `builder` takes care of "posters"
+        arguments.refuse("weights", "'posters' or None", weights)
     inputs, x = scaled_input(input_shape, smallest_for_blocks(len(filters)))
     x = conv_blocks(x, filters)
     x = layers.Flatten(name="flatten")(x)

@@ -1,9 +1,8 @@
 """Spellings of single cells: missing values, imdbIds and years."""
 
 import functools
+import operator
 import re
-
-import pandas as pd
 
 # In exports of databases, spreadsheets, pandas, R and OMDb.
 _MISSING = re.compile(
@@ -67,6 +66,8 @@ def imdb_number(text):
 
 def years(texts):
     """Return the first plausible year in each text, else its first four digits, as a float Series; NaN if none."""
+    import pandas as pd  # here, as file names are read without it
+
     texts = texts.str.strip().str.replace(r"^(\d),(\d{3})(?:\.0*)?$", r"\1\2", regex=True)  # "1,995"
     texts = texts.str.replace(r"^(\d{4})(?:0\d|1[0-2])[0-3]\d(?!\d)", r"\1", regex=True)  # "19950302"
     found = texts.str.extract(r"(?<!\d)(1[89]\d\d|20\d\d)(?!\d)")[0]
@@ -93,6 +94,6 @@ def movie_years(movie_titles, texts):
         years(movie_titles.str.extract(_BRACKETS_WITH_YEAR)[0]),
     ]
     plausible = [years.where(years.between(FIRST_YEAR, LAST_YEAR)) for years in candidates]
-    best = functools.reduce(pd.Series.fillna, plausible)
-    impossible = best.isna() & pd.concat(candidates, axis=1).notna().any(axis=1)
+    best = functools.reduce(lambda first, second: first.fillna(second), plausible)
+    impossible = best.isna() & functools.reduce(operator.or_, (years.notna() for years in candidates))
     return best.astype("Int64"), impossible

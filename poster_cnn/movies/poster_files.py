@@ -24,6 +24,11 @@ def imdb_id_of(name):
     return cells.imdb_number(stem) if suffix.lower() in _SUFFIXES else ""
 
 
+def is_picture_name(name):
+    """Return whether a file is a picture by its name: by its suffix or, without one, by an imdbId."""
+    return os.path.splitext(name)[1].lower() in _SUFFIXES[:-1] or bool(imdb_id_of(name))
+
+
 def poster_names(folder):
     """List the files in a folder of posters, and the posters in folders in it, such as `1995/tt0114709.jpg`.
 

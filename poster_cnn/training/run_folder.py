@@ -15,6 +15,7 @@ from poster_cnn.files import read_json, sha256, write_atomically, write_json, wr
 from poster_cnn.metrics import arguments
 from poster_cnn.metrics.calibration import choose_calibration, expected_calibration_error
 from poster_cnn.metrics.thresholds import best_thresholds
+from poster_cnn.models import shipped
 from poster_cnn.training.build import pretrained_weights
 from poster_cnn.training.config import TrainingConfig
 from poster_cnn.training.model_card import card_text
@@ -105,6 +106,8 @@ def about_weights(network, weights):
     """
     asked = pretrained_weights(network, weights)
     path = pathlib.Path(asked) if asked not in (None, "imagenet") else None
+    if asked == shipped.POSTERS:
+        path = shipped.FOLDER / f"{shipped.shipped_network(network.model)}.npz"
     about = {}
     if path is not None and path.is_file():  # the builder reports a missing file
         about |= {"weights_file": path.name, "weights_sha256": sha256(path)}

@@ -1,21 +1,30 @@
 """Saving a model with its class names in one `.keras` file, and loading it safely."""
 
 import json
-import numbers
 import pathlib
 import zipfile
 
 import keras
 
-from poster_cnn.datasets.crops import INTERPOLATIONS, POSTER_SIZE, is_crop_size
-from poster_cnn.datasets.seen_posters import SeenPosters
+from poster_cnn import models
+from poster_cnn.datasets.crops import INTERPOLATIONS
 from poster_cnn.files import write_atomically
 from poster_cnn.metrics import arguments
-from poster_cnn.metrics.calibration import Calibration
-from poster_cnn.models import losses  # noqa: F401  Registers the losses that files of older versions contain.
+from poster_cnn.models import (
+    losses,  # noqa: F401  Registers the losses that files of older versions contain.
+    shipped,
+)
+from poster_cnn.training.about import (
+    ENTRY,
+    checked_calibration,
+    checked_crop_size,
+    checked_seen_posters,
+    checked_thresholds,
+    read_about,
+)
 from poster_cnn.training.process_state import unchanged_process
 
-_ENTRY = "poster_cnn.json"
+_ENTRY = f"{ENTRY}.json"
 
 
 @arguments.checked(
@@ -60,10 +69,10 @@ def save_model(
             f"`class_names` must name the model's {model.output_shape[-1]} outputs. Received: {list(class_names)}"
         )
     content = {"class_names": list(class_names), "interpolation": interpolation}
-    content["thresholds"] = _checked_thresholds(thresholds, class_names)
-    content["crop_size"] = _checked_crop_size(crop_size)
-    content["calibration"] = _checked_calibration(calibration, class_names)
-    content["seen_posters"] = _checked_seen_posters(seen_posters)
+    content["thresholds"] = checked_thresholds(thresholds, class_names)
+    content["crop_size"] = checked_crop_size(crop_size)
+    content["calibration"] = checked_calibration(calibration, class_names)
+    content["seen_posters"] = checked_seen_posters(seen_posters)
     with write_atomically(path) as temporary:
         model.save(temporary)
         with zipfile.ZipFile(temporary, "a") as archive:
@@ -71,13 +80,14 @@ def save_model(
             archive.writestr(_ENTRY, content, compress_type=zipfile.ZIP_DEFLATED)
 
 
-@arguments.checked(path=arguments.path, class_names=arguments.optional(arguments.genres))
+@arguments.checked(path=arguments.optional(arguments.path), class_names=arguments.optional(arguments.genres))
 @unchanged_process()
-def load_model(path, class_names=None):
-    """Load a model saved by `save_model`, without running code from the file.
+def load_model(path=None, class_names=None):
+    """Load a model saved by `save_model`, without running code from the file, or one that comes with the package.
 
     Args:
-        path: The `.keras` file, or the run folder that holds it.
+        path: The `.keras` file, the run folder that holds it, or the name of a network in `poster_cnn/weights`:
+            `"posters_mobilenet_v2"` or `"posters_seven_layer"`. Defaults to `None`: `"posters_mobilenet_v2"`.
         class_names: Genres in label order, for a file that names none, such as a checkpoint of
             `keras.callbacks.ModelCheckpoint`. Defaults to `None`: those in the file.
 
@@ -91,72 +101,32 @@ def load_model(path, class_names=None):
         FileNotFoundError: If there is no such file.
         ValueError: If it is not a `.keras` file, was not saved by poster_cnn, or holds code.
     """
+    name = shipped.DEFAULT if path is None else str(path)
+    if shipped.is_shipped(name):
+        content = shipped.read_content(name)
+        model = getattr(models, content["model"])(weights=shipped.POSTERS)
+        return model, read_about(content["about"], name, model.output_shape[-1])
     path = pathlib.Path(path)
     if path.is_dir():
         path = path / "model.keras"
     if not path.is_file():
+        names = ", ".join(shipped.shipped_names())
         raise FileNotFoundError(
-            f"No model found. Expected a .keras file or a finished run folder. Looked for {str(path)!r}."
+            f"No model found. Expected a .keras file or a finished run folder, or one of {names}. Looked for "
+            f"{str(path)!r}."
         )
     if path.suffix != ".keras" or not zipfile.is_zipfile(path):
         raise ValueError(f"Not a .keras file: {path}. Other formats can run code when loaded and are refused.")
     try:
         with zipfile.ZipFile(path) as archive:
-            is_plain = class_names is not None and _ENTRY not in archive.namelist()
-            plain = {"class_names": list(class_names or ()), "interpolation": "bilinear"}
-            about = plain if is_plain else json.loads(archive.read(_ENTRY))
-        num_classes = len(about["class_names"])
-    except (KeyError, TypeError, ValueError, zipfile.BadZipFile):
-        raise ValueError(
-            f"{path} was not saved by poster_cnn, because it has no class names. "
-            "Give them as `class_names`, or save it with "
-            "`poster_cnn.training.save_model(model, path, class_names=...)`."
-        ) from None
-    if class_names is not None and list(class_names) != about["class_names"]:
-        arguments.refuse("class_names", f"None or the genres of {path}, {about['class_names']}", list(class_names))
+            text = archive.read(_ENTRY)
+    except (KeyError, zipfile.BadZipFile):
+        text = json.dumps({} if class_names is None else {"class_names": list(class_names)})
+    named = read_about(text, path)["class_names"]  # before the model is loaded
+    if class_names is not None and list(class_names) != list(named):
+        arguments.refuse("class_names", f"None or the genres of {path}, {named}", list(class_names))
     try:
         model = keras.models.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # Keras raises errors of any type for broken files
         raise ValueError(f"{path} cannot be loaded: {f'{type(error).__name__}: {error}'.splitlines()[0]}") from error
-    if num_classes != model.output_shape[-1]:
-        raise ValueError(f"{path} names {num_classes} genres for {model.output_shape[-1]} outputs. Save it anew.")
-    try:  # files of older versions have none of these
-        optional = {
-            "thresholds": _checked_thresholds(about.get("thresholds"), about["class_names"]),
-            "crop_size": _checked_crop_size(about.get("crop_size")),
-            "calibration": _checked_calibration(about.get("calibration"), about["class_names"]),
-            "seen_posters": _checked_seen_posters(about.get("seen_posters")),
-        }
-    except ValueError as error:
-        raise ValueError(f"{path} cannot be used: {error}. Save it anew.") from None
-    return model, about | optional
-
-
-def _checked_thresholds(thresholds, class_names):
-    if thresholds is None:
-        return None
-    good = isinstance(thresholds, dict) and set(thresholds) == set(class_names)
-    if not good or not all(isinstance(t, numbers.Real) and 0 <= t <= 1 for t in thresholds.values()):
-        expected = f"a dict with a number, 0..1, for each of {', '.join(class_names)}"
-        raise ValueError(f"`thresholds` must be {expected}. Received: {thresholds}")
-    return {name: float(thresholds[name]) for name in class_names}
-
-
-def _checked_crop_size(crop_size):
-    if crop_size is None:
-        return None
-    if not is_crop_size(crop_size):
-        expected = f"(height, width) in pixels, from (1, 1) to {POSTER_SIZE}, a whole poster"
-        raise ValueError(f"`crop_size` must be {expected}. Received: crop_size={crop_size}")
-    return tuple(int(side) for side in crop_size)
-
-
-def _checked_calibration(calibration, class_names):
-    found = Calibration.from_dict(calibration, len(class_names))
-    return found and found.to_dict()
-
-
-def _checked_seen_posters(text):
-    if text is not None:
-        SeenPosters.from_text(text)
-    return text
+    return model, read_about(text, path, model.output_shape[-1])

@@ -10,7 +10,8 @@ from poster_zoo import draw_poster, encode, rotated
 
 from poster_cnn import datasets
 from poster_cnn.datasets import crops
-from poster_cnn.datasets.pixels import open_picture, read_image
+from poster_cnn.datasets.crops import INTERPOLATIONS
+from poster_cnn.datasets.pixels import keras_resize, open_picture, read_image, resize
 
 
 def kinds():
@@ -133,3 +134,14 @@ def test_training_reads_the_pixels_of_prediction(originals, image_size, interpol
     for name, path, (image, _) in zip(table["title"], originals[0]["poster_path"], trained, strict=True):
         predicted = read_image(path, image_size, interpolation, crop_size)
         assert (image == predicted).all(), (name, np.abs(image.astype(int) - predicted).max())
+
+
+@pytest.mark.parametrize("interpolation", INTERPOLATIONS)
+@pytest.mark.parametrize("size", [(268, 182), (33, 47), (400, 300), (224, 152)])
+def test_numpy_resizes_as_tensorflow(size, interpolation):
+    image = np.asarray(draw_poster(1, size[1], size[0])).astype("float32")
+    for image_size in ((224, 152), (107, 73), (40, 27), (299, 299)):
+        expected = keras_resize(image, image_size, interpolation)
+        found = resize(image, image_size, interpolation)
+        assert np.abs(found - expected).max() < 0.02, image_size
+        assert (np.round(found) != np.round(expected)).mean() < 0.02, image_size

@@ -1,11 +1,14 @@
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import GENRE_COLORS
 from PIL import Image
 
 from poster_cnn import figures
 from poster_cnn.datasets.pixels import read_image
-from poster_cnn.evaluation.predict import Prediction, draw_cards, predict
+from poster_cnn.evaluation.networks import open_network
+from poster_cnn.evaluation.pictures import find_pictures
+from poster_cnn.evaluation.predict import Prediction, draw_cards, predict, rank_pictures
 from poster_cnn.training.saved_model import load_model, save_model
 
 
@@ -29,16 +32,10 @@ def picture(folder, name, mode="RGB", size=(182, 268), **save_options):
     ],
 )
 def test_predicts_pictures_of_any_format_and_size(finished_run, tmp_path, name, mode, size):
-    predictions, broken = predict(finished_run, [picture(tmp_path, name, mode, size)])
-    assert not broken
-    assert sum(predictions[0].probabilities) == pytest.approx(1, abs=1e-5)
-    assert list(predictions[0].probabilities) == sorted(predictions[0].probabilities, reverse=True)
-
-
-def test_ranks_the_genre_of_the_color_first(finished_run, tmp_path):
-    predictions, _ = predict(finished_run / "model.keras", [picture(tmp_path, "blue.png")])
-    assert predictions[0].class_names[0] == "Action"
-    assert str(predictions[0]).splitlines()[1].split()[0] == "Action"
+    path = picture(tmp_path, name, mode, size)
+    (row,) = predict(path, finished_run).to_dict("records")
+    assert row["picture"] == str(path) and row["note"] == "" and (mode == "L" or row["predicted"] == "Action")
+    assert sum(row[name] for name in GENRE_COLORS) == pytest.approx(1, abs=1e-5)
 
 
 def test_read_image_applies_the_exif_rotation(tmp_path):
@@ -66,24 +63,39 @@ def test_read_image_scales_the_center_crop(tmp_path, size):
 def test_predictions_equal_those_of_training(finished_run, data_folder):
     saved = pd.read_csv(finished_run / "predictions.csv")
     path = data_folder / "posters" / f"{saved['imdb_id'][0]}.jpg"
-    predictions, _ = predict(finished_run, [path])
-    for name, probability in predictions[0].to_dict()["genres"].items():
-        assert probability == pytest.approx(saved[f"probability_{name}"][0], abs=1e-5)
+    model, about = load_model(finished_run)
+    found = predict([path], (model, about | {"calibration": None}))  # the run folder has it before calibration
+    for name in GENRE_COLORS:
+        assert found[name][0] == pytest.approx(saved[f"probability_{name}"][0], abs=1e-5)
 
 
-def test_reports_broken_pictures_and_predicts_the_others(finished_run, tmp_path):
-    good = picture(tmp_path, "good.png")
-    (tmp_path / "page.jpg").write_text("<html>not found</html>")
+def test_broken_pictures_are_rows_in_the_given_order(finished_run, tmp_path):
     (tmp_path / "half.jpg").write_bytes(picture(tmp_path, "whole.jpg").read_bytes()[:400])
-    paths = [tmp_path / "page.jpg", good, tmp_path / "half.jpg", tmp_path / "absent.jpg"]
-    predictions, broken = predict(finished_run, paths)
-    assert [prediction.path for prediction in predictions] == [str(good)]
-    assert set(broken) == {str(path) for path in paths if path != good}
+    blue = np.full((40, 30, 3), (40, 90, 200), "uint8")
+    given = [tmp_path / "half.jpg", tmp_path / "whole.jpg", tmp_path / "absent.jpg", blue, None, Image.fromarray(blue)]
+    names = [*map(str, given[:3]), "picture 3", "picture 4", "picture 5"]
+    found = [predict(given, finished_run, batch_size=size, progress=False) for size in (1, 2, 32)]
+    assert list(found[0]) == ["picture", *GENRE_COLORS, "predicted", "note"]
+    for table in found:
+        assert table["picture"].tolist() == names
+        assert table["predicted"].tolist() == ["", "Action", "", "Action", "", "Action"]
+        assert table["Action"].isna().tolist() == [bool(note) for note in table["note"]]
+        assert "truncated" in table["note"][0] and "No such file" in table["note"][2]
+        assert np.allclose(table.iloc[[1, 3, 5], 1:5].astype(float), table.iloc[[1] * 3, 1:5].astype(float), atol=1e-3)
+    assert predict([], finished_run).empty and predict(iter([blue]), finished_run)["predicted"].tolist() == ["Action"]
+
+
+def test_a_line_names_the_predicted_genres_or_the_reason():
+    assert prediction((0.6, 0.3, 0.05)).as_line() == "a.jpg  War 30%, Drama 10%"
+    assert prediction().as_line() == "a.jpg  Horror 50%"
+    assert prediction((1, 1, 1)).as_line() == "a.jpg    (no genre reaches its threshold)"
+    assert Prediction("a.jpg", (), (), note="truncated").as_line() == "a.jpg    (truncated)"
+    assert str(Prediction("a.jpg", (), (), note="truncated")) == "a.jpg: truncated"
 
 
 def test_draws_several_cards(finished_run, tmp_path):
-    predictions, _ = predict(finished_run, [picture(tmp_path, f"{n}.png") for n in range(3)])
-    draw_cards(predictions, tmp_path / "cards.png")
+    pictures = find_pictures([picture(tmp_path, f"{n}.png") for n in range(3)])
+    draw_cards(rank_pictures(pictures, open_network(finished_run)), tmp_path / "cards.png")
     assert Image.open(tmp_path / "cards.png").width > 600
 
 
@@ -125,7 +137,7 @@ def test_marks_genres_at_or_above_their_threshold(thresholds, predicted, lines):
 
 
 def test_to_dict_with_and_without_thresholds():
-    ranked = {"path": "a.jpg", "genres": {"Horror": 0.5, "War": 0.3, "Drama": 0.1}}
+    ranked = {"picture": "a.jpg", "genres": {"Horror": 0.5, "War": 0.3, "Drama": 0.1}}
     assert prediction().to_dict() == ranked
     thresholds = {"Horror": 0.6, "War": 0.2, "Drama": 0.1}
     known = {"predicted": ["War", "Drama"], "thresholds": thresholds}
@@ -136,7 +148,7 @@ def test_uses_the_thresholds_of_the_model(finished_run, tmp_path):
     model, about = load_model(finished_run)
     thresholds = {"Horror": 0.0, "Romance": 1.0, "Action": 0.01, "Documentary": 1.0}
     save_model(model, tmp_path / "model.keras", **about | {"thresholds": thresholds})
-    (found,), _ = predict(tmp_path, [picture(tmp_path, "blue.png")])
+    (found,) = rank_pictures(find_pictures(picture(tmp_path, "blue.png")), open_network(tmp_path))
     assert set(found.predicted) == {"Horror", "Action"}
     assert dict(zip(found.class_names, found.thresholds, strict=True)) == thresholds
 

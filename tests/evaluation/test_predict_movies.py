@@ -213,7 +213,7 @@ def test_find_ensemble_accepts_the_run_its_folder_and_its_model(finished_ensembl
     with pytest.raises(FileNotFoundError, match="No ensemble found"):
         predict_movies.predict_movies(tmp_path, [])
     with pytest.raises(ValueError, match="must be a model of pictures"):
-        predict(finished_ensemble / "plot", [])
+        predict([], finished_ensemble / "plot")
 
 
 @pytest.fixture
@@ -284,23 +284,23 @@ def test_command_line_predicts_from_all_modalities(finished_ensemble, movie, tmp
     write_json(tmp_path / "movie.json", part_of(movie, ["metadata"]))
     run, card = str(finished_ensemble), tmp_path / "card.png"
     arguments = ["--metadata", f"@{tmp_path / 'movie.json'}", "--trailer", movie["trailer"], "--json"]
-    assert main(["predict", run, "--plot", f"@{tmp_path / 'plot.txt'}", movie["poster"], *arguments]) == 0
+    assert main(["predict", "--model", run, "--plot", f"@{tmp_path / 'plot.txt'}", movie["poster"], *arguments]) == 0
     printed = capsys.readouterr()
     (found,) = json.loads(printed.out)
-    assert found["path"] == movie["poster"] and found["modalities"] == list(MODALITIES)
+    assert found["picture"] == movie["poster"] and found["modalities"] == list(MODALITIES)
     assert "plot: no word vector for" in printed.err
 
     arguments = ["--metadata", f"director_name={movie['director_name']}", "--metadata", "language=Nothing"]
-    assert main(["predict", run, *arguments, "--card", str(card)]) == 0
+    assert main(["predict", "--model", run, *arguments, "--card", str(card)]) == 0
     assert capsys.readouterr().out.startswith("metadata\n") and card.stat().st_size
 
 
 def test_command_line_exits_with_1_if_some_input_is_not_used(finished_ensemble, movie, odd_files, capsys):
     broken = str(odd_files / "page.jpg")
-    assert main(["predict", str(finished_ensemble), broken, "--plot", movie["plot"]]) == 1
+    assert main(["predict", "--model", str(finished_ensemble), broken, "--plot", movie["plot"]]) == 1
     printed = capsys.readouterr()
     assert printed.out.startswith("plot\n") and f"{broken}: poster not used: html" in printed.err
-    assert main(["predict", str(finished_ensemble), broken, movie["poster"]]) == 1
+    assert main(["predict", "--model", str(finished_ensemble), broken, movie["poster"]]) == 1
     assert capsys.readouterr().out.startswith(f"{movie['poster']} (poster)\n")
 
 

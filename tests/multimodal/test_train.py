@@ -105,11 +105,11 @@ def test_branch_predicts_the_label_prior_without_its_modality(finished_ensemble,
 def test_predict_reproduces_the_predictions_of_the_poster_branch(finished_ensemble, ensemble_data):
     table = ensemble_data.movies.part("test")
     has_poster = (table["poster_path"] != "").to_numpy()
-    predictions, _ = predict(finished_ensemble / "poster", table["poster_path"][has_poster].tolist())
-    found = [dict(zip(one.class_names, one.probabilities, strict=True)) for one in predictions]
+    model, about = load_model(finished_ensemble / "poster")
+    predictions = predict(table["poster_path"][has_poster].tolist(), (model, about | {"calibration": None}))
     expected = read_predictions(finished_ensemble / "poster").filter(like="probability_")[has_poster]
-    found = pd.DataFrame(found).add_prefix("probability_")[list(expected)]
-    assert np.allclose(found, expected, atol=1e-4) and predictions[0].thresholds
+    found = predictions.add_prefix("probability_")[list(expected)]
+    assert np.allclose(found, expected, atol=1e-4)
 
 
 @pytest.fixture

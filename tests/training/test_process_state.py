@@ -59,7 +59,7 @@ def calls(data_folder, finished_run, ensemble_config, tiny_config, tmp_path):
         "sweep": lambda: sweeps.sweep(experiment, data_folder, tmp_path / "runs", progress=False),
         "fit_arrays": lambda: fit_arrays(quick, images, labels, progress=False),
         "evaluate": lambda: poster_cnn.evaluate(finished_run, data_folder, num_resamples=2),
-        "predict": lambda: poster_cnn.predict(finished_run, [poster]),
+        "predict": lambda: poster_cnn.predict([poster], finished_run),
         "load_model": lambda: poster_cnn.load_model(finished_run),
         "train_ensemble": fails_to_train_an_ensemble,
         "load_settings": lambda: load_settings(preset="results", out=tmp_path),

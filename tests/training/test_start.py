@@ -78,8 +78,7 @@ def test_checkpoint_of_keras_predicts_with_given_genres(data_folder, tmp_path):
     assert about["class_names"] == GENRES and about["thresholds"] is None
     assert np.allclose(loaded.predict(pixels, verbose=0), model.predict(pixels, verbose=0))
     poster = data_folder / "posters" / "1001.jpg"
-    (prediction,), _ = poster_cnn.predict(tmp_path / "1.keras", [poster], class_names=GENRES)
-    assert set(prediction.class_names) == set(GENRES)
+    assert set(GENRES) < set(poster_cnn.predict(poster, tmp_path / "1.keras", class_names=GENRES))
     with pytest.raises(ValueError, match="names 3 genres for 4 outputs"):
         poster_cnn.load_model(tmp_path / "1.keras", class_names=GENRES[:3])
     with pytest.raises(ValueError, match="has no class names. Give them as `class_names`"):
