@@ -1,6 +1,6 @@
 """Pointing game: how often explanations of three networks point at the emblems of the embedded posters.
 
-    python experiments/explanations/pointing_game.py [--weights FILE] [--seeds 3] [--out CSV]
+    python experiments/benchmarks/pointing_game.py [--weights FILE] [--seeds 3] [--out CSV]
 
 Each network is trained on four genres of the embedded dataset with a sigmoid per genre. The posters outside of the
 training part whose emblem stands for one of the genres are explained, and the same with random weights, as the mean of
