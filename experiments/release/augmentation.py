@@ -14,3 +14,4 @@ release = runpy.run_path(str(pathlib.Path(__file__).with_name("posters_mobilenet
 config = release["config"].replace(experiment="augmentation", fractions=(0.7, 0.1, 0.2))
 grid = {"augmentation": ("none", "flip", "light", "randaugment", "mixup"), "seed": (0, 1, 2)}
 quick_config = release["quick_config"]
+quick_grid = grid | {"seed": (0,)}
