@@ -18,6 +18,7 @@ _COMMANDS = {
     "search": ("sweep", "train random draws of an experiment's space, each on every fold"),
     "evaluate": ("evaluate", "score a finished run on a data folder"),
     "predict": ("predict", "rank the genres of pictures"),
+    "demo": ("demo", "open a web page that names the genres of posters"),
     "export": ("export", "write a network as ONNX, LiteRT or SavedModel"),
     "verify": ("verify", "decode every poster of a folder and report the broken ones"),
     "download": ("download", "fetch posters by their URLs; run again to continue"),
