@@ -88,15 +88,15 @@ def _sentence(prediction):
     return f"{text}\n\n{prediction.note[0].upper()}{prediction.note[1:]}." if prediction.note else text
 
 
-def _drawn(draw, titles):
-    """Return a row of drawings with titles as an RGB `PIL.Image.Image`."""
+def _drawn(draw, genres):
+    """Return a row of drawings, one for each genre, as an RGB `PIL.Image.Image`."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(2 * len(titles), 3.2), dpi=150, layout="constrained")
-    for number, (ax, title) in enumerate(zip(np.atleast_1d(figure.subplots(1, len(titles))), titles, strict=True)):
+    figure = Figure(figsize=(2 * len(genres), 3.2), dpi=150, layout="constrained")
+    for number, (ax, genre) in enumerate(zip(np.atleast_1d(figure.subplots(1, len(genres))), genres, strict=True)):
         draw(ax, number)
-        ax.set_title(title, fontsize=9)
+        ax.set_title(f"What speaks for {genre}", fontsize=8)
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     return Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3])
@@ -199,7 +199,7 @@ def build_page(demo, examples):
                 )
             with gradio.Column(scale=2):
                 text = gradio.Markdown(elem_id="answer")
-                drawing = {"buttons": [], "interactive": False, "visible": False}
+                drawing = {"buttons": [], "interactive": False, "visible": False, "show_label": False}
                 card = gradio.Image(label="Genres and thresholds", elem_id="card", **drawing)
                 maps = gradio.Image(label="What speaks for them", elem_id="maps", height=360, **drawing)
 
