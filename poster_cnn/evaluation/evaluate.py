@@ -86,9 +86,11 @@ class Evaluation:
 
     def classification_report(self):
         """Return scikit-learn's `classification_report` of the predicted genres, a text."""
-        return sk.classification_report(
-            self.movies.y_true > 0, self.movies.predicted, target_names=self.movies.class_names, zero_division=0
-        )
+        y_true, predicted, names = self.movies.y_true > 0, self.movies.predicted, self.movies.class_names
+        if len(names) == 1:  # two classes for scikit-learn
+            y_true, predicted, names = y_true.ravel(), predicted.ravel(), [f"not {names[0]}", names[0]]
+        options = {"labels": range(len(names)), "target_names": names, "zero_division": 0}
+        return sk.classification_report(y_true.astype(int), predicted.astype(int), **options)
 
     def to_dict(self):
         """Return a dict for JSON."""
@@ -229,7 +231,10 @@ def _without_nan(frame):
 
 def _genre_table(labels, y_prob, train_labels, class_names, thresholds):
     limits = np.array([thresholds.get(name, 0.5) for name in class_names])
-    precision, recall, f1, movies = sk.precision_recall_fscore_support(labels, y_prob >= limits, zero_division=0)
+    pairs = zip(labels.T > 0, (y_prob >= limits).T, strict=True)  # one by one, as a single genre is binary to sklearn
+    scores = [sk.precision_recall_fscore_support(*pair, average="binary", zero_division=0)[:3] for pair in pairs]
+    precision, recall, f1 = np.transpose(scores)
+    movies = (labels > 0).sum(axis=0)
     average = [
         sk.average_precision_score(labels[:, i], y_prob[:, i]) if movies[i] else np.nan for i in range(len(class_names))
     ]

@@ -206,6 +206,8 @@ def _gallery(movies, captions):
 
 
 def _suspicious(movies):
+    if len(movies.class_names) == 1:
+        return "<p>Labels of a single genre are not compared.</p>"
     try:
         found = suspicious_labels(movies.table, movies.class_names, movies.y_prob, num_movies=_SHOWN)
     except ImportError as error:

@@ -107,7 +107,8 @@ def _introduction(config, name):
     branch = config["model"] in config.get("modalities", ())
     title = name or (f"the {config['model']} branch of an ensemble" if branch else config["model"])
     title = "an ensemble" if title == "ensemble" else title
-    return f"# Movie genres with {title}\n\n{about} {len(genres)} genres: {_listed(genres)}.\n"
+    named = f"{len(genres)} genres: {_listed(genres)}" if len(genres) > 1 else f"one genre: {genres[0]}"
+    return f"# Movie genres with {title}\n\n{about} {named}.\n"
 
 
 def _use(config, name):

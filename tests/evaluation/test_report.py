@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from poster_cnn.cli import main
-from poster_cnn.evaluation.evaluate import evaluate
+from poster_cnn.evaluation.evaluate import _genre_table, evaluate
 from poster_cnn.evaluation.report import write_report
 
 HEADINGS = (
@@ -82,6 +82,18 @@ def test_predicted_genres_are_those_of_the_thresholds_or_the_first(evaluation):
     assert movies.predicted.sum(axis=1).tolist() == [1] * evaluation.num_movies
     assert np.array_equal(as_sigmoid(evaluation).movies.predicted, movies.y_prob >= 0.3)
     assert "weighted avg" in evaluation.classification_report()
+
+
+def test_one_genre_is_scored_and_reported(evaluation):
+    movies = evaluation.movies
+    name, y_true, y_prob = movies.class_names[:1], movies.y_true[:, :1], movies.y_prob[:, :1]
+    about = movies.about | {"class_names": name, "thresholds": {name[0]: 0.5}, "calibration": None}
+    genres = _genre_table(y_true, y_prob, movies.train_labels[:, :1], name, {})
+    predicted = y_prob >= 0.5
+    assert genres["precision"].iloc[0] == pytest.approx((predicted & (y_true > 0)).sum() / max(predicted.sum(), 1))
+    labels = {"train_labels": movies.train_labels[:, :1], "y_true": y_true, "y_prob": y_prob}
+    found = changed(dataclasses.replace(evaluation, genres=genres), class_names=name, about=about, **labels)
+    assert f"not {name[0]}" in found.classification_report()
 
 
 def test_command_writes_the_report_and_prints_the_genres(finished_run, data_folder, tmp_path, capsys):
