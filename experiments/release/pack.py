@@ -3,7 +3,7 @@
     python experiments/release/pack.py RUN posters_mobilenet_v2 [--scores OTHER_RUN]
 
 It writes NAME.npz (weights by their Keras paths: float16, vectors float32), NAME.json (builder, genres, thresholds and
-scores), NAME.onnx (a graph for ONNX Runtime that reads its weights from NAME.npz) and, if the run has one, the card
+scores), NAME.onnx (a graph for ONNX Runtime that reads its weights from NAME.npz) and the card
 NAME.md. It needs the package `onnx`, which prediction does not. --scores names the run whose test scores are quoted:
 that on a part of the posters, if RUN was trained on all of them.
 """
@@ -21,6 +21,7 @@ from poster_cnn.evaluation.networks import open_network
 from poster_cnn.files import read_json, write_atomically, write_json, write_text
 from poster_cnn.models import shipped
 from poster_cnn.training import recorded_config
+from poster_cnn.training.model_card import model_card
 from poster_cnn.training.saved_model import load_model
 
 _TRAINING_ONLY = ("weights", "trainable", "dropout", "logits_dropout")  # arguments that do not change predictions
@@ -55,8 +56,7 @@ def pack(run_dir, name, scores_dir=None, folder=shipped.FOLDER):
     write_json(folder / f"{name}.json", content)
     with write_atomically(folder / f"{name}.onnx") as temporary:
         onnx.save(_Graph(model, folder / f"{name}.npz").to_onnx(), temporary)
-    if (run_dir / "README.md").is_file():
-        write_text(folder / f"{name}.md", (run_dir / "README.md").read_text(encoding="utf-8"))
+    write_text(folder / f"{name}.md", model_card(run_dir, scored_run=scores_dir, name=name))
     images = np.random.default_rng(0).integers(0, 256, (8, *model.input_shape[1:])).astype("float32")
     shipped_model, _ = load_model(name)
     return float(np.abs(shipped_model.predict_on_batch(images) - open_network(name).run(images)).max())
