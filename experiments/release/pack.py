@@ -3,9 +3,9 @@
     python experiments/release/pack.py RUN posters_mobilenet_v2 [--scores OTHER_RUN]
 
 It writes NAME.npz (weights by their Keras paths: float16, vectors float32), NAME.json (builder, genres, thresholds and
-scores), NAME.onnx (a graph for ONNX Runtime that reads its weights from NAME.npz) and the card
-NAME.md. It needs the package `onnx`, which prediction does not. --scores names the run whose test scores are quoted:
-that on a part of the posters, if RUN was trained on all of them.
+scores), NAME.onnx (a graph for ONNX Runtime that reads its weights from NAME.npz) and the card NAME.md. It needs the
+package `onnx`, which prediction does not. --scores names the run on a part of the posters that gives thresholds,
+calibration and scores, if RUN was trained on all of them.
 """
 
 import argparse
@@ -34,7 +34,7 @@ def pack(run_dir, name, scores_dir=None, folder=shipped.FOLDER):
     Args:
         run_dir: Finished run folder.
         name: Name of the network.
-        scores_dir: Finished run folder whose test scores are quoted. Defaults to `None`: `run_dir`.
+        scores_dir: Finished run folder that gives thresholds, calibration and scores. Defaults to `None`: `run_dir`.
         folder: Folder to write. Defaults to `poster_cnn/weights`.
 
     Returns:
@@ -49,6 +49,9 @@ def pack(run_dir, name, scores_dir=None, folder=shipped.FOLDER):
         "num_classes": len(about["class_names"]),
         "classifier_activation": config.network.classifier_activation,
     }
+    if scores_dir:  # the posters that RUN was trained on can choose neither
+        measured = load_model(scores_dir)[1]
+        about |= {key: measured[key] for key in ("thresholds", "calibration")}
     metrics = read_json(pathlib.Path(scores_dir or run_dir) / "metrics.json")
     scores = {key: metrics[key] for key in ("test", "baselines", "calibration") if key in metrics}
     content = {"model": config.network.model, "model_args": model_args, "about": about, "scores": scores}
@@ -56,7 +59,7 @@ def pack(run_dir, name, scores_dir=None, folder=shipped.FOLDER):
     write_json(folder / f"{name}.json", content)
     with write_atomically(folder / f"{name}.onnx") as temporary:
         onnx.save(_Graph(model, folder / f"{name}.npz").to_onnx(), temporary)
-    write_text(folder / f"{name}.md", model_card(run_dir, scored_run=scores_dir, name=name))
+    write_text(folder / f"{name}.md", model_card(run_dir, scored_run=scores_dir, name=name, license="mit"))
     images = np.random.default_rng(0).integers(0, 256, (8, *model.input_shape[1:])).astype("float32")
     shipped_model, _ = load_model(name)
     return float(np.abs(shipped_model.predict_on_batch(images) - open_network(name).run(images)).max())

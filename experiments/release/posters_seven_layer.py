@@ -27,3 +27,4 @@ grid = {"seed": (0,)}
 sets = {"evaluated": {"fractions": (0.7, 0.1, 0.2)}, "shipped": {"fractions": (0.98, 0.02)}}
 
 quick_config = {"epochs": 5, "learning_rate": 1e-3, "ratio": 30}
+quick_grid, quick_sets = grid, {"evaluated": sets["evaluated"]}
