@@ -29,6 +29,7 @@ def add_arguments(command):
     command.add_argument("--json", action="store_true", help="print JSON instead of a table")
     command.add_argument("--csv", metavar="FILE", help="also write a CSV with a row per picture and a column per genre")
     command.add_argument("--card", metavar="FILE", help=f"also draw the first {_MAX_CARDS} pictures as a PNG")
+    command.add_argument("--explain", action="store_true", help="add heat maps of the genres to the card (see --card)")
     command.add_argument("--allow-private", action="store_true", help="allow URLs in private networks")
     command.add_argument("--plot", metavar="TEXT", help="the plot of the movie; @FILE reads it from a file")
     columns = "such as director_name='Jane Doe' or language=English; repeatable; @FILE reads a JSON object"
@@ -43,12 +44,18 @@ def run(options):
         options.command.error("there is nothing to predict from: give a PICTURE, --plot, --metadata or --trailer")
     if len(options.pictures) > 1 and given:
         options.command.error(f"several pictures are several movies: give one PICTURE at most with {', '.join(given)}")
+    if options.explain and not options.card:
+        options.command.error("--explain draws heat maps on the card: give --card FILE too")
     _refuse_models(options)
+    network = None
     if given or _is_ensemble(options.model):
+        if options.explain:
+            options.command.error("--explain needs a network of pictures, not the run of an ensemble")
         predictions, problems, has_failed = _predict_movies(options, given)
         class_names = sorted(predictions[0].class_names) if predictions else []
     else:
-        predictions, problems, class_names = _predict_pictures(options)
+        predictions, problems, network = _predict_pictures(options)
+        class_names = network.about["class_names"]
         has_failed = bool(problems)
     _print(predictions, options.json)
     if options.csv:
@@ -57,7 +64,7 @@ def run(options):
     if options.card and drawn:
         from poster_cnn.evaluation.predict import draw_cards
 
-        draw_cards(drawn, options.card)
+        draw_cards(drawn, options.card, network if options.explain else None)
     for problem in problems:
         print(f"poster-cnn: {problem}", file=sys.stderr)
     return 1 if has_failed else 0
@@ -104,7 +111,7 @@ def _predict_pictures(options):
     names = ", ".join(f"{prediction.path} ({prediction.note})" for prediction in broken[:_MAX_RANKED])
     more = ", …" if len(broken) > _MAX_RANKED else ""
     problems = [f"{len(broken)} of {len(predictions)} cannot be read: {names}{more}"] if broken else []
-    return predictions, problems, network.about["class_names"]
+    return predictions, problems, network
 
 
 def _print(predictions, as_json):

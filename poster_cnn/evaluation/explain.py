@@ -157,6 +157,23 @@ def heat_maps(model, images, class_index=None, *, method=None, **options):
     return function[arguments.choice(*METHODS)("method", method)](model, images, class_index, **options)
 
 
+def genre_maps(image, genres, network):
+    """Compute the heat maps of some genres of a picture.
+
+    Args:
+        image: Upright RGB `PIL.Image.Image`.
+        genres: Names of genres that the network knows.
+        network: `networks.Network`. A Keras model is explained as by `heat_maps`, an ONNX file by occlusion.
+
+    Returns:
+        Dict of genre -> float32 array of the network's input size, for `figures.explanation_cards`.
+    """
+    class_names = list(network.about["class_names"])
+    images = np.repeat(network.fit(image)[None], len(genres), axis=0)
+    maps = heat_maps(network.model or network.run, images, [class_names.index(genre) for genre in genres])
+    return dict(zip(genres, maps, strict=True))
+
+
 def _split(model, layer=None):
     from poster_cnn.models.feature_maps import split_at_feature_maps
 

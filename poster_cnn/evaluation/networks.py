@@ -25,12 +25,14 @@ class Network:
         image_size: `(height, width)` of its input in pixels.
         run: Function of float32 pixels, 0..255, `(batch, height, width, 3)` -> float32 probabilities.
         resize: Function with the arguments of `pixels.resize`.
+        model: The `keras.Model`. Defaults to `None`: the network runs without Keras.
     """
 
     about: dict
     image_size: tuple
     run: collections.abc.Callable
     resize: collections.abc.Callable
+    model: object = None
 
     @functools.cached_property
     def seen(self):
@@ -112,4 +114,4 @@ def _keras_network(model, about):
         """Return the probabilities of a batch."""
         return np.asarray(model.predict_on_batch(images))
 
-    return Network(about, tuple(model.input_shape[1:3]), run, pixels.keras_resize)
+    return Network(about, tuple(model.input_shape[1:3]), run, pixels.keras_resize, model)

@@ -13,6 +13,7 @@ import threadpoolctl
 
 from poster_cnn.datasets.image_files import RefusedPicture
 from poster_cnn.datasets.pixels import open_picture
+from poster_cnn.evaluation.explain import genre_maps
 from poster_cnn.evaluation.networks import open_network
 from poster_cnn.evaluation.pictures import find_pictures
 from poster_cnn.files import progress_bar, write_atomically
@@ -21,6 +22,7 @@ from poster_cnn.metrics.calibration import Calibration
 
 NO_GENRE = "no genre reaches its threshold"
 NEAR_COPY = "a near-copy of this poster was in training"
+_MAX_MAPS = 3  # genres with a heat map on a card
 _MAX_BARS = 8  # genres on a card
 
 
@@ -249,12 +251,14 @@ def as_table(predictions, class_names):
 
 
 @arguments.checked(predictions=_PREDICTIONS, path=arguments.path)
-def draw_cards(predictions, path):
+def draw_cards(predictions, path, network=None):
     """Draw pictures next to their ranked genres (paper 1, Figs. 6–19) and save them as a PNG.
 
     Args:
         predictions: List of `Prediction` of one model.
         path: PNG file to write.
+        network: The `networks.Network` that made them, to add heat maps of the genres of each picture. Defaults to
+            `None`: without heat maps.
     """
     from poster_cnn import figures
 
@@ -264,14 +268,23 @@ def draw_cards(predictions, path):
     class_names = sorted(first.class_names)
     order = [first.class_names.index(name) for name in class_names]
     thresholds = None if first.thresholds is None else [first.thresholds[number] for number in order]
-    figure = figures.prediction_cards(
+    images, scores = (
         [_image(prediction) for prediction in predictions],
         as_table(predictions, class_names)[class_names].to_numpy(),
-        class_names,
-        titles=[pathlib.Path(prediction.path or "").name or prediction.title for prediction in predictions],
-        thresholds=thresholds,
-        top=_MAX_BARS,
     )
+    options = {
+        "titles": [pathlib.Path(prediction.path or "").name or prediction.title for prediction in predictions],
+        "thresholds": thresholds,
+        "top": _MAX_BARS,
+    }
+    if network is None:
+        figure = figures.prediction_cards(images, scores, class_names, **options)
+    else:
+        explained = [found.genres[:_MAX_MAPS] or found.class_names[:1] for found in predictions]
+        maps = [genre_maps(image, genres, network) for image, genres in zip(images, explained, strict=True)]
+        if network.about["crop_size"]:
+            images = [network.fit(image) for image in images]  # the map is one of the crop
+        figure = figures.explanation_cards(images, scores, class_names, maps, **options)
     with write_atomically(path) as temporary:
         figure.savefig(temporary, format="png", bbox_inches="tight", dpi=200)
 

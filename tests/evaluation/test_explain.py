@@ -4,17 +4,21 @@ import importlib.util
 import os
 import subprocess
 import sys
+import types
 
 import keras
 import numpy as np
 import pytest
 from keras import layers
+from PIL import Image
 
 from poster_cnn import models
 from poster_cnn.datasets.embedded.dataset import make_dataset
 from poster_cnn.datasets.embedded.masks import read_masks
 from poster_cnn.evaluation import explain
-from poster_cnn.evaluation.explain import class_activation_map, grad_cam, heat_maps, occlusion
+from poster_cnn.evaluation.explain import class_activation_map, genre_maps, grad_cam, heat_maps, occlusion
+from poster_cnn.evaluation.pictures import Picture
+from poster_cnn.evaluation.predict import Prediction, draw_cards
 from poster_cnn.models.feature_maps import split_at_feature_maps
 from poster_cnn.training.saved_model import load_model, save_model
 
@@ -168,6 +172,22 @@ def test_occlusion_of_a_function():
     batches.clear()
     twice = occlusion(predict, images[[0, 0]], [0, 1], patch_size=4, stride=2, batch_size=100)
     assert batches == [2, 45] and twice[1].max() == 0 and np.array_equal(twice[0], maps[0])
+
+
+def test_maps_of_the_genres_on_a_card(tmp_path):
+    def run(images):
+        bright = images[:, :20].mean(axis=(1, 2, 3)) / 255
+        return np.stack([bright, 1 - bright], axis=1)
+
+    image = Image.fromarray(np.repeat([[[255] * 3], [[0] * 3]], 20, axis=0).repeat(24, axis=1).astype("uint8"))
+    about = {"class_names": ["Bright", "Dark"], "crop_size": None}
+    network = types.SimpleNamespace(about=about, fit=lambda image: np.float32(image), run=run, model=None)
+    maps = genre_maps(image, ["Dark", "Bright"], network)
+    assert list(maps) == ["Dark", "Bright"] and maps["Bright"].shape == (40, 24)
+    assert maps["Bright"][:8].min() > 0.5 and maps["Bright"][-6:].max() < 0.1 and maps["Dark"].max() == 0
+    found = [Prediction("a.png", ("Bright", "Dark"), (0.9, 0.1), picture=Picture("a.png", image))]
+    draw_cards(found, tmp_path / "card.png", network)
+    assert Image.open(tmp_path / "card.png").width > 900
 
 
 def test_saved_nested_and_mixed_precision_networks(tmp_path):
