@@ -37,5 +37,6 @@ def test_grad_cam_points_at_the_emblems_of_a_trained_network_only():
     model.fit(images, labels, epochs=40, verbose=0)
     after = score_explanations(model, table[~is_training], genres, folder, methods=["grad_cam"]).iloc[0]
     assert after["num_posters"] > 80 and 0.15 < after["chance"] < 0.35
-    assert after["low"] > after["chance"] and after["hits"] > before["hits"]
-    assert before["low"] < before["chance"] + 0.1
+    assert after["low"] > max(after["chance"], after["other_map"]) and after["hits"] > before["hits"]
+    # Emblems are in the middle, which a map of another poster knows too; random weights know no more than that.
+    assert before["low"] < before["other_map"] < before["high"]
