@@ -52,6 +52,7 @@ def pack(run_dir, name, scores_dir=None, folder=shipped.FOLDER):
     if scores_dir:  # the posters that RUN was trained on can choose neither
         measured = load_model(scores_dir)[1]
         about |= {key: measured[key] for key in ("thresholds", "calibration")}
+    about["mirrored"] = config.fit.augmentation != "none"  # it was trained on mirrored posters
     metrics = read_json(pathlib.Path(scores_dir or run_dir) / "metrics.json")
     scores = {key: metrics[key] for key in ("test", "baselines", "calibration") if key in metrics}
     content = {"model": config.network.model, "model_args": model_args, "about": about, "scores": scores}

@@ -40,6 +40,12 @@ class Network:
         text = self.about.get("seen_posters")
         return None if text is None else SeenPosters.from_text(text)
 
+    def probabilities(self, images):
+        """Return the probabilities of a batch, for some networks the mean of posters and their mirror images."""
+        if not self.about.get("mirrored"):
+            return self.run(images)
+        return (self.run(images) + self.run(np.ascontiguousarray(images[:, :, ::-1]))) / 2
+
     def fit(self, image):
         """Return a decoded picture as the network takes it, float32 `(height, width, 3)`."""
         about = self.about

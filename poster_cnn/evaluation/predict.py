@@ -202,7 +202,7 @@ def _read(picture, network):
 def _predict_batch(batch, network):
     """Return the predictions of pairs of a `Picture` and what `_read` returned."""
     images = [image for _, (image, _) in batch if image is not None]
-    rows, predictions = iter(network.run(np.stack(images)) if images else ()), []
+    rows, predictions = iter(network.probabilities(np.stack(images)) if images else ()), []
     for picture, (image, note) in batch:
         if image is None:
             predictions.append(Prediction(picture.name, (), (), note=note))

@@ -87,3 +87,13 @@ assert not {"tensorflow", "keras", "pandas", "sklearn", "matplotlib"} & set(sys.
 def test_a_run_records_that_it_starts_from_them():
     network = NetworkConfig(model="mobilenet_v2", model_args={"weights": "posters"})
     assert about_weights(network, {})["weights_file"] == "posters_mobilenet_v2.npz"
+
+
+def test_predicts_the_mean_of_a_poster_and_its_mirror_image():
+    model, about = load("posters_seven_layer")
+    image = np.random.default_rng(0).integers(0, 256, model.input_shape[1:]).astype("uint8")
+    both = model.predict_on_batch(np.stack([image, image[:, ::-1]]).astype("float32"))
+    plain = about | {"calibration": None}
+    for mirrored, expected in ((False, both[0]), (True, both.mean(axis=0))):
+        predicted = poster_cnn.predict(image, (model, plain | {"mirrored": mirrored}))
+        np.testing.assert_allclose(predicted[about["class_names"]].to_numpy(float)[0], expected, atol=1e-4)
