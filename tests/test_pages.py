@@ -141,3 +141,22 @@ def test_tables_of_the_speed_page_agree_with_the_measurements():
     growth = growth[["posters", "cache", "decode_per_s", "epoch_per_s", "train_per_s", "peak_mb"]]
     rows = [f"| {a} | {b} | {c:.0f} | {d:.0f} | {e:.0f} | {f:.0f} MB |" for a, b, c, d, e, f in growth.to_numpy()]
     assert all(row in page for row in rows)
+
+
+def test_tables_of_the_shipped_networks_agree_with_the_results():
+    results = REPOSITORY / "experiments" / "results"
+    page = (REPOSITORY / "experiments" / "release" / "README.md").read_text(encoding="utf-8")
+    recipes = pd.read_csv(results / "release_recipes.csv")
+    for recipe, views, *scores in recipes.itertuples(index=False):
+        assert f"| {recipe} | {views} | {' | '.join(f'{100 * score:.1f}' for score in scores)} |" in page
+    (run,) = pd.read_csv(results / "posters_mobilenet_v2.csv").to_dict("records")
+    for metric, name in (("average_precision", "macro"), ("average_precision_micro", "micro")):
+        low, high = (run[f"{metric}_{end}"] for end in ("low", "high"))
+        baselines = (run[f"{baseline}_{metric}"] for baseline in ("color_histogram", "label_prior"))
+        row = f"| {name} | {100 * run[metric]:.1f} [{100 * low:.1f}, {100 * high:.1f}] | "
+        assert row + " | ".join(f"{100 * score:.1f}" for score in baselines) + " |" in page
+    _, mirrored = recipes[recipes["recipe"].str.contains("evaluated")].to_dict("records")
+    assert (
+        f"{100 * mirrored['test_average_precision']:.1f} and {100 * mirrored['test_average_precision_micro']:.1f}"
+        in page
+    )
