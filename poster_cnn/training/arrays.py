@@ -86,9 +86,12 @@ def _require_possible(fit, validation):
 
 
 def _own_callbacks(fit):
-    stop = {"patience": fit.patience, "mode": "min" if fit.stops_at_minimum else "max", "restore_best_weights": True}
-    stopping = [keras.callbacks.EarlyStopping(fit.early_stopping, **stop)] if fit.early_stopping else []
-    return [*stopping, *([AveragedWeights()] if fit.ema_momentum else [])]
+    own = [AveragedWeights()] if fit.ema_momentum else []
+    if fit.early_stopping:
+        mode = "min" if fit.stops_at_minimum else "max"
+        options = {"patience": fit.patience, "mode": mode, "restore_best_weights": True}
+        own.append(keras.callbacks.EarlyStopping(fit.early_stopping, **options))
+    return own
 
 
 def fit_batches(model, train, validation, fit, callbacks, name, validation_steps=None):

@@ -96,7 +96,8 @@ class DataConfig:
         groups = {name: tuple(map(canonical_genre, genres)) for name, genres in groups.items()}
         names = [name if name in groups else canonical_genre(name) for name in names]
         names = arguments.names("class_names", names, expected)
-        set_attributes(self, keep_unlabeled=self.keep_unlabeled or len(names) == 1)  # else all movies have the genre
+        if len(names) == 1 and self.keep_unlabeled is False:  # otherwise all movies have the genre
+            set_attributes(self, keep_unlabeled=True)
         set_attributes(self, class_names=names, fractions=fractions, genre_groups=groups)
         arguments.convert(self)
         self._set_image_size()

@@ -144,4 +144,4 @@ def test_numpy_resizes_as_tensorflow(size, interpolation):
         expected = keras_resize(image, image_size, interpolation)
         found = resize(image, image_size, interpolation)
         assert np.abs(found - expected).max() < 0.02, image_size
-        assert (np.round(found) != np.round(expected)).mean() < 0.02, image_size
+        assert (np.round(found) != np.round(expected)).mean() < 0.03, image_size  # means of `area` are often halves

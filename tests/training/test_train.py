@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+import tensorflow as tf
 
 from poster_cnn import metrics
 from poster_cnn.datasets.pixels import open_picture
@@ -351,6 +352,7 @@ def test_predict_ranks_genres_without_thresholds(sigmoid_run, data_folder, tmp_p
 def test_without_validation_set_there_are_no_thresholds(sigmoid_config, data_folder, tmp_path):
     data = load_training_data(sigmoid_config.data, data_folder)
     data = dataclasses.replace(data, split=data.split.replace("validation", "train"))
+    training._claim(tmp_path, sigmoid_config, data, tf.distribute.get_strategy())
     result = training._finish(build_model(sigmoid_config), sigmoid_config, data, tmp_path, 0)
     assert "thresholds" not in result and result["validation"] == {}
     assert list(result["test"]) == ["top_n_accuracy", "label_accuracy", "overall_f1"]

@@ -226,8 +226,8 @@ def test_trains_and_fine_tunes_from_the_terminal(weights, data_folder, tmp_path,
 def test_corrected_command_runs_in_the_same_folder(data_folder, tmp_path, capsys):
     command = ["train", "--data", str(data_folder), "--out", str(tmp_path), "--genres", "Horror,Romance"]
     command += ["--ratio", "26", "--epochs", "1"]
-    assert main([*command, "--weights", "none"]) == 1
-    assert "seven_layer_cnn does not take weights" in capsys.readouterr().err
+    assert main([*command, "--model", "two_conv_cnn", "--weights", "none"]) == 1
+    assert "two_conv_cnn does not take weights" in capsys.readouterr().err
     assert main(command) == 0
 
 
