@@ -27,6 +27,7 @@ include_patterns = [
     "docs/*.md",
     "docs/api/*.md",
     "experiments/*/README.md",
+    "poster_cnn/weights/*.md",
     "notebooks/*.ipynb",
     "CHANGELOG.md",
     "CONTRIBUTING.md",

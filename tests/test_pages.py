@@ -155,6 +155,14 @@ def test_tables_of_the_shipped_networks_agree_with_the_results():
         baselines = (run[f"{baseline}_{metric}"] for baseline in ("color_histogram", "label_prior"))
         row = f"| {name} | {100 * run[metric]:.1f} [{100 * low:.1f}, {100 * high:.1f}] | "
         assert row + " | ".join(f"{100 * score:.1f}" for score in baselines) + " |" in page
+    (small,) = pd.read_csv(results / "posters_seven_layer.csv").to_dict("records")
+    scores = (small[f"{name}first_label_accuracy"] for name in ("", "color_histogram_", "majority_"))
+    assert (
+        "{:.1%} of {} test movies, where the color histogram has {:.1%} and the most frequent genre\n{:.1%}".format(
+            *(next(scores), small["num_test"]), *scores
+        )
+        in page
+    )
     _, mirrored = recipes[recipes["recipe"].str.contains("evaluated")].to_dict("records")
     assert (
         f"{100 * mirrored['test_average_precision']:.1f} and {100 * mirrored['test_average_precision_micro']:.1f}"

@@ -128,8 +128,8 @@ def predict(pictures, model=None, *, batch_size=32, class_names=None, progress=T
     Args:
         pictures: Path, folder, pattern such as `"posters/*.jpg"`, URL, `PIL.Image.Image`, bytes, array of levels 0–255
             (or floats 0–1) of shape `(height, width, 3)` or a batch of them, or a list of any of these.
-        model: Name of a network that comes with the package, run folder, `.keras` file, ONNX file of `poster-cnn
-            export`, or `(model, about)` from `load_model`. Defaults to `None`: `"posters_mobilenet_v2"`.
+        model: Name of a network that comes with the package, run folder, `.keras` file, ONNX file of
+            `poster-cnn export`, or `(model, about)` from `load_model`. Defaults to `None`: `"posters_mobilenet_v2"`.
         batch_size: Pictures per batch; no more than two batches are in memory. Defaults to 32.
         class_names: Genres in label order, for a `.keras` file that names none; see `load_model`. Defaults to `None`.
         progress: Whether to show a progress bar if there are several batches. Defaults to `True`.
