@@ -3,7 +3,7 @@
     poster-cnn sweep experiments/release/augmentation.py --data DATA --out runs/augmentation --workers 2
 
 Every run trains on 70% of the posters of a split that does not leak, and differs from the network that is shipped in
-its augmentation only. Not run yet; about 15 trainings of 40 minutes on 2 CPU cores.
+its augmentation only. Not run yet; 15 trainings of about 40 minutes on 2 CPU cores.
 """
 
 import pathlib

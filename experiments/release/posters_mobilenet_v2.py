@@ -8,7 +8,7 @@ options on 98% of the posters; the other 2% only show that nothing went wrong.
 
 First the last layer is trained on the frozen backbone, then the backbone from its sixth block on, with its batch
 normalization as it came. Whole posters are not squeezed, and average pooling replaces paper 3's global max pooling.
-Expected on 10,322 posters: about 40 minutes on 2 CPU cores.
+Expected on 10,327 posters: about 75 minutes on 2 busy CPU cores.
 """
 
 from poster_cnn import TrainingConfig
