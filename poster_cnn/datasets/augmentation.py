@@ -67,60 +67,54 @@ class _Seeds(keras.random.SeedGenerator):
 @functools.cache
 def _augmentation(name):
     """Return a function of a seed and a batch, which is traced once for all epochs."""
-    if name == "mixup":
-        return tf.function(
-            functools.partial(_mix, keras.layers.RandomFlip("horizontal", seed=0), keras.layers.MixUp(seed=0))
-        )
     flip, brightness = keras.layers.RandomFlip("horizontal", seed=0), keras.layers.RandomBrightness(0.1, seed=0)
-    steps = {
-        "flip": [functools.partial(_apply, flip)],
-        "light": [functools.partial(_apply, flip), _crop, functools.partial(_apply, brightness)],
-        "randaugment": [functools.partial(_apply, flip), functools.partial(_random_operations, _operations())],
+    further = {
+        "flip": [],
+        "light": [_crop, functools.partial(_apply, brightness)],
+        "randaugment": [functools.partial(_random_operations, _operations())],
+        "mixup": [functools.partial(_apply, keras.layers.MixUp(seed=0))],
     }
-    return tf.function(functools.partial(_change, steps[name]))
-
-
-def _mix(flip, layer, start, images, labels):
-    seeds = _Seeds(start)
-    images = _apply(flip, images, seeds.next())
-    mixing = layer.get_random_transformation(images, seed=_Seeds(seeds.next()))
-    return layer.transform_images(images, mixing), layer.transform_labels(labels, mixing)
+    return tf.function(functools.partial(_change, [functools.partial(_apply, flip), *further[name]]))
 
 
 def _change(steps, start, images, labels):
     seeds, shape = _Seeds(start), images.shape
     for step in steps:
-        images = tf.ensure_shape(step(images, seeds.next()), shape)
+        images, labels = step(images, labels, seeds.next())
+        images = tf.ensure_shape(images, shape)
     return images, labels
 
 
-def _apply(layer, images, start):
-    return layer.transform_images(images, layer.get_random_transformation(images, seed=_Seeds(start)))
+def _apply(layer, images, labels, start):
+    """Change images with a layer of Keras and, if it mixes them, their labels."""
+    change = layer.get_random_transformation(images, seed=_Seeds(start))
+    return layer.transform_images(images, change), layer.transform_labels(labels, change)
 
 
-def _crop(images, start):
+def _crop(images, labels, start):
     """Cut a part of random size and position out of each poster, and resize it to the whole."""
     seeds, num_images = _Seeds(start), tf.shape(images)[0]
     side = tf.random.stateless_uniform((num_images, 1), seeds.next(), 1 - _MAX_CROP, 1)
     corner = tf.random.stateless_uniform((num_images, 2), seeds.next()) * (1 - side)
     boxes = tf.concat([corner, corner + side], axis=1)
-    return tf.image.crop_and_resize(images, boxes, tf.range(num_images), images.shape[1:3])
+    return tf.image.crop_and_resize(images, boxes, tf.range(num_images), images.shape[1:3]), labels
 
 
-def _random_operations(operations, images, start):
+def _random_operations(operations, images, labels, start):
     """Apply random operations to each poster of a batch."""
 
     def change(numbered):
+        """Apply random operations to one poster `(height, width, 3)`, given with its number in the batch."""
         number, image = numbered
         seeds, images = _Seeds(tf.random.experimental.stateless_fold_in(start, number)), image[None]
         for _ in range(_NUM_OPERATIONS):
             chosen = tf.random.stateless_uniform((), seeds.next(), maxval=len(operations), dtype="int32")
-            branches = [functools.partial(_apply, layer, images, seeds.next()) for layer in operations]
-            images = tf.ensure_shape(tf.switch_case(chosen, branches), (1, *image.shape))
+            branches = [functools.partial(_apply, layer, images, (), seeds.next()) for layer in operations]
+            images = tf.ensure_shape(tf.switch_case(chosen, branches)[0], (1, *image.shape))
         return images[0]
 
     numbers = tf.range(tf.shape(images, out_type="int64")[0])
-    return tf.map_fn(change, (numbers, images), fn_output_signature=images.dtype)
+    return tf.map_fn(change, (numbers, images), fn_output_signature=images.dtype), labels
 
 
 def _operations():
