@@ -245,3 +245,23 @@ def run_and_kill():
             process.wait()
 
     return run
+
+
+@pytest.fixture
+def train_and_kill(run_and_kill):
+    """Return a function that trains a config in another process, and kills it at a random time after `when()`."""
+
+    def run(config, data, run_dir, *, when, pause):
+        script = f"""
+import sys, time
+from poster_cnn.training import fit as fitting, train as training, config
+save_epoch = fitting._save_epoch
+def slowly(*arguments):  # leaves time for the kill
+    save_epoch(*arguments)
+    time.sleep({pause})
+fitting._save_epoch = slowly
+training.train(config.TrainingConfig.from_dict({config.to_dict()!r}), sys.argv[1], sys.argv[2], progress=False)
+"""
+        run_and_kill(script, data, run_dir, when=when)
+
+    return run

@@ -110,11 +110,11 @@ def run(options):
         print(f"{start} is finished and stays as it is; a copy goes on to {config.epochs} epochs, with a new optimizer")
     finished_before = is_finished(out)
     callbacks = [_tensorboard(out / "tensorboard")] if options.tensorboard else []
-    same = {"strategy": options.strategy, "callbacks": callbacks}
+    how = {"strategy": options.strategy, "callbacks": callbacks}
     if start is not None:
-        result = continue_run(start, data, epochs=config.epochs, out=out, **same)
+        result = continue_run(start, data, epochs=config.epochs, out=out, **how)
     else:
-        result = train(config, data, out, **same)
+        result = train(config, data, out, **how)
     if not result:
         print(f"run folder: {out}, written by the chief")
         return

@@ -7,6 +7,8 @@ import tempfile
 import numpy as np
 from PIL import Image
 
+from poster_cnn.datasets.pixels import open_picture
+from poster_cnn.evaluation.explain import genre_maps
 from poster_cnn.evaluation.networks import open_network
 from poster_cnn.evaluation.pictures import find_pictures
 from poster_cnn.evaluation.predict import draw_cards, rank_pictures
@@ -33,15 +35,7 @@ class Demo:
     """
 
     def __init__(self, model=None):
-        self._explained = None
-        if model is not None and _is_saved_by_keras(model):
-            from poster_cnn.training.saved_model import load_model
-
-            loaded = load_model(model)
-            self._explained, model = loaded[0], loaded
         self.network = open_network(model)
-        if self._explained is None:
-            self._explained = self.network.run
 
     def answer(self, path):
         """Return the answer for one picture file.
@@ -66,17 +60,10 @@ class Demo:
 
     def _heat_maps(self, path, genres):
         from poster_cnn import figures
-        from poster_cnn.evaluation.explain import heat_maps
 
-        image = self.network.fit(next(iter(find_pictures([pathlib.Path(path)]))).read())
-        class_names = list(self.network.about["class_names"])
-        images = np.repeat(image[None], len(genres), axis=0)
-        maps = heat_maps(self._explained, images, [class_names.index(genre) for genre in genres])
-        return _drawn(lambda ax, number: figures.heat_map(image.astype("uint8"), maps[number], ax=ax), genres)
-
-
-def _is_saved_by_keras(model):
-    return pathlib.Path(model).exists() and pathlib.Path(model).suffix != ".onnx"
+        image = open_picture(path)
+        maps = genre_maps(image, genres, self.network)
+        return _drawn(lambda ax, genre: figures.heat_map(image, maps[genre], ax=ax), genres)
 
 
 def _sentence(prediction):
@@ -94,8 +81,8 @@ def _drawn(draw, genres):
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(2 * len(genres), 3.2), dpi=150, layout="constrained")
-    for number, (ax, genre) in enumerate(zip(np.atleast_1d(figure.subplots(1, len(genres))), genres, strict=True)):
-        draw(ax, number)
+    for ax, genre in zip(np.atleast_1d(figure.subplots(1, len(genres))), genres, strict=True):
+        draw(ax, genre)
         ax.set_title(f"What speaks for {genre}", fontsize=8)
     canvas = FigureCanvasAgg(figure)
     canvas.draw()

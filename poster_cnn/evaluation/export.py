@@ -13,15 +13,16 @@ import numpy as np
 
 from poster_cnn.datasets import pixels
 from poster_cnn.datasets.embedded.posters import draw_poster
+from poster_cnn.evaluation.networks import open_network
 from poster_cnn.evaluation.predict_movies import find_ensemble
 from poster_cnn.files import write_atomically
 from poster_cnn.metrics import arguments
+from poster_cnn.training.about import ENTRY
 from poster_cnn.training.process_state import unchanged_process
 from poster_cnn.training.saved_model import load_model
 
 SUFFIXES = {"onnx": ".onnx", "litert": ".tflite", "saved_model": ""}  # of the files; a SavedModel is a folder
 TOLERANCE = 1e-4  # largest accepted difference between two probabilities
-_ENTRY = "poster_cnn"  # of the description, as in `.keras` files
 _GENRES = ("Action", "Comedy", "Crime", "Drama", "Horror", "Romance", "Sci-Fi", "Western")
 
 
@@ -201,24 +202,20 @@ def _write_onnx(network, path, content):
     output.name = "probabilities"
     for value in (graph.graph.input[0], output):
         value.type.tensor_type.shape.dim[0].dim_param = "batch"
-    onnx.helper.set_model_props(graph, {_ENTRY: json.dumps(content, ensure_ascii=False)})
+    onnx.helper.set_model_props(graph, {ENTRY: json.dumps(content, ensure_ascii=False)})
     onnx.checker.check_model(graph)
     onnx.save(graph, path)
 
 
 def _run_onnx(path, images):
-    import onnxruntime
-
-    onnxruntime.set_default_logger_severity(4)  # no lines of its own on stderr
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    return session.run(["probabilities"], {"pixels": images})[0]
+    return open_network(path).run(images)
 
 
 def _write_litert(network, path, content):
     network.export(path, format="litert", verbose=False, input_signature=_signature(network))
     # Files that belong to a LiteRT model are an archive behind it, which interpreters ignore.
     with zipfile.ZipFile(path, "a") as archive:
-        archive.writestr(f"{_ENTRY}.json", json.dumps(content, ensure_ascii=False))
+        archive.writestr(f"{ENTRY}.json", json.dumps(content, ensure_ascii=False))
         archive.writestr("labels.txt", "".join(f"{name}\n" for name in content["class_names"]))
 
 
@@ -238,7 +235,7 @@ def _write_saved_model(network, path, content):
     network.export(path, format="tf_saved_model", verbose=False, input_signature=_signature(network))
     (path / "assets.extra").mkdir()  # TensorFlow's name of the folder for files of the user
     text = json.dumps(content, ensure_ascii=False, indent=2)
-    (path / "assets.extra" / f"{_ENTRY}.json").write_text(text, encoding="utf-8")
+    (path / "assets.extra" / f"{ENTRY}.json").write_text(text, encoding="utf-8")
 
 
 def _run_saved_model(path, images):

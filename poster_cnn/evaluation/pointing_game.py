@@ -7,7 +7,7 @@ from PIL import Image
 from poster_cnn.datasets.arrays import poster_arrays
 from poster_cnn.datasets.embedded.masks import read_masks
 from poster_cnn.evaluation.explain import METHODS, heat_maps
-from poster_cnn.metrics import arguments
+from poster_cnn.metrics import arguments, bootstrap_interval
 
 
 def pointing_hits(maps, masks):
@@ -59,7 +59,7 @@ def score_explanations(model, table, class_names, folder, *, methods=METHODS, nu
     images, _ = poster_arrays(table[known], class_names, image_size=size)
     emblem, lettering = (_resized(mask[known], size) for mask in (masks.emblem, masks.lettering))
     chosen = [class_names.index(genre) for genre in np.array(masks.genres)[known]]
-    rng, rows = np.random.default_rng(0), []
+    rows = []
     for method in methods:
         try:
             maps = heat_maps(model, images, chosen, method=method)
@@ -68,8 +68,9 @@ def score_explanations(model, table, class_names, folder, *, methods=METHODS, nu
                 raise
             continue
         hits = pointing_hits(maps, emblem)
-        means = rng.choice(hits, (num_resamples, len(hits))).mean(axis=1)
-        low, high = np.quantile(means, (0.025, 0.975))
+        low, high = bootstrap_interval(
+            lambda _, hits: hits.mean(), np.ones((len(hits), 1)), hits[:, None], num_resamples=num_resamples
+        )
         rows.append(
             {"method": method, "num_posters": len(hits), "hits": hits.mean(), "low": low, "high": high}
             | {"chance": emblem.mean(), "center": emblem[:, size[0] // 2, size[1] // 2].mean()}

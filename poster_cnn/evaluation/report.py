@@ -14,9 +14,10 @@ from poster_cnn.evaluation.evaluate import NOT_DEFINED, Evaluation
 from poster_cnn.evaluation.label_issues import suspicious_labels
 from poster_cnn.figures.style import printable
 from poster_cnn.files import write_text
-from poster_cnn.metrics import arguments, baselines, intervals
+from poster_cnn.metrics import arguments, baselines
 from poster_cnn.metrics.calibration import Calibration
 from poster_cnn.movies.genres import with_genre_lists
+from poster_cnn.training.model_card import percent, words
 
 _THUMBNAIL = (182, 268)  # pixels
 _SHOWN = 12  # posters in a gallery
@@ -95,20 +96,17 @@ def _scores(evaluation, num_resamples):
     for metric, score in evaluation.scores.iterrows():
         best = score[list(others)].astype(float).idxmax()
         prediction = others[best](movies.train_labels, len(movies.y_true))
-        low, high = metrics.paired_difference_interval(
-            intervals.FAST.get(metric, metrics.BY_NAME[metric]),
-            movies.y_true,
-            movies.y_prob,
-            prediction,
-            groups=groups,
-            num_resamples=num_resamples,
-        )
+        sampling = {"groups": groups, "num_resamples": num_resamples}
+        margins = metrics.margins([metric], movies.y_true, movies.y_prob, {best: prediction}, **sampling)
+        margin = margins[metric][best]
         rows.append(
             {
-                "score": _words(metric),
-                "this network": f"{_percent(score['model'])} [{_percent(score['low'])}, {_percent(score['high'])}]",
-                **{_words(name): _percent(score[name]) for name in others},
-                "above the best baseline": f"{_signed(score['model'] - score[best])} [{_signed(low)}, {_signed(high)}]",
+                "score": words(metric),
+                "this network": f"{percent(score['model'])} [{percent(score['low'])}, {percent(score['high'])}]",
+                **{words(name): percent(score[name]) for name in others},
+                "above the best baseline": "{} [{}, {}]".format(
+                    *(_signed(margin[k]) for k in ("value", "low", "high"))
+                ),
             }
         )
     about = (
@@ -122,8 +120,8 @@ def _genre_table(evaluation):
     genres = evaluation.genres
     shown = pd.DataFrame({"genre": genres.index, "movies": [f"{count:,}" for count in genres["movies"]]})
     for name in genres.columns.drop("movies"):
-        column = "share in training" if name == "prior" else _words(name)
-        shown[column] = [NOT_DEFINED if np.isnan(value) else _percent(value) for value in genres[name]]
+        column = "share in training" if name == "prior" else words(name)
+        shown[column] = [NOT_DEFINED if np.isnan(value) else percent(value) for value in genres[name]]
     if evaluation.movies.about["thresholds"] is not None:
         return _table(shown)
     about = "The network has no thresholds. The table uses 50%, and the rest of this page the most probable genre."
@@ -175,7 +173,7 @@ def _surest(movies):
     highest = wrong[np.arange(len(wrong)), genre]
     order = np.argsort(-highest, kind="stable")[:_SHOWN]
     captions = {
-        row: f"{movies.class_names[genre[row]]} {_percent(highest[row])}%" for row in order if np.isfinite(highest[row])
+        row: f"{movies.class_names[genre[row]]} {percent(highest[row])}%" for row in order if np.isfinite(highest[row])
     }
     return f"<p>Wrong genres with the highest probabilities.</p>{_gallery(movies, captions)}"
 
@@ -187,7 +185,7 @@ def _worst(movies):
     captions = {}
     for row in np.argsort(-loss, kind="stable")[:_SHOWN]:
         ranked = np.argsort(-movies.y_prob[row], kind="stable")[:3]
-        captions[row] = ", ".join(f"{movies.class_names[k]} {_percent(movies.y_prob[row, k])}%" for k in ranked)
+        captions[row] = ", ".join(f"{movies.class_names[k]} {percent(movies.y_prob[row, k])}%" for k in ranked)
     about = "Movies whose genres surprised the network most, by the log loss over all genres."
     return f"<p>{about}</p>{_gallery(movies, captions)}"
 
@@ -212,7 +210,7 @@ def _suspicious(movies):
         found = suspicious_labels(movies.table, movies.class_names, movies.y_prob, num_movies=_SHOWN)
     except ImportError as error:
         return f"<p>{html.escape(str(error))}</p>"
-    found["probability"] = [f"{_percent(value)}%" for value in found["probability"]]
+    found["probability"] = [f"{percent(value)}%" for value in found["probability"]]
     found = found[["title", "imdb_id", "genres", "doubted", "probability", "quality"]]
     about = (
         "Labels that disagree most with the predictions, by confident learning (cleanlab). A weak network also doubts "
@@ -242,14 +240,6 @@ def _poster(path, alt):
 
 def _embedded(content, kind, alt):
     return f'<img alt="{alt}" src="data:image/{kind};base64,{base64.b64encode(content).decode()}">'
-
-
-def _words(name):
-    return name.replace("_", " ")
-
-
-def _percent(value):
-    return "–" if pd.isna(value) else f"{100 * value:.1f}"
 
 
 def _signed(value):

@@ -78,11 +78,9 @@ def network_diagram(layers, *, merge_repeated=False, connections=(), ax=None):
         arguments.refuse("connections", f"pairs of row positions, from 0 to {len(layers) - 1} in order", connections)
     layers = _merged(layers) if merge_repeated else layers
     shapes, types = list(layers["output_shape"]), list(layers["type"])
-    activations = list(layers.get("activation", [""] * len(layers)))
-    has_activation = any(activation not in ("", "linear") for activation in activations)
+    has_activation = "activation" in layers and not layers["activation"].isin(["", "linear"]).all()
     rows = ["Layer", "Output", "", *(["Activation"] if has_activation else []), "Parameters"]
-    frozen = list(layers.get("frozen", [None] * len(layers)))
-    rows += ["Weights"] if None not in frozen else []
+    rows += ["Weights"] if "frozen" in layers else []
     outputs = ["×".join(map(str, shape[:2])) for shape in shapes]
     kinds = [next((kind for part, kind in KINDS.items() if part in name.lower()), (None, LIGHT_GREY)) for name in types]
     names = [name or type_ for (name, _), type_ in zip(kinds, types, strict=True)]
@@ -100,32 +98,43 @@ def network_diagram(layers, *, merge_repeated=False, connections=(), ax=None):
         middle = height * (num_lines - 1 - line) + text_height + 0.68
         ax.plot([slot, slot * (last + 1)], [middle, middle], color=GREY, linewidth=0.6, zorder=0)
         _write_column(ax, slot / 2, middle, rows, color=GREY)
-    before = None
-    for position, (shape, name, (_, color), activation, num_params, repeated) in enumerate(
-        zip(shapes, names, kinds, activations, layers["num_params"], layers["repeated"], strict=True)
-    ):
+    texts = _texts(layers, names, outputs)
+    for position, (shape, (_, color), num_params) in enumerate(zip(shapes, kinds, layers["num_params"], strict=True)):
         line, place = divmod(position, per_line)
         center, middle = slot * (place + 1.5), height * (num_lines - 1 - line) + text_height + 0.68
         look = {"facecolor": color, "edgecolor": "black"}
-        if shape == before and num_params == 0:
+        if num_params == 0 and position and shape == shapes[position - 1]:
             look = {"facecolor": "white", "edgecolor": GREY, "linestyle": "--"}
         if len(shape) == 3:
             _draw_map(ax, (center, middle), shape, highest, **look)
         else:
             _draw_bar(ax, (center, middle), 0.9 * TALLEST * math.log2(1 + shape[0]) / longest, **look)
-        name = f"{repeated} {name}" if repeated > 1 else name
-        texts = {"Layer": name, "Output": outputs[position], "": f"×{shape[2]}" if len(shape) == 3 else ""}
-        texts["Activation"] = activation if activation != "linear" else ""
-        texts["Parameters"] = f"{num_params:,}" if num_params else ""
-        texts["Weights"] = ("frozen" if frozen[position] else "trained") if num_params else ""
-        _write_column(ax, center, middle, [texts[name] for name in rows])
-        before = shape
+        _write_column(ax, center, middle, [texts[position][name] for name in rows])
     for first, last in connections:
         _draw_arc(ax, slot * (first + 1.5), slot * (last + 1.5), middle + 0.7, ARC * (last - first))
     ax.set(xlim=(0, width), ylim=(0, num_lines * height), aspect="equal")
     ax.set_title(f"{layers['num_params'].sum():,} parameters", loc="right", pad=0, fontsize=6.5)
     ax.axis("off")
     return ax
+
+
+def _texts(layers, names, outputs):
+    """Return for each layer a dict of the name of a row below it -> text."""
+    frozen = layers.get("frozen", [None] * len(layers))
+    activations = layers.get("activation", [""] * len(layers))
+    return [
+        {
+            "Layer": f"{layer.repeated} {name}" if layer.repeated > 1 else name,
+            "Output": output,
+            "": f"×{layer.output_shape[2]}" if len(layer.output_shape) == 3 else "",
+            "Activation": activation if activation != "linear" else "",
+            "Parameters": f"{layer.num_params:,}" if layer.num_params else "",
+            "Weights": ("frozen" if is_frozen else "trained") if layer.num_params else "",
+        }
+        for layer, name, output, activation, is_frozen in zip(
+            layers.itertuples(), names, outputs, activations, frozen, strict=True
+        )
+    ]
 
 
 def _layers_per_line(slot, num_layers):

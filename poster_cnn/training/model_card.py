@@ -11,8 +11,9 @@ from poster_cnn.metrics import arguments
 
 # Entries of config.json that are named in the card, if the run has them.
 _TRAINING = (
-    "weights epochs fine_tune_epochs batch_size learning_rate fine_tune_learning_rate optimizer schedule loss "
-    "augmentation label_smoothing precision seed patience fusion"
+    "weights epochs fine_tune_epochs fine_tune_from batch_size learning_rate fine_tune_learning_rate optimizer "
+    "weight_decay schedule warmup_epochs ema_momentum loss class_weights label_smoothing augmentation early_stopping "
+    "precision seed patience fusion"
 ).split()
 _SPLITS = {
     "leak_free": "No movie, and no poster that looks the same, is in two parts.",
@@ -75,7 +76,7 @@ def card_text(run_dir, scores, *, scored_run=None, name=None, license=None):
         _genres(config["config"]["class_names"], predictions, split, scores),
         _calibration(scores.get("calibration")),
         f"## What it is not for\n\n{_LIMITS}",
-        _training(config, is_ensemble),
+        _training(config, is_ensemble, name),
     ]
     return "\n".join(part for part in parts if part)
 
@@ -162,11 +163,11 @@ def _certificate(leak):
 def _scores(scores, num_movies, unit):
     names = list(scores["baselines"])
     rows = [
-        [_words(metric), f"{_percent(score['value'])} [{_percent(score['low'])}, {_percent(score['high'])}]"]
-        + [_percent(scores["baselines"][name].get(metric)) for name in names]
+        [words(metric), f"{percent(score['value'])} [{percent(score['low'])}, {percent(score['high'])}]"]
+        + [percent(scores["baselines"][name].get(metric)) for name in names]
         for metric, score in scores["test"].items()
     ]
-    header = ["score, percent", "this network [95% interval]", *map(_words, names)]
+    header = ["score, percent", "this network [95% interval]", *map(words, names)]
     return (
         f"## Scores\n\nOn {num_movies:,} test {unit} that it was not trained on, next to baselines without a "
         f"network:\n\n{_table(header, rows)}\n"
@@ -179,7 +180,7 @@ def _genres(class_names, predictions, split, scores):
         y_true, y_prob = predictions[f"true_{name}"], predictions[f"probability_{name}"]
         precision = average_precision_score(y_true, y_prob) if y_true.any() else None
         counts = [f"{int(positive.sum()):,}" for positive in (split.loc[split["part"] == "train", name], y_true)]
-        rows.append([name, *counts, _percent(y_true.mean()), _percent(precision), _percent(thresholds.get(name))])
+        rows.append([name, *counts, percent(y_true.mean()), percent(precision), percent(thresholds.get(name))])
     header = ["genre", "training movies", "test movies", "share of test, %", "average precision, %", "threshold, %"]
     if not thresholds:
         header, rows = header[:-1], [row[:-1] for row in rows]
@@ -198,7 +199,7 @@ def _calibration(measured):
         "one": f"One temperature for all genres was chosen on held-out validation movies: {temperatures}.",
         "genre": f"A temperature for each genre was chosen on held-out validation movies: {temperatures}.",
     }[measured["chosen"]]
-    change = f"{_percent(error['before'])}% before and {_percent(error['after'])}% after calibration"
+    change = f"{percent(error['before'])}% before and {percent(error['after'])}% after calibration"
     return (
         f"## Calibration\n\n{chosen} The expected calibration error on the test movies is {change}. `predict` shows "
         "calibrated probabilities; the scores and `predictions.csv` are those of the network itself, and the predicted "
@@ -206,19 +207,20 @@ def _calibration(measured):
     )
 
 
-def _training(config, is_ensemble):
+def _training(config, is_ensemble, name):
     options, versions = config["config"], config.get("versions", {})
     builder = options["backbone"] if is_ensemble else options["model"]
     chosen = {"backbone" if is_ensemble else "model": builder} | dict(options.get("model_args") or {})
-    chosen |= {name: options[name] for name in _TRAINING if options.get(name) not in (None, "", {}, 0)}
+    shown = [option for option in _TRAINING if option != "patience" or options.get("early_stopping")]
+    chosen |= {option: options[option] for option in shown if options.get(option) not in (None, "", {}, 0)}
     if "weights_file" in config["data"]:
         chosen["weights"] = config["data"]["weights_file"]
     texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in chosen.items()}
     rows = [[f"`{key}`", f"`{value}`"] for key, value in texts.items()]
     libraries = [name for name in ("poster-cnn", "keras", "tensorflow") if name in versions]
     made = ", ".join(f"{name} {versions[name]}" for name in libraries)
-    table = _table(["option", "value"], rows)
-    return f"## Training\n\n{table}\n\nAll options are in `config.json`. Made with {made}.\n"
+    table, place = _table(["option", "value"], rows), f"experiments/release/{name}.py" if name else "config.json"
+    return f"## Training\n\n{table}\n\nAll options are in `{place}`. Made with {made}.\n"
 
 
 def _table(header, rows):
@@ -233,9 +235,11 @@ def _listed(names):
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def _words(name):
+def words(name):
+    """Return the name of a score as words, such as "overall f1"."""
     return name.replace("_", " ")
 
 
-def _percent(value):
-    return "–" if value is None else f"{100 * value:.1f}"
+def percent(value):
+    """Return a fraction as a number of percent, "–" for `None` and NaN."""
+    return "–" if pd.isna(value) else f"{100 * value:.1f}"

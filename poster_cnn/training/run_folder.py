@@ -207,9 +207,9 @@ def choose_and_measure_calibration(data, y_prob, activation):
     calibration, losses = choose_calibration(*of_validation, activation=activation, groups=movies)
     y_true, before = data.labels("test"), y_prob["test"]
     after = calibration.probabilities(before)
-    names = {1: "none" if calibration.temperatures == (1.0,) else "one"}
+    one = "none" if calibration.temperatures == (1.0,) else "one"
     measured = {
-        "chosen": names.get(len(calibration.temperatures), "genre"),
+        "chosen": one if len(calibration.temperatures) == 1 else "genre",
         "temperatures": list(calibration.temperatures),
         "held_out_log_loss": losses,
         "expected_calibration_error": {

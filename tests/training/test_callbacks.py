@@ -148,26 +148,15 @@ def test_rejects_what_is_no_callback(tiny_config, data_folder, tmp_path):
 
 
 @pytest.mark.slow
-def test_run_killed_three_times_ends_bit_identically(tiny_config, data_folder, tmp_path, run_and_kill):
+def test_run_killed_three_times_ends_bit_identically(tiny_config, data_folder, tmp_path, train_and_kill):
     model_args = {"filters": [8], "dense_units": [8], "dropout": 0.1}
     options = {"optimizer": "adamw", "schedule": "cosine", "warmup_epochs": 1, "augmentation": "mixup"}
     config = tiny_config.replace(model_args=model_args, early_stopping="val_loss", patience=4, epochs=30, **options)
     train(config, data_folder, tmp_path / "whole", progress=False)
-    run_dir, script = (
-        tmp_path / "killed",
-        f"""
-import sys, time
-from poster_cnn.training import fit as fitting, train as training, config
-save_epoch = fitting._save_epoch
-def slowly(*arguments):  # leaves time for the kill
-    save_epoch(*arguments)
-    time.sleep(0.2)
-fitting._save_epoch = slowly
-training.train(config.TrainingConfig.from_dict({config.to_dict()!r}), sys.argv[1], sys.argv[2], progress=False)
-""",
-    )
+    run_dir = tmp_path / "killed"
     for done in (1, 3, 5):
-        run_and_kill(script, data_folder, run_dir, when=functools.partial(has_epochs, run_dir, done))
+        has_begun = functools.partial(has_epochs, run_dir, done)
+        train_and_kill(config, data_folder, run_dir, when=has_begun, pause=0.2)
         assert not (run_dir / "metrics.json").exists()
     train(config, data_folder, run_dir, progress=False)
     assert len(history_of(run_dir)) < 30  # stopped early

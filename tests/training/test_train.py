@@ -164,19 +164,10 @@ def test_interrupted_run_resumes_bit_identically(finished_run, data_folder, tiny
 
 
 @pytest.mark.slow
-def test_killed_run_resumes_bit_identically(finished_run, data_folder, tiny_config, tmp_path, run_and_kill):
+def test_killed_run_resumes_bit_identically(finished_run, data_folder, tiny_config, tmp_path, train_and_kill):
     run_dir = tmp_path / "run"
-    script = f"""
-import sys, time
-from poster_cnn.training import fit as fitting, train as training, config
-save_epoch = fitting._save_epoch
-def slowly(*arguments):  # leaves time for the kill
-    save_epoch(*arguments)
-    time.sleep(0.05)
-fitting._save_epoch = slowly
-training.train(config.TrainingConfig.from_dict({tiny_config.to_dict()!r}), sys.argv[1], sys.argv[2], progress=False)
-"""
-    run_and_kill(script, data_folder, run_dir, when=(run_dir / "checkpoint.weights.h5").exists)
+    has_begun = (run_dir / "checkpoint.weights.h5").exists
+    train_and_kill(tiny_config, data_folder, run_dir, when=has_begun, pause=0.05)
     done = len(pd.read_csv(run_dir / "history.csv"))
     assert 1 <= done <= 10 and not is_finished(run_dir)
     train(tiny_config, data_folder, run_dir, progress=False)
