@@ -173,7 +173,7 @@ class Workspace:
         """Save a matplotlib figure, or the figure of an Axes, as `<out>/figures/<name>.png`."""
         figure = getattr(figure, "figure", figure)
         with write_atomically(self.out / "figures" / f"{name}.png") as temporary:
-            figure.savefig(temporary, format="png", bbox_inches="tight", dpi=200)
+            figure.savefig(temporary, format="png", bbox_inches="tight", pad_inches=0.05, dpi=200)
         print(f"saved figures/{name}.png")
 
     def save_table(self, frame, name, *, digits=1):

@@ -6,6 +6,7 @@ import shutil
 
 import pandas as pd
 import pytest
+from PIL import Image
 
 import poster_cnn
 from poster_cnn.results.pages import update_pages
@@ -128,6 +129,11 @@ def test_update_pages_restores_a_page_of_the_repository(paper, tmp_path):
         copy.write_text(copy.read_text(encoding="utf-8").replace(table, "", 1), encoding="utf-8")
     assert update_pages(tmp_path, tmp_path) == [copy]
     assert copy.read_text(encoding="utf-8") == text
+
+
+def test_figures_are_not_wider_than_a_page():
+    widths = {path.name: Image.open(path).width for path in REPOSITORY.glob("figures/*.png")}
+    assert len(widths) > 40 and max(widths.values()) <= 1400, max(widths, key=widths.get)
 
 
 def test_tables_of_the_speed_page_agree_with_the_measurements():

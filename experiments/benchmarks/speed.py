@@ -81,7 +81,7 @@ def main():
     print(tables.to_markdown(shown, digits=2))
     picture = PICTURE if options.out == OUT else options.out.with_suffix(".png")
     with write_atomically(picture) as temporary:
-        draw_ratios(found).savefig(temporary, format="png", bbox_inches="tight", dpi=200)
+        draw_ratios(found).savefig(temporary, format="png", bbox_inches="tight", pad_inches=0.05, dpi=200)
     print(f"written to {options.out} and {picture}")
 
 

@@ -165,7 +165,7 @@ def draw_image(ax, image):
     """Draw an image on an Axes, or a grey placeholder if it is `None`."""
     if image is None:
         ax.imshow(np.full((268, 182), 235), cmap="gray", vmin=0, vmax=255)
-        ax.text(91, 134, "poster\nnot shown", ha="center", va="center", color=GREY, fontsize=6)
+        ax.text(91, 134, "picture\nnot shown", ha="center", va="center", color=GREY, fontsize=6)
     else:
         ax.imshow(_as_pixels(image), cmap="gray", vmin=0, vmax=255)
 

@@ -22,6 +22,7 @@ from poster_cnn.results.errata import LAST_BATCH, MEAN_OF_BATCHES, WHOLE_TEST_SE
 from poster_cnn.results.tables import label, title, title_with
 
 WAYS = (LAST_BATCH, MEAN_OF_BATCHES, WHOLE_TEST_SET)
+RANGE = "95% of random orders; whole test set: 95% interval"
 PAPER = {"color": ORANGE, "markersize": 4, "markerfacecolor": "white"}
 
 
@@ -43,11 +44,12 @@ def comparison_dots(cells, *, rows="ratio", columns="learning_rate", baselines=(
         matplotlib Figure of page width.
     """
     arguments.columns(cells, rows=rows, columns=columns)
-    names, ticks = cells[rows].unique(), cells[columns].unique()
-    x = range(len(ticks))
-    figure, axes = panel_axes(len(names), 2.3)
+    names = cells[rows].unique()
+    figure, axes = panel_axes(len(names), 2.3, sharex=False)
     for ax, name in zip(axes.flat, names, strict=True):
-        cell = cells[cells[rows] == name].set_index(columns).reindex(ticks)
+        cell = cells[cells[rows] == name].set_index(columns)
+        ticks = [tick for tick in cells[columns].unique() if tick in cell.index]
+        cell, x = cell.loc[ticks], range(len(ticks))
         known = [baseline for baseline in baselines if baseline in cell and cell[baseline].notna().any()]
         reference_lines(ax, {title(baseline): cell[baseline] for baseline in known})
         if cell["paper"].notna().any():
@@ -96,6 +98,7 @@ def genre_accuracy_dots(by_genre, *, panels="network"):
         category_rows(ax, len(genres))
         ax.grid(axis="x")
     figure.supxlabel("Among the n most probable genres (% of the genre's test images)", fontsize=7)
+    figure.supylabel("Genre (test images)", fontsize=7)
     figure.legend(**unique_legend(axes.flat), loc="outside upper center", ncols=2)
     return figure
 
@@ -126,13 +129,13 @@ def errata_dots(table, *, printed=None, printed_name="Paper"):
         constant = rows[rows["predictions"] != "network"]
         reference_lines(ax, dict(zip("Always the " + constant["predictions"], constant["overall_f1"], strict=True)))
         # Not error bars: tables of version 0.1.0 have the score of one order, which may lie outside its range.
-        ax.vlines(x, network["low"], network["high"], color=BLUE, linewidth=1, label="95% range")
+        ax.vlines(x, network["low"], network["high"], color=BLUE, linewidth=1, label=RANGE)
         ax.plot(x, network["overall_f1"], "o", color=BLUE, markersize=4, label="Our network")
         if printed is not None and np.isclose(threshold, LOGIT_HALF, atol=1e-3):
             ax.plot(WAYS.index(LAST_BATCH) + 0.15, printed, "D", **PAPER, label=printed_name)
-        ax.set(title=f"Predicted from a probability of {threshold:.3g}", xlim=(-0.6, len(WAYS) - 0.4))
+        ax.set(title=f"Threshold {threshold:.3g}", xlim=(-0.6, len(WAYS) - 0.4))
         ax.set_xticks(x, [f"{way.capitalize()}\n({posters:,} posters)" for way, posters in network["posters"].items()])
         ax.grid(axis="y")
     axes[0, 0].set_ylabel("Overall F1 (%)")
-    figure.legend(**unique_legend(axes.flat), loc="outside upper center", ncols=5)
+    figure.legend(**unique_legend(axes.flat), loc="outside upper center", ncols=3)
     return figure

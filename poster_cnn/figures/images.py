@@ -41,7 +41,7 @@ def image_grid(images, *, titles=None, columns=6):
     largest = max((array.shape[0] / array.shape[1] for array in arrays if array is not None), default=1)
     figure, axes = _axes_in_rows(len(images), columns, aspect=largest, text=0.25)
     for ax, array, text in zip(axes, arrays, titles, strict=True):
-        ax.set_title(text, fontsize=5.5, wrap=True)
+        ax.set_title(text, fontsize=6, wrap=True)
         if array is not None:
             ax.imshow(array)
     return figure
@@ -72,14 +72,14 @@ def prediction_grid(images, predictions, *, columns=8):
             f"Received: {len(images)} images, {len(predictions)} predictions"
         )
     genres, y_true, y_prob = prediction_arrays(predictions)
-    figure, axes = _axes_in_rows(len(images), columns, aspect=1.36, text=0.24)
+    figure, axes = _axes_in_rows(len(images), columns, aspect=1.36, text=0.36)
     for ax, image, truth, scores in zip(axes, images, y_true, y_prob, strict=True):
         draw_image(ax, image)
         top = int(np.argmax(scores))
         mark, color = ("✓", GREEN) if truth[top] else ("✗", RED)
-        ax.set_title(f"{mark} {genres[top]} {100 * scores[top]:.0f}%", fontsize=5.5, color=color, pad=2)
+        ax.set_title(f"{mark} {genres[top]}\n{100 * scores[top]:.0f}%", fontsize=6, color=color, pad=2)
         names = ", ".join(genre for genre, yes in zip(genres, truth, strict=True) if yes)
-        ax.text(0.5, -0.02, names, transform=ax.transAxes, ha="center", va="top", fontsize=5.5)
+        ax.text(0.5, -0.02, names, transform=ax.transAxes, ha="center", va="top", fontsize=6)
     return figure
 
 

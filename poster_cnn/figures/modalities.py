@@ -94,7 +94,8 @@ def average_precision_dots(scores):
         for name, linestyle in zip(lines, LINE_STYLES, strict=False):
             ax.axvline(100 * cells.at[name, "value"], color=GREY, linestyle=linestyle, linewidth=0.9, label=title(name))
         ours = 100 * cells.reindex(models)[["value", "sd", "low", "high", "published"]].astype(float)
-        ax.hlines(places, ours["low"], ours["high"], color=SKY, linewidth=4.5, label="95% interval of the test movies")
+        interval = {"color": SKY, "linewidth": 4.5, "label": "95% interval over test movies, mean of seeds"}
+        ax.hlines(places, ours["low"], ours["high"], **interval)
         sd = {"fmt": "o", "color": BLUE, "markersize": 3.5, "elinewidth": 1}
         name = "Ours, mean ± standard deviation of seeds" if ours["sd"].notna().any() else "Ours"
         ax.errorbar(ours["value"], places, xerr=ours["sd"].fillna(0), label=name, **sd)
@@ -146,8 +147,8 @@ def genre_average_precision_bars(frame):
     ax.hlines(*prior, color="white", linewidth=2.2)  # an outline, visible on every bar
     ax.hlines(*prior, color="black", linewidth=1, linestyle=(0, (2, 1)), label="Label prior")
     labels = [f"{genre}\n({count:,})" for genre, count in of_genre["positives"].items()]
-    ax.set_xticks(places, labels, fontsize=5.8)
-    ax.set(xlim=(-0.6, len(genres) - 0.4), ylabel="Average precision (%)")
+    ax.set_xticks(places, labels, fontsize=6)
+    ax.set(xlim=(-0.6, len(genres) - 0.4), xlabel="Genre (test movies)", ylabel="Average precision (%)")
     ax.tick_params(axis="x", length=0)
     ax.grid(axis="y")
     ax.set_axisbelow(True)
@@ -179,13 +180,13 @@ def modality_gains_heatmap(gains):
     figure, axes = panel_axes(2, 0.75 + 0.17 * len(genres), sharex=False, width_ratios=ratios)
     left, right = axes.flat
     limit = max(0.1, gain.abs().max().max())  # max() ignores NaN as its second argument
-    common = {"linewidths": 0.4, "linecolor": "white", "annot_kws": {"fontsize": 5.8}, "cbar_kws": {"pad": 0.02}}
+    common = {"linewidths": 0.4, "linecolor": "white", "annot_kws": {"fontsize": 6}, "cbar_kws": {"pad": 0.02}}
     sns.heatmap(alone, annot=True, fmt=".1f", cmap="Blues", vmin=0, ax=left, **common)
     # From orange to purple, safe for color-blind readers.
     sns.heatmap(gain, annot=np.array(gain_texts), fmt="", cmap="PuOr", vmin=-limit, vmax=limit, ax=right, **common)
     left.axvline(len(modalities), color="white", linewidth=3)
-    left.set_title("Average precision, each alone and all (points)")
-    right.set_title("Added to all the others (points)")
+    left.set_title("Average precision (%): each alone, and all")
+    right.set_title("Gain over all the others (points" + (", ± SD of seeds)" if sd.notna().any(axis=None) else ")"))
     for ax, columns in ((left, alone.columns), (right, modalities)):
         ax.set(xlabel="", ylabel="")
         ax.set_xticklabels([title(name) for name in columns], rotation=0)

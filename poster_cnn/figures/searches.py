@@ -36,7 +36,8 @@ def cross_validation_dots(results, *, lines=None, ax=None):
     reference_lines(ax, lines or {})
     ax.plot(names.map(positions), folds, "o", color=SKY, markeredgecolor=BLUE, markersize=3.5, label="Held-out fold")
     means = folds.groupby(names).mean()
-    ax.plot(means.index.map(positions), means, "_", color=BLUE, markersize=15, markeredgewidth=1.6, label="Mean")
+    style = {"color": BLUE, "markersize": 15, "markeredgewidth": 1.6, "label": "Mean of folds"}
+    ax.plot(means.index.map(positions), means, "_", **style)
     if "first_label_accuracy" in results:
         test = 100 * results["first_label_accuracy"].groupby(names).mean()
         style = {"color": ORANGE, "markersize": 4, "label": "Mean, test rows"}
@@ -83,7 +84,7 @@ def search_scatter(scores, *, part="held-out folds", lines=None, ax=None):
     low, high = np.log10([scores["learning_rate"].min(), scores["learning_rate"].max()])
     ax.set(xscale="log", xlim=(0.8 * 10 ** np.floor(low), 1.25 * 10 ** np.ceil(high)))
     ax.xaxis.set_minor_formatter(plt.NullFormatter())
-    ax.set(xlabel="Learning rate", ylabel=f"Accuracy on {part} (%)")
+    ax.set(xlabel="Learning rate", ylabel=f"Accuracy on {part} (%)" + ",\nmean ± SD of folds" * on_folds)
     ax.grid(axis="y")
     ax.legend(**LEGEND_ABOVE, ncols=2)
     return ax

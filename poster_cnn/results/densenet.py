@@ -130,7 +130,7 @@ def accuracy_cells(table):
     """
     networks = table["network"] + table["setting"].map(lambda setting: f",{setting}" if setting else "")
     networks = networks.str.replace(",", "\n")
-    return table.assign(panel=table["variant"].str.replace("_", "-"), network=networks, metric="top_n_accuracy")
+    return table.assign(panel=table["variant"], network=networks, metric="top_n_accuracy")
 
 
 def epoch_table(history, published):

@@ -19,13 +19,14 @@ TITLES = {
     "label_accuracy": "Element-wise accuracy",
     "majority": "Majority class",
     "overall_f1": "Overall F1",
-    "overall_f1_at_622": "Overall F1 from 0.622",
+    "overall_f1_at_622": "Overall F1 at 0.622",
     "overall_f1_tuned": "Overall F1, thresholds by genre",
     "panel": "",
     "ratio": "Shrink ratio (%)",
     "setting": "",
     "six_class_accuracy": "Six-class accuracy",
     "std": "Standard deviation",
+    "top_n_accuracy": "Top-n accuracy",
 }
 
 
@@ -34,16 +35,19 @@ NAMES = {  # names in configs -> display names
     "custom": "Custom network",
     "densenet121": "DenseNet-121",
     "densenet201": "DenseNet-201",
-    "leak_free": "leak-free",
+    "faithful": "As in the paper",
+    "half_size": "half size",
+    "leak_free": "Corrected protocol",
     "logits_dropout": "dropout after logits",
     "mobilenet_v2": "MobileNetV2",
     "no_crops": "no crops",
     "random_weights": "random weights",
+    "resnet152": "ResNet152",
     "resnet18": "ResNet18",
     "resnet50": "ResNet50",
     "sane_rate": "rate of 1e-3",
     "sigmoid_twice": "sigmoid twice",
-    "vgg_like_cnn": "VGG-like CNN",
+    "vgg_like_cnn": "Custom network",
 }
 
 

@@ -90,13 +90,13 @@ def overall_cells(table):
     cells = table.rename(columns={"overall_f1": "ours", "paper_f1": "paper"})
     if "paper" not in cells:
         cells["paper"] = float("nan")
-    names = {"by genre": "thresholds by genre"} | {name: f"from a probability of {name}" for name in ("0.622", "0.5")}
+    names = {"by genre": "thresholds by genre"} | {name: f"threshold {name}" for name in ("0.622", "0.5")}
     networks = table["network"].str.replace(", ", "\n") + table["trained"].map({"last layer": "\nfrozen"}).fillna("")
     networks += table["overall_f1"].isna().map({True: "\nnot measured", False: ""})
     for name, text in {"image_size": "\n{}", "epochs": "\n{} epochs", "learning_rate": "\n{}"}.items():
         if table[name].nunique() > 1:
             networks += table[name].map(label).map(text.format).where(table[name].notna(), "")
-    panels = table["variant"].str.replace("_", "-") + ", " + table["threshold"].map(names)
+    panels = table["variant"].map(label) + ", " + table["threshold"].map(names)
     cells = cells.assign(panel=panels, network=networks)
     repeated = cells[cells.duplicated(["panel", "network"])]
     if len(repeated):

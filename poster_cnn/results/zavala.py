@@ -149,20 +149,20 @@ def transfer_table(results, published, history=None):
 
 
 def transfer_cells(table):
-    """Prepare the runs of a `transfer_table` for `figures.comparison_dots` with rows="panel", columns="network".
+    """Prepare the runs of a `transfer_table` for `figures.comparison_dots` with rows="panel".
 
     Args:
         table: DataFrame from `transfer_table`.
 
     Returns:
-        DataFrame: `table` with `panel` (variant, dropout, image size and scaling), `network` (learning rate, and
-        "unfrozen" on a second line) and `metric`; the first of several runs with the same panel and network.
+        DataFrame: `table` with `panel` (variant, image size, scaling and dropout), `learning_rate` as text, with
+        "unfrozen" on a second line, and `metric`; the first of several runs with the same panel and learning rate.
     """
-    dropout = table["dropout"].map(lambda share: f", dropout {share:g}" if share else "")
-    panels = table["variant"].str.replace("_", "-") + dropout + "\n" + table["image_size"] + ", " + table["pixels"]
-    networks = table["learning_rate"].map(label) + table["backbone"].map({"frozen": "", "unfrozen": "\nunfrozen"})
-    cells = table.assign(panel=panels, network=networks, metric="six_class_accuracy")
-    return cells.drop_duplicates(["panel", "network"], ignore_index=True)
+    dropout = table["dropout"].map(lambda share: f"\ndropout {share:g}" if share else "\nno dropout")
+    panels = table["variant"] + "\n" + table["image_size"] + ", pixels " + table["pixels"] + dropout
+    rates = table["learning_rate"].map(label) + table["backbone"].map({"frozen": "", "unfrozen": "\nunfrozen"})
+    cells = table.assign(panel=panels, learning_rate=rates, metric="six_class_accuracy")
+    return cells.drop_duplicates(["panel", "learning_rate"], ignore_index=True)
 
 
 def unfreezing_curves(history):

@@ -109,7 +109,7 @@ def test_movie_card_shows_known_details():
 
 def test_movie_card_without_poster_and_plot():
     figure = figures.movie_card(None, "Stalker", [], {}, NAN)
-    assert "poster\nnot shown" in texts(figure.axes[0].texts) and "no plot" in texts(figure.axes[1].texts)
+    assert "picture\nnot shown" in texts(figure.axes[0].texts) and "no plot" in texts(figure.axes[1].texts)
 
 
 def test_movie_card_text_stays_inside():

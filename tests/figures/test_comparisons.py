@@ -39,6 +39,8 @@ def test_comparison_dots_have_a_panel_per_row_and_a_legend(cells):
     assert list(ours.get_ydata()) == [45, 55]
     names = legend(figure)
     assert names == ["Majority class", "Color histogram + logistic regression", "Paper", "Ours, 95% interval"]
+    labels = [[tick.get_text() for tick in ax.get_xticklabels()] for ax in figures.comparison_dots(cells[1:]).axes]
+    assert labels == [["1e-4"], ["1e-4", "1e-3"]]  # no empty places
 
 
 def test_genre_accuracy_dots_are_sorted_by_frequency(by_genre):
@@ -78,7 +80,7 @@ def test_errata_dots_have_a_range_per_way_of_scoring(table):
         np.testing.assert_allclose(ranges, rows[["low", "high"]])
     names = [tick.get_text() for tick in figure.axes[0].get_xticklabels()]
     assert names == ["Last batch\n(22 posters)", "Mean of batches\n(150 posters)", "Whole test set\n(150 posters)"]
-    assert [ax.get_title()[-6:].strip() for ax in figure.axes] == ["of 0.5", "0.622"]
+    assert [ax.get_title() for ax in figure.axes] == ["Threshold 0.5", "Threshold 0.622"]
 
 
 def test_errata_dots_draw_constant_predictions_as_lines(table):
@@ -88,7 +90,7 @@ def test_errata_dots_draw_constant_predictions_as_lines(table):
     assert [line.get_ydata()[0] for line in lines] == constant["overall_f1"].tolist()
     assert legend(figure)[0] == "Always the most frequent genre"
     without = figures.errata_dots(table[table["predictions"] == "network"])
-    assert legend(without) == ["95% range", "Our network"]
+    assert legend(without) == ["95% of random orders; whole test set: 95% interval", "Our network"]
 
 
 def test_errata_dots_draw_the_printed_score_at_its_threshold(table):

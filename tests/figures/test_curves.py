@@ -87,7 +87,7 @@ def test_accuracy_and_loss_of_one_run_has_no_title(unfrozen):
 def test_curves_name_other_metrics_and_parts(unfrozen):
     scores = unfrozen.rename(columns=lambda name: name.replace("accuracy", "top_n_accuracy"))
     figure = figures.accuracy_and_loss(scores, metric="top_n_accuracy", validation_name="Test")
-    assert figure.axes[0].get_ylabel() == "Top n accuracy (%)" and len(figure.axes[0].lines) == 3
+    assert figure.axes[0].get_ylabel() == "Top-n accuracy (%)" and len(figure.axes[0].lines) == 3
     assert legend(figure) == ["Train", "Test"]
     assert legend(figures.learning_curve(unfrozen, validation_name="Test")) == ["Train", "Test"]
     grid = figures.learning_curve_grid(unfrozen.assign(ratio=30, learning_rate=1e-4), validation_name="Test")

@@ -17,11 +17,11 @@ def predictions():
 def test_prediction_grid_marks_correct_and_wrong_predictions(predictions):
     figure = figures.prediction_grid([Image.new("RGB", (6, 8)), None], predictions)
     right, wrong = figure.axes
-    assert (right.get_title(), wrong.get_title()) == ("✓ Drama 70%", "✗ Drama 60%")
+    assert (right.get_title(), wrong.get_title()) == ("✓ Drama\n70%", "✗ Drama\n60%")
     assert to_rgba(right.title.get_color()) == to_rgba(style.GREEN)
     assert to_rgba(wrong.title.get_color()) == to_rgba(style.RED)
     assert [text.get_text() for text in right.texts] == ["Drama"]
-    assert [text.get_text() for text in wrong.texts] == ["poster\nnot shown", "Horror"]
+    assert [text.get_text() for text in wrong.texts] == ["picture\nnot shown", "Horror"]
 
 
 def test_prediction_grid_accepts_any_true_genre(predictions):

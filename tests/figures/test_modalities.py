@@ -93,8 +93,11 @@ def test_average_precision_dots_draw_means_and_intervals(scores):
         interval = next(part for part in ax.collections if part.get_label().startswith("95%"))
         np.testing.assert_allclose(interval.get_segments()[0][:, 0], [30, 35])
     assert sorted(legend(figure)) == [
-        "95% interval of the test movies", "Label prior", "Ours, mean ± standard deviation of seeds", "Paper"
-    ]  # fmt: skip
+        "95% interval over test movies, mean of seeds",
+        "Label prior",
+        "Ours, mean ± standard deviation of seeds",
+        "Paper",
+    ]
 
 
 def test_average_precision_dots_without_deviation_and_printed_scores(scores):
@@ -135,6 +138,7 @@ def test_modality_gains_heatmap_has_scores_and_gains(gains):
     assert texts(alone.texts) == ["30.0", "50.0", "60.0", "40.0", "70.0"]  # missing values have no text
     assert [text for text in texts(gain.texts) if text] == ["-2.0 ± 1.1", "+4.0", "+1.0 ± 0.0"]
     assert gain.collections[0].get_clim() == (-4, 4)
+    assert gain.get_title() == "Gain over all the others (points, ± SD of seeds)"
 
 
 def test_modality_gains_heatmap_of_one_modality(gains):

@@ -29,7 +29,7 @@ def test_cross_validation_dots_draw_folds_and_means(folds):
     assert sorted(zip(dots.get_xdata(), dots.get_ydata(), strict=True)) == [(0, 20), (0, 40), (1, 30)]
     assert dict(zip(means.get_xdata(), means.get_ydata(), strict=True)) == pytest.approx({0: 30, 1: 30})
     assert [tick.get_text() for tick in ax.get_xticklabels()] == ["1", "2"]
-    assert legend(ax) == ["Majority class", "Held-out fold", "Mean"]
+    assert legend(ax) == ["Majority class", "Held-out fold", "Mean of folds"]
 
 
 def test_cross_validation_dots_draw_test_rows_next_to_the_folds(folds):
@@ -52,5 +52,6 @@ def test_search_scatter_distinguishes_batch_normalization(scores):
     assert list(without.get_xdata()) == [1e-4, 5e-3] and list(with_norm.get_ydata()) == [25]
     assert without.get_color() != with_norm.get_color() and without.get_marker() != with_norm.get_marker()
     assert (ax.get_xscale(), ax.get_xlabel()) == ("log", "Learning rate")
+    assert ax.get_ylabel() == "Accuracy on held-out folds (%),\nmean ± SD of folds"
     assert len(figures.search_scatter(scores[~scores["batch_norm"]]).containers) == 1
     assert legend(ax) == ["Majority class", "Without batch normalization", "With batch normalization"]

@@ -97,7 +97,7 @@ def test_accuracy_cells_can_be_drawn(results, published):
     cells = densenet.accuracy_cells(densenet.accuracy_table(results, published))
     assert cells["network"].tolist()[-1] == "mobilenet_v2\ndropout\ncenter"
     figure = figures.comparison_dots(cells, rows="panel", columns="network", baselines=("label_prior",))
-    assert [ax.get_title() for ax in figure.axes] == ["faithful", "leak-free"]
+    assert [ax.get_title() for ax in figure.axes] == ["As in the paper", "Corrected protocol"]
 
 
 def test_epoch_table_has_last_best_and_mean(published):

@@ -42,7 +42,7 @@ def test_titles():
     assert title("learning_rate") == "Learning rate"
     assert title_with("ratio", 40) == "Shrink ratio 40%"
     assert title_with("learning_rate", 1e-4) == "Learning rate 1e-4"
-    assert title_with("panel", "faithful") == "faithful"
+    assert title_with("panel", "faithful") == "As in the paper"
 
 
 def test_shrunk_sizes_table(published):

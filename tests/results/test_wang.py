@@ -6,7 +6,7 @@ from poster_cnn import figures
 from poster_cnn.results import wang
 
 PAPER = "wang"
-PANELS = ["faithful, from a probability of 0.622", "faithful, from a probability of 0.5"]
+PANELS = ["As in the paper, threshold 0.622", "As in the paper, threshold 0.5"]
 MODELS = ["resnet152", "vgg_like_cnn", "mobilenet_v2"]
 
 
@@ -138,7 +138,7 @@ def test_overall_cells_can_be_drawn(table):
 
 def test_overall_cells_work_without_printed_scores(table):
     cells = wang.overall_cells(table[table["threshold"] == "by genre"].drop(columns="paper_f1"))
-    assert cells["panel"].unique().tolist() == ["leak-free, thresholds by genre"]
+    assert cells["panel"].unique().tolist() == ["Corrected protocol, thresholds by genre"]
     assert cells["paper"].isna().all() and cells["ours"].tolist() == pytest.approx([70] * 3)
 
 
@@ -153,7 +153,7 @@ def test_overall_cells_name_settings_that_vary(results, published):
 
 
 def test_rejects_repeated_cells(table):
-    with pytest.raises(ValueError, match="twice in 'faithful, from a probability of 0.622'"):
+    with pytest.raises(ValueError, match="twice in 'As in the paper, threshold 0.622'"):
         wang.overall_cells(pd.concat([table, table.head(1)]))
 
 

@@ -67,12 +67,12 @@ def test_transfer_cells_have_a_panel_per_setting(runs, published):
     table = zavala.transfer_table(runs, published)
     cells = zavala.transfer_cells(pd.concat([table, table.tail(1).assign(ours=0)]))
     assert cells["panel"].tolist() == [
-        "faithful\n128×128, 0..1",
-        "faithful\n128×128, 0..1",
-        "leak-free, dropout 0.5\n128×128, -1..1",
-        "leak-free\n128×128, -1..1",
+        "faithful\n128×128, pixels 0..1\nno dropout",
+        "faithful\n128×128, pixels 0..1\nno dropout",
+        "leak_free\n128×128, pixels -1..1\ndropout 0.5",
+        "leak_free\n128×128, pixels -1..1\nno dropout",
     ]
-    assert cells["network"].tolist() == ["1e-4", "1e-4\nunfrozen"] * 2
+    assert cells["learning_rate"].tolist() == ["1e-4", "1e-4\nunfrozen"] * 2
     assert cells["ours"].tolist() == table["ours"].tolist()  # the first of two seeds
 
 

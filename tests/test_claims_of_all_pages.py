@@ -1,0 +1,277 @@
+"""Every number of the README and the pages is recomputed from the committed results, or is in a table that is."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from test_claims import CLAIMS as CLAIMS_2_3
+from test_claims import EXPERIMENTS, committed, draws, printed, states
+from test_claims_of_papers_1_4_5 import CLAIMS as CLAIMS_1_4_5
+from test_claims_of_papers_1_4_5 import of_variant, paired_seeds
+
+REPOSITORY = EXPERIMENTS.parent
+PAGES = {path.parent.name: path for path in EXPERIMENTS.glob("*/README.md")}
+PAGES |= {"README": REPOSITORY / "README.md", "explanations": REPOSITORY / "docs" / "explanations.md"}
+AP, AP_MICRO = "average_precision", "average_precision_micro"
+# Confidence levels, choices of the experiments, and words of the papers: nothing that was measured.
+DESIGN = {"95%", "100%", "24%", "40%", "0.5", "0.622", "1,000", "3.11", "1608.06993", "44,000", "81%"}
+
+
+def minutes(*names):
+    return [committed(name)["seconds"].sum() / 60 for name in names]
+
+
+def best_and_worst(name):
+    folds = draws(name)["folds"]
+    return [folds.min(), folds.max()]
+
+
+def shipped():
+    run = committed("release_recipes").iloc[-1]
+    baseline = committed("posters_mobilenet_v2").iloc[0]
+    numbers = [[100 * run[f"test_{metric}"], 100 * baseline[f"label_prior_{metric}"]] for metric in (AP, AP_MICRO)]
+    return [baseline["num_test"], *numbers[0], *numbers[1]]
+
+
+def training_accuracy(name):
+    history = committed(f"{name}_history")
+    last = history.groupby(history["trainable_backbone"].eq(True))["accuracy"].last()
+    return [100 * last[False], 100 * last[True]]
+
+
+def speed(column, **where):
+    frame = committed("benchmark_speed")
+    for key, value in where.items():
+        frame = frame[frame[key] == value]
+    return frame[column].iloc[0]
+
+
+def growth():
+    frame = committed("benchmark_growth")
+    slower = [100 * (1 - frame[name].iloc[-1] / frame[name].iloc[0]) for name in ("decode_per_s", "train_per_s")]
+    return [*slower, (frame["epoch_per_s"] / frame["train_per_s"]).min()]
+
+
+def beyond_other_map(method):
+    rows = committed("pointing_game").query("method == @method").set_index("weights")
+    return [100 * (rows["hits"] - rows["other_map"])[weights] for weights in ("trained", "random")]
+
+
+def table_2_reach():
+    runs = committed("dave_table_2")
+    score = runs["first_label_accuracy"]
+    low, high = (runs[f"first_label_accuracy_{side}"] for side in ("low", "high"))
+    return 100 * max((score - low).max(), (high - score).max())
+
+
+def parts(name):
+    return committed(name).set_index("part")["movies"]
+
+
+TRAIN = {"group": "training", "side": "poster_cnn"}
+CLAIMS = [
+    (
+        "README",
+        "On {:,} test movies and 18 genres, the same recipe on 70% of the posters has an average precision of {:.1f}% "
+        "(macro; goal 40, genre frequencies {:.1f}) and {:.1f}% (micro; goal 53, genre frequencies {:.1f})",
+        shipped,
+    ),
+    ("README", "{:.1f} with the printed one", lambda: [of_variant("fusion_of_probabilities")[1]]),
+    ("dave", "extend up to {:.1f} points to either side", lambda: [table_2_reach()]),
+    ("dave", "We use {:,} posters", lambda: [parts("dave_split").sum()]),
+    ("dave", "The paired difference of {:.2f} ± {:.1f} points favors neither", paired_seeds),
+    (
+        "dave",
+        "learning rate | {:.0f} minutes | … five seeds | {:.0f} minutes | … split | {:.0f} minutes |",
+        lambda: minutes("dave_table_2", "dave_best_cell_seeds", "dave_best_cell_leak_free"),
+    ),
+    (
+        "wang",
+        "Of the movies, {:.1f}% have none",
+        lambda: [
+            committed("wang_data").query("variant == 'faithful'").pipe(lambda t: 100 * t["without_genre"].sum() / 6000)
+        ],
+    ),
+    (
+        "wang",
+        "the custom network | {:.0f} and {:.0f} minutes |",
+        lambda: minutes("wang_vgg_like", "wang_vgg_like_leak_free"),
+    ),
+    (
+        "zavala",
+        "three learning rates | {:.0f} and {:.0f} minutes | … unfrozen at 1e-5 | {:.0f} and {:.0f} minutes | … "
+        "cross-validated | {:.0f} and {:.0f} minutes | … distributions | {:.0f} and {:.0f} minutes | … ablations | "
+        "{:.0f} and {:.0f} minutes |",
+        lambda: minutes(
+            *("zavala_transfer", "zavala_transfer_leak_free", "zavala_fine_tuning", "zavala_fine_tuning_leak_free"),
+            *("zavala_table_3", "zavala_table_4", "zavala_random_search", "zavala_random_search_batch_norm"),
+            *("zavala_one_hot_sigmoid", "zavala_one_hot_sigmoid_leak_free"),
+        ),
+    ),
+    (
+        "zavala",
+        "{:,} rows each, {:,} in total",
+        lambda: [
+            committed("zavala_transfer")["max_per_genre"].iloc[0],
+            committed("zavala_split").query("split == 'faithful'")["rows"].sum(),
+        ],
+    ),
+    (
+        "zavala",
+        "from {:.0f} to {:.0f}% and from {:.0f} to {:.0f}%",
+        lambda: [
+            score
+            for name in ("zavala_fine_tuning", "zavala_fine_tuning_leak_free")
+            for score in training_accuracy(name)
+        ],
+    ),
+    ("zavala", "amount to about {:,} rows per genre", lambda: [round(449 * 32 / 0.6 / 6 / 100) * 100]),
+    ("zavala", "{:,} of them in the folds", lambda: [300 * 6 * 80 // 100]),
+    (
+        "zavala",
+        "the majority class has {:.1f}% and a color histogram {:.1f}%; these networks have {:.1f} to {:.1f}%",
+        lambda: [
+            100 / 6,
+            draws("table_3", "table_4")["color"].min(),
+            draws("table_3", "table_4")["test"].min(),
+            draws("table_3", "table_4")["test"].max(),
+        ],
+    ),
+    ("zavala", "reach {:.1f} to {:.1f}% (the best:", lambda: best_and_worst("random_search")),
+    ("zavala", "stopped, reach {:.1f} to {:.1f}%:", lambda: best_and_worst("random_search_batch_norm")),
+    (
+        "densenet",
+        "Drama grows to {:,} images",
+        lambda: [
+            committed("densenet_crop_counts").query("variant == 'faithful' and genre == 'Drama'")["images"].item()
+        ],
+    ),
+    (
+        "densenet",
+        "| {:.0f} minutes for the four rows below … protocol | {:.0f} minutes |",
+        lambda: minutes("densenet_accuracy", "densenet_accuracy_leak_free"),
+    ),
+    (
+        "lebaron",
+        "We have {:,} movies instead of {:,}, split {:,}/{}/{}",
+        lambda: [
+            sum(counts := committed("lebaron_ensemble")[["num_train", "num_validation", "num_test"]].iloc[0].tolist()),
+            round(sum(printed("lebaron", "Section 3", part)["count"] for part in ("train", "validation", "test"))),
+            *counts,
+        ],
+    ),
+    (
+        "lebaron",
+        "{:.1f} points above its ensemble",
+        lambda: [printed("lebaron", "Figure 5", "Text")[AP] - printed("lebaron", "Figure 5", "Combined")[AP]],
+    ),
+    (
+        "lebaron",
+        "five seeds | {:.0f} minutes | … at a time | {:.0f} minutes |",
+        lambda: minutes("lebaron_ensemble", "lebaron_variants"),
+    ),
+    (
+        "release",
+        "{:.0f} minutes for `evaluated` … {:.0f} minutes for `evaluated`",
+        lambda: minutes("posters_mobilenet_v2", "posters_seven_layer"),
+    ),
+    (
+        "release",
+        "{:,} posters, the penalty alone moves … from {:.1f} to {:.1f}",
+        lambda: [
+            committed("posters_mobilenet_v2")["num_train"].iloc[0],
+            *(100 * committed("release_recipes")[f"test_{AP}"].iloc[[0, 2]]),
+        ],
+    ),
+    (
+        "benchmarks",
+        "within chance, {:.1f} and {:.1f}%",
+        lambda: [100 * score for score in committed("benchmark_speed").query("group == 'sweep'")["accuracy"]],
+    ),
+    (
+        "benchmarks",
+        "training performs {:.0f} GFLOP/s, which is {:.0f}% … (PyTorch: {:.0f}%) … it performs {:.0f} GFLOP/s, {:.0f}%",
+        lambda: [
+            speed("flops_per_s", **TRAIN) / 1e9,
+            100 * speed("fraction_of_peak", **TRAIN),
+            100 * speed("fraction_of_peak", side="PyTorch, channels_last"),
+            speed("flops_per_s", side="poster_cnn, mixed_bfloat16") / 1e9,
+            100 * speed("fraction_of_peak", side="poster_cnn, mixed_bfloat16"),
+        ],
+    ),
+    (
+        "benchmarks",
+        "of `fit` range from {:.0f} to {:.0f} posters/s",
+        lambda: [speed(name, side="fit on NumPy arrays", group="training") for name in ("rate_low", "rate_high")],
+    ),
+    (
+        "benchmarks",
+        "takes {:.1f} s in all, their computation included, instead of {:.1f} s … **{:.1f} times** as fast (two "
+        "rounds: {:.1f} and {:.1f})",
+        lambda: (
+            committed("benchmark_feature_cache")
+            .iloc[0][["poster_cnn", "other", "ratio", "ratio_low", "ratio_high"]]
+            .tolist()
+        ),
+    ),
+    ("benchmarks", "reading becomes {:.0f}% slower and training {:.0f}% … at least {:.0f} times as fast", growth),
+    (
+        "soak",
+        "{} kills and {} starts on a full disk",
+        lambda: committed("soak_kills").pipe(
+            lambda t: [t.loc[(t["kill_point"] == "full disk") == full, "times_killed"].sum() for full in (False, True)]
+        ),
+    ),
+    (
+        "explanations",
+        "emblem in {:.1f}%, and the center of the picture in {:.1f}%",
+        lambda: [100 * committed("pointing_game")[name].iloc[0] for name in ("chance", "center")],
+    ),
+    (
+        "explanations",
+        "exceeds it by {:.0f} points, that of random weights by {:.0f}, … by {:.0f} points, with random weights by "
+        "{:.0f}",
+        lambda: [*beyond_other_map("grad_cam"), *beyond_other_map("occlusion")],
+    ),
+]
+
+
+@pytest.mark.parametrize(("page", "sentence", "numbers"), CLAIMS, ids=[sentence[:40] for _, sentence, _ in CLAIMS])
+def test_sentences_agree_with_the_committed_results(page, sentence, numbers):
+    states(PAGES[page], sentence.format(*numbers()))
+
+
+def test_scores_of_explanations_are_those_of_the_results():
+    text = PAGES["explanations"].read_text(encoding="utf-8")
+    rows = re.findall(
+        r"^\| [\w-]+ \| (\w+) \| ([\d.]+) \| ([\d.]+) to ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|$", text, re.MULTILINE
+    )
+    results = committed("pointing_game").sort_values(["method", "weights"], ascending=[True, False])
+    assert [row[0] for row in rows] == results["weights"].tolist()
+    scores = 100 * results[["hits", "low", "high", "other_map", "lettering"]].to_numpy()
+    assert scores == pytest.approx(np.array([row[1:] for row in rows], dtype=float), abs=0.051)  # rounded twice
+
+
+def numbers_of(text):
+    """Numbers with decimals, percentages and thousands, as texts."""
+    return set(re.findall(r"\d[\d,]*\.\d+|\d[\d,]*%|\b\d{1,3},\d{3}\b", text))
+
+
+@pytest.mark.parametrize("page", ["README", "dave", "wang", "zavala", "densenet", "lebaron"])
+def test_every_other_number_is_in_a_table_or_printed_in_a_paper(page):
+    text = PAGES[page].read_text(encoding="utf-8")
+    known = " ".join(
+        path.read_text(encoding="utf-8") for path in PAGES.values() if page in ("README", path.parent.name)
+    )
+    tables = re.findall(r"<!-- table: .*?<!-- end -->", known, flags=re.DOTALL)
+    papers = [path for path in EXPERIMENTS.glob("published/*.csv") if page in ("README", path.stem)]
+    values = [value for path in papers for value in pd.read_csv(path)["value"].dropna()]
+    known = {float(number) for number in re.findall(r"\d+\.?\d*", " ".join(tables))}
+    known |= {round(value, digits) for value in values for digits in (0, 1, 2)}
+    text = re.sub(r"```.*?```|<!-- table: .*?<!-- end -->|\]\([^)]*\)", "", text, flags=re.DOTALL)
+    text = " ".join(text.split())
+    for other, sentence, numbers in (*CLAIMS, *CLAIMS_2_3, *CLAIMS_1_4_5):
+        if other == page:
+            text = re.sub(".*?".join(map(re.escape, sentence.format(*numbers()).split(" … "))), "", text, count=1)
+    assert [n for n in numbers_of(text) - DESIGN if float(n.strip("%").replace(",", "")) not in known] == []
