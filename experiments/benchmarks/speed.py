@@ -27,6 +27,7 @@ from poster_cnn.movies.data_folder import find_data_folder
 from poster_cnn.movies.table import load_movie_table
 from poster_cnn.results import tables
 from poster_cnn.results.collect import write_results
+from poster_cnn.training.processor import processor_flags
 
 NUM_POSTERS = 2048
 TASKS = ("reading", "training", "sweep")
@@ -49,7 +50,10 @@ def measure(task, data):
     )
     packages = ("tensorflow", "keras", "torch", "pillow", "numpy")
     versions = {f"{name}_version": _version(name) for name in packages}
-    return pd.DataFrame(rows).assign(group=task, cores=os.cpu_count(), processor=_processor(), **versions)
+    named = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
+    flags = " ".join(name for name in named if name in processor_flags())
+    about = {"processor": _processor(), "flags": flags, "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "")}
+    return pd.DataFrame(rows).assign(group=task, cores=os.cpu_count(), **about, **versions)
 
 
 def _version(package):

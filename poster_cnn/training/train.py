@@ -20,6 +20,7 @@ from poster_cnn.training.data import TrainingData, load_training_data
 from poster_cnn.training.features import poster_features
 from poster_cnn.training.fit import fit, remove_checkpoints
 from poster_cnn.training.process_state import unchanged_process
+from poster_cnn.training.processor import warn_of_slow_precision
 from poster_cnn.training.run_folder import (
     about_weights,
     check_record,
@@ -111,6 +112,7 @@ def _train(config, data, run_dir, training_data, strategy, callbacks, progress):
         if result is None:
             started = time.monotonic()
             keras.utils.set_random_seed(config.fit.seed)
+            warn_of_slow_precision(config.fit.precision)
             options = {"strategy": strategy, "callbacks": callbacks, "progress": progress}
             model = fit(config, training_data, run_dir, **options)
             if is_chief:

@@ -1,5 +1,7 @@
 """Options of the fit: optimizers, schedules, losses, averaged weights."""
 
+import warnings
+
 import keras
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ from sklearn.utils.class_weight import compute_class_weight
 
 from poster_cnn.models import losses
 from poster_cnn.training import fit as fitting
+from poster_cnn.training import processor
 from poster_cnn.training.arrays import fit_arrays
 from poster_cnn.training.build import build_model, compile_network
 from poster_cnn.training.config import TrainingConfig
@@ -269,3 +272,26 @@ def test_run_with_options_resumes_bit_identically(small, tiny_config, data_folde
 def test_runs_of_older_versions_have_the_default_options(tiny_config):
     recorded = {name: value for name, value in tiny_config.to_dict().items() if name not in OPTIONS}
     assert TrainingConfig.from_dict(recorded).to_dict() == tiny_config.to_dict()
+
+
+@pytest.mark.parametrize(
+    ("cpuinfo", "precision", "warned"),
+    [
+        ("model name\t: laptop\nflags\t\t: fpu avx2 avx512f\n", "mixed_bfloat16", True),
+        ("Features\t: fp asimd\n", "mixed_bfloat16", True),
+        ("flags\t\t: fpu avx2 avx512f\n", "float32", False),
+        ("flags\t\t: fpu avx512f avx512_bf16\n", "mixed_bfloat16", False),
+        ("Features\t: fp asimd bf16\n", "mixed_bfloat16", False),
+        ("processor\t: 0\n", "mixed_bfloat16", False),
+        (None, "mixed_bfloat16", False),
+    ],
+)
+def test_warns_of_emulated_bfloat16(cpuinfo, precision, warned, tmp_path, monkeypatch):
+    file = tmp_path / "cpuinfo"
+    if cpuinfo is not None:
+        file.write_text(cpuinfo)
+    monkeypatch.setattr(processor, "_CPUINFO", file)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        processor.warn_of_slow_precision(precision)
+    assert [str(warning.message)[:42] for warning in caught] == warned * ["This processor has no bfloat16 arithmetic "]
