@@ -8,7 +8,7 @@ from poster_cnn.metrics.scores import top_n_accuracy_by_genre
 from poster_cnn.movies.genre_text import canonical_genre
 from poster_cnn.movies.genres import encode_genres, genre_counts
 from poster_cnn.results.collect import prediction_arrays
-from poster_cnn.results.tables import image_sizes, in_percent, pretrained
+from poster_cnn.results.tables import epoch_spread, image_sizes, in_percent, pretrained
 
 ALL = "All"  # row of totals; an image of several genres counts once
 PRINTED_ROWS = {"densenet121,as_printed": "DenseNet", "custom,as_printed": "Custom CNN"}  # set_name -> printed row
@@ -86,13 +86,14 @@ def total_table(counts, results, published):
     return pd.DataFrame(lines, columns=["count", "ours", "paper"])
 
 
-def accuracy_table(results, published):
+def accuracy_table(results, published, history=None):
     """Compare top-n accuracy of all runs with the paper's and the baselines' (section "Model Accuracy").
 
     Args:
         results: DataFrame from `collect_results` or `read_results` with the metric `top_n_accuracy`, and optionally
             `average_precision`.
         published: DataFrame from `read_published`.
+        history: DataFrame from `collect_history` of the same runs. Defaults to `None`: without the spread over epochs.
 
     Returns:
         DataFrame, one row per run, sorted by its first columns: `variant`; `network` and `setting` (the parts of the
@@ -100,8 +101,9 @@ def accuracy_table(results, published):
         `epochs`, `learning_rate`, `batch_size`; top-n accuracy in percent as `ours`, `low` and `high` (95% interval),
         `paper` (for faithful runs of the paper's networks) and that of the baselines `majority`, `label_prior` and
         `color_histogram`; macro average precision in percent as `average_precision` and
-        `label_prior_average_precision`; `num_test` (images), `device`. A network of the paper without a run has a row
-        with missing scores.
+        `label_prior_average_precision`; `num_test` (images), `device`; `epochs_low` and `epochs_high` (range of the
+        accuracy over the last five epochs, on the validation movies or, without them, on the test images). A network of
+        the paper without a run has a row with missing scores.
     """
     runs = _with_settings(results)
     setting = [*_SETTING, "pretrained", "image_size", "epochs", "learning_rate", "batch_size"]
@@ -111,6 +113,9 @@ def accuracy_table(results, published):
     names = {"ours": "average_precision", "label_prior": "label_prior_average_precision"}
     precision = precision.rename(columns=names).drop(columns=["low", "high"], errors="ignore")
     table = runs[setting].join(scores).join(precision).join(runs[["num_test", "device"]])
+    if history is not None:
+        spread = epoch_spread(history, "val_top_n_accuracy")
+        table = table.join(runs[["experiment", "run"]].join(spread, on=["experiment", "run"])[list(spread)])
     absent = [name for name in PRINTED_ROWS if name not in set(runs.loc[runs["variant"] == "faithful", "set_name"])]
     absent = _with_settings(pd.DataFrame({"variant": "faithful", "set_name": absent}, dtype=str))
     absent = absent.assign(paper=_printed(absent, published)).drop(columns="set_name")

@@ -72,8 +72,10 @@ def test_accuracy_table_shows_printed_numbers_for_faithful_runs_only(results, pu
 
 
 def test_accuracy_table_has_settings_scores_and_baselines(results, published):
-    table = densenet.accuracy_table(results, published)
+    history = pd.concat([results[["experiment", "run"]].assign(epoch=n, val_top_n_accuracy=n / 10) for n in range(7)])
+    table = densenet.accuracy_table(results, published, history)
     row = table[table["network"] == "mobilenet_v2"].iloc[0]
+    assert row[["epochs_low", "epochs_high"]].tolist() == pytest.approx([20, 60])
     about = ["variant", "setting", "pretrained", "image_size", "epochs", "learning_rate", "batch_size", "num_test"]
     assert row[about].tolist() == ["leak_free", "dropout,center", "yes", "100×150", 10, 1e-3, 2, 4]
     scores = ["ours", "low", "high", "majority", "label_prior", "average_precision", "label_prior_average_precision"]
