@@ -12,7 +12,8 @@ from test_claims_of_papers_1_4_5 import of_variant, paired_seeds
 
 REPOSITORY = EXPERIMENTS.parent
 PAGES = {path.parent.name: path for path in EXPERIMENTS.glob("*/README.md")}
-PAGES |= {"README": REPOSITORY / "README.md", "explanations": REPOSITORY / "docs" / "explanations.md"}
+PAGES |= {name: REPOSITORY / "docs" / f"{name}.md" for name in ("explanations", "own_posters")}
+PAGES["README"] = REPOSITORY / "README.md"
 AP, AP_MICRO = "average_precision", "average_precision_micro"
 # Confidence levels, choices of the experiments, and words of the papers: nothing that was measured.
 DESIGN = {"95%", "100%", "24%", "40%", "0.5", "0.622", "1,000", "3.11", "1608.06993", "44,000", "81%"}
@@ -237,6 +238,16 @@ CLAIMS = [
         ),
     ),
     (
+        "own_posters",
+        "In the {:,} posters of the committed results, {:,} are ok, {} is repaired",
+        lambda: [(counts := committed("audit_verdicts")["posters"]).sum(), *counts],
+    ),
+    (
+        "own_posters",
+        "{:.0f} kB per poster at a ratio of 30%, {:.0f} kB at 70%",
+        lambda: [3 * 55 * 80e-3, 3 * 127 * 188e-3],
+    ),
+    (
         "explanations",
         "emblem in {:.1f}%, and the center of the picture in {:.1f}%",
         lambda: [100 * committed("pointing_game")[name].iloc[0] for name in ("chance", "center")],
@@ -253,6 +264,14 @@ CLAIMS = [
 @pytest.mark.parametrize(("page", "sentence", "numbers"), CLAIMS, ids=[sentence[:40] for _, sentence, _ in CLAIMS])
 def test_sentences_agree_with_the_committed_results(page, sentence, numbers):
     states(PAGES[page], sentence.format(*numbers()))
+
+
+def test_genres_that_are_never_found_are_those_of_the_page():
+    found = (
+        committed("densenet_genre_accuracy").query("accuracy > 0 and variant == 'faithful'").groupby("setting")["genre"]
+    )
+    assert set(committed("densenet_genre_accuracy")["genre"]) - set(found.get_group("as_printed")) == {"Fantasy"}
+    assert set(found.get_group("as_printed,reduced")) == {"Drama", "Sport", "History"}
 
 
 def test_scores_of_explanations_are_those_of_the_results():
