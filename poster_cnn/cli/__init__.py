@@ -20,6 +20,7 @@ _COMMANDS = {
     "predict": ("predict", "rank the genres of pictures"),
     "demo": ("demo", "open a web page that names the genres of posters"),
     "export": ("export", "write a network as ONNX, LiteRT or SavedModel"),
+    "check-claim": ("check_claim", "compare a published score with answers that need no poster"),
     "verify": ("verify", "decode every poster of a folder and report the broken ones"),
     "download": ("download", "fetch posters by their URLs; run again to continue"),
     "audit": ("audit", "find duplicate posters, and splits that leak"),

@@ -105,9 +105,22 @@ def printed_f1(published, *, table="Section V.C", decimals=2):
     rows = rows.rename_axis(columns=None).rename(columns={"overall_f1": "printed_f1"})
     precision, recall, printed = (rows[name] for name in ("overall_precision", "overall_recall", "printed_f1"))
     half = 0.5 / 10**decimals  # rounding error of a printed number
-    least, mean, greatest = (2 / (1 / (precision + by) + 1 / (recall + by)) for by in (-half, 0, half))
+    least, mean, greatest = f1_range(precision, recall, half, half)
     consistent = (least <= printed + half) & (printed - half <= greatest)
     return rows.assign(harmonic_mean=mean, difference=printed - mean, consistent=consistent)
+
+
+def f1_range(precision, recall, precision_by, recall_by):
+    """Return the least F1 of numbers that round to a precision and a recall, their F1, and the greatest.
+
+    Args:
+        precision, recall: Printed scores, floats or arrays.
+        precision_by, recall_by: Largest differences to the numbers before rounding.
+    """
+    return tuple(
+        2 / (1 / np.maximum(precision + sign * precision_by, 1e-12) + 1 / np.maximum(recall + sign * recall_by, 1e-12))
+        for sign in (-1, 0, 1)
+    )
 
 
 def _constant_scores(train_labels, y_true, **sampling):
