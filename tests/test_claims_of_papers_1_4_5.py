@@ -131,7 +131,7 @@ CLAIMS = [
     ),
     (
         "dave",
-        "Hardly trained too, but {:.1f} to {:.1f}%. Predicting Horror for every poster scores {:.1f}%",
+        "Ours hardly learn either, and score {:.1f} to {:.1f}%. Predicting Horror for every poster scores {:.1f}%",
         lambda: [
             *ends(percent("dave_table_2", ACCURACY, learning_rate=1e-7)),
             100 * (test := committed("dave_split").set_index("part").loc["test"])["Horror"] / test["movies"],
