@@ -125,8 +125,8 @@ def run(options):
 def _metrics(num_genres, is_sigmoid):
     from poster_cnn import metrics
 
-    if num_genres == 1:  # nothing is ranked
-        return ("average_precision", "overall_f1", "label_accuracy")
+    if num_genres == 1:
+        return metrics.OF_ONE_GENRE
     return metrics.EVERYDAY if is_sigmoid else ("first_label_accuracy", "hit_at_1")
 
 

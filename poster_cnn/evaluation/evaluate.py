@@ -110,8 +110,10 @@ def evaluate(run_dir, data, *, batch_size=32, num_resamples=1000):
     Movies that the run used for training or validation are left out, and so are new movies whose posters are copies of
     posters of such movies: the same picture, or a near-duplicate as found by `datasets.duplicates`. The run's own test
     movies are kept; `leak.json` in the run folder counts the copies among them. Filters of the run, such as its years,
-    do not apply, so movies that are not in its split are scored too. The notes give the number of all of these. Posters
-    are cropped like the run's test posters. Baselines are computed from the run's training labels.
+    do not apply, so movies that are not in its split are scored too. Movies with none of the run's genres are left out
+    unless the run was trained on such movies (`keep_unlabeled`, always with one genre). The notes give the number of
+    all of these. Posters are cropped like the run's test posters. Baselines are computed from the run's training
+    labels.
 
     Args:
         run_dir: Run folder of `training.train`.
@@ -138,7 +140,8 @@ def evaluate(run_dir, data, *, batch_size=32, num_resamples=1000):
     model, about = load_model(run_dir)
     class_names = about["class_names"]
     genre_groups = config.get("genre_groups", {})
-    table, notes = _unseen_movies(data, class_names, split, genre_groups, read_seen_posters(run_dir))
+    keeps_all = config.get("keep_unlabeled", False)
+    table, notes = _unseen_movies(data, class_names, split, genre_groups, read_seen_posters(run_dir), keeps_all)
     labels = encode_genres(table, class_names)
     crop_size = about["crop_size"]
     posters = datasets.poster_dataset(
@@ -167,7 +170,7 @@ def _refuse_ensemble(run_dir, folder):
     )
 
 
-def _unseen_movies(data, class_names, split, genre_groups, seen_posters):
+def _unseen_movies(data, class_names, split, genre_groups, seen_posters, keeps_all):
     folder = find_data_folder(data)
     table = load_movie_table(folder.csv, posters_dir=folder.posters)
     read, notes = table.attrs["report"], str(table.attrs["report"])
@@ -177,8 +180,9 @@ def _unseen_movies(data, class_names, split, genre_groups, seen_posters):
     if not has_genre.any():
         expected = f"movies of the network's genres, {', '.join(class_names)}"
         raise ValueError(f"`data` must have {expected}. Received: data={str(data)!r}\n{notes}")
-    notes += f"\n{(~has_genre).sum()} movies without any of the network's genres left out"
-    table = table[has_genre]
+    if not keeps_all:
+        notes += f"\n{(~has_genre).sum()} movies without any of the network's genres left out"
+        table = table[has_genre]
     table, report = check_posters(table, progress=False)
     notes += "\n" + describe(report)
     seen_ids = split.loc[split["part"] != "test", "imdb_id"]
@@ -214,9 +218,9 @@ def _copies_of_seen(report, seen_ids, seen_posters):
 
 
 def _score_table(labels, y_prob, train_labels, num_resamples):
-    scores = pd.DataFrame(metrics.score(metrics.EVERYDAY, labels, y_prob, num_resamples=num_resamples)).T.rename(
-        columns={"value": "model"}
-    )
+    names = metrics.EVERYDAY if labels.shape[1] > 1 else metrics.OF_ONE_GENRE
+    scores = metrics.score(names, labels, y_prob, num_resamples=num_resamples)
+    scores = pd.DataFrame(scores).T.rename(columns={"value": "model"})
     for name in ("majority_class", "label_prior"):
         prediction = getattr(baselines, name)(train_labels, len(labels))
         scores[name] = [metrics.BY_NAME[metric](labels, prediction) for metric in scores.index]

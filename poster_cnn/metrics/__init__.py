@@ -15,6 +15,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "top_n_accuracy_by_genre",
             "BY_NAME",
             "EVERYDAY",
+            "OF_ONE_GENRE",
             "check_names",
             "values",
         ],

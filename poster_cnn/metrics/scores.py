@@ -140,6 +140,7 @@ BY_NAME = {
 
 # Metrics of general interest, printed by `poster-cnn train --head sigmoid` and `poster-cnn evaluate`.
 EVERYDAY = ("first_label_accuracy", "hit_at_1", "top_n_accuracy", "average_precision", "overall_f1", "label_accuracy")
+OF_ONE_GENRE = ("average_precision", "overall_f1", "label_accuracy")  # with one genre, nothing is ranked
 
 
 NAMES = functools.partial(arguments.sequence, expected="a list of names of metrics")

@@ -99,5 +99,7 @@ def test_one_genre_is_yes_or_no(tiny_config, data_folder, tmp_path):
     assert 0 <= result["test"]["label_accuracy"]["value"] <= 1 and set(result["thresholds"]) == {"Horror"}
     predictions = poster_cnn.predict(data_folder / "posters" / "1001.jpg", tmp_path)
     assert "Horror" in predictions and predictions["predicted"][0] in ("", "Horror")
-    text = poster_cnn.evaluate(tmp_path, data_folder).as_text()
-    assert "Horror" in text
+    evaluation = poster_cnn.evaluate(tmp_path, data_folder)
+    assert evaluation.num_movies == (split["part"] == "test").sum()  # also movies that are no horror
+    assert list(evaluation.scores.index) == ["average_precision", "overall_f1", "label_accuracy"]
+    assert "Horror" in evaluation.as_text()
