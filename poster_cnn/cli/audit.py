@@ -3,7 +3,7 @@
 
 def add_arguments(command):
     """Add the arguments of the command to its parser."""
-    command.add_argument("posters_dir", metavar="DIR", help="folder of posters; it is only read")
+    command.add_argument("data", metavar="DATA", help="folder of posters, or data in any layout; it is only read")
     command.add_argument("--split", metavar="FILE", help="CSV with imdb_id and part, such as a run folder's split.csv")
     command.add_argument("--pairs", metavar="FILE", help="also write the near-duplicate pairs as a CSV")
 
@@ -11,9 +11,10 @@ def add_arguments(command):
 def run(options):
     """Print the duplicates."""
     from poster_cnn.datasets import duplicates
-    from poster_cnn.datasets.verify import verify
+    from poster_cnn.datasets.verify import verify_data
 
-    manifest = verify(options.posters_dir)
+    manifest, layout = verify_data(options.data)
+    print(f"data: {layout}\n" * bool(layout), end="")
     pairs = duplicates.similar_pairs(manifest)
     print(duplicates.describe_duplicates(manifest, pairs=pairs))
     if options.pairs:

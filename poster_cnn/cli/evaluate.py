@@ -5,12 +5,13 @@ import sys
 
 import poster_cnn
 from poster_cnn.evaluation.terminal import print_json
+from poster_cnn.movies.data_folder import LAYOUTS
 
 
 def add_arguments(command):
     """Add the arguments of the command to its parser."""
     command.add_argument("run_dir", metavar="RUN", help="finished run folder")
-    command.add_argument("--data", required=True, help="data folder")
+    command.add_argument("--data", required=True, help=LAYOUTS)
     command.add_argument("--posters", metavar="DIR", help="folder of posters (default: the one in the data folder)")
     command.add_argument("--json", action="store_true", help="print JSON instead of a table")
     command.add_argument("--per-genre", action="store_true", help="also print scikit-learn's classification_report")

@@ -7,6 +7,7 @@ import signal
 
 import poster_cnn
 from poster_cnn.evaluation.terminal import print_failures, print_reports
+from poster_cnn.movies.data_folder import LAYOUTS
 from poster_cnn.training.config import PRECISIONS
 
 _CONTINUING = """
@@ -29,7 +30,7 @@ def add_arguments(command):
     command.set_defaults(command=name)
     example = {"sweep": "dave/table_2.py", "search": "zavala/random_search.py"}[name]
     command.add_argument("experiment", help=f"experiment file, such as experiments/{example}")
-    command.add_argument("--data", help="data folder (default: the embedded dataset)")
+    command.add_argument("--data", help=f"{LAYOUTS} (default: the embedded dataset)")
     command.add_argument("--out", required=True, help="folder of the run folders")
     command.add_argument("--preset", choices=("quick", "paper"), default="paper", help="default: paper")
     command.add_argument("--precision", choices=PRECISIONS, help="default: as the experiment says")

@@ -6,7 +6,8 @@ import pathlib
 
 from poster_cnn.datasets.crops import AUGMENTATIONS
 from poster_cnn.evaluation.terminal import print_scores
-from poster_cnn.training.config import PRECISIONS, STRATEGIES
+from poster_cnn.movies.data_folder import LAYOUTS
+from poster_cnn.training.config import PRECISIONS, SPLITS, STRATEGIES
 from poster_cnn.training.fit_config import OPTIMIZERS, SCHEDULES
 
 _FIT_OPTIONS = (
@@ -17,7 +18,7 @@ _FIT_OPTIONS = (
 
 def add_arguments(command):
     """Add the arguments of the command to its parser."""
-    command.add_argument("--data", required=True, help="folder with MovieGenre.csv or OMDb records, and posters/")
+    command.add_argument("--data", required=True, help=f"{LAYOUTS}; the notes say which was found")
     command.add_argument("--posters", metavar="DIR", help="folder of posters (default: the one in the data folder)")
     command.add_argument("--out", required=True, help="run folder to write; an interrupted run continues")
     command.add_argument("--genres", required=True, help="comma-separated, such as Horror,Romance; or one: yes or no")
@@ -38,6 +39,8 @@ def add_arguments(command):
     command.add_argument("--precision", choices=PRECISIONS, default="float32", help="default: float32")
     strategy = "one device, mirrored: all GPUs, multiworker: the hosts in TF_CONFIG (default: auto, the most available)"
     command.add_argument("--strategy", choices=STRATEGIES, default="auto", help=strategy)
+    command.add_argument("--split", choices=SPLITS, default="leak_free", help="default: leak_free; given: as published")
+    command.add_argument("--allow-leak", action="store_true", help="train even if copies of posters cross the split")
     _add_fit_options(command)
     command.add_argument("--start-from", metavar="RUN", help="take the weights of another run, whose genres may differ")
     command.add_argument("--tensorboard", action="store_true", help="write logs of TensorBoard to OUT/tensorboard")
@@ -83,6 +86,8 @@ def run(options):
     same = (
         "model",
         "start_from",
+        "split",
+        "allow_leak",
         "ratio",
         "image_size",
         "epochs",

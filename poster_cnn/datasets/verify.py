@@ -14,7 +14,9 @@ from poster_cnn import files as files_module
 from poster_cnn.datasets.image_files import PictureLimits, strict_decoding
 from poster_cnn.datasets.inspection import COLUMNS, COPY_SUFFIX, Inspector
 from poster_cnn.metrics import arguments
+from poster_cnn.movies.data_folder import find_data_folder
 from poster_cnn.movies.poster_files import poster_names
+from poster_cnn.movies.table import load_movie_table
 
 _NUMBERS = ["imdb_id", "width", "height", "bytes"]
 
@@ -141,6 +143,32 @@ def check_posters(table, **verify_options):
     usable = report["verdict"] != "quarantined"
     readable = report["repaired_path"].where(report["repaired_path"] != "", report["poster_path"])
     return table.assign(poster_path=readable)[usable], report
+
+
+def verify_data(data, **verify_options):
+    """Verify the posters of a folder of posters, or of data in any layout that `find_data_folder` recognizes.
+
+    Args:
+        data: Path of the folder or the movie table, or a DataFrame.
+        **verify_options: Options of `verify`.
+
+    Returns:
+        Tuple `(manifest, layout)`: the report of `check_posters` on the movies of the data, and the layout as text; for
+        a folder of posters, the DataFrame from `verify` and "".
+    """
+    try:
+        folder = find_data_folder(data)
+        table = load_movie_table(folder.csv, posters_dir=folder.posters, missing_genre="keep")
+    except (FileNotFoundError, ValueError):
+        if not os.path.isdir(data):
+            raise
+        return verify(data, **verify_options), ""
+    manifest_path = verify_options.pop("manifest_path", None)
+    report = check_posters(table, **verify_options)[1]
+    if manifest_path:
+        with files_module.write_atomically(manifest_path) as temporary:
+            report.to_csv(temporary, index=False)
+    return report, table.attrs["report"].layout
 
 
 @arguments.checked(manifest=arguments.table("verdict", "reason"))

@@ -117,7 +117,7 @@ def evaluate(run_dir, data, *, batch_size=32, num_resamples=1000):
 
     Args:
         run_dir: Run folder of `training.train`.
-        data: Path of a data folder.
+        data: Data folder, movie table or DataFrame; see `find_data_folder`.
         batch_size: Defaults to 32.
         num_resamples: Number of bootstrap resamples for the intervals. Defaults to 1000.
 
@@ -173,7 +173,7 @@ def _refuse_ensemble(run_dir, folder):
 def _unseen_movies(data, class_names, split, genre_groups, seen_posters, keeps_all):
     folder = find_data_folder(data)
     table = load_movie_table(folder.csv, posters_dir=folder.posters)
-    read, notes = table.attrs["report"], str(table.attrs["report"])
+    read, notes = table.attrs["report"], table.attrs["report"].with_layout()
     table.attrs["genres"] += [*class_names, *itertools.chain.from_iterable(genre_groups.values())]  # known to the run
     table = merge_genres(table, genre_groups)
     has_genre = encode_genres(table, class_names).any(axis=1)

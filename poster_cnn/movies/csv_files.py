@@ -28,23 +28,7 @@ MOVIE_COLUMNS = {
 _LINKS = ("movieimdblink", "imdblink", "imdburl")  # Kaggle's "IMDB 5000" has links instead of ids
 
 
-def read_kaggle_csv(csv_path):
-    """Read a CSV in the layout of Kaggle's "movie genre from its poster" (`MovieGenre.csv`); see `read_csv`.
-
-    Returns:
-        `(frame, notes)` from `read_csv`, with the columns `row` and `COLUMNS`.
-    """
-    frame, notes = read_csv(
-        csv_path,
-        "movie table",
-        MOVIE_COLUMNS,
-        required={"imdb_id": "imdbId", "title": "Title", "genres": "Genre"},
-        expected="a header like 'imdbId,Imdb Link,Title,IMDB Score,Genre,Poster'",
-    )
-    return frame.reindex(columns=["row", *COLUMNS], fill_value=""), notes
-
-
-def read_csv(csv_path, what, names, *, required, expected):
+def read_csv(csv_path, what, names, *, required, expected, others=False):
     """Read some columns of a CSV as strings.
 
     See `text_files.read_text` for encodings. The delimiter is detected from the header: comma, semicolon or tab.
@@ -56,10 +40,11 @@ def read_csv(csv_path, what, names, *, required, expected):
             ignored.
         required: Dict of a required name in the result -> column in the file, for messages.
         expected: Expected header, for messages.
+        others: Whether other columns are kept, under their own names. Defaults to `False`.
 
     Returns:
         `(frame, notes)`: a DataFrame of strings with the column `row`, the number of the data row counted from 1, and
-        the columns found; and a list of findings as in `TableReport`.
+        the columns found; and a list of findings as in `TableReport`. `frame.attrs["columns"]` is the header.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -75,8 +60,9 @@ def read_csv(csv_path, what, names, *, required, expected):
         notes.append(("delimiter is not a comma", 1, "accepted", [repr(delimiter)]))
     with _any_field_size():
         received = next(csv.reader(io.StringIO(text), delimiter=delimiter), [])
-    header = _header(received, names, notes)
+    header = name_columns(received, names, notes, others=others)
     missing = [column for name, column in required.items() if name not in header]
+    missing = missing or ["imdbId"] * (not any(header))  # an empty file
     repeated = sorted({name for name in header if name and header.count(name) > 1})
     if missing or repeated:
         problem = f"lacks the column(s) {', '.join(missing)}" if missing else f"has two columns for {repeated[0]}"
@@ -94,6 +80,7 @@ def read_csv(csv_path, what, names, *, required, expected):
     frame = pd.DataFrame([(records[row] + [""] * width)[:width] for row in rows], columns=header, dtype=str)
     frame = frame[[name for name in header if name]]
     frame.insert(0, "row", rows)
+    frame.attrs["columns"] = received
     return frame, notes
 
 
@@ -111,10 +98,11 @@ def column_key(name):
     return re.sub(r"[\W_]", "", name).lower()
 
 
-def _header(received, names, notes):
-    """Return the name in the result of each column of a file, "" for a column that is not used."""
+def name_columns(received, names, notes, *, others=False):
+    """Return the name in the result of each column of a table, "" for a column that is not used; see `read_csv`."""
     keys = [column_key(name) for name in received]
-    header = [""] * len(keys)
+    taken = ("row", *names, *(() if others else received))
+    header = ["" if name in (*taken, *received[:number]) else name for number, name in enumerate(received)]
     for name, accepted in names.items():
         found = [key for key in accepted if key in keys]
         if name == "imdb_id" and not found:
@@ -176,10 +164,14 @@ def _row_in_quotes(chunk, delimiter, header):
         valid = True
     except csv.Error:  # text after a closing quote, which was the opening quote of another field
         valid = False
-    id_column = header.index("imdb_id")
+    id_column = header.index("imdb_id") if "imdb_id" in header else None
     for line in chunk[1:]:
         fields = [field.strip(' "\n') for field in line.split(delimiter)]
-        if len(fields) > id_column and cells.imdb_number(fields[id_column]) and (not valid or _is_row(fields, header)):
+        if id_column is None:
+            has_id = len(fields) == len(header) and not valid
+        else:
+            has_id = len(fields) > id_column and cells.imdb_number(fields[id_column])
+        if has_id and (not valid or _is_row(fields, header)):
             return line
     return ""
 

@@ -5,11 +5,18 @@ import os
 import pathlib
 
 from poster_cnn.metrics import arguments
+from poster_cnn.movies.layouts import data_source, find_layout
+from poster_cnn.movies.mmimdb import find_movie_files
+from poster_cnn.movies.picture_tables import needs_posters
 from poster_cnn.movies.poster_files import find_posters
-from poster_cnn.movies.records import find_record_files
 
-_TABLES = [f"moviegenre{suffix}" for suffix in (".csv", ".tsv", ".csv.gz", ".csv.zip", ".tsv.gz")]
-_POSTERS = ("posters", "SampleMoviePosters", "Movie_Poster_Dataset")  # the last two in archives of Kaggle, Chu & Guo
+_POSTERS = ("posters", "SampleMoviePosters", "Movie_Poster_Dataset", "images")  # of Kaggle, Chu & Guo, and others
+
+# For the help of commands.
+LAYOUTS = (
+    "folder with MovieGenre.csv and posters/, CSV with a column of pictures and genres, folder per genre, OMDb or Chu & Guo "
+    "folder, MM-IMDb, or MovieScope"
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,8 +25,10 @@ class DataFolder:
 
     Attributes:
         root: The folder.
-        csv: The movie table: `MovieGenre.csv`, or the folder itself if it holds movie records as JSON.
-        posters: Folder of posters named by imdbId, in it or in folders such as `1995/`.
+        csv: The movie table: a CSV such as `MovieGenre.csv`, a DataFrame, or what else `load_movie_table` reads, such as
+            the folder itself if it holds movie records as JSON.
+        posters: Folder of posters named by imdbId, in it or in folders such as `1995/`; `None` if the table names its
+            pictures.
         metadata: `movie_metadata.csv` with plots, directors and actors; `None` if absent.
         glove: Word vectors in GloVe's text format, `glove*.txt`; `None` if absent.
         trailers: Folder of trailers, or `trailers.h5`, as read by `trailers.find_trailers`; `None` if absent.
@@ -29,7 +38,7 @@ class DataFolder:
 
     root: pathlib.Path
     csv: pathlib.Path
-    posters: pathlib.Path
+    posters: pathlib.Path | None
     metadata: pathlib.Path | None = None
     glove: pathlib.Path | None = None
     trailers: pathlib.Path | None = None
@@ -38,20 +47,21 @@ class DataFolder:
 
 
 def data_path(name, value):
-    """Check the path of a data folder, or a `DataFolder`, as an argument; see `arguments`."""
-    return value if isinstance(value, DataFolder) else arguments.path(name, value)
+    """Check the path of some data, a DataFrame, or a `DataFolder`, as an argument; see `arguments`."""
+    return value if isinstance(value, DataFolder) else data_source(name, value)
 
 
 @arguments.checked(root=data_path, posters_dir=arguments.optional(arguments.path))
 def find_data_folder(root, *, posters_dir=None):
     """Find the files of a data folder.
 
-    The movie table is `MovieGenre.csv`, or files of OMDb records (see `records.find_record_files`), such as those of
-    Chu & Guo. The posters are in `posters/`, `SampleMoviePosters/` (Kaggle) or `Movie_Poster_Dataset/` (Chu & Guo), or
-    in folders such as `1995/`.
+    The movie table is `MovieGenre.csv` or has another layout; see `layouts.find_layout`. Posters that are named by imdbId
+    are in `posters/`, `SampleMoviePosters/` (Kaggle), `Movie_Poster_Dataset/` (Chu & Guo) or `images/`, or in folders such
+    as `1995/`.
 
     Args:
-        root: The folder, or the movie table in it if that has another name, or a `DataFolder`.
+        root: The folder, or the movie table in it if that has another name, or a DataFrame of pictures and genres, or a
+            `DataFolder`.
         posters_dir: Folder of posters. Defaults to `None`: the one in `root`.
 
     Returns:
@@ -62,28 +72,28 @@ def find_data_folder(root, *, posters_dir=None):
     """
     if isinstance(root, DataFolder):
         return root if posters_dir is None else dataclasses.replace(root, posters=posters_dir)
+    posters = posters_dir.expanduser() if posters_dir else None
+    if not isinstance(root, pathlib.Path):
+        if posters is None and needs_posters(root):
+            expected = "with a column of paths of pictures, or `find_data_folder(table, posters_dir=...)`"
+            arguments.refuse("data", f"a DataFrame {expected}", list(root.columns))
+        return DataFolder(root=pathlib.Path.cwd(), csv=root, posters=posters)
     root = root.expanduser()
-    csv, root = (root, root.parent) if root.is_file() else (None, root)
+    source, root = (root, root.parent) if root.is_file() else (root, root)
     if not root.is_dir():
         raise FileNotFoundError(f"No data folder found. Looked for the folder {str(root)!r}.")
-    csv = csv or _find_table(root)
-    posters = posters_dir.expanduser() if posters_dir else _find_posters(root)
-    for found, what, names in (
-        (csv, "movie table", "MovieGenre.csv, and files of OMDb records (*.json, *.jsonl, <year>.txt)"),
-        (
-            posters,
-            "posters",
-            "the folders posters/ and SampleMoviePosters/, Movie_Poster_Dataset/, and posters in folders such as 1995/",
-        ),
-    ):
-        if not found:
+    layout = find_layout(source)
+    if posters is None and layout.posters != "own":
+        posters = _find_posters(root)
+        if posters is None and not (layout.posters == "either" and not needs_posters(layout.source)):
+            names = "posters/ and SampleMoviePosters/, Movie_Poster_Dataset/, and posters in folders such as 1995/"
             inside = ", ".join(sorted(os.listdir(root))[:8]) or "nothing"
             raise FileNotFoundError(
-                f"The data folder {str(root)!r} has no {what}. Looked for {names}. Found: {inside}."
+                f"The data folder {str(root)!r} has no posters. Looked for the folders {names}. Found: {inside}."
             )
     return DataFolder(
         root=root,
-        csv=csv,
+        csv=layout.source,
         posters=posters,
         metadata=_first(root.glob("movie_metadata.csv")),
         glove=_first(sorted(root.glob("glove*.txt"))),
@@ -93,16 +103,11 @@ def find_data_folder(root, *, posters_dir=None):
     )
 
 
-def _find_table(root):
-    by_name = {path.name.lower(): path for path in sorted(root.iterdir()) if path.is_file()}
-    return _first(by_name[name] for name in _TABLES if name in by_name) or (root if find_record_files(root) else None)
-
-
 def _find_posters(root):
     by_name = {path.name.lower(): path for path in sorted(root.iterdir()) if path.is_dir()}
     named = _first(root / name for name in _POSTERS if (root / name).is_dir())
     named = named or _first(by_name[name.lower()] for name in _POSTERS if name.lower() in by_name)
-    return named or (root if find_posters(root)[0] else None)
+    return named or _first(folder for folder in (find_movie_files(root), root) if folder and find_posters(folder)[0])
 
 
 def _first(*candidates):

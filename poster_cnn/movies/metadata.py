@@ -4,7 +4,7 @@ import pandas as pd
 
 from poster_cnn.metrics import arguments
 from poster_cnn.movies import cells, csv_files
-from poster_cnn.movies.table import TableReport, apply_rule, drop_further_rows, merge_rows, tidy
+from poster_cnn.movies.tidy import TableReport, apply_rule, drop_further_rows, merge_rows, tidy
 
 # Columns that paper 5 one-hot encodes, in its order (section 3, "For the meta data").
 METADATA_COLUMNS = (

@@ -14,7 +14,7 @@ import pandas as pd
 from poster_cnn.metrics import arguments
 from poster_cnn.movies.metadata import load_movie_metadata
 from poster_cnn.movies.poster_files import poster_paths
-from poster_cnn.movies.table import apply_rule
+from poster_cnn.movies.tidy import apply_rule
 
 # Genres in the order of the labels' digits.
 MOVIESCOPE_GENRES = tuple(

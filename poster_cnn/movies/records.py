@@ -65,7 +65,7 @@ def read_records(path):
         path: Path of a file, or of a folder (see `find_record_files`).
 
     Returns:
-        `(frame, notes)`, as from `csv_files.read_kaggle_csv`. `row` names the file too.
+        `(frame, notes)`, of `row`, which names the file too, and `COLUMNS`; and a list of findings as in `TableReport`.
 
     Raises:
         FileNotFoundError: If there is no such file, or the folder has no files of records.
@@ -92,7 +92,7 @@ def read_records(path):
         broken += [f"{file.name}: {problem}" for problem in problems]
         year = file.name[:4] if re.match(r"\d{4}\.", file.name) else ""
         rows += [
-            {"row": f"{number} of {file.name}"} | _row(movie, year) for number, movie in enumerate(movies, start=1)
+            {"row": f"{number} of {file.name}"} | movie_row(movie, year) for number, movie in enumerate(movies, start=1)
         ]
     notes = [("unreadable JSON", len(broken), "set aside", broken)] if broken else []
     notes += [("not found by OMDb", len(not_found), "set aside", not_found)] if not_found else []
@@ -159,7 +159,8 @@ def _sort(value, movies, others):
         others.append(value)
 
 
-def _row(movie, year):
+def movie_row(movie, year=""):
+    """Return a record as a dict of `COLUMNS`, whose values are texts."""
     # The year of the file is that of IMDb; a record may have the date of the release in another country.
     fields = {column_key(key): _text(value).strip() for key, value in movie.items()} | {"fileyear": year}
     row = {}

@@ -1,4 +1,4 @@
-"""Splits into train, validation and test: those of the papers, and one without leakage.
+"""Splits into train, validation and test: those of the papers, published ones, and one without leakage.
 
 A split is a Series over the table's index with the values "train", "validation" and "test".
 """
@@ -67,6 +67,30 @@ def random_split(table, *, fractions=(0.8, 0.2), seed=0):
     ends = np.round(np.cumsum(fractions) * len(table)).astype(int)
     chosen = np.repeat(parts, np.diff(ends, prepend=0))
     return pd.Series(np.random.default_rng(seed).permutation(chosen), index=table.index, name="part")
+
+
+@arguments.checked(table=arguments.table("imdb_id", "genres", "part"), class_names=arguments.genres, groups=_GROUPS)
+def given_split(table, class_names, *, fractions=(0.7, 0.1, 0.2), groups=None, seed=0):
+    """Return the published split of the data; see `part` in `load_movie_table`.
+
+    If it has no validation movies, a share of the training movies is drawn for them; see `leak_free`.
+
+    Args:
+        table: Movie table with `part`.
+        class_names, groups, seed: See `leak_free`.
+        fractions: Shares of train, validation and test, of which the first two are used without published validation
+            movies. Defaults to `(0.7, 0.1, 0.2)`.
+
+    Returns:
+        Series of str over the table's index: "train", "validation" or "test".
+    """
+    split = table["part"].rename("part")
+    if not (split == "validation").any():
+        train = table[split == "train"]
+        share = fractions[1] / (fractions[0] + fractions[1])
+        drawn = leak_free(train, class_names, fractions=(1 - share, share), groups=groups, seed=seed)
+        split = split.mask(drawn.reindex(split.index) == "test", "validation")
+    return split
 
 
 def _parts(fractions):

@@ -13,7 +13,7 @@ from poster_cnn.files import cache_dir, progress_bar, sha256, write_atomically, 
 from poster_cnn.metrics import arguments
 from poster_cnn.movies import moviescope
 from poster_cnn.movies.cells import imdb_number
-from poster_cnn.movies.table import TableReport
+from poster_cnn.movies.tidy import TableReport
 from poster_cnn.training import features as features_module
 
 NUM_FRAMES = 200  # per trailer (paper 5, section 3)

@@ -10,7 +10,7 @@ import numpy as np
 
 from poster_cnn.files import write_atomically
 from poster_cnn.metrics import arguments
-from poster_cnn.movies.table import TableReport
+from poster_cnn.movies.tidy import TableReport
 
 MAX_WORDS = 3000  # per plot; the rest is cut off (paper 5, section 3)
 

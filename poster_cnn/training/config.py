@@ -17,7 +17,7 @@ from poster_cnn.training.parts import (
     set_attributes,
 )
 
-_SPLITS = ("leak_free", "imdb_id", "stratified", "random", "given")
+SPLITS = ("leak_free", "imdb_id", "stratified", "random", "given")
 EPOCH_METRICS = ("overall_f1", "overall_f1_at_622", "top_n_accuracy")  # computed after each epoch too, if asked for
 STRATEGIES = ("auto", "one", "mirrored", "multiworker")  # see `distribution`
 
@@ -50,9 +50,10 @@ class DataConfig:
         evaluation_crop: `"whole"` or `"center"`: how validation and test posters are cropped without
             `crop_before_split`. Defaults to `"whole"`.
         split: `"leak_free"` (`splits.leak_free`), `"imdb_id"` (paper 1), `"stratified"` (paper 3), `"random"` (papers 2
-            and 4), or for ensembles `"given"` (MovieScope's own). Defaults to `"leak_free"`.
+            and 4), or `"given"`, the published split of the data (`splits.given_split`). Defaults to `"leak_free"`.
         fractions: Shares of train, validation and test, or of train and test (papers 2 and 4; the test part is then
-            evaluated after each epoch). Not used by `"imdb_id"` and `"given"`. Defaults to `(0.7, 0.1, 0.2)`.
+            evaluated after each epoch). Not used by `"imdb_id"`, nor by `"given"` if the published split has validation
+            movies. Defaults to `(0.7, 0.1, 0.2)`.
         split_seed: Seed of the split, its folds, `max_movies`, `max_per_genre` and the crops. Defaults to 0.
         num_folds: Number of folds that the training and validation movies are divided into for cross-validation.
             Defaults to `None`: no cross-validation.
@@ -104,7 +105,7 @@ class DataConfig:
         merged = set().union(*self.genre_groups.values()) - set(self.genre_groups)
         expected = f"none of {', '.join(sorted(merged))}, which `genre_groups` merges"
         require(merged.isdisjoint(self.class_names), self, "class_names", expected)
-        require_in(self, "split", _SPLITS)
+        require_in(self, "split", SPLITS)
         require_in(self, "interpolation", INTERPOLATIONS)
         for name in ("min_genres", "split_seed"):
             require(getattr(self, name) >= 0, self, name, "0 or more")
@@ -205,7 +206,6 @@ class TrainingConfig:
         compose(self, _PARTS, {"class_names": class_names} | options)
         arguments.convert(self)
         set_attributes(self, metrics=arguments.names("metrics", self.metrics, "a list of names of metrics", least=0))
-        require(self.data.split != "given", self, "split", f"one of {_SPLITS[:-1]}")
         one_label = self.network.classifier_activation == "softmax"
         one_genre = one_label and len(self.data.class_names) == 1
         expected = "at least 2 different genres, or one with classifier_activation='sigmoid'"

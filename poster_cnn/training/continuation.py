@@ -22,7 +22,7 @@ def continue_run(run_dir, data, *, epochs, out=None, **options):
 
     Args:
         run_dir: Finished run folder.
-        data: Data folder of the run.
+        data: Data of the run.
         epochs: Total number of epochs, more than the run has.
         out: Run folder of the copy, which continues if it was interrupted. Defaults to `None`:
             `<run_dir>_<epochs>_epochs`.

@@ -179,14 +179,15 @@ def load_training_data(config, data):
 
     Args:
         config: `DataConfig`, such as `TrainingConfig.data`.
-        data: Path of a data folder; see `find_data_folder`.
+        data: Path of a data folder or movie table, or a DataFrame; see `find_data_folder`.
 
     Returns:
         `TrainingData`
 
     Raises:
         FileNotFoundError: If the folder lacks the table or the posters.
-        ValueError: If a genre or a part of the split has no movie, or the split leaks without `allow_leak`.
+        ValueError: If a genre or a part of the split has no movie, the split leaks without `allow_leak`, or the data
+            have no published split for `split="given"`.
     """
     folder = find_data_folder(data)
     table, manifest, report, lost = load_rows(config, folder)
@@ -233,6 +234,8 @@ def _split(config, table, groups):
     options = {"fractions": config.fractions, "seed": config.split_seed}
     if config.split == "random":
         return splits.random_split(table, **options)
+    if config.split == "given":
+        return splits.given_split(table, config.class_names, groups=groups, **options)
     if config.split == "stratified":
         return splits.stratified_split(table, config.class_names, **options)
     return splits.leak_free(table, config.class_names, groups=groups, **options)

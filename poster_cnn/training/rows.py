@@ -5,6 +5,7 @@ import pandas as pd
 
 from poster_cnn.datasets import crops
 from poster_cnn.datasets.verify import check_posters, describe, describe_losses
+from poster_cnn.metrics import arguments
 from poster_cnn.movies.genres import encode_genres, explode_genres, limit_per_genre, merge_genres, require_known
 from poster_cnn.movies.table import load_movie_table
 
@@ -31,7 +32,7 @@ def load_rows(config, folder):
         min_genres=config.min_genres,
         missing_year="drop" if config.split == "imdb_id" else "keep",
     )
-    read, report = table.attrs["report"], str(table.attrs["report"])
+    read, report = table.attrs["report"], table.attrs["report"].with_layout()
     table, notes = _choose_movies(config, table)
     table, manifest = check_posters(table)
     lost = describe_losses(manifest, read.count("no poster file"), read.rows_kept)
@@ -53,6 +54,13 @@ def load_rows(config, folder):
 def _choose_movies(config, table):
     """Merge genres, sample movies and drop those without a selected genre; return the table and notes."""
     notes = ""
+    if config.split == "given":
+        if "part" not in table:
+            expected = "MM-IMDb, MovieScope, a table with a column `split`, or folders train/ and test/"
+            arguments.refuse("split", f"'leak_free' or another without a published split, as in {expected}", "given")
+        without = table["part"] == ""
+        notes += f"\n{without.sum()} movies that are in no part of the published split left out" * bool(without.any())
+        table = table[~without]
     table = merge_genres(table, config.genre_groups)
     require_known(table, config.class_names)
     if config.max_movies and len(table) > config.max_movies:

@@ -65,7 +65,7 @@ def train(config, data, run_dir, *, training_data=None, strategy="auto", callbac
 
     Args:
         config: `TrainingConfig`.
-        data: Path of a data folder with a movie table and posters, or a `DataFolder`; see `find_data_folder`.
+        data: Data folder, movie table or DataFrame, or a `DataFolder`; see `find_data_folder`.
         run_dir: Run folder, created if needed.
         training_data: `TrainingData` that is already loaded for this config. Defaults to `None`.
         strategy: `"auto"`, `"one"`, `"mirrored"` or `"multiworker"`; see `distribution.choose_strategy`. Each step uses

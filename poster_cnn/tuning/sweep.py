@@ -44,7 +44,7 @@ class Shared:
 
         Args:
             config: `TrainingConfig` or `EnsembleConfig`.
-            data: Path of a data folder.
+            data: Data folder, movie table or DataFrame; see `find_data_folder`.
             progress: Whether ensembles show progress bars. Defaults to `True`.
 
         Returns:
@@ -88,7 +88,7 @@ def sweep(experiment, data, out_dir, *, shared=None, progress=True):
 
     Args:
         experiment: `Experiment`; see `load_experiment`.
-        data: Path of a data folder.
+        data: Data folder, movie table or DataFrame; see `find_data_folder`.
         out_dir: Folder of the run folders.
         shared: `Shared`, to share data with other sweeps of the same data folder. Defaults to `None`: the cells share
             data among themselves.

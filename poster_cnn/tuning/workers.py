@@ -44,8 +44,7 @@ def sweep_with_workers(experiment, command, data, out_dir, *, num_workers, progr
     if num_workers < 1:
         raise ValueError(f"`num_workers` (--workers) must be 1 or more. Received: num_workers={num_workers}")
     out_dir, cells = pathlib.Path(out_dir), experiment.cells()
-    if getattr(experiment.config, "split", None) != "given":  # MovieScope brings its own split
-        find_data_folder(data)
+    find_data_folder(data)
     if not cells:
         return {}
     with cost_bar(cells, out_dir, progress) as bar:
