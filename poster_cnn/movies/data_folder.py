@@ -14,8 +14,8 @@ _POSTERS = ("posters", "SampleMoviePosters", "Movie_Poster_Dataset", "images")  
 
 # For the help of commands.
 LAYOUTS = (
-    "folder with MovieGenre.csv and posters/, CSV with a column of pictures and genres, folder per genre, OMDb or Chu & Guo "
-    "folder, MM-IMDb, or MovieScope"
+    "folder with MovieGenre.csv and posters/, CSV with a column of pictures and genres, folder per genre, OMDb or Chu "
+    "& Guo folder, MM-IMDb, or MovieScope"
 )
 
 
@@ -25,8 +25,8 @@ class DataFolder:
 
     Attributes:
         root: The folder.
-        csv: The movie table: a CSV such as `MovieGenre.csv`, a DataFrame, or what else `load_movie_table` reads, such as
-            the folder itself if it holds movie records as JSON.
+        csv: The movie table: a CSV such as `MovieGenre.csv`, a DataFrame, or another source of `load_movie_table`, such
+            as the folder itself if it holds movie records as JSON.
         posters: Folder of posters named by imdbId, in it or in folders such as `1995/`; `None` if the table names its
             pictures.
         metadata: `movie_metadata.csv` with plots, directors and actors; `None` if absent.
@@ -55,9 +55,9 @@ def data_path(name, value):
 def find_data_folder(root, *, posters_dir=None):
     """Find the files of a data folder.
 
-    The movie table is `MovieGenre.csv` or has another layout; see `layouts.find_layout`. Posters that are named by imdbId
-    are in `posters/`, `SampleMoviePosters/` (Kaggle), `Movie_Poster_Dataset/` (Chu & Guo) or `images/`, or in folders such
-    as `1995/`.
+    The movie table is `MovieGenre.csv` or has another layout; see `layouts.find_layout`. Posters that are named by
+    imdbId are in `posters/`, `SampleMoviePosters/` (Kaggle), `Movie_Poster_Dataset/` (Chu & Guo) or `images/`, or in
+    folders such as `1995/`.
 
     Args:
         root: The folder, or the movie table in it if that has another name, or a DataFrame of pictures and genres, or a

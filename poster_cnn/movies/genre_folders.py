@@ -8,7 +8,9 @@ from poster_cnn.movies.csv_files import COLUMNS
 from poster_cnn.movies.picture_tables import PART_NAMES, movie_id
 from poster_cnn.movies.poster_files import is_picture_name
 
-_NO_GENRES = "posters images pictures covers everyday trailers masks dataset samplemovieposters movie_poster_dataset".split()
+_NO_GENRES = (
+    "posters images pictures covers everyday trailers masks dataset samplemovieposters movie_poster_dataset".split()
+)
 
 
 def find_genre_folders(root):
@@ -34,7 +36,9 @@ def _folders(root):
 
 
 def _is_genre_folder(path):
-    is_number = path.name.isdecimal() or (len(path.name) < 3 and path.name.isascii())  # years, or parts of a large folder
+    is_number = path.name.isdecimal() or (
+        len(path.name) < 3 and path.name.isascii()
+    )  # years, or parts of a large folder
     if is_number or path.name.lower() in _NO_GENRES:
         return False
     return any(is_picture_name(name) for name in os.listdir(path) if "." in name[1:])

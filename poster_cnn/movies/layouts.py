@@ -80,7 +80,8 @@ def _layout_of_folder(root):
     inside = ", ".join(sorted(os.listdir(root))[:8]) or "nothing"
     raise FileNotFoundError(
         f"The data folder {str(root)!r} has no movie table. Looked for MovieGenre.csv or another CSV, JSON lists of "
-        f"OMDb records (*.json, *.jsonl, <year>.txt), MM-IMDb, MovieScope, and a folder of pictures per genre. Found: {inside}."
+        f"OMDb records (*.json, *.jsonl, <year>.txt), MM-IMDb, MovieScope, and folders of pictures per genre. "
+        f"Found: {inside}."
     )
 
 

@@ -17,8 +17,8 @@ from poster_cnn.movies.text_files import read_text
 
 # Genres of the HDF5 file in its order, for copies without their names.
 MMIMDB_GENRES = (
-    "Drama Comedy Romance Thriller Crime Action Adventure Horror Documentary Mystery Sci-Fi Fantasy Family Biography War "
-    "History Music Animation Musical Western Sport Short Film-Noir"
+    "Drama Comedy Romance Thriller Crime Action Adventure Horror Documentary Mystery Sci-Fi Fantasy Family Biography "
+    "War History Music Animation Musical Western Sport Short Film-Noir"
 ).split()
 _MEANS = np.array([103.939, 116.779, 123.68])[:, None, None]  # of blue, green and red, which the file has subtracted
 _QUALITY = 95  # of the JPEG files
@@ -115,8 +115,8 @@ def read_movie_archive(path):
         names = MMIMDB_GENRES if names is None and labels.shape[1] == len(MMIMDB_GENRES) else _names(names)
         if len(names) != labels.shape[1]:
             raise ValueError(
-                f"The dataset `genres` of {path.name} must have the attribute `target_names` with a name for each of its "
-                f"{labels.shape[1]} columns. Received: {names}"
+                f"The dataset `genres` of {path.name} must have the attribute `target_names` with a name for each of "
+                f"its {labels.shape[1]} columns. Received: {names}"
             )
         parts = _split_of_archive(archive, len(ids)) or [""] * len(ids)
         folder = _extract(archive["images"], ids, path)

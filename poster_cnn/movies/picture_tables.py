@@ -20,7 +20,9 @@ _PICTURES = (
     "picture image img poster photo cover file path filename filepath picturepath picturefile imagepath imagefile "
     "imagename imgpath imgname imgfile posterpath posterfile postername posterurl coverpath localpath"
 ).split()
-_GENRES = "genrenames genrelist genreslist labels label tags tag categories category classes class targets target".split()
+_GENRES = (
+    "genrenames genrelist genreslist labels label tags tag categories category classes class targets target".split()
+)
 _IDS = "id movieid tmdbid filmid uuid key".split()
 _PARTS = "split part subset partition set usage".split()
 _NO_GENRES = {*_PICTURES, *_IDS, *_PARTS, "video", "index", "train", "test", "validation", "istrain", "istest"}
@@ -46,9 +48,9 @@ def read_table(source, posters_dir=None):
             Defaults to `None`.
 
     Returns:
-        `(raw, notes, layout)`: DataFrame of `row` and `COLUMNS`, with `poster_path`, `picture` (as written in the table)
-        and perhaps `part` if the table names its pictures; a list of findings as in `TableReport`; and a sentence on the
-        columns that were found.
+        `(raw, notes, layout)`: DataFrame of `row` and `COLUMNS`, with `poster_path`, `picture` (as written in the
+        table) and perhaps `part` if the table names its pictures; a list of findings as in `TableReport`; and the layout
+        and the columns that were found, as text.
 
     Raises:
         ValueError: If there is no column of genres, or neither pictures nor imdbIds. The message lists the columns.
@@ -66,8 +68,8 @@ def read_table(source, posters_dir=None):
     genres, described = _genres(frame, column)
     if genres is None:
         raise ValueError(
-            f"The movie table lacks genres. Expected a column `genres` of lists or of text such as 'Drama|Comedy', or a "
-            f"column of 0 and 1 for each genre. Received: columns={received} in {name}"
+            f"The movie table lacks genres. Expected a column `genres` of lists or of text such as 'Drama|Comedy', or "
+            f"a column of 0 and 1 for each genre. Received: columns={received} in {name}"
         )
     raw = raw.assign(genres=genres, picture=[_text(value) for value in frame[column]])
     raw["poster_path"] = [find(value) for value in raw["picture"]]
@@ -145,7 +147,9 @@ class _Pictures:
             for name in poster_names(inner):
                 path, base = os.path.join(inner, name), os.path.basename(name)
                 self._by_name |= {base: path, os.path.splitext(base)[0]: path}
-            self._by_id = {str(number): os.path.join(inner, names[0]) for number, names in find_posters(inner)[0].items()}
+            self._by_id = {
+                str(number): os.path.join(inner, names[0]) for number, names in find_posters(inner)[0].items()
+            }
 
     def __call__(self, value):
         """Return the absolute path of a picture, "" if there is no such file."""

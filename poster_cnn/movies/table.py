@@ -11,7 +11,6 @@ from poster_cnn.movies.genres import encode_genres, warn_of_unknown
 from poster_cnn.movies.layouts import data_source, find_layout
 from poster_cnn.movies.tidy import TableReport, apply_rule, drop_further_rows, merge_rows, tidy
 
-
 _RULES = ("duplicates", "missing_genre", "missing_title", "missing_year", "missing_poster")
 
 
@@ -62,9 +61,9 @@ def load_movie_table(
     Returns:
         DataFrame, one row per movie: `imdb_id` (int64), `title` (str, with the year), `year` (Int64), `score`
         (Float64), `genres` (list of str), `poster_url` (str, "" if none), `poster_path` (str, absolute, "" if none).
-        Tables that name their pictures have `picture`, the name in the table, and a number made of the id or the picture
-        as `imdb_id` where there is no imdbId. Data with a published split have `part` ("train", "validation", "test" or
-        ""); see `splits.given_split`.
+        Tables that name their pictures have `picture`, the name in the table, and a number made of the id or the
+        picture as `imdb_id` where there is no imdbId. Data with a published split have `part` ("train", "validation",
+        "test" or ""); see `splits.given_split`.
 
     Raises:
         FileNotFoundError: If the table or `posters_dir` does not exist.
