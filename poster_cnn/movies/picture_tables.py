@@ -49,8 +49,8 @@ def read_table(source, posters_dir=None):
 
     Returns:
         `(raw, notes, layout)`: DataFrame of `row` and `COLUMNS`, with `poster_path`, `picture` (as written in the
-        table) and perhaps `part` if the table names its pictures; a list of findings as in `TableReport`; and the layout
-        and the columns that were found, as text.
+        table) and perhaps `part` if the table names its pictures; a list of findings as in `TableReport`; and the
+        layout and the columns that were found, as text.
 
     Raises:
         ValueError: If there is no column of genres, or neither pictures nor imdbIds. The message lists the columns.
