@@ -22,5 +22,5 @@ sets = {
 }
 grid = frozen["grid"]
 
-quick_config = corrected["quick_config"] | frozen["_random"] | {"model_args": {"weights": None}}
+quick_config = corrected["quick_config"] | frozen["_shipped"]
 quick_sets, quick_grid = {"plain": {}}, frozen["quick_grid"]

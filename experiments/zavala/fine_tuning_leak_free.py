@@ -17,5 +17,5 @@ config = leak_free.replace(
 )
 grid = {"seed": (0,)}
 
-quick_config = fine_tuning["quick_config"] | {"model_args": {"weights": None}}
+quick_config = fine_tuning["quick_config"]
 quick_grid = {"seed": (0,)}

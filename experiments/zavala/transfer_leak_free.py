@@ -28,6 +28,6 @@ sets = {
 }
 grid = {"learning_rate": (1e-2, 1e-3, 1e-4)}
 
-quick_config = transfer["quick_config"] | {"model_args": {"weights": None}}
-quick_sets = {"dropout": {"model_args": {"weights": None, "dropout": 0.5}}}
+quick_config = transfer["quick_config"]
+quick_sets = {"dropout": {"model_args": {"weights": "posters", "dropout": 0.5}}}
 quick_grid = {"learning_rate": (1e-3,)}

@@ -1,4 +1,4 @@
-"""Baselines without a network: constant predictions, and a logistic regression on color histograms."""
+"""Baselines without a network: chance, constant predictions, and a logistic regression on color histograms."""
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
@@ -6,6 +6,28 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
+
+from poster_cnn.metrics.scores import LOGIT_HALF
+
+
+def chance(names, labels):
+    """Return the expected scores of random guesses: probabilities drawn uniformly from 0..1.
+
+    Args:
+        names: Names of metrics.
+        labels: Zeros and ones `(num_movies, num_classes)` of the movies that are scored.
+
+    Returns:
+        Dict of metric -> float, without average precision, for which `label_prior` has the expected score.
+    """
+    labels = np.asarray(labels, dtype="float64")
+    share, ranked = labels.mean(), labels[labels.any(axis=1)].mean()  # rankings need a movie with a genre
+    scores = {"first_label_accuracy": 1 / labels.shape[1], "hit_at_1": ranked, "top_n_accuracy": ranked}
+    scores["label_accuracy"] = 0.5
+    for suffix, guessed in (("", 0.5), ("_at_622", 1 - LOGIT_HALF)):
+        scores[f"overall_precision{suffix}"], scores[f"overall_recall{suffix}"] = share, guessed
+        scores[f"overall_f1{suffix}"] = 2 * share * guessed / (share + guessed)
+    return {name: float(scores[name]) for name in names if name in scores}
 
 
 def majority_class(train_labels, num_movies):

@@ -205,6 +205,7 @@ def _result_row(name, folder):
     row |= _flatten(data)
     row |= _flatten(metrics["test"])
     row |= _flatten(metrics.get("baselines") or {})
+    row |= _flatten(metrics.get("chance") or {}, prefix="chance_")
     for metric, others in (metrics.get("margins") or {}).items():
         row |= _flatten({f"{metric}_over_{other}": margin for other, margin in others.items()})
     row |= _flatten(metrics.get("validation") or {}, prefix="validation_")

@@ -8,7 +8,7 @@ from poster_cnn.metrics.scores import top_n_accuracy_by_genre
 from poster_cnn.movies.genre_text import canonical_genre
 from poster_cnn.movies.genres import encode_genres, genre_counts
 from poster_cnn.results.collect import prediction_arrays
-from poster_cnn.results.tables import epoch_spread, image_sizes, in_percent, pretrained
+from poster_cnn.results.tables import BASELINES, epoch_spread, image_sizes, in_percent, initial_weights, pretrained
 
 ALL = "All"  # row of totals; an image of several genres counts once
 PRINTED_ROWS = {"densenet121,as_printed": "DenseNet", "custom,as_printed": "Custom CNN"}  # set_name -> printed row
@@ -97,17 +97,18 @@ def accuracy_table(results, published, history=None):
 
     Returns:
         DataFrame, one row per run, sorted by its first columns: `variant`; `network` and `setting` (the parts of the
-        set's name before and after the first comma); `pretrained` ("yes" or "no"), `image_size` (width×height),
+        set's name before and after the first comma); `pretrained` ("yes" or "no"), `weights` ("ImageNet",
+        "posters", "random weights" or another start), `image_size` (width×height),
         `epochs`, `learning_rate`, `batch_size`; top-n accuracy in percent as `ours`, `low` and `high` (95% interval),
-        `paper` (for faithful runs of the paper's networks) and that of the baselines `majority`, `label_prior` and
-        `color_histogram`; macro average precision in percent as `average_precision` and
+        `paper` (for faithful runs of the paper's networks) and that of random rankings (`chance`) and the baselines
+        `majority`, `label_prior` and `color_histogram`; macro average precision in percent as `average_precision` and
         `label_prior_average_precision`; `num_test` (images), `device`; `epochs_low` and `epochs_high` (range of the
         accuracy over the last five epochs, on the validation movies or, without them, on the test images). A network of
         the paper without a run has a row with missing scores.
     """
     runs = _with_settings(results)
-    setting = [*_SETTING, "pretrained", "image_size", "epochs", "learning_rate", "batch_size"]
-    scores = in_percent(results, "top_n_accuracy")
+    setting = [*_SETTING, "pretrained", "weights", "image_size", "epochs", "learning_rate", "batch_size"]
+    scores = in_percent(results, "top_n_accuracy", baselines=("chance", *BASELINES))
     scores.insert(scores.columns.get_loc("high") + 1, "paper", _printed(runs, published))
     precision = in_percent(results, "average_precision", baselines=("label_prior",))
     names = {"ours": "average_precision", "label_prior": "label_prior_average_precision"}
@@ -240,14 +241,16 @@ def output_table(results, predictions):
 
 
 def _with_settings(results):
-    """Results with `network` and `setting`, and with `image_size` and `pretrained` if they are known."""
+    """Results with `network` and `setting`, and with `image_size` and `weights` if they are known."""
     names = results["set_name"].str
     results = results.assign(
         network=names.replace(",.*", "", regex=True), setting=names.replace("^[^,]*,?", "", regex=True)
     )
     if "image_width" not in results:
         return results
-    return results.assign(image_size=image_sizes(results), pretrained=pretrained(results))
+    return results.assign(
+        image_size=image_sizes(results), pretrained=pretrained(results), weights=initial_weights(results)
+    )
 
 
 def _printed(runs, published):

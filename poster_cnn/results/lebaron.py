@@ -9,7 +9,7 @@ from sklearn.metrics import average_precision_score
 from poster_cnn.metrics.intervals import FAST, bootstrap_interval, paired_difference_interval
 from poster_cnn.multimodal.config import MODALITIES
 from poster_cnn.results.collect import collect_results, prediction_arrays, read_predictions
-from poster_cnn.results.tables import BASELINES, MISSING, check_results, title
+from poster_cnn.results.tables import BASELINES, MISSING, RANDOM_WEIGHTS, check_results, initial_weights, title
 
 METRICS = {"micro": "average_precision_micro", "macro": "average_precision", "samples": "average_precision_samples"}
 # Network -> printed row.
@@ -101,17 +101,21 @@ def average_precision_table(results, published, intervals=None):
         results, published, intervals: As in `average_precision_scores`.
 
     Returns:
-        DataFrame of str: `Model`, `Runs` (int, number of seeds), and for each metric a column such as "Macro [95%]"
-        with mean ± standard deviation and interval, "56.3 ± 1.3 [54.0, 59.6]", and a column such as "Macro, paper";
-        "–" for missing values. Without `intervals` the first column is called "Macro [mean 95%]".
+        DataFrame of str: `Model` (with a note if its backbone has random weights), `Runs` (int, number of seeds), and
+        for each metric a column such as "Macro [95%]" with mean ± standard deviation and interval, "56.3 ± 1.3 [54.0,
+        59.6]", and a column such as "Macro, paper"; "–" for missing values. Without `intervals` the first column is
+        called "Macro [mean 95%]".
 
     Raises:
         ValueError: As in `average_precision_scores`.
     """
     scores = average_precision_scores(results, published, intervals)
-    lines = []
+    weights, lines = initial_weights(results), []
     for model, of_model in scores.groupby("model", sort=False):
-        line = {"Model": title(model), "Runs": of_model["runs"].iloc[0]}
+        has_backbone = model in ("poster", "trailer") and "backbone_weights" in results
+        starts = set(weights[results["model"].eq(model) & has_backbone])
+        note = f" ({RANDOM_WEIGHTS})" if starts == {RANDOM_WEIGHTS} else ""
+        line = {"Model": title(model) + note, "Runs": of_model["runs"].iloc[0]}
         for score in of_model.set_index("metric").reindex(METRICS).rename_axis("metric").reset_index().itertuples():
             interval = "" if pd.isna(score.low) else f" [{100 * score.low:.1f}, {100 * score.high:.1f}]"
             name = score.metric.capitalize()

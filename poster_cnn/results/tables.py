@@ -1,5 +1,7 @@
 """Comparison tables that the papers share: our scores, the printed ones and the baselines, as DataFrame or Markdown."""
 
+import pathlib
+
 import pandas as pd
 from pandas.api.types import is_float_dtype, is_numeric_dtype
 
@@ -7,6 +9,7 @@ from poster_cnn.metrics import arguments
 from poster_cnn.metrics.paired import holm
 
 BASELINES = ("majority", "label_prior", "color_histogram")
+RANDOM_WEIGHTS = "random weights"
 BASELINES_OF_ONE_GENRE = ("majority", "color_histogram")  # with one genre per row, `label_prior` equals `majority`
 MISSING = "–"
 TITLES = {
@@ -260,10 +263,25 @@ def image_sizes(results):
     return results["image_width"].astype(str) + "×" + results["image_height"].astype(str)
 
 
+def initial_weights(results):
+    """Return what each run starts from: "ImageNet", "posters", "another run", a weights file or "random weights"."""
+    found = results.reindex(columns=["model_args_weights", "weights_file", "start_from"])
+    if "backbone_weights" in results:  # of ensembles
+        found["model_args_weights"] = found["model_args_weights"].fillna(results["backbone_weights"])
+
+    def name(asked, file, run):
+        """Return the name for one run; a file in the data folder can stand for "imagenet"."""
+        if pd.notna(run):
+            return "another run"
+        asked = "imagenet" if pd.isna(asked) and pd.notna(file) else asked
+        return {"imagenet": "ImageNet"}.get(asked, RANDOM_WEIGHTS if pd.isna(asked) else pathlib.PurePath(asked).name)
+
+    return pd.Series([name(*row) for row in found.itertuples(index=False)], index=results.index, dtype=object)
+
+
 def pretrained(results):
-    """Return "yes" or "no" for each run: whether its weights were requested by name or came with the data."""
-    weights = results.reindex(columns=["model_args_weights", "weights_file"])
-    return weights.notna().any(axis=1).map({True: "yes", False: "no"})
+    """Return "yes" or "no" for each run: whether it starts from other weights than random ones."""
+    return initial_weights(results).ne(RANDOM_WEIGHTS).map({True: "yes", False: "no"})
 
 
 def _texts(column, digits):

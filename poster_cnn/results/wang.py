@@ -9,6 +9,7 @@ from poster_cnn.results.tables import (
     epoch_spread,
     image_sizes,
     in_percent,
+    initial_weights,
     label,
     pretrained,
 )
@@ -25,13 +26,13 @@ WITHOUT_BACKBONE = ("vgg_like_cnn", "six_conv_cnn")
 BASELINES_OF_F1 = ("frequent_genres", *BASELINES)
 # Decision threshold -> suffix of the metrics that use it.
 THRESHOLDS = {"0.622": "_at_622", "0.5": "", "by genre": "_tuned"}
-_SETTING = ["variant", "network", "pretrained", "trained", "image_size", "epochs", "learning_rate"]
+_SETTING = ["variant", "network", "pretrained", "weights", "trained", "image_size", "epochs", "learning_rate"]
 _SCORES = ("overall_precision", "overall_recall", "overall_f1")
 _PRINTED = ("paper_precision", "paper_recall", "paper_f1")
 _ABOUT = ("num_test", "precision", "device")
 _OURS = ("low", "high", "epochs_low", "epochs_high", "validation_f1")
 _MARGINS = [f"over_{name}{side}" for name in BASELINES_OF_F1 for side in ("", "_low", "_high", "_p")]
-_COLUMNS = [*_SETTING, "threshold", *_SCORES, *_OURS, *_PRINTED, *BASELINES_OF_F1, *_MARGINS, *_ABOUT]
+_COLUMNS = [*_SETTING, "threshold", *_SCORES, *_OURS, *_PRINTED, "chance", *BASELINES_OF_F1, *_MARGINS, *_ABOUT]
 
 
 def overall_table(results, published, history=None):
@@ -46,13 +47,15 @@ def overall_table(results, published, history=None):
 
     Returns:
         DataFrame, one row per run and threshold: `variant`, `network` (builder and set name), `pretrained` ("yes" or
-        "no"), `trained` ("all weights" or "last layer"), `image_size` (width×height), `epochs`, `learning_rate`,
-        `threshold` ("0.622", "0.5", or "by genre": chosen on the validation movies); in percent `overall_precision`,
+        "no"), `weights` ("ImageNet", "posters", "random weights" or another start), `trained` ("all weights" or "last
+        layer"), `image_size` (width×height), `epochs`, `learning_rate`, `threshold` ("0.622", "0.5", or "by genre":
+        chosen on the validation movies); in percent `overall_precision`,
         `overall_recall` and `overall_f1` of the test movies, `low` and `high` (95% interval of OF1), `epochs_low`
         and `epochs_high` (range of OF1 over the last five epochs, of the validation movies or, without them, of the
         test movies), `validation_f1`, the printed `paper_precision`, `paper_recall` and `paper_f1` (for faithful runs
-        at 0.622), the OF1 of each baseline, and the margins over baselines as in `in_percent`; `num_test`
-        (posters), `precision`, `device`. A network of the paper without a run has one row with missing scores.
+        at 0.622), the OF1 of random guesses (`chance`) and of each baseline, and the margins over baselines as in
+        `in_percent`; `num_test` (posters), `precision`, `device`. A network of the paper without a run has one row
+        with missing scores.
 
     Raises:
         ValueError: If `results` is empty or lacks a metric.
@@ -175,6 +178,7 @@ def _with_settings(results):
     return results.assign(
         network=network_names(results),
         pretrained=pretrained(results),
+        weights=initial_weights(results),
         trained=frozen.map({True: "last layer", False: "all weights"}),
         image_size=image_sizes(results),
     )
@@ -190,7 +194,9 @@ def _unmeasured(results):
 def _scored(runs, threshold, history):
     """Rows of an `overall_table` at one threshold, without the runs that lack its scores."""
     suffix = THRESHOLDS[threshold]
-    scores = in_percent(runs, f"overall_f1{suffix}", baselines=BASELINES_OF_F1).rename(columns={"ours": "overall_f1"})
+    scores = in_percent(runs, f"overall_f1{suffix}", baselines=("chance", *BASELINES_OF_F1)).rename(
+        columns={"ours": "overall_f1"}
+    )
     others = {name: f"{name}{suffix}" for name in _SCORES[:2]} | {"validation_f1": f"validation_overall_f1{suffix}"}
     others |= {name: f"{name}_overall_f1" for name in ("frequent_genres", "majority")}  # 0 or 1 at any threshold
     for name, column in others.items():

@@ -7,6 +7,7 @@ from poster_cnn.metrics.intervals import paired_difference_interval
 from poster_cnn.metrics.scores import first_label_accuracy
 from poster_cnn.movies.genres import best_accuracy, encode_genres, genre_counts, integer_labels, limit_per_genre
 from poster_cnn.movies.splits import PARTS
+from poster_cnn.results import tables
 from poster_cnn.results.collect import prediction_arrays
 from poster_cnn.results.tables import BASELINES_OF_ONE_GENRE, epoch_spread, image_sizes, in_percent, label
 
@@ -127,14 +128,15 @@ def transfer_table(results, published, history=None):
 
     Returns:
         DataFrame, one row per run: `variant`, `image_size` (width×height), `pixels` (range after scaling), `dropout`,
-        `learning_rate` (of the head), `backbone` ("frozen" or "unfrozen"); six-class accuracy in percent as `ours`,
-        `low` and `high` (95% interval), `epochs_low` and `epochs_high` (range of the validation accuracy over the last
-        five epochs), `paper`, `majority` and `color_histogram`; `movie_hit_at_1`, `movie_low`,
-        `movie_high`, `movie_majority` and `movie_color_histogram`: the share of movies, each counted once, whose top
-        genre is any of their own; `num_test` (rows).
+        `learning_rate` (of the head), `weights` (see `tables.initial_weights`), `backbone` ("frozen" or "unfrozen");
+        six-class accuracy in percent as `ours`, `low` and `high` (95% interval), `epochs_low` and `epochs_high` (range
+        of the validation accuracy over the last five epochs), `paper`, `chance`, `majority` and `color_histogram`;
+        `movie_hit_at_1` and the same with the prefix `movie_`: the share of movies, each counted once, whose top genre
+        is any of their own; `num_test` (rows).
     """
-    scores = in_percent(results, "first_label_accuracy", baselines=BASELINES_OF_ONE_GENRE)
-    table = _with_settings(results)[[*_SETTING, "backbone"]].join(scores)
+    baselines = ("chance", *BASELINES_OF_ONE_GENRE)
+    scores = in_percent(results, "first_label_accuracy", baselines=baselines)
+    table = _with_settings(results)[[*_SETTING, "weights", "backbone"]].join(scores)
     printed = published[(published["table"] == "Section III.A") & (published["column"] == "test")].iloc[0]["value"]
     in_paper = (table["variant"] == "faithful") & (table["backbone"] == "unfrozen")
     table.insert(table.columns.get_loc("high") + 1, "paper", in_paper.map({True: printed, False: np.nan}))
@@ -143,7 +145,7 @@ def transfer_table(results, published, history=None):
         spread = results[["experiment", "run"]].join(spread, on=["experiment", "run"])
         for name in ("epochs_high", "epochs_low"):
             table.insert(table.columns.get_loc("high") + 1, name, spread[name])
-    by_movie = in_percent(results, "movie_hit_at_1", baselines=BASELINES_OF_ONE_GENRE).add_prefix("movie_")
+    by_movie = in_percent(results, "movie_hit_at_1", baselines=baselines).add_prefix("movie_")
     table = table.join(by_movie.rename(columns={"movie_ours": "movie_hit_at_1"}))
     return table.assign(num_test=results["num_test"])
 
@@ -309,12 +311,13 @@ def element_wise_table(results, published):
 
 
 def _with_settings(results):
-    """Results with the columns of `_SETTING` and `backbone`."""
+    """Results with the columns of `_SETTING`, `weights` and `backbone`."""
     unfrozen = _column(results, "fine_tune_epochs", 0) > 0
     return results.assign(
         image_size=image_sizes(results),
         pixels=_column(results, "model_args_pixel_range", "-1|1").str.replace("|", "..", regex=False),
         dropout=_column(results, "model_args_dropout", 0.0).astype(float),
+        weights=tables.initial_weights(results),
         backbone=unfrozen.map({True: "unfrozen", False: "frozen"}),
     )
 

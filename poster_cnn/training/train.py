@@ -168,9 +168,11 @@ def _scores(config, data, y_prob, thresholds):
             prediction = getattr(baselines, name)(data.labels("train"), len(y_true))
             scored[name], predictions[name] = metrics.values(asked, y_true, prediction), prediction
     margins = metrics.baseline_margins(config.metrics, y_true, y_prob["test"], predictions, scored, groups=movies)
+    chance = baselines.chance(config.metrics, y_true)
     if config.data.one_row_per_genre:
         first, genres = data.whole_movies("test")
         test["movie_hit_at_1"] = metrics.score(("hit_at_1",), genres, y_prob["test"][first])["hit_at_1"]
+        chance |= {"movie_hit_at_1": baselines.chance(("hit_at_1",), genres)["hit_at_1"]}
         # The most frequent genre of whole movies can differ from that of rows, of which large genres were sampled.
         most_frequent = baselines.label_prior(data.whole_movies("train")[1], len(first))
         of_movies = {"majority": most_frequent, "label_prior": most_frequent}
@@ -182,7 +184,7 @@ def _scores(config, data, y_prob, thresholds):
     validation = {}
     if "validation" in y_prob:
         validation = metrics.values(config.metrics, data.labels("validation"), y_prob["validation"])
-    result = {"test": test, "baselines": scored, "validation": validation, "margins": margins}
+    result = {"test": test, "baselines": scored, "chance": chance, "validation": validation, "margins": margins}
     if thresholds and "overall_f1" in config.metrics:
         _add_tuned_f1(result, data, y_prob, list(thresholds.values()), predictions)
     return result

@@ -57,6 +57,15 @@ def test_no_constant_prediction_beats_the_frequent_genres_on_f1(labels):
     )
 
 
+def test_chance_is_the_mean_score_of_random_probabilities():
+    labels = np.vstack([np.tile(LABELS, (800, 1)), np.zeros((400, 3))])  # some movies without a genre
+    names = [name for name in metrics.BY_NAME if not name.startswith("average_precision")]
+    expected, rng = baselines.chance(metrics.BY_NAME, labels), np.random.default_rng(0)
+    drawn = [list(metrics.values(names, labels, rng.random(labels.shape)).values()) for _ in range(8)]
+    assert [expected[name] for name in names] == pytest.approx(np.mean(drawn, axis=0).tolist(), abs=0.01)
+    assert list(expected) == names and expected["first_label_accuracy"] == 1 / 3
+
+
 def test_color_histograms_by_hand():
     image = np.zeros((9, 4, 3), dtype="uint8")  # black with a red top and a half blue bottom
     image[:3, :, 0] = 255

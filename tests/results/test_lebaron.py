@@ -60,6 +60,8 @@ def test_average_precision_table_is_in_percent(results, published):
     assert table.loc["Trailer"].tolist() == [0, "–", "59.0", "–", "57.4", "–", "69.6"]
     assert table.loc["Human level"].tolist() == [0, "–", "–", "–", "72.0", "–", "–"]
     assert table.loc["Majority class"].tolist() == [0, "10.0", "–", "10.0", "–", "10.0", "–"]
+    random = lebaron.average_precision_table(results.assign(backbone_weights=None), published)
+    assert random["Model"].tolist()[:3] == ["Poster (random weights)", "Trailer", "Metadata"]  # no run of a trailer
     of_one = lebaron.average_precision_table(results[results["seed"] == 1], published).set_index("Model")
     assert of_one.loc["Ensemble", "Macro [mean 95%]"] == "71.0 [69.0, 74.0]"
 

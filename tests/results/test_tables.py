@@ -9,6 +9,7 @@ from poster_cnn.results.tables import (
     comparison_grid,
     epoch_spread,
     in_percent,
+    initial_weights,
     label,
     title,
     title_with,
@@ -43,6 +44,26 @@ def test_titles():
     assert title_with("ratio", 40) == "Shrink ratio 40%"
     assert title_with("learning_rate", 1e-4) == "Learning rate 1e-4"
     assert title_with("panel", "faithful") == "As in the paper"
+
+
+@pytest.mark.parametrize(
+    ("asked", "file", "start", "expected"),
+    [
+        ("imagenet", None, None, "ImageNet"),
+        ("imagenet", "mobilenet_v2_x.h5", None, "ImageNet"),  # from the data folder
+        (None, "mobilenet_v2_x.h5", None, "ImageNet"),  # by default
+        ("posters", "posters_mobilenet_v2.npz", None, "posters"),
+        ("some/own.weights.h5", "own.weights.h5", None, "own.weights.h5"),
+        (None, None, "runs/first", "another run"),
+        (None, None, None, "random weights"),
+    ],
+)
+def test_initial_weights(asked, file, start, expected):
+    runs = pd.DataFrame({"model_args_weights": [asked], "weights_file": [file], "start_from": [start]})
+    assert initial_weights(runs).tolist() == [expected]
+    assert initial_weights(runs[[]]).tolist() == ["random weights"]
+    ensembles = runs.rename(columns={"model_args_weights": "backbone_weights"})
+    assert initial_weights(ensembles).tolist() == [expected]
 
 
 def test_shrunk_sizes_table(published):

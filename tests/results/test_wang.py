@@ -106,7 +106,10 @@ def test_overall_table_detects_pretrained_weights(results, published, table):
         "yes",
     )
     without = wang.overall_table(results.drop(columns=["model_args_weights", "weights_file"]), published)
-    assert set(without["pretrained"].dropna()) == {"no"}
+    assert set(without["pretrained"].dropna()) == {"no"} and set(without["weights"].dropna()) == {"random weights"}
+    assert set(table["weights"].dropna()) == {"ImageNet", "random weights"} and "chance" not in table
+    chance = wang.overall_table(results.assign(chance_overall_f1=0.4, chance_overall_f1_at_622=0.3), published)
+    assert set(chance["chance"].dropna()) == {40, 30}
 
 
 def test_overall_table_detects_frozen_backbones(table):

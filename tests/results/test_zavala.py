@@ -44,7 +44,10 @@ def test_transfer_table_has_settings_and_scores(runs, published):
     assert table["dropout"].tolist() == [0, 0, 0.5, 0]
     assert table["backbone"].tolist() == ["frozen", "unfrozen"] * 2
     assert table["image_size"].unique().tolist() == ["128×128"]
-    assert table["paper"].fillna(0).tolist() == [0, 30, 0, 0]
+    assert table["paper"].fillna(0).tolist() == [0, 30, 0, 0] and set(table["weights"]) == {"random weights"}
+    chance = {"chance_first_label_accuracy": 1 / 6, "model_args_weights": "posters"}
+    table = zavala.transfer_table(runs.assign(**chance), published)
+    assert table["chance"].tolist() == pytest.approx([100 / 6] * 4) and set(table["weights"]) == {"posters"}
     first = table.iloc[0][["ours", "low", "high", "majority", "color_histogram", "movie_hit_at_1"]]
     assert first.tolist() == pytest.approx([33, 31, 35, 18, 26, 53])
 
