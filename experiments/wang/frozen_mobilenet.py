@@ -3,8 +3,8 @@
     poster-cnn sweep experiments/wang/frozen_mobilenet.py --data DATA --out runs/wang_frozen_mobilenet
 
 Expected with the paper preset on 6,000 posters: about 2 minutes on 2 CPU cores. Without a network, put the ImageNet
-weights into the data folder as `mobilenet_v2_<anything>.h5`. The quick preset starts from the weights that come with the
-package, which have seen real posters but none of the embedded ones, and scales pixels as these weights expect.
+weights into the data folder as `mobilenet_v2_<anything>.h5`. The quick preset starts from the weights that come with
+the package, which have seen real posters but none of the embedded ones, and scales pixels as these weights expect.
 """
 
 import pathlib

@@ -19,5 +19,9 @@ config = transfer["config"].replace(
 )
 grid = {"seed": (0,)}
 
-quick_config = transfer["quick_config"] | {"learning_rate": 1e-3, "fine_tune_epochs": 1, "fine_tune_from": "block_16_expand"}
+quick_config = transfer["quick_config"] | {
+    "learning_rate": 1e-3,
+    "fine_tune_epochs": 1,
+    "fine_tune_from": "block_16_expand",
+}
 quick_grid = {"seed": (0,)}
