@@ -4,7 +4,7 @@
 
 ResNet18, which the paper names and its code does not have, and DenseNet-121, smaller than its DenseNet-201, for two
 epochs only. Pixels are scaled as for ImageNet weights. Expected with the paper preset on 6,000 posters and --precision
-mixed_bfloat16: 20 minutes a network on 2 busy CPU cores.
+mixed_bfloat16: 5 to 21 minutes a network on 2 busy CPU cores.
 """
 
 import pathlib
