@@ -14,6 +14,7 @@ REPOSITORY = EXPERIMENTS.parent
 PAGES = {path.parent.name: path for path in EXPERIMENTS.glob("*/README.md")}
 PAGES |= {name: REPOSITORY / "docs" / f"{name}.md" for name in ("explanations", "own_posters")}
 PAGES["README"] = REPOSITORY / "README.md"
+PAPERS = ("dave", "wang", "zavala", "densenet", "lebaron")
 AP, AP_MICRO = "average_precision", "average_precision_micro"
 RANDOM = "wang_random_weights"
 # Confidence levels, choices of the experiments, and words of the papers: nothing that was measured.
@@ -304,14 +305,14 @@ def numbers_of(text):
     return set(re.findall(r"\d[\d,]*\.\d+|\d[\d,]*%|\b\d{1,3},\d{3}\b", text))
 
 
-@pytest.mark.parametrize("page", ["README", "dave", "wang", "zavala", "densenet", "lebaron"])
+@pytest.mark.parametrize("page", ["README", *PAPERS])
 def test_every_other_number_is_in_a_table_or_printed_in_a_paper(page):
     text = PAGES[page].read_text(encoding="utf-8")
     known = " ".join(
         path.read_text(encoding="utf-8") for path in PAGES.values() if page in ("README", path.parent.name)
     )
     tables = re.findall(r"<!-- table: .*?<!-- end -->", known, flags=re.DOTALL)
-    papers = [path for path in EXPERIMENTS.glob("published/*.csv") if page in ("README", path.stem)]
+    papers = [EXPERIMENTS / "published" / f"{name}.csv" for name in PAPERS if page in ("README", name)]
     values = [value for path in papers for value in pd.read_csv(path)["value"].dropna()]
     known = {float(number) for number in re.findall(r"\d+\.?\d*", " ".join(tables))}
     known |= {round(value, digits) for value in values for digits in (0, 1, 2)}
