@@ -21,7 +21,9 @@ def add_arguments(command):
     command.add_argument("--data", required=True, help=f"{LAYOUTS}; the notes say which was found")
     command.add_argument("--posters", metavar="DIR", help="folder of posters (default: the one in the data folder)")
     command.add_argument("--out", required=True, help="run folder to write; an interrupted run continues")
-    command.add_argument("--genres", required=True, help="comma-separated, such as Horror,Romance; or one: yes or no")
+    genres = "comma-separated, such as Horror,Romance; or one: yes or no; or all with enough posters (default: all)"
+    command.add_argument("--genres", default="all", help=genres)
+    command.add_argument("--min-posters", type=int, help="of a genre, for training, with --genres all (default: 200)")
     command.add_argument("--model", default="seven_layer_cnn", help="of poster_cnn.models (default: %(default)s)")
     size = command.add_mutually_exclusive_group()
     size.add_argument("--ratio", type=float, help="shrink posters to this percentage of 182x268 (default: 40)")
@@ -78,6 +80,7 @@ def run(options):
     from poster_cnn.movies.data_folder import find_data_folder
     from poster_cnn.training import TrainingConfig, is_finished
     from poster_cnn.training.continuation import continue_run, out_of
+    from poster_cnn.training.data import load_frequent_genres
     from poster_cnn.training.train import train
 
     model_args = {} if options.dropout is None else {"dropout": options.dropout}
@@ -97,6 +100,11 @@ def run(options):
         "seed",
     )
     class_names = tuple(name.strip() for name in options.genres.split(",") if name.strip())
+    takes_all = class_names in (("all",), ("All",))
+    if takes_all:
+        class_names = ("Comedy", "Drama")  # until the data are loaded
+    elif options.min_posters is not None:
+        raise ValueError(f"--min-posters needs --genres all. Received: --genres {options.genres}")
     is_sigmoid = options.head == "sigmoid" or (options.head is None and len(class_names) == 1)
     fit_options = {name: getattr(options, name) for name in _FIT_OPTIONS if getattr(options, name) is not None}
     config = TrainingConfig(
@@ -109,7 +117,11 @@ def run(options):
         **{name: getattr(options, name) for name in same},
     )
     data = find_data_folder(options.data, posters_dir=options.posters) if options.posters else options.data
-    out, start = pathlib.Path(options.out), None
+    out, start, loaded = pathlib.Path(options.out), None, None
+    if takes_all:
+        least = {} if options.min_posters is None else {"min_posters": options.min_posters}
+        loaded = load_frequent_genres(config.data, data, **least)
+        config = config.replace(class_names=loaded.class_names)
     if is_finished(out) and _has_fewer_epochs(out, config):
         start, out = out, out_of(out, config.epochs)
         print(f"{start} is finished and stays as it is; a copy goes on to {config.epochs} epochs, with a new optimizer")
@@ -119,7 +131,7 @@ def run(options):
     if start is not None:
         result = continue_run(start, data, epochs=config.epochs, out=out, **how)
     else:
-        result = train(config, data, out, **how)
+        result = train(config, data, out, training_data=loaded, **how)
     if not result:
         print(f"run folder: {out}, written by the chief")
         return

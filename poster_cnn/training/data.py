@@ -15,7 +15,8 @@ from poster_cnn.datasets.verify import announce, file_hashes
 from poster_cnn.metrics import arguments, baselines
 from poster_cnn.movies import splits
 from poster_cnn.movies.data_folder import data_path, find_data_folder
-from poster_cnn.movies.genres import encode_genres
+from poster_cnn.movies.genres import encode_genres, genre_counts, merge_genres
+from poster_cnn.movies.table import load_movie_table
 from poster_cnn.training.config import DataConfig
 from poster_cnn.training.rows import crop_train, load_rows, manifest_of
 
@@ -189,7 +190,52 @@ def load_training_data(config, data):
         ValueError: If a genre or a part of the split has no movie, the split leaks without `allow_leak`, or the data
             have no published split for `split="given"`.
     """
+    loaded, lost = _load(config, find_data_folder(data))
+    announce(loaded.report, lost)
+    return loaded
+
+
+@arguments.checked(config=arguments.instance(DataConfig), data=data_path, min_posters=arguments.count)
+def load_frequent_genres(config, data, *, min_posters=200):
+    """Load the data of a run of all genres with enough training posters.
+
+    Args:
+        config: `DataConfig`, whose `class_names` are not used.
+        data: As in `load_training_data`.
+        min_posters: Minimum number of training posters of a genre. Defaults to 200.
+
+    Returns:
+        `TrainingData` with these genres, in alphabetical order, as `class_names`. Its report names them.
+
+    Raises:
+        ValueError: If fewer than two genres have as many.
+
+    Example:
+
+    >>> loaded = load_frequent_genres(config.data, "data")
+    >>> train(config.replace(class_names=loaded.class_names), "data", "runs/all", training_data=loaded)
+    """
     folder = find_data_folder(data)
+    years = {"min_year": config.min_year, "max_year": config.max_year}
+    table = load_movie_table(folder.csv, posters_dir=folder.posters, min_genres=config.min_genres, **years)
+    counts, names = genre_counts(merge_genres(table, config.genre_groups)), None
+    # Without the movies of a rare genre, the split of the others is another one, so that their counts change.
+    while names != sorted(counts.index[counts >= min_posters]):
+        names = sorted(counts.index[counts >= min_posters])
+        if len(names) < 2:
+            found = ", ".join(f"{name} {count:,}" for name, count in counts.items())
+            expected = f"smaller, as fewer than two genres have as many training posters. Posters by genre: {found}"
+            arguments.refuse("min_posters", f"{expected}; or name the genres (--genres)", min_posters)
+        loaded, lost = _load(dataclasses.replace(config, class_names=names), folder)
+        counts = pd.Series(loaded.labels("train").sum(axis=0).astype(int), index=loaded.class_names)
+    found = ", ".join(f"{name} {count:,}" for name, count in counts.items())
+    loaded.report += f"\n{len(names)} genres with at least {min_posters} training posters: {found}"
+    announce(loaded.report, lost)
+    return loaded
+
+
+def _load(config, folder):
+    """Return the `TrainingData` of a config, and a warning from `describe_losses`."""
     table, manifest, report, lost = load_rows(config, folder)
     pairs = duplicates.similar_pairs(manifest)
     groups = duplicates.duplicate_groups(manifest, pairs=pairs).loc[table.index]
@@ -224,8 +270,7 @@ def load_training_data(config, data):
             "The split leaks. Choose split='leak_free', or allow_leak=True to repeat a paper's split.\n"
             f"{loaded.certificate}"
         )
-    announce(loaded.report, lost)
-    return loaded
+    return loaded, lost
 
 
 def _split(config, table, groups):

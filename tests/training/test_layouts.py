@@ -1,5 +1,6 @@
 """Layouts of data: the same movies in each of them, read, split and recognized again."""
 
+import dataclasses
 import json
 import pickle
 
@@ -13,9 +14,10 @@ import poster_cnn
 from poster_cnn.cli import main
 from poster_cnn.datasets.verify import verify_data
 from poster_cnn.movies.data_folder import find_data_folder
+from poster_cnn.movies.genres import genre_counts
 from poster_cnn.movies.moviescope import MOVIESCOPE_GENRES
 from poster_cnn.training.config import TrainingConfig
-from poster_cnn.training.data import load_training_data
+from poster_cnn.training.data import load_frequent_genres, load_training_data
 
 GENRES = ["Action", "Drama", "Sci-Fi"]
 # Id -> genres and part of each movie.
@@ -256,3 +258,38 @@ def test_verify_and_audit_take_every_layout(tmp_path, capsys):
     assert main(["audit", str(tmp_path)]) == 0
     assert capsys.readouterr().out.count("data: 3 folders of genres") == 2
     assert len(pd.read_csv(tmp_path / "manifest.csv")) == len(MOVIES)
+
+
+def test_takes_all_genres_with_enough_training_posters(data_folder, tiny_config, tmp_path, monkeypatch, capsys):
+    config = tiny_config.replace(split="leak_free").data
+    every = genre_counts(poster_cnn.load_movie_table(data_folder / "MovieGenre.csv")).index.tolist()
+    least = int(
+        load_training_data(dataclasses.replace(config, class_names=every), data_folder).labels("train").sum(0)[2]
+    )
+    loaded = load_frequent_genres(config, data_folder, min_posters=least)
+    counts = loaded.labels("train").sum(axis=0)
+    assert (
+        counts.min() >= least and 2 <= len(counts) < len(every) and sorted(loaded.class_names) == [*loaded.class_names]
+    )
+    assert f"{len(counts)} genres with at least {least} training posters: Drama " in loaded.report.splitlines()[-1]
+    named = load_training_data(dataclasses.replace(config, class_names=loaded.class_names), data_folder)
+    assert named.fingerprint == loaded.fingerprint
+    with pytest.raises(ValueError, match=r"fewer than two genres .*Horror \d+, .*--genres.*Received: min_posters=200"):
+        load_frequent_genres(config, data_folder)
+    trained = []
+    monkeypatch.setattr("poster_cnn.training.train.train", lambda *args, **options: trained.append((args, options)))
+    command = [
+        "train",
+        "--data",
+        str(data_folder),
+        "--out",
+        str(tmp_path),
+        "--ratio",
+        "10",
+        "--min-posters",
+        str(least),
+    ]
+    assert main(command) == 0 and trained[0][0][0].class_names == loaded.class_names
+    assert trained[0][1]["training_data"].fingerprint == loaded.fingerprint
+    assert main([*command, "--genres", "Horror,Action"]) == 1
+    assert "--min-posters needs --genres all" in capsys.readouterr().err
