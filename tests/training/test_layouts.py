@@ -274,7 +274,7 @@ def test_takes_all_genres_with_enough_training_posters(data_folder, tiny_config,
     assert f"{len(counts)} genres with at least {least} training posters: Drama " in loaded.report.splitlines()[-1]
     named = load_training_data(dataclasses.replace(config, class_names=loaded.class_names), data_folder)
     assert named.fingerprint == loaded.fingerprint
-    with pytest.raises(ValueError, match=r"fewer than two genres .*Horror \d+, .*--genres.*Received: min_posters=200"):
+    with pytest.raises(ValueError, match=r"fewer than two genres .*Horror \d+; .*--genres.*Received: min_posters=200"):
         load_frequent_genres(config, data_folder)
     trained = []
     monkeypatch.setattr("poster_cnn.training.train.train", lambda *args, **options: trained.append((args, options)))
