@@ -83,6 +83,7 @@ def find_data_folder(root, *, posters_dir=None):
     if not root.is_dir():
         raise FileNotFoundError(f"No data folder found. Looked for the folder {str(root)!r}.")
     layout = find_layout(source)
+    root = layout.source if layout.source.is_dir() else layout.source.parent
     if posters is None and layout.posters != "own":
         posters = _find_posters(root)
         if posters is None and not (layout.posters == "either" and not needs_posters(layout.source)):

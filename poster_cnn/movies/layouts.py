@@ -77,9 +77,12 @@ def _layout_of_folder(root):
     tables = [path for name, path in by_name.items() if name.endswith(_CSV_SUFFIXES)]
     if len(tables) == 1 and tables[0].stat().st_size:
         return Layout(tables[0], picture_tables.read_table, "either")
+    inner = [path for path in root.iterdir() if not path.name.startswith((".", "__MACOSX"))]
+    if len(inner) == 1 and inner[0].is_dir():  # an archive that was unpacked into a folder of its own
+        return _layout_of_folder(inner[0])
     inside = ", ".join(sorted(os.listdir(root))[:8]) or "nothing"
     raise FileNotFoundError(
-        f"The data folder {str(root)!r} has no movie table. Looked for MovieGenre.csv or another CSV, JSON lists of "
+        f"The data folder {str(root)!r} has no movie table. Looked for MovieGenre.csv or one other CSV, JSON lists of "
         f"OMDb records (*.json, *.jsonl, <year>.txt), MM-IMDb, MovieScope, and folders of pictures per genre. "
         f"Found: {inside}."
     )

@@ -27,6 +27,7 @@ _IDS = "id movieid tmdbid filmid uuid key".split()
 _PARTS = "split part subset partition set usage".split()
 _NO_GENRES = {*_PICTURES, *_IDS, *_PARTS, "video", "index", "train", "test", "validation", "istrain", "istest"}
 _PREFIX = re.compile(r"(?:genres?|labels?|tags?|categor(?:y|ies)|class(?:es)?|targets?)[\W_]+(.+)", re.IGNORECASE)
+_IS = re.compile(r"(?:is|has)(?=[\W_]|[A-Z])[\W_]*")
 _TRUE, _FALSE = {"1", "1.0", "true", "yes"}, {"0", "0.0", "false", "no", "", "nan", "none", "<na>"}
 _SAMPLE = 200  # rows that tell whether a column names pictures
 
@@ -86,8 +87,10 @@ def needs_posters(source):
     """Return whether the pictures of a table are in a folder of posters, which are named by imdbId."""
     try:
         frame, _, folder, _ = _open(source)
-    except ValueError:  # `read_table` explains it
-        return True
+    except ValueError:
+        if os.path.getsize(source):
+            raise
+        return True  # an empty file
     return _has_named_posters(frame) and _picture_column(frame, _Pictures(folder, None))[1] < 0.5
 
 
@@ -206,7 +209,7 @@ def _genres(frame, pictures):
     """Return the genres of each row, as texts or lists, and where they were found; `None` if there are none."""
     by_key = {column_key(name): name for name in frame.columns.difference(["row", pictures], sort=False)}
     named = next((by_key[key] for key in ("genres", *_GENRES) if key in by_key), None)
-    if named is not None and not _is_binary(frame[named]):
+    if named is not None and not pd.api.types.is_numeric_dtype(frame[named]) and not _is_binary(frame[named]):
         return _lists_or_texts(frame[named]), repr(_original(named, frame.attrs["columns"]))
     numbered = [name for key, name in by_key.items() if re.fullmatch(r"genres?\d+", key)]
     if numbered and not any(_is_binary(frame[name]) for name in numbered):
@@ -219,6 +222,7 @@ def _genres(frame, pictures):
         if name not in known
         and (column_key(name) not in _NO_GENRES or is_imdb_genre(name))
         and not name.lower().startswith("unnamed")
+        and (_without_is(name) != name or not _IS.match(name))
         and _is_binary(frame[name])
     ]
     prefixed = [name for name in binary if _PREFIX.fullmatch(name)]
@@ -233,7 +237,7 @@ def _genres(frame, pictures):
 
 
 def _without_is(name):
-    rest = re.sub(r"^(?:is|has)(?=[\W_]|[A-Z])[\W_]*", "", name)
+    rest = _IS.sub("", name)
     return rest if is_imdb_genre(rest) else name
 
 

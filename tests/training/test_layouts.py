@@ -46,6 +46,7 @@ def columns(name="pictures/{}.jpg"):
 
 def one_hot(prefix=""):
     labels = {f"{prefix}{name}": [int(name in genres) for genres, _ in MOVIES.values()] for name in GENRES}
+    labels["has_poster"] = 1
     return columns().drop(columns="genre").assign(**labels)
 
 
@@ -170,6 +171,11 @@ LAYOUTS = {
         True,
     ),
     "folder per genre": (genre_folders, "3 folders of genres in ", False),
+    "one inner folder": (
+        lambda folder: genre_folders(folder / "unpacked").parent,
+        "folders of genres in unpacked/",
+        False,
+    ),
     "folders of parts": (
         lambda folder: genre_folders(folder, True),
         "(Action, Drama, science fiction), and a split",
@@ -223,8 +229,9 @@ def test_a_published_split_without_validation_movies_gets_some_of_the_training_m
         (columns().drop(columns="image"), r"lacks the column\(s\) imdbId, Title, or pictures.*columns=\['genre'\]"),
         (columns().drop(columns="genre"), r"lacks genres.*columns=\['image'\] in the table films.csv"),
         (columns().assign(genre=1), r"lacks genres.*columns=\['image', 'genre'\]"),
+        (columns().assign(genre=range(12)), "cell.* that cannot be understood, row 1: '0'"),
     ],
-    ids=["no files", "no pictures", "no genres", "one number"],
+    ids=["no files", "no pictures", "no genres", "one number", "numbers"],
 )
 def test_names_the_columns_if_one_cannot_be_found(frame, message, tmp_path):
     path = write_csv(tmp_path, frame)
