@@ -6,7 +6,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "cards": ["corrected_movie_card", "movie_card", "prediction_card", "prediction_cards"],
-        "comparisons": ["comparison_dots", "errata_dots", "genre_accuracy_dots"],
+        "comparisons": ["claims_dots", "comparison_dots", "errata_dots", "genre_accuracy_dots"],
         "curves": ["accuracy_and_loss", "early_stopping_curve", "learning_curve", "learning_curve_grid"],
         "diagnostics": ["genre_confusion_heatmap", "precision_recall_curve", "reliability_diagram"],
         "explanations": ["explanation_cards", "heat_map"],

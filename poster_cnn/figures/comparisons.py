@@ -10,7 +10,9 @@ from poster_cnn.figures.style import (
     GREY,
     LIGHT_GREY,
     ORANGE,
+    PAGE_WIDTH,
     category_rows,
+    new_axes,
     panel_axes,
     paper_style,
     reference_lines,
@@ -139,3 +141,38 @@ def errata_dots(table, *, printed=None, printed_name="Paper"):
     axes[0, 0].set_ylabel("Overall F1 (%)")
     figure.legend(**unique_legend(axes.flat), loc="outside upper center", ncols=3)
     return figure
+
+
+@arguments.checked(
+    claims=arguments.table("claim", "metric", "prevalences_from", "score", "silence", "constant", "guess", empty=False)
+)
+@paper_style()
+def claims_dots(claims):
+    """Draw published scores with those of answers that need no poster, grouped by metric.
+
+    Args:
+        claims: DataFrame of published claims, joined with the one from `evaluation.claims.check_claims`. Rows without a
+            score are left out.
+
+    Returns:
+        matplotlib Axes of page width.
+    """
+    rows = claims[claims["score"].notna()].sort_values("metric", kind="stable").reset_index(drop=True)
+    ax = new_axes(0.9 + 0.15 * len(rows), PAGE_WIDTH)
+    best = rows[["silence", "constant", "guess"]].max(axis=1)
+    ax.hlines(rows.index, best, rows["score"], color=LIGHT_GREY, linewidth=1.6, zorder=0)
+    look = {"linestyle": "none", "markersize": 4, "markerfacecolor": "white"}
+    ax.plot(rows["guess"], rows.index, "x", color=GREY, **look, label="Best guess")
+    ax.plot(rows["constant"], rows.index, "D", color=ORANGE, **look, label="Always the same genres")
+    ax.plot(rows["silence"], rows.index, "s", color=GREY, **look, label="No genre")
+    stand_in = rows["prevalences_from"].str.startswith("stand-in")
+    filled = {True: BLUE, False: "white"}
+    for name, known in (("Claim, prevalences of its source", True), ("Claim, stand-in prevalences", False)):
+        chosen = rows[stand_in != known]
+        ax.plot(chosen["score"], chosen.index, "o", color=BLUE, **look | {"markerfacecolor": filled[known]}, label=name)
+    ax.set_yticks(rows.index, rows["claim"] + ": " + rows["metric"].map(title))
+    ax.set(xlim=(-2, 102), xlabel="Score (%)")
+    category_rows(ax, len(rows))
+    ax.grid(axis="x")
+    ax.figure.legend(loc="outside upper center", ncols=3)
+    return ax

@@ -138,6 +138,7 @@ def test_verdicts_of_the_published_claims_are_computed():
     table = pd.read_csv(experiments / "published" / "claims.csv", dtype=str, keep_default_na=False)
     found = check_claims(table)
     assert list(found["verdict"]) == list(table["verdict"]) and found["score"].count() >= 15
+    pd.testing.assert_frame_equal(found, pd.read_csv(experiments / "results" / "published_claims.csv"), rtol=1e-4)
     assert found.loc[table["metric"].eq("label_accuracy"), "silence"].notna().all()
     for row in table[table["prevalences"] != ""].to_dict("records"):
         assert len(shares_of(row["prevalences"])) == int(row["genres"]) and row["prevalences_from"] and row["address"]

@@ -99,3 +99,13 @@ def test_errata_dots_draw_the_printed_score_at_its_threshold(table):
     assert drawn[0] is figure.axes[1] and list(drawn[1].get_ydata()) == [63.31]
     assert round(drawn[1].get_xdata()[0]) == 0  # the last batch
     assert legend(figure)[-1] == "Paper, DenseNet201"
+
+
+def test_claims_dots_group_claims_by_metric_and_mark_stand_ins():
+    rows = [("A", "overall_f1", 50, 0, 60), ("B", "hit_at_1", 70, np.nan, 40), ("C", "overall_f1", np.nan, 0, 60)]
+    claims = pd.DataFrame(rows, columns=["claim", "metric", "score", "silence", "constant"])
+    ax = figures.claims_dots(claims.assign(guess=30, prevalences_from=["source", "stand-in: ours", "source"]))
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["B: Hit@1", "A: Overall F1"]
+    drawn = {line.get_label(): list(line.get_xdata()) for line in ax.lines}
+    assert drawn["Always the same genres"] == [40, 60] and legend(ax.figure) == list(drawn)
+    assert (drawn["Claim, prevalences of its source"], drawn["Claim, stand-in prevalences"]) == ([50], [70])
