@@ -172,6 +172,7 @@ def _refuse_ensemble(run_dir, folder):
 
 def _unseen_movies(data, class_names, split, genre_groups, seen_posters, keeps_all):
     folder = find_data_folder(data)
+    shown = "a DataFrame" if isinstance(folder.csv, pd.DataFrame) else repr(str(folder.root))
     table = load_movie_table(folder.csv, posters_dir=folder.posters)
     read, notes = table.attrs["report"], table.attrs["report"].with_layout()
     table.attrs["genres"] += [*class_names, *itertools.chain.from_iterable(genre_groups.values())]  # known to the run
@@ -179,7 +180,7 @@ def _unseen_movies(data, class_names, split, genre_groups, seen_posters, keeps_a
     has_genre = encode_genres(table, class_names).any(axis=1)
     if not has_genre.any():
         expected = f"movies of the network's genres, {', '.join(class_names)}"
-        raise ValueError(f"`data` must have {expected}. Received: data={str(data)!r}\n{notes}")
+        raise ValueError(f"`data` must have {expected}. Received: data={shown}\n{notes}")
     if not keeps_all:
         notes += f"\n{(~has_genre).sum()} movies without any of the network's genres left out"
         table = table[has_genre]
@@ -199,7 +200,7 @@ def _unseen_movies(data, class_names, split, genre_groups, seen_posters, keeps_a
     if seen_posters is None:
         notes += "\nThe run does not record its posters, so copies of them were looked for in this data folder only"
     if (seen | copied).all():
-        raise ValueError(f"`data` must have movies that were not used for training. Received: data={data}\n{notes}")
+        raise ValueError(f"`data` must have movies that were not used for training. Received: data={shown}\n{notes}")
     table = table[~(seen | copied)]
     if new := int((~table["imdb_id"].isin(split["imdb_id"])).sum()):
         notes += f"\n{new} of the {len(table)} scored movies are not in the run's split"
