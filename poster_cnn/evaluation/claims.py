@@ -160,7 +160,8 @@ def check_claims(table, *, seed=0):
 def shares_of(text):
     """Return the shares of genres, a list of texts, in a text such as `"1/6, 25%"`, `"0,5; 0,25"` or `"5, 2 of 10"`."""
     shares, of, movies = text.partition(" of ")
-    return [f"{share.strip()}/{movies}" if of else share for share in shares.split(";" if ";" in shares else ",")]
+    divided = f"/{movies.replace(',', '')}" if of else ""
+    return [share.strip() + divided for share in shares.split(";" if ";" in shares else ",")]
 
 
 def constant_scores(metric, labels, *, seed=0):
