@@ -167,7 +167,7 @@ def verify_data(data, **verify_options):
     report = check_posters(table, **verify_options)[1]
     if manifest_path:
         with files_module.write_atomically(manifest_path) as temporary:
-            report.to_csv(temporary, index=False)
+            report.to_csv(temporary, index=False, errors="backslashreplace")
     return report, table.attrs["report"].layout
 
 

@@ -69,6 +69,7 @@ def find_data_folder(root, *, posters_dir=None):
 
     Raises:
         FileNotFoundError: If the folder, its table or its posters are missing.
+        ValueError: If `posters_dir` is given for data that name their pictures, or a table cannot be read.
     """
     if isinstance(root, DataFolder):
         return root if posters_dir is None else dataclasses.replace(root, posters=posters_dir)
@@ -84,6 +85,8 @@ def find_data_folder(root, *, posters_dir=None):
         raise FileNotFoundError(f"No data folder found. Looked for the folder {str(root)!r}.")
     layout = find_layout(source)
     root = layout.source if layout.source.is_dir() else layout.source.parent
+    if posters and layout.posters == "own":
+        arguments.refuse("posters_dir", "None (no --posters), as the data name their pictures", str(posters))
     if posters is None and layout.posters != "own":
         posters = _find_posters(root)
         if posters is None and not (layout.posters == "either" and not needs_posters(layout.source)):

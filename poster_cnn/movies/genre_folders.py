@@ -24,10 +24,8 @@ def find_genre_folders(root):
     """
     inside = _folders(root)
     parts = [(PART_NAMES[path.name.lower()], path) for path in inside if path.name.lower() in PART_NAMES]
-    if parts and not any(_is_genre_folder(path) for path in inside):
-        found = [(part, genre) for part, path in parts for genre in _folders(path) if _is_genre_folder(genre)]
-    else:
-        found = [("", path) for path in inside if _is_genre_folder(path)]
+    found = [(part, genre) for part, path in parts for genre in _folders(path) if _is_genre_folder(genre)]
+    found = found or [("", path) for path in inside if path.name.lower() not in PART_NAMES and _is_genre_folder(path)]
     return found if len({path.name for _, path in found}) > 1 else []
 
 

@@ -70,13 +70,16 @@ def _layout_of_folder(root):
     for path in by_name.values():
         if mmimdb.is_movie_archive(path):
             return Layout(path, lambda archive, _: mmimdb.read_movie_archive(archive), "own")
-    if records.find_record_files(root):
+    record_files = records.find_record_files(root)
+    if any(map(records.mentions_an_id, record_files)):
         return Layout(root, _read_records)
     if genre_folders.find_genre_folders(root):
         return Layout(root, lambda folder, _: genre_folders.read_genre_folders(folder), "own")
     tables = [path for name, path in by_name.items() if name.endswith(_CSV_SUFFIXES)]
     if len(tables) == 1 and tables[0].stat().st_size:
         return Layout(tables[0], picture_tables.read_table, "either")
+    if record_files:
+        return Layout(root, _read_records)
     inner = [path for path in root.iterdir() if not path.name.startswith((".", "__MACOSX"))]
     if len(inner) == 1 and inner[0].is_dir():  # an archive that was unpacked into a folder of its own
         return _layout_of_folder(inner[0])

@@ -30,7 +30,7 @@ def find_movie_files(root):
 
     The files are named by imdbId, and their records have no id, unlike those of OMDb.
     """
-    for folder in (root, root / "dataset", root / "labels", root / "mmimdb" / "dataset"):
+    for folder in (root, root / "dataset", root / "labels"):
         names = sorted(path for path in folder.iterdir() if _JSON_NAME.fullmatch(path.name)) if folder.is_dir() else []
         if names:
             try:
@@ -156,9 +156,10 @@ def _extract(images, ids, path):
     """Write the pictures of an archive to the cache, unless they are there; return their folder."""
     about = path.stat()
     key = hashlib.sha256(f"{path.resolve()} {about.st_size} {about.st_mtime_ns}".encode()).hexdigest()[:12]
-    folder = files.cache_dir() / f"mmimdb-{key}"
-    with files.locked(folder.with_name(f"{folder.name}.lock"), timeout=-1):
+    folder = files.cache_dir() / "mmimdb" / key
+    with files.locked(folder.parent, timeout=-1):
         if not folder.is_dir():
+            files.remove_leftovers(folder.parent)
             with files.write_atomically(folder) as aside:
                 aside.mkdir()
                 for number, imdb_id in enumerate(files.progress_bar(ids, "Extracting pictures", delay=1)):

@@ -34,10 +34,10 @@ def find_record_files(folder):
     """
     folder = pathlib.Path(folder)
     found = sorted(path for path in folder.iterdir() if path.is_file() and _has_records_name(path.name))
-    if not any(_mentions_an_id(path) for path in found):
+    if not any(mentions_an_id(path) for path in found):
         for pattern in ("*/*.txt", "*/*/*.txt", "*/[0-9][0-9][0-9][0-9].json"):
             deeper = sorted(path for path in folder.glob(pattern) if _has_records_name(path.name))
-            if any(_mentions_an_id(path) for path in deeper):
+            if any(mentions_an_id(path) for path in deeper):
                 return deeper
     return found
 
@@ -46,7 +46,8 @@ def _has_records_name(name):
     return not name.startswith(".") and (name.lower().endswith(_SUFFIXES) or _YEAR_FILE.fullmatch(name) is not None)
 
 
-def _mentions_an_id(path):
+def mentions_an_id(path):
+    """Return whether there is an imdbId in the file of a record."""
     try:
         return re.search(r'"imdb_?id"', read_text(path)[0], re.IGNORECASE) is not None
     except (OSError, ValueError):

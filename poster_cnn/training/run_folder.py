@@ -134,7 +134,9 @@ def write_record(run_dir, config, about, data, extra=None, strategy=None):
     movies = pd.DataFrame({"imdb_id": data.table["imdb_id"], "part": data.split})
     labels = pd.DataFrame(data.all_labels.astype(int), columns=data.class_names, index=movies.index)
     with write_atomically(run_dir / "split.csv") as temporary:
-        pd.concat([movies, labels, data.table.filter(["picture"]), extra], axis=1).to_csv(temporary, index=False)
+        pd.concat([movies, labels, data.table.filter(["picture"]), extra], axis=1).to_csv(
+            temporary, index=False, errors="backslashreplace"
+        )
     write_json(run_dir / "leak.json", data.certificate.to_dict())
     counts = {f"num_{part}": data.count(part) for part in sorted(set(data.split))}
     content = {

@@ -86,6 +86,7 @@ def genre_folders(folder, with_parts=False):
             inside = folder / (part if with_parts else ".") / genre.replace("Sci-Fi", "science fiction")
             inside.mkdir(parents=True, exist_ok=True)
             picture(imdb_id).save(inside / f"poster {imdb_id}.png")
+    (folder / "classes.json").write_text('["Action"]')
     return folder
 
 
@@ -237,6 +238,11 @@ def test_names_the_columns_if_one_cannot_be_found(frame, message, tmp_path):
     path = write_csv(tmp_path, frame)
     with pytest.raises(ValueError, match=message):
         poster_cnn.load_movie_table(find_data_folder(path).csv)
+
+
+def test_refuses_a_folder_of_posters_for_pictures_that_the_data_name(tmp_path):
+    with pytest.raises(ValueError, match="`posters_dir` must be None .*the data name their pictures"):
+        find_data_folder(genre_folders(tmp_path), posters_dir=tmp_path)
 
 
 def test_pictures_without_ids_are_the_same_movie_in_every_table(tmp_path):
