@@ -218,7 +218,8 @@ def load_settings(*, preset=None, data=None, out=None, precision=None):
     elif data is None:
         data = embedded_dataset()
     else:
-        data = find_data_folder(data).root.absolute()
+        found = find_data_folder(data)  # a movie table of another name stays the data
+        data = (pathlib.Path(data).expanduser() if isinstance(data, str | os.PathLike) else found.root).absolute()
         name = f"{preset}-{data.name}"
     out = arguments.path("out", out or os.environ.get("POSTER_CNN_OUT") or repository / "reproduced" / name).absolute()
     precision = precision or os.environ.get("POSTER_CNN_PRECISION") or None
