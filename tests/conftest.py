@@ -2,6 +2,7 @@
 
 import contextlib
 import gc
+import importlib
 import inspect
 import os
 import random
@@ -25,15 +26,22 @@ GENRE_COLORS = {
     "Documentary": (90, 160, 90),
 }
 
+RESAMPLING = {
+    "metrics.intervals": "score",
+    "metrics.paired": "margins",
+    "evaluation.evaluate": "evaluate",
+    "evaluation.report": "write_report",
+}
+
 # The same examples each time, so that a green run stays green; no deadline, as machines differ.
 hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None, max_examples=40)
 hypothesis.settings.load_profile("repeatable")
 
 
 def pytest_collection_modifyitems(items):
-    """Start with the longest tests, so that the processes end together."""
+    """Start with the longest tests, so that the processes end together, and let one of them train the ensemble."""
     longest = ("test_all_run_on_the_embedded_dataset", "test_all_run_with_the_smoke_preset")
-    items.sort(key=lambda item: item.name not in longest)
+    items.sort(key=lambda item: (item.name not in longest, "movie_folder" not in item.fixturenames))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -46,11 +54,14 @@ def _own_cache(tmp_path_factory):
 
 @pytest.fixture(scope="session", autouse=True)
 def _few_resamples():
-    """Score runs with intervals of 50 resamples, as they take a fifth of the time of a small training."""
-    from poster_cnn import metrics
-
+    """Let intervals have 50 resamples unless a test asks for more; 1,000 take longer than a small training."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(inspect.unwrap(metrics.score).__kwdefaults__, "num_resamples", 50)
+        for module, function in RESAMPLING.items():
+            if (
+                "metrics" in module or f"poster_cnn.{module}" in sys.modules
+            ):  # others only if a test of this process uses them
+                function = inspect.unwrap(getattr(importlib.import_module(f"poster_cnn.{module}"), function))
+                patch.setitem(function.__kwdefaults__, "num_resamples", 50)
         yield
 
 
@@ -75,17 +86,25 @@ def _seeds_and_figures():
 
 
 @contextlib.contextmanager
-def without_graphs():
-    """Skip the tracing of functions, which takes longer than training such small networks."""
+def without_graphs(eagerly=True):
+    """Skip the tracing of functions, which takes longer than training such small networks for a few steps."""
     import tensorflow as tf
 
-    tf.config.run_functions_eagerly(True)
+    before = tf.config.functions_run_eagerly()
+    tf.config.run_functions_eagerly(eagerly)
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", ".*does not apply to tf.data functions")
             yield
     finally:
-        tf.config.run_functions_eagerly(False)
+        tf.config.run_functions_eagerly(before)
+
+
+@pytest.fixture
+def eager():
+    """Train without graphs during the test."""
+    with without_graphs():
+        yield
 
 
 def draw_poster(genres, seed):
@@ -147,8 +166,15 @@ def finished_run(tmp_path_factory, data_folder, tiny_config):
     from poster_cnn.training.train import train
 
     run_dir = tmp_path_factory.mktemp("runs") / "finished"
-    train(tiny_config, data_folder, run_dir, progress=False)
+    with without_graphs(False):
+        train(tiny_config, data_folder, run_dir, progress=False)
     return run_dir
+
+
+@pytest.fixture(scope="session")
+def one_step_config(tiny_config):
+    """`tiny_config` with one epoch of two steps, for tests of what surrounds the training."""
+    return tiny_config.replace(epochs=1, batch_size=32)
 
 
 @pytest.fixture(scope="session")

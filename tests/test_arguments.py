@@ -13,6 +13,8 @@ from poster_cnn.datasets import poster_dataset
 from poster_cnn.movies.genres import encode_genres, merge_genres
 from poster_cnn.movies.table import load_movie_table
 
+pytestmark = pytest.mark.usefixtures("eager")
+
 NAMES = ("Horror", "Romance", "Action", "Documentary")
 
 

@@ -11,6 +11,8 @@ from PIL import Image
 import poster_cnn
 from poster_cnn.cli import main
 
+pytestmark = pytest.mark.usefixtures("eager")
+
 
 def with_broken_posters(data_folder, folder, count):
     """Copy a data folder, and cut some of its posters short."""

@@ -64,6 +64,7 @@ def test_light_crops_to_at_least_85_percent():
     assert 5 < np.abs(brightness).max() < 25.5 + 4 and (labels == LABELS).all()
 
 
+@pytest.mark.slow
 def test_randaugment_chooses_for_each_poster():
     same = np.repeat(IMAGES[:1], 11, axis=0)
     images, labels = augmented("randaugment", dataset=batches_of(same))

@@ -74,6 +74,7 @@ def test_columns_and_encodings(small):
     assert (small / "movie_metadata.csv").read_text(encoding="utf-8").splitlines()[0] == header
 
 
+@pytest.mark.slow
 def test_titles_have_accents(whole):
     with pytest.raises(UnicodeDecodeError):
         (whole / "MovieGenre.csv").read_text(encoding="utf-8")
@@ -81,7 +82,7 @@ def test_titles_have_accents(whole):
     assert all(word in titles for word in ("Crèvelune", "Düsterau", "São Ilvar"))
 
 
-@pytest.mark.parametrize("folder, num_movies", [("small", 60), ("whole", 1200)])
+@pytest.mark.parametrize("folder, num_movies", [("small", 60), pytest.param("whole", 1200, marks=pytest.mark.slow)])
 def test_readme_counts_defects(folder, num_movies, request):
     folder = request.getfixturevalue(folder)
     said = [line[2:].split(": ") for line in (folder / "README.md").read_text().splitlines() if line.startswith("- ")]
@@ -116,6 +117,7 @@ def test_posters_are_jpegs_of_paper_size(small):
     assert readable == 60 - 3  # one without file, one truncated, one web page
 
 
+@pytest.mark.slow
 def test_genre_distribution(whole):
     genres = kaggle(whole).Genre[lambda genre: genre != ""].str.split("|")
     counts = genres.explode().value_counts()
@@ -126,6 +128,7 @@ def test_genre_distribution(whole):
     assert set(counts.index) == set(WORDS) == set(STYLES)
 
 
+@pytest.mark.slow
 def test_size_of_four_genre_subset(whole):
     rows = kaggle(whole).drop_duplicates("imdbId")
     year = pd.to_numeric(rows.Title.str.extract(r"\((\d{4})\)$")[0])
@@ -138,6 +141,7 @@ def test_size_of_four_genre_subset(whole):
     assert 0.33 <= first.max() <= 0.45
 
 
+@pytest.mark.slow
 def test_posters_predict_genre_imperfectly(whole):
     rows = kaggle(whole).drop_duplicates("imdbId").iloc[::2]
     labels = multi_hot(rows.Genre, PAPER_GENRES)
@@ -169,6 +173,7 @@ def word_means(folder, texts):
     return np.array([np.mean([vectors[word] for word in text if word in vectors], axis=0) for text in words])
 
 
+@pytest.mark.slow
 def test_plots_and_people_predict_genre_and_complement_each_other(whole):
     table = metadata(whole).dropna(subset=["plot_summary"])
     labels = multi_hot(table.genres, PAPER_GENRES)
@@ -185,6 +190,7 @@ def test_plots_and_people_predict_genre_and_complement_each_other(whole):
     assert max(alone) < accuracy(np.hstack([plots, people])) < 0.98
 
 
+@pytest.mark.slow
 def test_plots_have_30_to_60_words_or_are_missing(whole):
     plots = metadata(whole).plot_summary
     assert plots.dropna().str.split().str.len().between(30, 60).all()

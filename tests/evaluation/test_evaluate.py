@@ -12,6 +12,8 @@ from poster_cnn.evaluation.predict import predict
 from poster_cnn.training.saved_model import load_model
 from poster_cnn.training.train import train
 
+pytestmark = pytest.mark.usefixtures("eager")
+
 
 def test_scores_the_test_movies_of_the_own_folder(finished_run, data_folder):
     outcome = evaluate(finished_run, data_folder, num_resamples=20)
@@ -77,13 +79,12 @@ def test_rejects_ensembles_and_their_branches(name, finished_ensemble, data_fold
         evaluate(finished_ensemble / name, data_folder)
 
 
-def test_uses_the_genre_groups_and_thresholds_of_the_run(tmp_path, data_folder, tiny_config):
-    config = tiny_config.replace(
+def test_uses_the_genre_groups_and_thresholds_of_the_run(tmp_path, data_folder, one_step_config):
+    config = one_step_config.replace(
         class_names=("Feature", "Documentary"),
         genre_groups={"Feature": ("Horror", "Romance", "Action")},
         classifier_activation="sigmoid",
         loss="binary_crossentropy",
-        epochs=1,
         metrics=("overall_f1",),
     )
     result = train(config, data_folder, tmp_path / "run", progress=False)
@@ -96,17 +97,17 @@ def test_uses_the_genre_groups_and_thresholds_of_the_run(tmp_path, data_folder, 
     )
 
 
-def test_scores_and_counts_movies_that_the_run_left_out(tmp_path, data_folder, tiny_config):
-    train(tiny_config.replace(max_movies=40, epochs=1), data_folder, tmp_path, progress=False)
+def test_scores_and_counts_movies_that_the_run_left_out(tmp_path, data_folder, one_step_config):
+    train(one_step_config.replace(max_movies=40), data_folder, tmp_path, progress=False)
     num_tested = len(results.read_predictions(tmp_path))
     outcome = evaluate(tmp_path, data_folder, num_resamples=20)
     assert outcome.num_movies == num_tested + 20
     assert f"20 of the {num_tested + 20} scored movies are not in the run's split" in outcome.notes
 
 
-def test_center_crops_are_used_in_evaluate_and_predict(tmp_path, data_folder, tiny_config):
-    config = tiny_config.replace(
-        split="leak_free", crops_per_genre=20, crop_size=(90, 100), evaluation_crop="center", epochs=1
+def test_center_crops_are_used_in_evaluate_and_predict(tmp_path, data_folder, one_step_config):
+    config = one_step_config.replace(
+        split="leak_free", crops_per_genre=20, crop_size=(90, 100), evaluation_crop="center"
     )
     tested = train(config, data_folder, tmp_path, progress=False)["test"]
     outcome = evaluate(tmp_path, data_folder, num_resamples=20)
@@ -117,7 +118,7 @@ def test_center_crops_are_used_in_evaluate_and_predict(tmp_path, data_folder, ti
     assert outcome.scores.loc["hit_at_1", "model"] == tested["hit_at_1"]["value"]
     paths = [data_folder / "posters" / f"{imdb_id}.jpg" for imdb_id in saved["imdb_id"]]
     model, about = load_model(tmp_path)
-    found = predict(paths, (model, about | {"calibration": None}))[list(tiny_config.class_names)]
+    found = predict(paths, (model, about | {"calibration": None}))[list(config.class_names)]
     assert np.allclose(found, saved[[f"probability_{name}" for name in found]], atol=1e-5)
 
 

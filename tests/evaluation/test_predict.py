@@ -11,6 +11,8 @@ from poster_cnn.evaluation.pictures import find_pictures
 from poster_cnn.evaluation.predict import Prediction, draw_cards, predict, rank_pictures
 from poster_cnn.training.saved_model import load_model, save_model
 
+pytestmark = pytest.mark.usefixtures("eager")
+
 
 def picture(folder, name, mode="RGB", size=(182, 268), **save_options):
     path = folder / name

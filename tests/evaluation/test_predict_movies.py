@@ -19,6 +19,8 @@ from poster_cnn.multimodal.trailers import read_trailer_features
 from poster_cnn.results.collect import read_predictions
 from poster_cnn.training.saved_model import save_model
 
+pytestmark = pytest.mark.usefixtures("eager")
+
 SUBSETS = [names for count in (1, 2, 3, 4) for names in itertools.combinations(MODALITIES, count)]
 KEYS = {name: (name,) for name in MODALITIES} | {"metadata": METADATA_COLUMNS}
 

@@ -10,6 +10,8 @@ from poster_cnn.cli import main
 from poster_cnn.evaluation.evaluate import _genre_table, evaluate
 from poster_cnn.evaluation.report import write_report
 
+pytestmark = pytest.mark.usefixtures("eager")
+
 HEADINGS = (
     "Scores, Genres, Precision and recall, Calibration, Genres taken for others, Surest mistakes, Worst posters, "
     "Suspicious labels, Movies left out"

@@ -14,7 +14,7 @@ GOOD, COLOR = (np.clip(LABELS * weight + RNG.random((80, 4)), 0, 1) for weight i
 @pytest.mark.parametrize("groups", [None, np.repeat(np.arange(40), 2)], ids=["movies", "pairs"])
 @pytest.mark.parametrize("name", BY_NAME)
 def test_margins_agree_with_the_interval_of_one_metric(name, groups):
-    sampling = {"groups": groups, "num_resamples": 60}
+    sampling = {"groups": groups, "num_resamples": 15}
     found = metrics.margins([name], LABELS, GOOD, {"color": COLOR}, **sampling)[name]["color"]
     metric = BY_NAME[name]
     low, high = metrics.paired_difference_interval(metric, LABELS, GOOD, COLOR, **sampling)

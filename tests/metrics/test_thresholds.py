@@ -40,8 +40,9 @@ def test_each_genre_has_its_own_threshold():
 PROBABILITIES = st.floats(0, 1, width=32) | st.sampled_from([0, 0.25, 0.5, 1])
 
 
+@hypothesis.settings(max_examples=25)
 @hypothesis.given(
-    hnp.arrays("int8", hnp.array_shapes(min_dims=2, max_dims=2, max_side=8), elements=st.integers(0, 1)), st.data()
+    hnp.arrays("int8", hnp.array_shapes(min_dims=2, max_dims=2, max_side=6), elements=st.integers(0, 1)), st.data()
 )
 def test_no_other_threshold_has_a_higher_f1(y_true, data):
     y_prob = data.draw(hnp.arrays("float32", y_true.shape, elements=PROBABILITIES))

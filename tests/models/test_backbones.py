@@ -5,11 +5,14 @@ import pathlib
 import keras
 import numpy as np
 import pytest
+from conftest import without_graphs
 
 from poster_cnn import models
 from poster_cnn.metrics import overall_precision_recall_f1
 from poster_cnn.models import resnet
 from poster_cnn.training.saved_model import load_model, save_model
+
+pytestmark = pytest.mark.usefixtures("eager")
 
 WEIGHTS = pathlib.Path(__file__).parents[3] / "shared" / "data" / "mobilenet_v2_1.0_imagenet_notop.weights.h5"
 RED, GREEN, BLUE = np.eye(3, dtype="float32") * 255
@@ -43,7 +46,7 @@ def seen_by_backbone(model, pixels):
     ("builder", "num_classes", "num_params", "num_features", "application"),
     [
         ("resnet18", 5, 11_186_112 + 5 * 513, 512, None),
-        ("resnet50", 5, 23_597_957, 2048, keras.applications.resnet),
+        pytest.param("resnet50", 5, 23_597_957, 2048, keras.applications.resnet, marks=pytest.mark.slow),
         pytest.param("resnet152", 5, 58_381_189, 2048, keras.applications.resnet, marks=pytest.mark.slow),
         pytest.param("densenet121", 20, 7_058_004, 1024, keras.applications.densenet, marks=pytest.mark.slow),
         pytest.param("densenet201", 5, 18_331_589, 1920, keras.applications.densenet, marks=pytest.mark.slow),
@@ -133,6 +136,7 @@ def test_mobilenet_v2_keeps_the_normalization_of_keras_as_paper_3(small):
     assert normalization(model) == {(0.99, 1e-3)}
 
 
+@pytest.mark.slow
 def test_running_statistics_follow_within_120_steps():
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 2, (240, 3)).astype("float32")
@@ -144,7 +148,8 @@ def test_running_statistics_follow_within_120_steps():
     x = keras.layers.GlobalAveragePooling2D()(x)
     model = keras.Model(inputs, keras.layers.Dense(3, activation="sigmoid")(x))
     model.compile(keras.optimizers.Adam(1e-3), "binary_crossentropy")
-    model.fit(pixels, labels, batch_size=16, epochs=8, verbose=0)
+    with without_graphs(False):
+        model.fit(pixels, labels, batch_size=16, epochs=8, verbose=0)
     in_training = np.array(model(pixels, training=True))
     assert overall_precision_recall_f1(labels, in_training)[2] == 1
     assert overall_precision_recall_f1(labels, model.predict(pixels, verbose=0))[2] == 1

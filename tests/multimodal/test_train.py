@@ -25,6 +25,8 @@ from poster_cnn.training.saved_model import load_model, save_model
 from poster_cnn.tuning.experiment import Experiment
 from poster_cnn.tuning.sweep import sweep
 
+pytestmark = pytest.mark.usefixtures("eager")
+
 PARTS = ("poster", "trailer", "metadata", "plot", "ensemble")
 
 
@@ -45,7 +47,7 @@ def text_data(ensemble_data):
 def finished_texts(tmp_path_factory, text_config, text_data):
     """Run folder of `text_config`."""
     run_dir = tmp_path_factory.mktemp("texts") / "finished"
-    with without_graphs():
+    with without_graphs():  # also before the first test of the module
         train_ensemble(text_config, None, run_dir, ensemble_data=text_data, progress=False)
     return run_dir
 
@@ -150,9 +152,8 @@ def test_resumes_and_reuses_finished_branches(finished_texts, text_config, text_
     assert is_finished(run_dir, text_config)
 
     copied = tmp_path / "copied"  # the same branches with another fusion
-    with without_graphs():
-        other = text_config.replace(fusion_rows="none", set_name="copied")
-        train_ensemble(other, None, copied, finished=(tmp_path, run_dir), **options)
+    other = text_config.replace(fusion_rows="none", set_name="copied")
+    train_ensemble(other, None, copied, finished=(tmp_path, run_dir), **options)
     predictions = [read_predictions(folder / "ensemble") for folder in (run_dir, copied)]
     assert not predictions[0].equals(predictions[1])
     assert read_predictions(copied / "plot").equals(read_predictions(run_dir / "plot"))
@@ -172,8 +173,7 @@ def test_resumes_and_reuses_finished_branches(finished_texts, text_config, text_
     for name in ("plot", "ensemble"):  # as after a kill
         (run_dir / name / "metrics.json").unlink()
     assert not is_finished(run_dir)
-    with without_graphs():
-        assert train_ensemble(text_config, None, run_dir, **options)["test"] == result["test"]
+    assert train_ensemble(text_config, None, run_dir, **options)["test"] == result["test"]
     for name, file in itertools.product(("plot", "ensemble"), ("history.csv", "predictions.csv")):
         assert (run_dir / name / file).read_bytes() == (finished_texts / name / file).read_bytes()
 
@@ -193,9 +193,8 @@ def test_rejects_folder_of_another_config_or_other_data(finished_ensemble, ensem
 def test_end_to_end_training_is_reproducible(text_config, text_data, tmp_path):
     options = {"ensemble_data": text_data, "progress": False}
     config = text_config.replace(dropout={"plot": 0.5}, hidden_share=0.3, end_to_end=True)
-    with without_graphs():
-        for name, seed in (("first", 3), ("second", 3), ("third", 4)):
-            train_ensemble(config.replace(seed=seed), None, tmp_path / name, **options)
+    for name, seed in (("first", 3), ("second", 3), ("third", 4)):
+        train_ensemble(config.replace(seed=seed), None, tmp_path / name, **options)
     for file in ("history.csv", "predictions.csv"):
         paths = [tmp_path / name / "ensemble" / file for name in ("first", "second", "third")]
         assert paths[0].read_bytes() == paths[1].read_bytes()
@@ -258,7 +257,7 @@ def opinions(text_data):
 
 @pytest.mark.parametrize("rows", ["train", "none"])
 def test_fusion_is_trained_on_the_training_set_or_not_at_all(rows, opinions, text_config, text_data):
-    config = text_config.replace(fusion_rows=rows, epochs=20, patience=20)
+    config = text_config.replace(fusion_rows=rows, epochs=6, patience=6)
     data = dataclasses.replace(text_data, present=np.ones_like(text_data.present))
     fusion = build_fusion(config, data)
     start = fusion.get_layer("fusion").kernel.numpy()

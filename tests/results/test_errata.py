@@ -1,3 +1,4 @@
+import functools
 import itertools
 import math
 
@@ -45,11 +46,14 @@ def test_scores_by_hand(by_way, threshold, way, posters, expected):
 @pytest.mark.parametrize("threshold", [0.5, metrics.LOGIT_HALF])
 @pytest.mark.parametrize(("way", "batches"), [("last batch", 1), ("mean of batches", 3)])
 def test_scores_are_those_of_the_median_order(by_way, threshold, way, batches):
+    @functools.cache
+    def score(part):
+        return metrics.overall_precision_recall_f1(Y_TRUE[[*part]], Y_PROB[[*part]], threshold)[2]
+
     f1 = []
     for order in map(list, itertools.permutations(range(5))):
         parts = [order[:2], order[2:4], order[4:]][-batches:]
-        scores = [metrics.overall_precision_recall_f1(Y_TRUE[part], Y_PROB[part], threshold)[2] for part in parts]
-        f1.append(100 * np.mean(scores))
+        f1.append(100 * np.mean([score(frozenset(part)) for part in parts]))
     row = by_way.loc[threshold, way]
     assert row["overall_f1"] == pytest.approx(np.median(f1)) and row["low"] <= row["overall_f1"] <= row["high"]
 

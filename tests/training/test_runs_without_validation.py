@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import without_graphs
 
 from poster_cnn import metrics
 from poster_cnn.files import read_json
@@ -26,6 +27,7 @@ def config(tiny_config):
         split="random",
         fractions=(0.8, 0.2),
         epochs=2,
+        batch_size=32,
         metrics=("overall_f1", "overall_f1_at_622", "overall_recall_at_622", "top_n_accuracy", "average_precision"),
     )
 
@@ -33,7 +35,8 @@ def config(tiny_config):
 @pytest.fixture(scope="module")
 def run(config, data_folder, tmp_path_factory):
     run_dir = tmp_path_factory.mktemp("runs") / "random_split"
-    train(config, data_folder, run_dir, progress=False)
+    with without_graphs():
+        train(config, data_folder, run_dir, progress=False)
     return run_dir
 
 
@@ -150,7 +153,8 @@ def test_bootstrap_resamples_the_crops_of_a_poster_together(backbone, crop_confi
     resampled = []
     monkeypatch.setattr(metrics, "bootstrap_interval", lambda *_, groups: resampled.append(groups) or (0, 1))
     config = crop_config.replace(fractions=(0.5, 0.2, 0.3), epochs=1)  # with a validation set for the thresholds
-    result = train(config, data_folder, tmp_path, progress=False)
+    with without_graphs():
+        result = train(config, data_folder, tmp_path, progress=False)
     y_true, y_prob = predictions(tmp_path)
     movies = pd.read_csv(tmp_path / "predictions.csv")["imdb_id"].to_numpy()
     grouped = metrics.score(("overall_f1",), y_true, y_prob, groups=movies)

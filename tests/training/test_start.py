@@ -4,7 +4,6 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import without_graphs
 
 import poster_cnn
 from poster_cnn import metrics, models
@@ -12,6 +11,8 @@ from poster_cnn.training.build import build_model
 from poster_cnn.training.continuation import continue_run
 from poster_cnn.training.saved_model import save_model
 from poster_cnn.training.train import train
+
+pytestmark = pytest.mark.usefixtures("eager")
 
 BACKBONE = {"model": "mobilenet_v2", "model_args": {"weights": None}, "image_size": (32, 32)}
 GENRES = ["Horror", "Romance", "Action", "Documentary"]
@@ -46,9 +47,8 @@ def test_rejects_the_weights_of_another_network(tiny_config, tmp_path, changes):
 
 def test_rejects_a_run_that_started_from_another_network(tiny_config, data_folder, tmp_path):
     path = saved(build_model(tiny_config), tmp_path / "other.keras", GENRES)
-    config = tiny_config.replace(start_from=path, epochs=1)
-    with without_graphs():
-        train(config, data_folder, tmp_path / "run", progress=False)
+    config = tiny_config.replace(start_from=path, epochs=1, batch_size=32)
+    train(config, data_folder, tmp_path / "run", progress=False)
     saved(build_model(tiny_config), path, GENRES)
     with pytest.raises(ValueError, match="differs in: the network that it starts from"):
         train(config, data_folder, tmp_path / "run", progress=False)
@@ -56,8 +56,7 @@ def test_rejects_a_run_that_started_from_another_network(tiny_config, data_folde
 
 def test_finished_run_goes_on_in_a_copy(finished_run, data_folder, tmp_path):
     before = {path.name: path.read_bytes() for path in finished_run.iterdir()}
-    with without_graphs():
-        continue_run(finished_run, data_folder, epochs=12, out=tmp_path / "longer", progress=False)
+    continue_run(finished_run, data_folder, epochs=12, out=tmp_path / "longer", progress=False)
     assert {path.name: path.read_bytes() for path in finished_run.iterdir()} == before
     old, new = (pd.read_csv(folder / "history.csv") for folder in (finished_run, tmp_path / "longer"))
     pd.testing.assert_frame_equal(new[:10], old)
@@ -69,7 +68,7 @@ def test_finished_run_goes_on_in_a_copy(finished_run, data_folder, tmp_path):
 
 
 def test_checkpoint_of_keras_predicts_with_given_genres(data_folder, tmp_path):
-    model = models.seven_layer_cnn((46, 46, 3), 4)
+    model = models.seven_layer_cnn((46, 46, 3), 4, filters=(4, 8), dense_units=(8,))
     model.compile("adam", "categorical_crossentropy")
     checkpoint = keras.callbacks.ModelCheckpoint(tmp_path / "{epoch}.keras")
     pixels = np.random.default_rng(0).uniform(0, 255, (4, 46, 46, 3))
@@ -90,10 +89,9 @@ def test_checkpoint_of_keras_predicts_with_given_genres(data_folder, tmp_path):
 
 def test_one_genre_is_yes_or_no(tiny_config, data_folder, tmp_path):
     sigmoid = {"classifier_activation": "sigmoid", "loss": "binary_crossentropy", "split": "leak_free"}
-    config = tiny_config.replace(class_names=("horror",), **sigmoid, epochs=2, metrics=metrics.EVERYDAY)
+    config = tiny_config.replace(class_names=("horror",), **sigmoid, epochs=1, batch_size=32, metrics=metrics.EVERYDAY)
     assert config.class_names == ("Horror",) and config.keep_unlabeled
-    with without_graphs():
-        result = train(config, data_folder, tmp_path, progress=False)
+    result = train(config, data_folder, tmp_path, progress=False)
     split = pd.read_csv(tmp_path / "split.csv")
     assert len(split) == 60 and 0 < split["Horror"].sum() < 60
     assert 0 <= result["test"]["label_accuracy"]["value"] <= 1 and set(result["thresholds"]) == {"Horror"}

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import small_backbones
+from conftest import small_backbones, without_graphs
 from PIL import Image
 
 from poster_cnn import models
@@ -22,7 +22,7 @@ from poster_cnn.training.train import train
 
 @pytest.fixture(scope="module", autouse=True)
 def small():
-    with small_backbones() as build:
+    with small_backbones() as build, without_graphs():
         yield build
 
 
@@ -46,6 +46,7 @@ def model(weights):
 def transfer_config(tiny_config, weights):
     """A run of that network."""
     return tiny_config.replace(
+        batch_size=32,
         one_row_per_genre=True,
         split="stratified",
         fractions=(0.6, 0.2, 0.2),
