@@ -40,7 +40,7 @@ hypothesis.settings.load_profile("repeatable")
 
 def pytest_collection_modifyitems(items):
     """Start with the longest tests, so that the processes end together, and let one of them train the ensemble."""
-    longest = ("test_all_run_on_the_embedded_dataset", "test_all_run_with_the_smoke_preset")
+    longest = ("test_all_run_on_the_embedded_dataset", "test_quickest_run_with_the_smoke_preset")
     items.sort(key=lambda item: (item.name not in longest, "movie_folder" not in item.fixturenames))
 
 
@@ -57,9 +57,7 @@ def _few_resamples():
     """Let intervals have 50 resamples unless a test asks for more; 1,000 take longer than a small training."""
     with pytest.MonkeyPatch.context() as patch:
         for module, function in RESAMPLING.items():
-            if (
-                "metrics" in module or f"poster_cnn.{module}" in sys.modules
-            ):  # others only if a test of this process uses them
+            if "metrics" in module or f"poster_cnn.{module}" in sys.modules:  # the others load TensorFlow
                 function = inspect.unwrap(getattr(importlib.import_module(f"poster_cnn.{module}"), function))
                 patch.setitem(function.__kwdefaults__, "num_resamples", 50)
         yield

@@ -46,6 +46,11 @@ def test_every_experiment_is_printed_before_it_is_run(path):
         assert path.stem[:2] == "03" or printed.start() < used.start()  # notebook 3 draws the runs of notebook 2
 
 
+def shortened(source):
+    """Return the code of a cell with one epoch and few posters, where it sets them itself."""
+    return re.sub(r"\.head\(\d{3}\)", ".head(60)", re.sub(r"\bepochs=\d+", "epochs=1", source))
+
+
 def tiny_backbone(builder, input_shape, weights, *, include_top=False, last_layer=None, **options):
     """Build one convolution in place of a network of keras.applications."""
     inputs = keras.Input(input_shape)
@@ -74,17 +79,17 @@ def smoke(tmp_path, monkeypatch):
     tf.config.run_functions_eagerly(False)
 
 
-def test_all_run_with_the_smoke_preset(smoke):
+def test_quickest_run_with_the_smoke_preset(smoke):
     from matplotlib import pyplot as plt
 
-    for path in NOTEBOOKS:
+    for path in (path for path in NOTEBOOKS if path.stem[:2] in ("01", "02", "03", "04", "12")):
         names = {}
         for number, cell in enumerate(code_cells(path)):
             with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
                 with warnings.catch_warnings(action="ignore"):
-                    exec(compile(cell.source, f"{path.stem}[{number}]", "exec"), names)
+                    exec(compile(shortened(cell.source), f"{path.stem}[{number}]", "exec"), names)
             plt.close("all")
-    assert len(list((smoke / "figures").glob("*.png"))) > 50 and len(list((smoke / "tables").glob("*.csv"))) > 40
+    assert len(list((smoke / "figures").glob("*.png"))) > 12 and len(list((smoke / "tables").glob("*.csv"))) > 10
 
 
 @pytest.mark.slow

@@ -125,7 +125,8 @@ def load_experiment(path, *, preset="paper", precision=None):
     Args:
         path: Path of the file. The file is executed, so use only files that you trust.
         preset: `"paper"`, `"quick"` for the laptop-sized variant, or `"smoke"` for tests: the quick variant cut to
-            one epoch, two sets and one value of each attribute of the grid, or one draw. Defaults to `"paper"`.
+            one epoch, two sets and one value of each attribute of the grid, or one draw and two folds, and few crops.
+            Defaults to `"paper"`.
         precision: Override of the config's `precision`. Ensembles ignore it with a warning. Defaults to `None`.
 
     Returns:
@@ -164,9 +165,11 @@ def load_experiment(path, *, preset="paper", precision=None):
 
 def _first_runs(experiment):
     sets = {name: {**change, "epochs": 1} for name, change in list(experiment.sets.items())[:2]}
+    smallest = {"num_folds": 2, "crops_per_genre": 40}
+    fewer = {name: value for name, value in smallest.items() if getattr(experiment.config, name, None)}
     return dataclasses.replace(
         experiment,
-        config=experiment.config.replace(epochs=1, batch_size=64),
+        config=experiment.config.replace(epochs=1, batch_size=64, **fewer),
         grid={name: values[:1] for name, values in experiment.grid.items()},
         sets=sets,
         num_draws=min(experiment.num_draws, 1),
