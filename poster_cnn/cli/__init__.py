@@ -13,6 +13,7 @@ from poster_cnn.files import safe_output
 # Each command has a module here, with `add_arguments` and `run`, which is imported only if the command is called.
 _COMMANDS = {
     "reproduce": ("reproduce", "run the notebooks; leave figures, tables and a report"),
+    "models": ("models", "list the networks that can be trained"),
     "train": ("train", "train one network on a data folder"),
     "sweep": ("sweep", "train every cell of an experiment's grid"),
     "search": ("sweep", "train random draws of an experiment's space, each on every fold"),

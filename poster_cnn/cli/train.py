@@ -24,7 +24,7 @@ def add_arguments(command):
     genres = "comma-separated, such as Horror,Romance; or one: yes or no; or all with enough posters (default: all)"
     command.add_argument("--genres", default="all", help=genres)
     command.add_argument("--min-posters", type=int, help="of a genre, for training, with --genres all (default: 200)")
-    command.add_argument("--model", default="seven_layer_cnn", help="of poster_cnn.models (default: %(default)s)")
+    command.add_argument("--model", default="seven_layer_cnn", help="see `poster-cnn models` (default: %(default)s)")
     size = command.add_mutually_exclusive_group()
     size.add_argument("--ratio", type=float, help="shrink posters to this percentage of 182x268 (default: 40)")
     size.add_argument("--image-size", type=_image_size, metavar="HEIGHTxWIDTH", help="such as 128x128; not --ratio")

@@ -5,6 +5,7 @@ for the genre has a map of zeros. The cells of the feature maps are placed at th
 networks without padding are explained at the right pixels.
 """
 
+import contextlib
 import weakref
 
 import numpy as np
@@ -143,7 +144,8 @@ def heat_maps(model, images, class_index=None, *, method=None, **options):
     Args:
         model, images, class_index: See `grad_cam`.
         method: One of `METHODS`. Defaults to `None`: `"class_activation_map"` if the network ends in global pooling
-            and one dense layer, otherwise `"grad_cam"`, or `"occlusion"` if `model` is a function.
+            and one dense layer, otherwise `"grad_cam"`, or `"occlusion"` for a
+            function or a network without feature maps, such as a transformer.
         options: Further arguments of the method.
 
     Returns:
@@ -151,8 +153,9 @@ def heat_maps(model, images, class_index=None, *, method=None, **options):
     """
     if method is None:
         method = "occlusion"
-        if hasattr(model, "layers"):
-            method = "grad_cam" if _split(model).dense is None else "class_activation_map"
+        with contextlib.suppress(ValueError):  # no feature maps
+            if hasattr(model, "layers"):
+                method = "grad_cam" if _split(model).dense is None else "class_activation_map"
     function = {"grad_cam": grad_cam, "class_activation_map": class_activation_map, "occlusion": occlusion}
     return function[arguments.choice(*METHODS)("method", method)](model, images, class_index, **options)
 

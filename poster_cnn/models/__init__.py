@@ -16,6 +16,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "trailer_branch",
         ],
         "backbones": ["feature_extractor_and_head", "has_frozen_backbone", "unfreeze"],
+        "named": ["find_builder"],
         "summary": ["layer_table", "stage_table"],
     },
 )

@@ -1,6 +1,8 @@
 """Networks on a backbone: pretrained weights, pixel scaling, freezing, and the split into backbone and head."""
 
+import inspect
 import os
+import re
 
 import numpy as np
 from keras import Input, Model, applications, layers, ops
@@ -9,6 +11,7 @@ from poster_cnn.metrics import arguments
 from poster_cnn.models.blocks import classifier, dense_blocks
 from poster_cnn.models.resnet import BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM
 
+RAW = "raw"  # of backbones that scale pixels themselves
 FEATURES = "features"  # name of the pooling layer, which separates the backbone from the head
 
 # Pixels that ImageNet weights expect, by the modes of keras.applications: "tf" -1..1; "torch" 0..1, normalized by the
@@ -18,6 +21,7 @@ _PREPROCESSING = {
     "tf": (np.full(3, 1 / 127.5), np.full(3, -1.0), "rgb"),
     "torch": (1 / (255 * _DEVIATION), -_MEAN / _DEVIATION, "rgb"),
     "caffe": (np.ones(3), -np.array([103.939, 116.779, 123.68]), "bgr"),
+    RAW: (np.ones(3), np.zeros(3), "rgb"),
 }
 
 
@@ -44,7 +48,8 @@ def on_backbone(
 
     Args:
         build: Function that builds the backbone, with the arguments of those in `keras.applications`.
-        mode: Pixels that its weights expect: `"caffe"`, `"tf"` or `"torch"`, as in `keras.applications`.
+        mode: Pixels that its weights expect: `"caffe"`, `"tf"` or `"torch"`, as in `keras.applications`, `"raw"`, or
+            scale and offset of each channel with the order of the channels.
         pooling: Layer class that pools the backbone's maps.
         dense_units: Units of hidden dense layers after the features. If there are any, dropout follows each of them
             instead of the features. Defaults to `()`.
@@ -59,7 +64,8 @@ def on_backbone(
         _normalize_as_pytorch(backbone, weights, trainable)
     inputs = Input(input_shape)
     x = _scale(inputs, mode, pixel_range, channel_order)
-    x = pooling(name=FEATURES)(backbone(x))
+    given = dict.fromkeys(backbone.input, x) if isinstance(backbone.input, dict) else x  # some of KerasHub name it
+    x = pooling(name=FEATURES)(backbone(given))
     if dense_units:
         x = dense_blocks(x, dense_units, dropout)
     elif dropout:
@@ -78,8 +84,18 @@ def _normalize_as_pytorch(backbone, weights, trainable):
                 layer.epsilon = BATCH_NORM_EPSILON
 
 
+def mode_of(application):
+    """Return the mode of `on_backbone` for a class of `keras.applications`, from its `preprocess_input`."""
+    colors = np.array([[0, 0, 0], [255, 128, 0], [64, 0, 255]], "float32")
+    wanted = inspect.getmodule(application).preprocess_input(colors[None].copy())[0]
+    for mode, (scale, offset, order) in _PREPROCESSING.items():
+        if np.allclose(wanted, (colors[:, ::-1] if order == "bgr" else colors) * scale + offset, atol=1e-3):
+            return mode
+    raise NotImplementedError(f"The preprocessing of {application.__name__} is not known.")
+
+
 def _scale(x, mode, pixel_range, channel_order):
-    scale, offset, expected = _PREPROCESSING[mode]
+    scale, offset, expected = _PREPROCESSING[mode] if isinstance(mode, str) else mode
     if pixel_range is not None:
         low, high = pixel_range
         scale, offset, expected = (high - low) / 255, low, "rgb"
@@ -194,6 +210,9 @@ def _backbone(builder, input_shape, weights, *, include_top=False, last_layer=No
     try:
         network = builder(input_shape=tuple(input_shape), include_top=include_top, weights=path, **options)
     except Exception as error:
+        if found := re.search(r"at least (\d+)x(\d+)", str(error)):
+            expected = f"at least {found[1]}×{found[2]} pixels for {builder.__name__}"
+            arguments.refuse("input_shape", expected, tuple(input_shape))
         if weights != "imagenet" or "fetch" not in str(error):
             raise
         raise RuntimeError(

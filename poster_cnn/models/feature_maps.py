@@ -77,7 +77,8 @@ def _unroll(model, x, steps):
     def call(layer, *args, **kwargs):
         """Call a layer and record the call."""
         if isinstance(layer, keras.Model) and len(_inputs(layer)) == 1:
-            return _unroll(layer, args[0], steps)
+            plain = layer if isinstance(layer, keras.Sequential) else keras.Model(layer.inputs, layer.outputs)
+            return _unroll(plain, keras.tree.flatten(args[0])[0], steps)
         output = layer(*args, **kwargs)
         steps.append((layer, args, output))
         return output
@@ -97,9 +98,12 @@ def _last_maps(steps):
     Averaged over cells, gradients before and after pooling are the same, but the maps before it are finer.
     """
     ranks = [len(output.shape) if hasattr(output, "shape") else 0 for _, _, output in steps]
-    if 4 not in ranks:
-        raise ValueError("`model` must have a layer with feature maps (batch, rows, columns, channels). It has none.")
-    place = found = len(ranks) - 1 - ranks[::-1].index(4)
+    place = found = len(ranks) - 1 - ranks[::-1].index(4) if 4 in ranks else -1
+    if not any(getattr(layer, "weights", None) for layer, _, _ in steps[: found + 1]):  # the pixels are no maps
+        raise ValueError(
+            "`model` must have a layer with feature maps (batch, rows, columns, channels). It has none, like a "
+            "transformer; use occlusion."
+        )
     while found and ranks[found - 1] == 4 and not getattr(steps[found][0], "weights", None):
         found -= 1
         if steps[found][2].shape[1:3] != steps[found + 1][2].shape[1:3]:

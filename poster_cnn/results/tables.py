@@ -265,9 +265,10 @@ def image_sizes(results):
 
 def initial_weights(results):
     """Return what each run starts from: "ImageNet", "posters", "another run", a weights file or "random weights"."""
-    found = results.reindex(columns=["model_args_weights", "weights_file", "start_from"])
-    if "backbone_weights" in results:  # of ensembles
-        found["model_args_weights"] = found["model_args_weights"].fillna(results["backbone_weights"])
+    found = results.reindex(columns=["initial_weights", "weights_file", "start_from"])
+    for older in ("model_args_weights", "backbone_weights"):  # runs of older versions recorded only the config
+        if older in results:
+            found["initial_weights"] = found["initial_weights"].fillna(results[older])
 
     def name(asked, file, run):
         """Return the name for one run; a file in the data folder can stand for "imagenet"."""

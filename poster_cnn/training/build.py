@@ -7,10 +7,10 @@ import keras
 import numpy as np
 from keras import ops
 
-from poster_cnn import models
 from poster_cnn.metrics import arguments
 from poster_cnn.metrics.scores import LOGIT_HALF
 from poster_cnn.models import losses
+from poster_cnn.models.named import KERAS, find_builder
 from poster_cnn.training.config import TrainingConfig
 from poster_cnn.training.fit_config import OWN_LOSSES
 from poster_cnn.training.start import take_weights
@@ -53,10 +53,10 @@ def pretrained_weights(network, weights=None):
     Returns:
         "imagenet", the path of a file as str, or `None` for random weights.
     """
-    builder = getattr(models, network.model, None)
-    default = inspect.signature(builder).parameters.get("weights") if builder else None
+    default = inspect.signature(find_builder(network.model)).parameters.get("weights")
     asked = network.model_args.get("weights", default.default if default else None)
-    brought = [str(path) for name, path in (weights or {}).items() if name.startswith(f"{network.model}_")]
+    stem = network.model.removeprefix(KERAS).lower()
+    brought = [str(path) for name, path in (weights or {}).items() if name.lower().startswith(f"{stem}_")]
     return brought[0] if asked == "imagenet" and brought else asked
 
 
@@ -76,11 +76,8 @@ def build_network(network, image_size, num_classes, *, precision="float32", weig
     Raises:
         ValueError: If the model or one of its arguments is unknown.
     """
-    builder = getattr(models, network.model, None)
-    known = list(inspect.signature(builder).parameters) if callable(builder) else []
-    options = dict(network.model_args)
-    if not {"input_shape", "classifier_activation"} <= set(known) or network.model == "trailer_branch":
-        raise ValueError(f"`model` must be a builder in poster_cnn.models. Received: model={network.model!r}")
+    builder = find_builder(network.model)
+    known, options = list(inspect.signature(builder).parameters), dict(network.model_args)
     if unknown := [name for name in options if name not in known]:
         raise ValueError(
             f"{network.model} does not take {', '.join(unknown)}. Expected some of {', '.join(known)}. "
@@ -176,9 +173,13 @@ def seed_dropout(model, seed, epoch):
     """
     for position, layer in enumerate(model.layers):
         generator = getattr(layer, "seed_generator", None)
-        if generator is not None:
-            state = np.random.SeedSequence([seed, epoch, position]).generate_state(2)
-            generator.state.assign(state.astype(generator.state.dtype))
+        states = [] if generator is None else [(generator.state, ())]
+        if isinstance(layer, keras.Model):  # some backbones have dropout inside
+            inner = [variable for variable in layer.variables if variable.path.endswith("seed_generator_state")]
+            states = [(state, (number,)) for number, state in enumerate(inner)]
+        for state, number in states:
+            drawn = np.random.SeedSequence([seed, epoch, position, *number]).generate_state(2)
+            state.assign(drawn.astype(state.dtype))
 
 
 def epoch_metrics(config):

@@ -151,7 +151,8 @@ class NetworkConfig:
     """The network of a run.
 
     Attributes:
-        model: Name of a builder in `poster_cnn.models`. Defaults to `"seven_layer_cnn"`.
+        model: Name of a builder in `poster_cnn.models`, `"keras:<class>"` or `"hub:<preset>"`; see
+            `models.find_builder`. Defaults to `"seven_layer_cnn"`.
         model_args: Dict of further arguments of the builder. Defaults to `{}`.
         classifier_activation: `"softmax"` or `"sigmoid"`. Defaults to `"softmax"`.
         start_from: Run folder or `.keras` file of the same network, whose weights are the initial ones. With other

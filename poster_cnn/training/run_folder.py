@@ -16,6 +16,7 @@ from poster_cnn.metrics import arguments
 from poster_cnn.metrics.calibration import choose_calibration, expected_calibration_error
 from poster_cnn.metrics.thresholds import best_thresholds
 from poster_cnn.models import shipped
+from poster_cnn.models.named import HUB, PRESET
 from poster_cnn.training.build import pretrained_weights
 from poster_cnn.training.config import TrainingConfig
 from poster_cnn.training.model_card import card_text
@@ -102,13 +103,19 @@ def about_weights(network, weights):
         weights: Dict of file name -> path of pretrained weights in the data folder.
 
     Returns:
-        Dict with `weights_file` and `weights_sha256`, and with `start_from_sha256`, as far as there are such files.
+        Dict with `initial_weights`, unless they are random, and, as far as there are such files, with `weights_file`,
+        `weights_sha256` and `start_from_sha256`.
     """
     asked = pretrained_weights(network, weights)
     path = pathlib.Path(asked) if asked not in (None, "imagenet") else None
     if asked == shipped.POSTERS:
         path = shipped.FOLDER / f"{shipped.shipped_network(network.model)}.npz"
+    if asked == PRESET:  # perhaps in a folder
+        path = pathlib.Path(network.model.removeprefix(HUB)) / "model.weights.h5"
     about = {}
+    if asked is not None:
+        default = PRESET if asked == PRESET else "imagenet"
+        about["initial_weights"] = pathlib.Path(network.model_args.get("weights", default)).name
     if path is not None and path.is_file():  # the builder reports a missing file
         about |= {"weights_file": path.name, "weights_sha256": sha256(path)}
     if getattr(network, "start_from", None) is not None:

@@ -14,6 +14,7 @@ from poster_cnn.models import (
     losses,  # noqa: F401  Registers the losses that files of older versions contain.
     shipped,
 )
+from poster_cnn.models.named import import_keras_hub
 from poster_cnn.training.about import (
     ENTRY,
     checked_calibration,
@@ -125,6 +126,9 @@ def load_model(path=None, class_names=None):
     named = read_about(text, path)["class_names"]  # before the model is loaded
     if class_names is not None and list(class_names) != list(named):
         arguments.refuse("class_names", f"None or the genres of {path}, {named}", list(class_names))
+    with zipfile.ZipFile(path) as archive:
+        if b'"keras_hub' in archive.read("config.json"):
+            import_keras_hub()
     try:
         model = keras.models.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # Keras raises errors of any type for broken files
