@@ -126,10 +126,10 @@ def load_model(path=None, class_names=None):
     named = read_about(text, path)["class_names"]  # before the model is loaded
     if class_names is not None and list(class_names) != list(named):
         arguments.refuse("class_names", f"None or the genres of {path}, {named}", list(class_names))
-    with zipfile.ZipFile(path) as archive:
-        if b'"keras_hub' in archive.read("config.json"):
-            import_keras_hub()
     try:
+        with zipfile.ZipFile(path) as archive:
+            if b'"keras_hub' in archive.read("config.json"):
+                import_keras_hub()
         model = keras.models.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # Keras raises errors of any type for broken files
         raise ValueError(f"{path} cannot be loaded: {f'{type(error).__name__}: {error}'.splitlines()[0]}") from error
