@@ -221,8 +221,9 @@ def test_no_network_of_paper_2_is_above_the_two_most_frequent_genres():
     names = ("wang_vgg_like", "wang_random_weights", FROZEN)
     assert highest_f1(*names) < 100 * committed("wang_vgg_like")["frequent_genres_overall_f1"].iloc[0]
     assert max(custom_network()) < printed("wang", "Section V.C", "Custom CNN")["overall_f1"]
-    above = committed("wang_random_weights").filter(regex="overall_f1.*_over_frequent_genres_high")
-    assert above.shape == (4, 2) and (above < 0).all(axis=None)
+    for name in names[1:]:
+        above = committed(name).filter(regex="overall_f1.*_over_frequent_genres_high")
+        assert above.shape == (4, 2) and (above < 0).all(axis=None)
 
 
 def test_published_runs_have_a_genre_for_each_movie_where_argmax_is_taken():
