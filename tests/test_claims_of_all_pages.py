@@ -274,8 +274,8 @@ CLAIMS = [
     (
         "explanations",
         "Grad-CAM exceeds the other poster's map by {:.0f} points, that of random weights by {:.0f}. Occlusion exceeds "
-        "it by {:.0f} points, with random weights by {:.0f}: … Grad-CAM exceeds the other poster's map by {:.0f} points "
-        "only … exceeds the other map by {:.0f} points",
+        "it by {:.0f} points, with random weights by {:.0f}: … Grad-CAM exceeds the other poster's map by {:.0f} "
+        "points only … exceeds the other map by {:.0f} points",
         lambda: [
             *beyond_other_map("seven_layer_cnn", "grad_cam"),
             *beyond_other_map("seven_layer_cnn", "occlusion"),
