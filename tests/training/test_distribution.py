@@ -238,7 +238,7 @@ def test_two_hosts_match_one_and_resume_after_a_kill(out, data_folder):
 
 
 def test_other_workers_print_the_run_folder(monkeypatch, capsys):
-    monkeypatch.setattr(training, "train", lambda *_, strategy, callbacks: {} if strategy == "multiworker" else None)
+    monkeypatch.setattr(training, "train", lambda *_, strategy, **__: {} if strategy == "multiworker" else None)
     arguments = ["train", "--data", "data", "--out", "runs/first", "--genres", "Horror,Drama"]
     assert main([*arguments, "--strategy", "multiworker"]) == 0
     assert capsys.readouterr().out == "run folder: runs/first, written by the chief\n"
