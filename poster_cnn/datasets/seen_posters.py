@@ -124,6 +124,11 @@ class SeenPosters:
         """Return the hashes as text for JSON, 43 characters a poster."""
         return base64.b64encode(self.records.tobytes()).decode()
 
+    def count_copies(self, others):
+        """Return how many posters of another `SeenPosters` are copies of posters here, as whole pictures."""
+        similar = [(poster @ self._known.T).max(initial=0) >= _MIN_SIMILARITY for poster in others._known]
+        return int(np.sum(similar))
+
     def find(self, image):
         """Return the poster that a picture is a copy of: recompressed, resized, brightened or cropped by up to 5%.
 

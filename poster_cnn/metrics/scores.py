@@ -65,9 +65,10 @@ def overall_precision_recall_f1(y_true, y_prob, threshold=0.5):
             f"`threshold` must be a number or an array of shape {y_true.shape[1:]}. "
             f"Received: shape {np.shape(threshold)}"
         )
-    precision, recall, f1, _ = sk.precision_recall_fscore_support(
-        y_true, y_prob >= threshold, average="micro", zero_division=0
-    )
+    predicted, average = y_prob >= threshold, "micro"
+    if y_true.shape[1] == 1:  # two classes for scikit-learn, whose micro average would count movies without the genre
+        y_true, predicted, average = y_true.ravel(), predicted.ravel(), "binary"
+    precision, recall, f1, _ = sk.precision_recall_fscore_support(y_true, predicted, average=average, zero_division=0)
     return float(precision), float(recall), float(f1)
 
 

@@ -72,7 +72,7 @@ def card_text(run_dir, scores, *, scored_run=None, name=None, license=None):
         _introduction(config["config"], name),
         _use(config["config"], name),
         _data(pathlib.Path(run_dir), config, scored_run),
-        _scores(scores, len(predictions), "rows" if config["config"].get("one_row_per_genre") else "movies"),
+        _scores(scores, len(predictions), config["config"], read_json(scored / "leak.json").get("seen_before", {})),
         _genres(config["config"]["class_names"], predictions, split, scores),
         _calibration(scores.get("calibration")),
         f"## What it is not for\n\n{_LIMITS}",
@@ -160,7 +160,8 @@ def _certificate(leak):
     return f"Leak certificate: {found}\n\n{_table(header, rows)}\n"
 
 
-def _scores(scores, num_movies, unit):
+def _scores(scores, num_movies, config, seen):
+    unit = "rows" if config.get("one_row_per_genre") else "movies"
     names = list(scores["baselines"])
     rows = [
         [words(metric), f"{percent(score['value'])} [{percent(score['low'])}, {percent(score['high'])}]"]
@@ -168,8 +169,14 @@ def _scores(scores, num_movies, unit):
         for metric, score in scores["test"].items()
     ]
     header = ["score, percent", "this network [95% interval]", *map(words, names)]
+    about = "that it was not trained on"
+    if seen.get("seen"):
+        about = (
+            f"(**{seen['seen']:,} of their {seen['posters']:,} posters were in the training of the network that it "
+            "starts from, so these scores are too high**)"
+        )
     return (
-        f"## Scores\n\nOn {num_movies:,} test {unit} that it was not trained on, next to baselines without a "
+        f"## Scores\n\nOn {num_movies:,} test {unit} {about}, next to baselines without a "
         f"network:\n\n{_table(header, rows)}\n"
     )
 

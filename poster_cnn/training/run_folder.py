@@ -125,7 +125,7 @@ def about_weights(network, weights):
     return about
 
 
-def write_record(run_dir, config, about, data, extra=None, strategy=None):
+def write_record(run_dir, config, about, data, extra=None, strategy=None, seen=None):
     """Write the inputs of a run: `split.csv`, `leak.json` and, last, `config.json`.
 
     `split.csv` has the column `picture` if the movie table names its pictures.
@@ -137,6 +137,7 @@ def write_record(run_dir, config, about, data, extra=None, strategy=None):
         data: `TrainingData`.
         extra: DataFrame over the table's index with further columns of `split.csv`. Defaults to `None`.
         strategy: Dict from `distribution.about_strategy`. Defaults to `None`: one device.
+        seen: Dict from `start.count_seen`. Defaults to `None`: the network starts from no other training.
     """
     movies = pd.DataFrame({"imdb_id": data.table["imdb_id"], "part": data.split})
     labels = pd.DataFrame(data.all_labels.astype(int), columns=data.class_names, index=movies.index)
@@ -144,7 +145,7 @@ def write_record(run_dir, config, about, data, extra=None, strategy=None):
         pd.concat([movies, labels, data.table.filter(["picture"]), extra], axis=1).to_csv(
             temporary, index=False, errors="backslashreplace"
         )
-    write_json(run_dir / "leak.json", data.certificate.to_dict())
+    write_json(run_dir / "leak.json", data.certificate.to_dict() | ({"seen_before": seen} if seen else {}))
     counts = {f"num_{part}": data.count(part) for part in sorted(set(data.split))}
     content = {
         "config": config.to_dict(),

@@ -81,6 +81,16 @@ def save_model(
             archive.writestr(_ENTRY, content, compress_type=zipfile.ZIP_DEFLATED)
 
 
+def read_content(path):
+    """Return the description in a `.keras` file or in that of a run folder as a dict; empty if there is none."""
+    path = pathlib.Path(path)
+    try:
+        with zipfile.ZipFile(path / "model.keras" if path.is_dir() else path) as archive:
+            return json.loads(archive.read(_ENTRY))
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile):
+        return {}
+
+
 @arguments.checked(path=arguments.optional(arguments.path), class_names=arguments.optional(arguments.genres))
 @unchanged_process()
 def load_model(path=None, class_names=None):

@@ -1,8 +1,46 @@
 """Networks that start from the weights of another run."""
 
+from poster_cnn.datasets.seen_posters import SeenPosters
 from poster_cnn.metrics import arguments
+from poster_cnn.models import shipped
 from poster_cnn.models.backbones import FEATURES
-from poster_cnn.training.saved_model import load_model
+from poster_cnn.training.saved_model import load_model, read_content
+
+
+def count_seen(network, data):
+    """Count the test posters that a network has seen in the training that it starts from.
+
+    Args:
+        network: `NetworkConfig`.
+        data: `TrainingData`.
+
+    Returns:
+        Dict with `start` (the run or network), `posters` (distinct posters of test movies) and `seen` (those that look
+        like posters of its training); empty for a network that starts from neither, or does not know them.
+    """
+    start, about = network.start_from, None
+    if start is not None:
+        about = read_content(start)
+    elif network.model_args.get("weights") == shipped.POSTERS:
+        start = shipped.shipped_network(network.model)
+        about = shipped.read_content(start)["about"]
+    if not (about or {}).get("seen_posters"):
+        return {}
+    tested = data.manifest["imdb_id"].isin(data.table["imdb_id"][data.split == "test"])
+    of_test = data.manifest[tested]
+    of_test = SeenPosters.from_signatures(of_test["signature"], of_test["imdb_id"])
+    seen = SeenPosters.from_text(about["seen_posters"]).count_copies(of_test)
+    return {"start": str(start), "posters": len(of_test), "seen": seen}
+
+
+def describe_seen(seen):
+    """Say how many test posters were seen; "" if there are none."""
+    if not seen.get("seen"):
+        return ""
+    return (
+        f"{seen['seen']:,} of the {seen['posters']:,} test posters were in the training of {seen['start']}, which this "
+        "run starts from, so its test scores are too high"
+    )
 
 
 def take_weights(network, path, class_names):

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from poster_cnn import datasets, metrics, models
+from poster_cnn.datasets.verify import announce
 from poster_cnn.files import locked, read_json, remove_leftovers
 from poster_cnn.metrics import arguments, baselines, intervals
 from poster_cnn.metrics.thresholds import best_thresholds
@@ -31,6 +32,7 @@ from poster_cnn.training.run_folder import (
     write_record,
     write_seen_posters,
 )
+from poster_cnn.training.start import count_seen, describe_seen
 
 _PREDICT_BATCH = 32  # some papers train with batches of 2
 # Constant baselines, and the metrics on which they are strong.
@@ -240,9 +242,13 @@ def _claim(run_dir, config, data, strategy):
     """Write config.json, or check that the existing one is of the same config and data."""
     if (run_dir / "config.json").is_file() and (run_dir / "history.csv").is_file():
         return check_run(run_dir, config, data)  # a run before its first epoch can be replaced
-    write_notes(run_dir, data.report)
+    seen = count_seen(config.network, data)
+    if note := describe_seen(seen):
+        announce(note)
+    write_notes(run_dir, f"{data.report}\n{note}".rstrip())
     write_seen_posters(run_dir, data)
-    write_record(run_dir, config, _about(config, data), data, strategy=distribution.about_strategy(strategy))
+    options = {"strategy": distribution.about_strategy(strategy), "seen": seen}
+    write_record(run_dir, config, _about(config, data), data, **options)
 
 
 def _about(config, data):

@@ -244,3 +244,9 @@ def test_interval_rejects_labels_without_a_positive():
 def test_rejects_unknown_metrics():
     with pytest.raises(ValueError, match="Expected one of first_label_accuracy, hit_at_1.*Received: 'accuracy'"):
         metrics.score(["accuracy"], Y_TRUE, Y_PROB)
+
+
+def test_overall_f1_of_one_genre_does_not_count_movies_without_it():
+    y_true, y_prob = np.array([[1], [1], [0], [0], [0]]), np.array([[0.9], [0.1], [0.1], [0.2], [0.8]])
+    assert metrics.overall_precision_recall_f1(y_true, y_prob) == (0.5, 0.5, 0.5)
+    assert metrics.overall_precision_recall_f1(y_true, 0 * y_prob) == (0, 0, 0)

@@ -7,6 +7,7 @@ import pytest
 
 import poster_cnn
 from poster_cnn import metrics, models
+from poster_cnn.files import read_json
 from poster_cnn.training.build import build_model
 from poster_cnn.training.continuation import continue_run
 from poster_cnn.training.saved_model import save_model
@@ -52,6 +53,20 @@ def test_rejects_a_run_that_started_from_another_network(tiny_config, data_folde
     saved(build_model(tiny_config), path, GENRES)
     with pytest.raises(ValueError, match="differs in: the network that it starts from"):
         train(config, data_folder, tmp_path / "run", progress=False)
+
+
+def test_test_posters_that_the_other_run_was_trained_on_are_counted(finished_run, tiny_config, data_folder, tmp_path):
+    options = {"split": "random", "split_seed": 3, "fractions": (0.5, 0.5), "epochs": 1, "batch_size": 32}
+    config = tiny_config.replace(start_from=str(finished_run), **options)
+    train(config, data_folder, tmp_path, progress=False)
+    trained = pd.read_csv(finished_run / "split.csv").query("part == 'train'")["imdb_id"]
+    tested = pd.read_csv(tmp_path / "split.csv").query("part == 'test'")["imdb_id"]
+    found = read_json(tmp_path / "leak.json")["seen_before"]
+    assert found["start"] == str(finished_run) and 0 < found["seen"] <= found["posters"] <= len(tested)
+    assert found["seen"] >= tested.isin(trained).sum() > 0
+    line = f"{found['seen']} of the {found['posters']} test posters were in the training of"
+    assert line in (tmp_path / "notes.txt").read_text()
+    assert "so these scores are too high" in (tmp_path / "README.md").read_text()
 
 
 def test_finished_run_goes_on_in_a_copy(finished_run, data_folder, tmp_path):
@@ -100,4 +115,6 @@ def test_one_genre_is_yes_or_no(tiny_config, data_folder, tmp_path):
     evaluation = poster_cnn.evaluate(tmp_path, data_folder)
     assert evaluation.num_movies == (split["part"] == "test").sum()  # also movies that are no horror
     assert list(evaluation.scores.index) == ["average_precision", "overall_f1", "label_accuracy"]
+    low, value, high = evaluation.scores.loc["overall_f1", ["low", "model", "high"]]
+    assert low <= value <= high
     assert "Horror" in evaluation.as_text()
