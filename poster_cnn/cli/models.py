@@ -15,4 +15,4 @@ def run(options):
     print(
         "\nkeras:… is a class of keras.applications, counted without the last layer; any other input size is possible."
     )
-    print('hub:<preset> is a preset of KerasHub, or a folder that holds one; it needs pip install "poster-cnn[hub]".')
+    print('hub:<preset> is a preset of KerasHub, or a folder that holds one; it needs pip install -e ".[hub]".')

@@ -50,7 +50,7 @@ def add_arguments(command):
 
 def _add_fit_options(command):
     """Add the options of `FitConfig` that change how the network is fitted; what is not given has its default."""
-    group = command.add_argument_group("options of the fit, described in poster_cnn.training.config.FitConfig")
+    group = command.add_argument_group("options of the fit, described in docs/own_posters.md")
     group.add_argument("--loss", help="of Keras, or asymmetric_loss (default: the cross-entropy of the head)")
     group.add_argument("--optimizer", choices=OPTIMIZERS, help="default: adam")
     group.add_argument("--weight-decay", type=float, help="default: 0.004 for adamw, none for the others")
@@ -159,5 +159,5 @@ def _tensorboard(folder):
     import keras
 
     if importlib.util.find_spec("tensorboard") is None:
-        raise ImportError('--tensorboard needs the package tensorboard: pip install "poster-cnn[tensorboard]"')
+        raise ImportError('--tensorboard needs the package tensorboard: pip install -e ".[tensorboard]"')
     return keras.callbacks.TensorBoard(folder, write_graph=False)

@@ -131,7 +131,7 @@ def launch(model=None, *, port=7860, wait=True):
     try:
         import gradio
     except ImportError as error:
-        raise ImportError('The demo needs Gradio: pip install "poster-cnn[demo]"', name=error.name) from None
+        raise ImportError('The demo needs Gradio: pip install -e ".[demo]"', name=error.name) from None
     folder = tempfile.TemporaryDirectory()
     page = build_page(Demo(model), example_posters(folder.name))
     page.examples_folder = folder  # which exists as long as the page

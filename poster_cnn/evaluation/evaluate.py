@@ -79,10 +79,12 @@ class Evaluation:
         percent = (100 * self.scores).round(1).to_string(na_rep="")
         per_genre = pd.concat([self.genres[["movies"]], (100 * self.genres.drop(columns="movies")).round(1)], axis=1)
         per_genre = per_genre.to_string(na_rep=NOT_DEFINED)
-        return (
-            f"{self.num_movies} movies, scores in percent\n\n{percent}\n\n"
-            f"By genre (precision, recall and F1 from the threshold)\n\n{per_genre}"
-        )
+        about = "precision, recall and F1 from the threshold"
+        if self.movies is not None and self.movies.about["thresholds"] is None:
+            about = (
+                "precision, recall and F1 at 50%, as the network has no thresholds; it names the most probable genre"
+            )
+        return f"{self.num_movies} movies, scores in percent\n\n{percent}\n\nBy genre ({about})\n\n{per_genre}"
 
     def classification_report(self):
         """Return scikit-learn's `classification_report` of the predicted genres, a text."""

@@ -138,7 +138,7 @@ def _require_packages(format):
             import ai_edge_litert  # noqa: F401
     except ImportError as error:
         raise ImportError(
-            f'format={format!r} needs the package {error.name}: pip install "poster-cnn[{format}]"', name=error.name
+            f'format={format!r} needs the package {error.name}: pip install -e ".[{format}]"', name=error.name
         ) from None
 
 

@@ -80,7 +80,7 @@ def suspicious_labels(table, class_names, probabilities, *, num_movies=20):
     try:
         from cleanlab.multilabel_classification import get_label_quality_scores
     except ImportError:
-        raise ImportError("Suspicious labels need cleanlab: pip install 'poster-cnn[audit]'") from None
+        raise ImportError("Suspicious labels need cleanlab: pip install -e '.[audit]'") from None
     labels = encode_genres(table, class_names)
     quality = get_label_quality_scores([list(np.flatnonzero(row)) for row in labels], np.asarray(probabilities))
     doubted = np.abs(labels - probabilities).argmax(axis=1)

@@ -21,6 +21,7 @@ from poster_cnn.training.model_card import percent, words
 
 _THUMBNAIL = (182, 268)  # pixels
 _SHOWN = 12  # posters in a gallery
+_SUSPICIOUS = ("title", "imdb_id", "picture", "genres", "doubted", "probability", "quality")
 _TINY = 1e-7  # bounds the log loss of a probability of exactly 0 or 1
 _STYLE = """
 :root { color-scheme: light; } * { box-sizing: border-box; }
@@ -197,7 +198,7 @@ def _gallery(movies, captions):
     genres = with_genre_lists(rows)["genres"]
     posters = []
     for movie, names, caption in zip(rows.to_dict("records"), genres, captions.values(), strict=True):
-        title = html.escape(str(movie.get("title") or movie["imdb_id"]))
+        title = html.escape(str(movie.get("title") or movie.get("picture") or movie["imdb_id"]))
         text = f"<b>{title}</b><br>is {html.escape(', '.join(names))}<br>predicted {html.escape(caption)}"
         posters.append(f"<figure>{_poster(movie['poster_path'], title)}<figcaption>{text}</figcaption></figure>")
     return f'<div class="posters">{"".join(posters)}</div>'
@@ -210,8 +211,12 @@ def _suspicious(movies):
         found = suspicious_labels(movies.table, movies.class_names, movies.y_prob, num_movies=_SHOWN)
     except ImportError as error:
         return f"<p>{html.escape(str(error))}</p>"
+    if "picture" in movies.table:  # of a table that names its pictures, whose ids are made from them
+        pictures = movies.table.set_index("imdb_id")["picture"]
+        found["imdb_id"] = found["imdb_id"].map(pictures[~pictures.index.duplicated()])
+        found = found.rename(columns={"imdb_id": "picture"})
     found["probability"] = [f"{percent(value)}%" for value in found["probability"]]
-    found = found[["title", "imdb_id", "genres", "doubted", "probability", "quality"]]
+    found = found.drop(columns=[name for name in found if name not in _SUSPICIOUS])
     about = (
         "Labels that disagree most with the predictions, by confident learning (cleanlab). A weak network also doubts "
         "correct labels, so this is a list to look at, not one of errors."

@@ -59,9 +59,7 @@ def _how_to_install(error):
     if not isinstance(error, ImportError) or "pip install" in str(error):
         return ""
     backend = ". The commands run on TensorFlow: unset KERAS_BACKEND"
-    return (
-        backend if error.name in ("jax", "torch") else ". Install the extras: pip install 'poster-cnn[notebooks,audit]'"
-    )
+    return backend if error.name in ("jax", "torch") else ". Install the extras: pip install -e '.[notebooks,audit]'"
 
 
 def print_failures(failed, folder=None):

@@ -138,7 +138,7 @@ def import_keras_hub():
     try:
         return importlib.import_module("keras_hub")
     except ImportError as error:
-        message = 'Networks of KerasHub need the package keras-hub: pip install "poster-cnn[hub]"'
+        message = 'Networks of KerasHub need the package keras-hub: pip install -e ".[hub]"'
         raise ImportError(message, name=error.name) from None
 
 

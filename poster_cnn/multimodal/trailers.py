@@ -289,7 +289,7 @@ def _pyav():
     try:
         import av
     except ImportError:
-        raise ImportError("Videos need PyAV: pip install 'poster-cnn[trailers]'") from None
+        raise ImportError("Videos need PyAV: pip install -e '.[trailers]'") from None
     return av
 
 

@@ -68,7 +68,8 @@ def _choose_movies(config, table):
         table = table.sample(config.max_movies, random_state=config.split_seed).sort_index()
     has_genre = encode_genres(table, config.class_names).any(axis=1)
     done = "kept" if config.keep_unlabeled else "left out"
-    notes += f"\n{(~has_genre).sum()} movies with none of the genres asked for {done}"
+    if not has_genre.all():
+        notes += f"\n{(~has_genre).sum()} movies with none of the {len(config.class_names)} genres {done}"
     table = table if config.keep_unlabeled else table[has_genre]
     return table.reset_index(drop=True), notes
 

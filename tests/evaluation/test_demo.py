@@ -52,7 +52,7 @@ def test_examples_are_pictures_with_the_names_of_genres(tmp_path):
 def test_names_the_extra_without_gradio(finished_run, monkeypatch, capsys):
     monkeypatch.setitem(__import__("sys").modules, "gradio", None)
     assert main(["demo", "--model", str(finished_run)]) == 1
-    assert capsys.readouterr().err == 'poster-cnn: The demo needs Gradio: pip install "poster-cnn[demo]"\n'
+    assert capsys.readouterr().err == 'poster-cnn: The demo needs Gradio: pip install -e ".[demo]"\n'
 
 
 @pytest.fixture

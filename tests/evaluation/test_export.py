@@ -169,7 +169,7 @@ def test_a_missing_package_is_named_with_its_extra(finished_run, monkeypatch, ca
     monkeypatch.setitem(__import__("sys").modules, package, None)
     assert main(["export", str(finished_run), "--format", format]) == 1
     printed = capsys.readouterr().err
-    assert printed.endswith(f'{package}: pip install "poster-cnn[{format}]"\n') and printed.count("\n") == 1
+    assert printed.endswith(f'{package}: pip install -e ".[{format}]"\n') and printed.count("\n") == 1
 
 
 def test_command_exports_a_run_and_compares_it_on_posters(finished_run, data_folder, tmp_path, capsys):
