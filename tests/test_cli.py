@@ -171,6 +171,8 @@ def test_predict_prints_lines_csv_and_json(finished_run, data_folder, tmp_path, 
     assert main([*command, "--csv", str(tmp_path / "out.csv")]) == 0
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == posters
     pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "out.csv", keep_default_na=False), table)
+    assert main([*command, "--csv", "-"]) == 0
+    assert capsys.readouterr().out == (tmp_path / "out.csv").read_text()
     assert main([*command, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert [row["picture"] for row in found] == posters

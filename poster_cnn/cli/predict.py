@@ -27,7 +27,9 @@ def add_arguments(command):
     about = "run folder, its .keras file, an exported .onnx file, or the name of a network that comes with the package"
     command.add_argument("--model", metavar="RUN", help=f"{about} (default: posters_mobilenet_v2)")
     command.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    command.add_argument("--csv", metavar="FILE", help="also write a CSV with a row per picture and a column per genre")
+    command.add_argument(
+        "--csv", metavar="FILE", help="also write a CSV, a row per picture and a column per genre; -: print only that"
+    )
     command.add_argument("--card", metavar="FILE", help=f"also draw the first {_MAX_CARDS} pictures as a PNG")
     command.add_argument("--explain", action="store_true", help="add heat maps of the genres to the card (see --card)")
     command.add_argument("--allow-private", action="store_true", help="allow URLs in private networks")
@@ -44,6 +46,8 @@ def run(options):
         options.command.error("there is nothing to predict from: give a PICTURE, --plot, --metadata or --trailer")
     if len(options.pictures) > 1 and given:
         options.command.error(f"several pictures are several movies: give one PICTURE at most with {', '.join(given)}")
+    if options.csv == "-" and options.json:
+        options.command.error("--csv - prints the CSV in place of JSON: give one of them")
     if options.explain and not options.card:
         options.command.error("--explain draws heat maps on the card: give --card FILE too")
     _refuse_models(options)
@@ -57,7 +61,8 @@ def run(options):
         predictions, problems, network = _predict_pictures(options)
         class_names = network.about["class_names"]
         has_failed = bool(problems)
-    _print(predictions, options.json)
+    if options.csv != "-":
+        _print(predictions, options.json)
     if options.csv:
         _write_csv(predictions, class_names, options.csv)
     drawn = [prediction for prediction in predictions if not prediction.is_broken][:_MAX_CARDS]
@@ -65,6 +70,7 @@ def run(options):
         from poster_cnn.evaluation.predict import draw_cards
 
         draw_cards(drawn, options.card, network if options.explain else None)
+        print(f"card: {options.card}", file=sys.stderr)
     for problem in problems:
         print(f"poster-cnn: {problem}", file=sys.stderr)
     return 1 if has_failed else 0
@@ -129,4 +135,8 @@ def _write_csv(predictions, class_names, path):
     from poster_cnn.evaluation.predict import as_table
     from poster_cnn.files import write_text
 
-    write_text(path, as_table(predictions, class_names).to_csv(index=False))
+    text = as_table(predictions, class_names).to_csv(index=False)
+    if path == "-":
+        return print(text, end="")
+    write_text(path, text)
+    print(f"csv: {path}", file=sys.stderr)
