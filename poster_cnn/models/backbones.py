@@ -217,7 +217,8 @@ def _backbone(builder, input_shape, weights, *, include_top=False, last_layer=No
             raise
         raise RuntimeError(
             f"The ImageNet weights of {builder.__name__} could not be downloaded ({error}). Put the file into "
-            f"{os.environ.get('KERAS_HOME', '~/.keras')}/models, give its path as `weights`, or use weights=None for random ones (--weights none)."
+            f"{os.environ.get('KERAS_HOME', '~/.keras')}/models, give its path as `weights`, or use "
+            "random ones: weights=None (--weights none)."
         ) from error
     if last_layer is None:
         return network
