@@ -247,9 +247,9 @@ def test_rejects_other_files_with_the_suffix_of_a_video(tmp_path, write_video):
 
 def test_without_pyav_only_features_can_be_read(tmp_path, monkeypatch, extractor):
     monkeypatch.setitem(sys.modules, "av", None)
-    with pytest.raises(ImportError, match=r"pip install 'poster-cnn\[trailers\]'"):
+    with pytest.raises(ImportError, match=r"pip install -e '.\[trailers\]'"):
         sample_frames(tmp_path / "1.mp4")
-    with pytest.raises(ImportError, match=r"pip install 'poster-cnn\[trailers\]'"):
+    with pytest.raises(ImportError, match=r"pip install -e '.\[trailers\]'"):
         trailer_features({1: tmp_path / "1.mp4"}, extractor, cache=tmp_path, progress=False)
     np.save(tmp_path / "1.npy", array())
     assert list(trailer_features({1: tmp_path / "1.npy"}, progress=False)[0]) == [1]
