@@ -1,5 +1,8 @@
 """`poster-cnn check-claim`: a published score next to answers that need no poster."""
 
+import sys
+
+import poster_cnn
 from poster_cnn.evaluation.terminal import print_json
 
 
@@ -37,15 +40,9 @@ def run(options):
 
 
 def _labels(options):
-    import pathlib
-    import sys
-
-    import poster_cnn
-    from poster_cnn.movies.data_folder import find_data_folder
     from poster_cnn.movies.genres import require_known
 
-    data = pathlib.Path(options.data)
-    table = poster_cnn.load_movie_table(data if data.is_file() else find_data_folder(data).csv)
+    table = poster_cnn.load_movie_table(options.data)
     names = options.genres.split(",") if options.genres else list(poster_cnn.genre_counts(table).index)
     require_known(table, names, "genres")
     labels = poster_cnn.encode_genres(table, names)

@@ -10,6 +10,11 @@ from poster_cnn.movies.data_folder import LAYOUTS
 from poster_cnn.training.config import PRECISIONS, SPLITS, STRATEGIES
 from poster_cnn.training.fit_config import OPTIMIZERS, SCHEDULES
 
+_ANY_GENRES = ("Comedy", "Drama")  # of a config whose genres are chosen when the data are loaded
+# Options with the names and defaults of attributes of `TrainingConfig`, and those whose defaults are the config's.
+_SAME = (
+    "model start_from split allow_leak ratio image_size epochs fine_tune_epochs learning_rate batch_size seed precision"
+).split()
 _FIT_OPTIONS = (
     "loss optimizer weight_decay schedule warmup_epochs label_smoothing class_weights ema_momentum augmentation "
     "early_stopping patience fine_tune_from fine_tune_learning_rate"
@@ -78,44 +83,15 @@ def _image_size(text):
 def run(options):
     """Train the network and print its scores."""
     from poster_cnn.movies.data_folder import find_data_folder
-    from poster_cnn.training import TrainingConfig, is_finished
+    from poster_cnn.training import is_finished
     from poster_cnn.training.continuation import continue_run, out_of
     from poster_cnn.training.data import load_frequent_genres
     from poster_cnn.training.train import train
 
-    model_args = {} if options.dropout is None else {"dropout": options.dropout}
-    if options.weights is not None:
-        model_args["weights"] = None if options.weights.lower() == "none" else options.weights
-    same = (
-        "model",
-        "start_from",
-        "split",
-        "allow_leak",
-        "ratio",
-        "image_size",
-        "epochs",
-        "fine_tune_epochs",
-        "learning_rate",
-        "batch_size",
-        "seed",
-    )
-    class_names = tuple(name.strip() for name in options.genres.split(",") if name.strip())
-    takes_all = class_names in (("all",), ("All",))
-    if takes_all:
-        class_names = ("Comedy", "Drama")  # until the data are loaded
-    elif options.min_posters is not None:
+    takes_all = options.genres.strip().lower() == "all"
+    if options.min_posters is not None and not takes_all:
         raise ValueError(f"--min-posters needs --genres all. Received: --genres {options.genres}")
-    is_sigmoid = options.head == "sigmoid" or (options.head is None and len(class_names) == 1)
-    fit_options = {name: getattr(options, name) for name in _FIT_OPTIONS if getattr(options, name) is not None}
-    config = TrainingConfig(
-        class_names=class_names,
-        model_args=model_args,
-        classifier_activation="sigmoid" if is_sigmoid else "softmax",
-        precision=options.precision,
-        metrics=_metrics(len(class_names), is_sigmoid),
-        **{"loss": "binary_crossentropy" if is_sigmoid else "categorical_crossentropy"} | fit_options,
-        **{name: getattr(options, name) for name in same},
-    )
+    config = _config(options, _ANY_GENRES if takes_all else options.genres.split(","))
     data = find_data_folder(options.data, posters_dir=options.posters) if options.posters else options.data
     out, start, loaded = pathlib.Path(options.out), None, None
     if takes_all:
@@ -127,16 +103,36 @@ def run(options):
         print(f"{start} is finished and stays as it is; a copy goes on to {config.epochs} epochs, with a new optimizer")
     finished_before = is_finished(out)
     callbacks = [_tensorboard(out / "tensorboard")] if options.tensorboard else []
-    how = {"strategy": options.strategy, "callbacks": callbacks}
+    how = {"strategy": options.strategy, "callbacks": callbacks, "training_data": loaded}
     if start is not None:
         result = continue_run(start, data, epochs=config.epochs, out=out, **how)
     else:
-        result = train(config, data, out, training_data=loaded, **how)
+        result = train(config, data, out, **how)
     if not result:
         print(f"run folder: {out}, written by the chief")
         return
     print_scores(result)
     print(f"run folder: {out}{', finished before: nothing was trained' if finished_before else ''}")
+
+
+def _config(options, genres):
+    """Return the `TrainingConfig` of the options for some genres."""
+    from poster_cnn.training import TrainingConfig
+
+    class_names = tuple(name.strip() for name in genres if name.strip())
+    is_sigmoid = options.head == "sigmoid" or (options.head is None and len(class_names) == 1)
+    model_args = {} if options.dropout is None else {"dropout": options.dropout}
+    if options.weights is not None:
+        model_args["weights"] = None if options.weights.lower() == "none" else options.weights
+    fit_options = {name: getattr(options, name) for name in _FIT_OPTIONS if getattr(options, name) is not None}
+    return TrainingConfig(
+        class_names=class_names,
+        model_args=model_args,
+        classifier_activation="sigmoid" if is_sigmoid else "softmax",
+        metrics=_metrics(len(class_names), is_sigmoid),
+        **{"loss": "binary_crossentropy" if is_sigmoid else "categorical_crossentropy"} | fit_options,
+        **{name: getattr(options, name) for name in _SAME},
+    )
 
 
 def _metrics(num_genres, is_sigmoid):

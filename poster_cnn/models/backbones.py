@@ -91,7 +91,8 @@ def mode_of(application):
     for mode, (scale, offset, order) in _PREPROCESSING.items():
         if np.allclose(wanted, (colors[:, ::-1] if order == "bgr" else colors) * scale + offset, atol=1e-3):
             return mode
-    raise NotImplementedError(f"The preprocessing of {application.__name__} is not known.")
+    expected = f"a class of keras.applications that scales pixels in one of the modes {', '.join(_PREPROCESSING)}"
+    arguments.refuse("model", expected, application.__name__)
 
 
 def _scale(x, mode, pixel_range, channel_order):

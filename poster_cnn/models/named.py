@@ -75,13 +75,26 @@ def _keras_builder(class_name):
         arguments.refuse("model", f"{expected} (see `poster-cnn models`)", KERAS + class_name)
     mode = mode_of(application)
     _, size = catalog.NETWORKS.get(KERAS + class_name, (None, (224, 224)))
-    default_shape = (*size, 3)
+    own = [item for item in inspect.signature(application).parameters.values() if item.name in _OPTIONS]
+    prepared = {"prepare": lambda weights: (application, mode, weights), "initial": "imagenet", "own": own}
+    return _builder(KERAS + class_name, class_name, size, **prepared)
+
+
+def _builder(model, name, image_size, *, prepare, initial, own=()):
+    """Return a builder with the arguments of `mobilenet_v2` and a class's own ones.
+
+    Args:
+        model: Name of the network in a config.
+        name, image_size, initial: Defaults of the builder's `name`, of its `input_shape` and of its `weights`.
+        prepare: Function from `weights` to the backbone's function, mode and weights, as for `on_backbone`.
+        own: Parameters of the backbone's function that the builder has too.
+    """
 
     def build(
-        input_shape=default_shape,
+        input_shape=(*image_size, 3),
         num_classes=6,
         *,
-        weights="imagenet",
+        weights=initial,
         trainable=False,
         pooling="avg",
         pixel_range=None,
@@ -89,16 +102,16 @@ def _keras_builder(class_name):
         dropout=0,
         logits_dropout=0,
         classifier_activation="sigmoid",
-        name=class_name,
+        name=name,
         **options,
     ):
         """Build the network; the arguments are those of `mobilenet_v2`."""
-        head = {"dropout": dropout, "logits_dropout": logits_dropout, "classifier_activation": classifier_activation}
+        backbone, mode, weights = prepare(weights)
         if mode == RAW and (pixel_range, channel_order) != (None, None):
             given = {"pixel_range": pixel_range, "channel_order": channel_order}
-            arguments.refuse("pixel_range", f"None, as {class_name} scales pixels itself", given)
+            arguments.refuse("pixel_range", f"None, as {model.removeprefix(KERAS)} scales pixels itself", given)
         return on_backbone(
-            application,
+            backbone,
             mode,
             _pool(pooling),
             input_shape=input_shape,
@@ -107,21 +120,17 @@ def _keras_builder(class_name):
             trainable=trainable,
             pixel_range=pixel_range,
             channel_order=channel_order,
+            dropout=dropout,
+            logits_dropout=logits_dropout,
+            classifier_activation=classifier_activation,
             name=name,
-            **head,
             **options,
         )
 
-    own = [item for item in inspect.signature(application).parameters.values() if item.name in _OPTIONS]
-    return _finished(build, KERAS + class_name, own)
-
-
-def _finished(build, name, own=()):
-    """Return a builder with checks of its arguments, whose signature names a class's own ones in place of `options`."""
     signature = inspect.signature(build)
     named = [item for item in signature.parameters.values() if item.kind is not item.VAR_KEYWORD]
-    own = [item.replace(kind=item.KEYWORD_ONLY) for item in own]
-    build.__signature__, build.__name__ = signature.replace(parameters=[*named, *own]), name
+    named += [item.replace(kind=item.KEYWORD_ONLY) for item in own]
+    build.__signature__, build.__name__ = signature.replace(parameters=named), model
     return builder(build)
 
 
@@ -143,46 +152,18 @@ def import_keras_hub():
 
 
 def _hub_builder(preset):
-    def build(
-        input_shape=(224, 224, 3),
-        num_classes=6,
-        *,
-        weights=PRESET,
-        trainable=False,
-        pooling="avg",
-        pixel_range=None,
-        channel_order=None,
-        dropout=0,
-        logits_dropout=0,
-        classifier_activation="sigmoid",
-        name="hub",
-    ):
-        """Build the network; the arguments are those of `mobilenet_v2`."""
+    def prepare(weights):
+        """Return a function that builds the preset's image encoder, its mode, and no weights to load afterwards."""
         if weights not in (PRESET, None):
             arguments.refuse("weights", "'preset' or None", weights)
 
-        def encoder(*, input_shape, include_top, weights):
-            """Build the preset's image encoder."""
-            return _image_encoder(preset, input_shape, load_weights=load)
+        def encoder(*, input_shape, **_):
+            """Build the image encoder; the other arguments are those of `keras.applications`."""
+            return _image_encoder(preset, input_shape, load_weights=weights == PRESET)
 
-        load = weights == PRESET
-        return on_backbone(
-            encoder,
-            _converted_pixels(preset),
-            _pool(pooling),
-            input_shape=input_shape,
-            num_classes=num_classes,
-            weights=None,
-            trainable=trainable,
-            pixel_range=pixel_range,
-            channel_order=channel_order,
-            dropout=dropout,
-            logits_dropout=logits_dropout,
-            classifier_activation=classifier_activation,
-            name=name,
-        )
+        return encoder, _converted_pixels(preset), None
 
-    return _finished(build, HUB + preset)
+    return _builder(HUB + preset, "hub", (224, 224), prepare=prepare, initial=PRESET)
 
 
 def _image_encoder(preset, input_shape, load_weights):

@@ -85,33 +85,42 @@ def load_movie_table(
     table[named] = raw.loc[table.index, named]
     if "poster_path" not in raw:
         table["poster_path"] = poster_files.poster_paths(table["imdb_id"], posters_dir, report)
-    looked_up = posters_dir is not None or "poster_path" in raw
 
     num_genres = table["genres"].map(len)
-    unwanted = pd.Series(False, index=table.index)
-    if genres is not None:
-        unknown = warn_of_unknown(table, genres, "genres")
-        different = {genre_key(name): name for name in genres if name not in unknown}
-        unwanted |= ~encode_genres(table, [*different.values()]).any(axis=1)
+    unknown = [] if genres is None else warn_of_unknown(table, genres, "genres")
     rules = [
         ("no genre", num_genres == 0, missing_genre),
         ("no title", table["title"] == "", missing_title),
         ("no year", table["year"].isna(), "drop" if (min_year or max_year) else missing_year),
         (f"year before {min_year}", (table["year"] < (min_year or 0)).fillna(False), "drop"),
         (f"year after {max_year}", (table["year"] > (max_year or 9999)).fillna(False), "drop"),
-        ("none of the genres asked for", unwanted, "drop"),
+        ("none of the genres asked for", _has_none_of(table, genres, unknown), "drop"),
         (f"fewer than {min_genres} genres", (num_genres < min_genres) & (num_genres > 0), "drop"),
-        ("no poster file", (table["poster_path"] == "") & looked_up, missing_poster),
     ]
+    if posters_dir is not None or "poster_path" in raw:
+        rules.append(("no poster file", table["poster_path"] == "", missing_poster))
     for problem, hit, action in rules:
         if action == "keep" and hit.all() and "poster_path" in raw:  # such data have no titles, or no years
             continue
         table = apply_rule(table, problem, hit.reindex(table.index).astype(bool), action, report)
-    if "part" in table:
-        torn = table.groupby("imdb_id")["part"].transform("nunique") > 1
-        table = apply_rule(table, "movie in several parts of the split", torn, "first part taken", report)
-    table = drop_further_rows(table, further, duplicates, report)
+    table = _one_row_per_movie(table, further, duplicates, report)
     report.finish(table, csv_path if isinstance(csv_path, pathlib.Path) else described)
     table = table.drop(columns="row").reset_index(drop=True)
     table.attrs |= {"report": report, "genres": known_genres}
     return table
+
+
+def _has_none_of(table, genres, unknown):
+    """Return which movies have none of the genres that are not unknown; without genres, no movie."""
+    if genres is None:
+        return pd.Series(False, index=table.index)
+    different = {genre_key(name): name for name in genres if name not in unknown}
+    return pd.Series(~encode_genres(table, [*different.values()]).any(axis=1), index=table.index)
+
+
+def _one_row_per_movie(table, further, duplicates, report):
+    """Count movies that are in several parts of a published split, and handle the further rows of a movie."""
+    if "part" in table:
+        torn = table.groupby("imdb_id")["part"].transform("nunique") > 1
+        table = apply_rule(table, "movie in several parts of the split", torn, "first part taken", report)
+    return drop_further_rows(table, further, duplicates, report)

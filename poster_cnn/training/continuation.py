@@ -13,7 +13,7 @@ from poster_cnn.training.train import check_run, train
 @arguments.checked(
     run_dir=arguments.path, data=data_path, epochs=arguments.count, out=arguments.optional(arguments.path)
 )
-def continue_run(run_dir, data, *, epochs, out=None, **options):
+def continue_run(run_dir, data, *, epochs, out=None, training_data=None, **options):
     """Go on with a finished run until it has more epochs, in a copy; the run itself is not changed.
 
     The copy has the weights, the history and the numbers of the epochs of the run, so shuffling and dropout go on as in
@@ -26,7 +26,7 @@ def continue_run(run_dir, data, *, epochs, out=None, **options):
         epochs: Total number of epochs, more than the run has.
         out: Run folder of the copy, which continues if it was interrupted. Defaults to `None`:
             `<run_dir>_<epochs>_epochs`.
-        options: Further arguments of `train`.
+        training_data, options: Further arguments of `train`.
 
     Returns:
         Dict: the content of `metrics.json` in the copy.
@@ -48,7 +48,7 @@ def continue_run(run_dir, data, *, epochs, out=None, **options):
         expected = f"{config.epochs}, as runs with `fine_tune_epochs` or `early_stopping` cannot go on"
         arguments.refuse("epochs", f"{expected}; `start_from` takes their weights", epochs)
     out = out_of(run_dir, epochs) if out is None else out
-    training_data = load_training_data(config.data, data)
+    training_data = training_data or load_training_data(config.data, data)
     check_run(run_dir, config, training_data)
     if not (out / "config.json").is_file():
         with write_atomically(out / "history.csv") as temporary:

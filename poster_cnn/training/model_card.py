@@ -66,13 +66,13 @@ def card_text(run_dir, scores, *, scored_run=None, name=None, license=None):
     scored = pathlib.Path(scored_run or run_dir)
     config = read_json(pathlib.Path(run_dir) / "config.json")
     predictions, split = (pd.read_csv(scored / f"{file}.csv") for file in ("predictions", "split"))
-    is_ensemble = "modalities" in config["config"]
+    is_ensemble, leak = "modalities" in config["config"], read_json(scored / "leak.json")
     parts = [
         _front_matter(config["config"], name, license),
         _introduction(config["config"], name),
         _use(config["config"], name),
-        _data(pathlib.Path(run_dir), config, scored_run),
-        _scores(scores, len(predictions), config["config"], read_json(scored / "leak.json").get("seen_before", {})),
+        _data(config, scored_run, leak),
+        _scores(scores, len(predictions), config["config"], leak.get("seen_before", {})),
         _genres(config["config"]["class_names"], predictions, split, scores),
         _calibration(scores.get("calibration")),
         f"## What it is not for\n\n{_LIMITS}",
@@ -127,7 +127,7 @@ def _use(config, name):
     return "\n".join(lines)
 
 
-def _data(run_dir, config, scored_run):
+def _data(config, scored_run, leak):
     data, options = config["data"], config["config"]
     counts = {part: data.get(f"num_{part}", 0) for part in ("train", "validation", "test")}
     rows = [[part, f"{count:,}"] for part, count in counts.items() if count]
@@ -138,9 +138,9 @@ def _data(run_dir, config, scored_run):
             "those of the network of that split, on its test movies.",
             "",
         ]
-        run_dir = pathlib.Path(scored_run)
-    split = read_json(run_dir / "config.json")["config"]["split"]
-    lines += [f"Split: `{split}`. {_SPLITS.get(split, '')}".strip(), "", _certificate(read_json(run_dir / "leak.json"))]
+    scored = read_json(pathlib.Path(scored_run) / "config.json")["config"] if scored_run else options
+    split = scored["split"]
+    lines += [f"Split: `{split}`. {_SPLITS.get(split, '')}".strip(), "", _certificate(leak)]
     years = {"from": options.get("min_year"), "until": options.get("max_year")}
     limits = " ".join(f"{word} {year}" for word, year in years.items() if year)
     lines += [f"Movies {limits} were used.", ""] if limits else []
