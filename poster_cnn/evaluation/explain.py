@@ -144,8 +144,8 @@ def heat_maps(model, images, class_index=None, *, method=None, **options):
     Args:
         model, images, class_index: See `grad_cam`.
         method: One of `METHODS`. Defaults to `None`: `"class_activation_map"` if the network ends in global pooling
-            and one dense layer, otherwise `"grad_cam"`, or `"occlusion"` for a
-            function or a network without feature maps, such as a transformer.
+            and one dense layer, otherwise `"grad_cam"`, or `"occlusion"` for a function or a network without feature
+            maps, such as a transformer.
         options: Further arguments of the method.
 
     Returns:

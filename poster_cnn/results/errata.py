@@ -9,6 +9,7 @@ from poster_cnn.metrics.scores import LOGIT_HALF, check_arrays
 from poster_cnn.results.collect import prediction_arrays
 
 LAST_BATCH, MEAN_OF_BATCHES, WHOLE_TEST_SET = "last batch", "mean of batches", "whole test set"
+_TINY = 1e-12  # for a precision and a recall of 0, whose F1 is 0
 SCORES = ["overall_precision", "overall_recall", "overall_f1"]
 _f1 = FAST["overall_f1"]
 
@@ -117,10 +118,11 @@ def f1_range(precision, recall, precision_by, recall_by):
         precision, recall: Printed scores, floats or arrays.
         precision_by, recall_by: Largest differences to the numbers before rounding.
     """
-    return tuple(
-        2 / (1 / np.maximum(precision + sign * precision_by, 1e-12) + 1 / np.maximum(recall + sign * recall_by, 1e-12))
-        for sign in (-1, 0, 1)
-    )
+    found = []
+    for sign in (-1, 0, 1):
+        first, second = (np.maximum(x + sign * by, 0) for x, by in ((precision, precision_by), (recall, recall_by)))
+        found.append(2 * first * second / np.maximum(first + second, _TINY))
+    return tuple(found)
 
 
 def _constant_scores(train_labels, y_true, **sampling):
