@@ -1,14 +1,10 @@
-"""Bootstrap intervals, and fast equivalents of the metrics that scikit-learn computes slowly.
-
-An interval needs a thousand evaluations of its metric, so the metric's speed decides.
-"""
-
-import functools
+"""Bootstrap intervals of metrics and of their differences."""
 
 import numpy as np
 
 from poster_cnn.metrics import arguments
-from poster_cnn.metrics.scores import BY_NAME, LOGIT_HALF, NAMES, check_arrays, check_names, overall
+from poster_cnn.metrics.resampling import check_groups, draw_counts, resampled
+from poster_cnn.metrics.scores import BY_NAME, NAMES, check_arrays, check_names
 
 
 @arguments.checked(metric=arguments.function)
@@ -85,13 +81,14 @@ def score(names, y_true, y_prob, *, groups=None, num_resamples=1000, seed=0):
         ValueError: If a name is unknown.
     """
     check_names(names)
-    result = {}
-    for name in names:
-        result[name] = {"value": BY_NAME[name](y_true, y_prob)}
-        if num_resamples:
-            metric, sampling = FAST.get(name, BY_NAME[name]), {"num_resamples": num_resamples, "seed": seed}
-            low, high = bootstrap_interval(metric, y_true, y_prob, groups=groups, **sampling)
-            result[name] |= {"low": low, "high": high}
+    result = {name: {"value": BY_NAME[name](y_true, y_prob)} for name in names}
+    if num_resamples and names:
+        y_true, y_prob = check_arrays(y_true, y_prob, needs_positive=True)
+        num_groups, membership = check_groups(groups, y_true)
+        counts = draw_counts(num_groups, num_resamples, seed)
+        for name in names:
+            low, high = np.nanquantile(resampled(name, y_true, y_prob, counts, membership), [0.025, 0.975])
+            result[name] |= {"low": float(low), "high": float(high)}
     return result
 
 
@@ -116,42 +113,6 @@ def fast_precision_recall_f1(y_true, y_prob, threshold=0.5):
     return tuple(float(hits / count) if count else 0.0 for count in counts)
 
 
-def fast_average_precision(y_true, y_prob, average="macro"):
-    """Return the same float as `average_precision`, without checks."""
-    if average == "micro":
-        y_true, y_prob = y_true.reshape(-1, 1), y_prob.reshape(-1, 1)
-    elif average == "samples":
-        y_true, y_prob = y_true.T, y_prob.T
-    has_positive = y_true.any(axis=0)
-    return float(np.mean(_average_precisions(y_true[:, has_positive], y_prob[:, has_positive])))
-
-
-def _average_precisions(y_true, y_prob):
-    """Average precision of each column; each must have a positive label."""
-    order = np.argsort(-y_prob, axis=0, kind="stable")
-    y_true, y_prob = np.take_along_axis(y_true > 0, order, axis=0), np.take_along_axis(y_prob, order, axis=0)
-    rank = np.arange(1, len(y_true) + 1)[:, None]
-    precision = np.cumsum(y_true, axis=0) / rank
-    # Tied probabilities share the precision after the last of them.
-    is_last = np.vstack([y_prob[1:] != y_prob[:-1], np.ones_like(y_true[:1])])
-    last = np.minimum.accumulate(np.where(is_last, rank - 1, len(rank))[::-1], axis=0)[::-1]
-    return (np.take_along_axis(precision, last, axis=0) * y_true).sum(axis=0) / y_true.sum(axis=0)
-
-
-# Fast equivalents for the bootstrap, by the metric's name in `BY_NAME`.
-FAST = {
-    "average_precision": fast_average_precision,
-    "average_precision_micro": functools.partial(fast_average_precision, average="micro"),
-    "average_precision_samples": functools.partial(fast_average_precision, average="samples"),
-    "overall_precision": overall(0, 0.5, fast_precision_recall_f1),
-    "overall_recall": overall(1, 0.5, fast_precision_recall_f1),
-    "overall_f1": overall(2, 0.5, fast_precision_recall_f1),
-    "overall_precision_at_622": overall(0, LOGIT_HALF, fast_precision_recall_f1),
-    "overall_recall_at_622": overall(1, LOGIT_HALF, fast_precision_recall_f1),
-    "overall_f1_at_622": overall(2, LOGIT_HALF, fast_precision_recall_f1),
-}
-
-
 @arguments.checked(num_resamples=arguments.count, level=arguments.fraction, seed=arguments.seed)
 def _percentiles(score_rows, y_true, *, groups=None, num_resamples=1000, level=0.95, seed=0):
     """Quantiles of `score_rows(rows)` over resamples; samples without a positive label are skipped."""
@@ -160,16 +121,6 @@ def _percentiles(score_rows, y_true, *, groups=None, num_resamples=1000, level=0
     scores = [score_rows(rows) for rows in samples if y_true[rows].any()]
     low, high = np.quantile(scores, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
-
-
-def check_groups(groups, y_true):
-    """Return the number of groups and the number of each row's group; each row is its own group if it is `None`."""
-    if groups is None:
-        return len(y_true), np.arange(len(y_true))
-    if np.shape(groups) != y_true.shape[:1]:
-        arguments.refuse("groups", f"an array of {len(y_true)} values, one per row", groups)
-    names, membership = np.unique(groups, return_inverse=True)
-    return len(names), membership
 
 
 def _resampler(groups, rng):

@@ -5,8 +5,8 @@ import math
 import numpy as np
 
 from poster_cnn.metrics import arguments
-from poster_cnn.metrics.intervals import FAST, check_groups
-from poster_cnn.metrics.scores import BY_NAME, LOGIT_HALF, NAMES, check_arrays, check_names
+from poster_cnn.metrics.resampling import check_groups, draw_counts, resampled
+from poster_cnn.metrics.scores import BY_NAME, NAMES, check_arrays, check_names
 
 COLOR = "color_histogram"
 
@@ -20,8 +20,8 @@ COLOR = "color_histogram"
 def margins(names, y_true, y_prob, others, *, groups=None, num_resamples=1000, seed=0):
     """Return the differences of several metrics between one prediction and others of the same movies.
 
-    All predictions are scored on the same resampled movies. This is `paired_difference_interval` for several metrics
-    and predictions at once, and takes milliseconds for metrics other than average precision.
+    All predictions are scored on the same resampled movies. This is a fast `paired_difference_interval` for several
+    metrics and predictions at once.
 
     Args:
         names: Keys of `BY_NAME`.
@@ -46,15 +46,13 @@ def margins(names, y_true, y_prob, others, *, groups=None, num_resamples=1000, s
     y_true, y_prob = check_arrays(y_true, y_prob, needs_positive=True)
     others = {name: check_arrays(y_true, other)[1] for name, other in others.items()}
     num_groups, membership = check_groups(groups, y_true)
-    rng = np.random.default_rng(seed)
-    draws = (rng.integers(num_groups, size=num_groups) for _ in range(num_resamples))  # as in `bootstrap_interval`
-    counts = np.stack([np.bincount(drawn, minlength=num_groups) for drawn in draws])
+    counts = draw_counts(num_groups, num_resamples, seed)
     found = {}
     for metric in names:
-        value, samples = BY_NAME[metric](y_true, y_prob), _resampled(metric, y_true, y_prob, counts, membership)
+        value, samples = BY_NAME[metric](y_true, y_prob), resampled(metric, y_true, y_prob, counts, membership)
         found[metric] = {}
         for name, other in others.items():
-            differences = samples - _resampled(metric, y_true, other, counts, membership)
+            differences = samples - resampled(metric, y_true, other, counts, membership)
             difference = value - BY_NAME[metric](y_true, other)
             found[metric][name] = _summary(difference, differences[np.isfinite(differences)])
     return found
@@ -112,55 +110,3 @@ def _summary(value, samples):
     else:
         p_value = float(value == 0)
     return {"value": float(value), "low": float(low), "high": float(high), "p_value": p_value}
-
-
-def _resampled(metric, y_true, y_prob, counts, membership):
-    """Return the score of each resample, given how often it draws each group; NaN without a positive label."""
-    if metric not in _PARTS:
-        resamples = (np.repeat(np.arange(len(y_true)), drawn[membership]) for drawn in counts)
-        return np.array([FAST[metric](y_true[r], y_prob[r]) if y_true[r].any() else np.nan for r in resamples])
-    parts = _PARTS[metric](y_true, y_prob)
-    sums = [counts @ np.bincount(membership, weights=part, minlength=counts.shape[1]) for part in parts]
-    return np.divide(*sums, out=np.zeros(len(counts)), where=sums[1] > 0)
-
-
-def _first_label(y_true, y_prob):
-    has_genre = y_true.any(axis=1)
-    return has_genre & (y_true.argmax(axis=1) == y_prob.argmax(axis=1)), has_genre
-
-
-def _hit(y_true, y_prob):
-    return y_true[np.arange(len(y_true)), y_prob.argmax(axis=1)], y_true.any(axis=1)
-
-
-def _top_n(y_true, y_prob):
-    num_genres = y_true.sum(axis=1)
-    ranked = np.take_along_axis(y_true, np.argsort(-y_prob, axis=1, kind="stable"), axis=1)
-    found = (ranked * (np.arange(y_true.shape[1]) < num_genres[:, None])).sum(axis=1)
-    return found / np.maximum(num_genres, 1), num_genres > 0
-
-
-def _labels(y_true, y_prob):
-    correct = (y_prob >= 0.5) == (y_true > 0)
-    return correct.sum(axis=1), np.full(len(y_true), y_true.shape[1])
-
-
-def _overall(kind, threshold):
-    def parts(y_true, y_prob):
-        predicted, positive = y_prob >= threshold, y_true > 0
-        num_predicted, num_true = predicted.sum(axis=1), positive.sum(axis=1)
-        below = {"precision": num_predicted, "recall": num_true, "f1": (num_predicted + num_true) / 2}
-        return (predicted & positive).sum(axis=1), below[kind]
-
-    return parts
-
-
-# Metrics that are a ratio of two sums over movies: functions that return both summands of each movie.
-_PARTS = {
-    "first_label_accuracy": _first_label,
-    "hit_at_1": _hit,
-    "top_n_accuracy": _top_n,
-    "label_accuracy": _labels,
-    **{f"overall_{kind}": _overall(kind, 0.5) for kind in ("precision", "recall", "f1")},
-    **{f"overall_{kind}_at_622": _overall(kind, LOGIT_HALF) for kind in ("precision", "recall", "f1")},
-}

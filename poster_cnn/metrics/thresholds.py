@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.metrics import precision_recall_curve
 
 from poster_cnn.metrics import arguments
-from poster_cnn.metrics.intervals import check_groups
+from poster_cnn.metrics.resampling import check_groups
 from poster_cnn.metrics.scores import check_arrays
 
 

@@ -4,14 +4,14 @@ import numpy as np
 import pandas as pd
 
 from poster_cnn.metrics import baselines
-from poster_cnn.metrics.intervals import FAST, bootstrap_interval, fast_precision_recall_f1
-from poster_cnn.metrics.scores import LOGIT_HALF, check_arrays
+from poster_cnn.metrics.intervals import bootstrap_interval, fast_precision_recall_f1
+from poster_cnn.metrics.scores import LOGIT_HALF, check_arrays, overall
 from poster_cnn.results.collect import prediction_arrays
 
 LAST_BATCH, MEAN_OF_BATCHES, WHOLE_TEST_SET = "last batch", "mean of batches", "whole test set"
 _TINY = 1e-12  # for a precision and a recall of 0, whose F1 is 0
 SCORES = ["overall_precision", "overall_recall", "overall_f1"]
-_f1 = FAST["overall_f1"]
+_f1 = overall(2, 0.5, fast_precision_recall_f1)
 
 
 def scores_by_mistake(

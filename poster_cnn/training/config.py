@@ -54,7 +54,10 @@ class DataConfig:
         fractions: Shares of train, validation and test, or of train and test (papers 2 and 4; the test part is then
             evaluated after each epoch). Not used by `"imdb_id"`, nor by `"given"` if the published split has validation
             movies. Defaults to `(0.7, 0.1, 0.2)`.
-        split_seed: Seed of the split, its folds, `max_movies`, `max_per_genre` and the crops. Defaults to 0.
+        split_seed: Seed of the split, its folds, `max_movies`, `max_per_genre`, `max_train_movies` and the crops. Defaults to
+            0.
+        max_train_movies: Maximum number of training movies; of more, as many are drawn at random, and the others are in no
+            part. A larger number adds movies to those of a smaller one. Defaults to `None`: all training movies.
         num_folds: Number of folds that the training and validation movies are divided into for cross-validation.
             Defaults to `None`: no cross-validation.
         fold: Fold that is held out as validation, 0 … `num_folds - 1`. Defaults to `None`.
@@ -81,6 +84,7 @@ class DataConfig:
     split: str = "leak_free"
     fractions: tuple = (0.7, 0.1, 0.2)
     split_seed: int = 0
+    max_train_movies: int | None = None
     num_folds: int | None = None
     fold: int | None = None
     allow_leak: bool = False
@@ -109,13 +113,15 @@ class DataConfig:
         require_in(self, "interpolation", INTERPOLATIONS)
         for name in ("min_genres", "split_seed"):
             require(getattr(self, name) >= 0, self, name, "0 or more")
-        for name in ("max_movies", "max_per_genre", "crops_per_genre"):
+        for name in ("max_movies", "max_per_genre", "max_train_movies", "crops_per_genre"):
             require(getattr(self, name) is None or getattr(self, name) >= 1, self, name, "1 or more, or None")
         allowed = self.one_row_per_genre or self.max_per_genre is None
         require(allowed, self, "max_per_genre", "None without `one_row_per_genre`")
         needed = (3,) if self.split in ("stratified", "given") or self.num_folds else (2, 3)
         require(len(self.fractions) in needed, self, "fractions", "shares of train, validation and test")
         require(self.num_folds is None or self.num_folds >= 2, self, "num_folds", "2 or more, or None")
+        both = self.num_folds and self.max_train_movies
+        require(not both, self, "max_train_movies", "None with `num_folds`")
         known_fold = self.fold is None or 0 <= self.fold < (self.num_folds or 0)
         require(known_fold, self, "fold", "0 … `num_folds` - 1, or None")
         self._check_crops()

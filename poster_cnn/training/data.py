@@ -244,6 +244,9 @@ def _load(config, folder):
     if config.num_folds:
         folds = _folds(config, table, split, groups)
         split = _hold_out(split, folds, config.fold)
+    if config.max_train_movies:
+        table, split = _limit_train(table, split, config.max_train_movies, config.split_seed)
+        report += f"\n{(split == 'train').sum()} training rows of at most {config.max_train_movies} movies"
     if config.crops_per_genre and not config.crop_before_split:
         table, split = crop_train(config, table, split)
         report += f"\n{(split == 'train').sum()} train images with crops"
@@ -284,6 +287,14 @@ def _split(config, table, groups):
     if config.split == "stratified":
         return splits.stratified_split(table, config.class_names, **options)
     return splits.leak_free(table, config.class_names, groups=groups, **options)
+
+
+def _limit_train(table, split, max_train_movies, seed):
+    """Draw the training movies that are kept; return their rows and those of the other parts, with the split."""
+    movies = np.sort(table.loc[split == "train", "imdb_id"].unique())
+    dropped = np.random.default_rng(seed).permutation(movies)[max_train_movies:]
+    kept = (split != "train") | ~table["imdb_id"].isin(dropped)
+    return table[kept], split[kept]
 
 
 def _folds(config, table, split, groups):

@@ -95,13 +95,24 @@ def test_no_genre_is_not_the_first_genre():
     assert metrics.first_label_accuracy([[0, 0], [1, 0]], [[0.1, 0.9], [0.9, 0.1]]) == 1
 
 
-@pytest.mark.parametrize("name", intervals.FAST)
+@pytest.mark.parametrize("groups", [None, np.repeat(np.arange(20), 2)], ids=["movies", "pairs"])
 @pytest.mark.parametrize("digits", [1, 8])
-def test_fast_equivalents_equal_scikit_learn(name, digits):
+@pytest.mark.parametrize("name", metrics.BY_NAME)
+def test_scores_of_bootstrap_samples_equal_those_of_their_rows(name, digits, groups):
     rng = np.random.default_rng(0)
     y_true, y_prob = rng.integers(0, 2, (40, 5)), rng.random((40, 5)).round(digits)  # one digit gives many ties
-    y_true[3], y_true[:, 2] = 0, 0  # a movie without a genre, a genre without a movie
-    assert intervals.FAST[name](y_true, y_prob) == pytest.approx(metrics.BY_NAME[name](y_true, y_prob), abs=1e-12)
+    y_true[3], y_true[:, 2], y_true[:, 4] = 0, 0, 0  # a movie without a genre, a genre without a movie, a rare genre
+    y_true[7, 4] = 1
+    expected = metrics.bootstrap_interval(metrics.BY_NAME[name], y_true, y_prob, groups=groups, num_resamples=10)
+    found = metrics.score([name], y_true, y_prob, groups=groups, num_resamples=10)[name]
+    assert (found["low"], found["high"]) == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize(("position", "name"), enumerate(["overall_precision", "overall_recall", "overall_f1"]))
+def test_fast_precision_recall_f1_equals_scikit_learn(position, name):
+    y_true, y_prob = predictions(30)
+    fast = intervals.fast_precision_recall_f1(y_true, y_prob)[position]
+    assert fast == pytest.approx(metrics.BY_NAME[name](y_true, y_prob), abs=1e-12)
 
 
 def test_top_n_accuracy_by_genre_by_hand():
@@ -158,13 +169,6 @@ def test_interval_contains_the_value_and_is_repeatable(name):
     )
     assert first["low"] <= first["value"] <= first["high"] and first["low"] < first["high"]
     assert first == again != other
-
-
-@pytest.mark.parametrize("name", intervals.FAST)
-def test_interval_of_a_fast_equivalent_equals_that_of_the_metric(name):
-    y_true, y_prob = predictions(20)
-    expected = metrics.bootstrap_interval(metrics.BY_NAME[name], y_true, y_prob, num_resamples=10)
-    assert metrics.bootstrap_interval(intervals.FAST[name], y_true, y_prob, num_resamples=10) == pytest.approx(expected)
 
 
 def test_interval_width_depends_on_the_number_of_movies_and_the_level():

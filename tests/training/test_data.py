@@ -144,6 +144,20 @@ def test_samples_movies_before_selecting_genres(config, data_folder):
     assert len(more.table) == 60 and "drawn at random" not in more.report
 
 
+@pytest.mark.parametrize("rows", [{}, {"one_row_per_genre": True, "classifier_activation": "softmax", "loss": "mse"}])
+def test_fewer_training_movies_leave_the_other_parts_alone(config, data_folder, rows):
+    config = config.replace(split="leak_free", fractions=(0.7, 0.1, 0.2), allow_leak=False, **rows)
+    whole, most, few = (load_training_data(config.replace(max_train_movies=n).data, data_folder) for n in (None, 15, 8))
+    movies = [set(data.part("train")["imdb_id"]) for data in (whole, most, few)]
+    assert movies[2] < movies[1] < movies[0] and list(map(len, movies[1:])) == [15, 8]
+    for part in ("validation", "test"):
+        assert few.part(part).equals(whole.part(part)) and (few.images(part) == whole.images(part)).all()
+    assert len(few.images("train")) == few.count("train") and few.certificate.clean
+    assert f"{few.count('train')} training rows of at most 8 movies" in few.report
+    other = load_training_data(config.replace(max_train_movies=len(movies[0])).data, data_folder)
+    assert other.fingerprint == whole.fingerprint != few.fingerprint
+
+
 def test_merged_genres_can_be_classes(config, data_folder):
     merged = config.replace(
         genre_groups={"Other": ("Romance", "Documentary", "Musical")}, class_names=("Other", "Action")

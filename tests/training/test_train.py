@@ -420,6 +420,7 @@ def test_accepts_crop_sizes_and_genre_groups(tiny_config, changes):
             "`keep_unlabeled` must be False with softmax, which predicts a genre for each movie",
         ),
         ({"max_movies": 0}, "`max_movies` must be 1 or more, or None"),
+        ({"max_train_movies": 9, "num_folds": 2}, "`max_train_movies` must be None with `num_folds`"),
         ({"crops_per_genre": 0}, "`crops_per_genre` must be 1 or more, or None"),
         ({"crops_per_genre": 9, "one_row_per_genre": True}, "`crops_per_genre` must be None with `one_row_per_genre`"),
         ({"crops_per_genre": 9, "num_folds": 3, "fold": 0}, "`crops_per_genre` must be None with `num_folds`, unless"),
