@@ -3,9 +3,9 @@
     poster-cnn sweep experiments/evidence/ladder.py --data DATA --out runs/evidence_ladder
 
 The 18 genres and the split are those of the run `evaluated` of `experiments/release/posters_mobilenet_v2.py`, the
-shipped network, which is the last step. The steps before it: paper 1's network from scratch, and MobileNetV2 with random
-weights, frozen with ImageNet weights, and unfrozen from its sixth block on. All have the same dense layer on averaged
-features except paper 1's network, and sigmoid outputs.
+shipped network, which is the last step. The steps before it are paper 1's network from scratch, and MobileNetV2 from
+random weights, frozen with ImageNet weights, and unfrozen from its sixth block on. All have sigmoid outputs, and those
+of MobileNetV2 the same dense layer on averaged features.
 
 Posters are 112×76 for MobileNetV2, a quarter of the pixels of the shipped network, so that five seeds can be trained on
 2 CPU cores; `frozen_large` shows what the size is worth. Networks of `keras.applications` and of KerasHub follow,
@@ -42,7 +42,7 @@ sets = {
     "seven_layer_cnn": {
         "model": "seven_layer_cnn",
         "model_args": {},
-        "ratio": 40,
+        "ratio": 30,
         "optimizer": "adam",
         "weight_decay": None,
         "precision": "mixed_bfloat16",
@@ -57,7 +57,7 @@ sets = {
     "mobilenet_v2_unfrozen": {
         "epochs": 2,
         "weight_decay": 0.05,
-        "fine_tune_epochs": 8,
+        "fine_tune_epochs": 5,
         "fine_tune_from": "block_6_expand",
     },
 }

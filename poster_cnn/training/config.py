@@ -54,10 +54,10 @@ class DataConfig:
         fractions: Shares of train, validation and test, or of train and test (papers 2 and 4; the test part is then
             evaluated after each epoch). Not used by `"imdb_id"`, nor by `"given"` if the published split has validation
             movies. Defaults to `(0.7, 0.1, 0.2)`.
-        split_seed: Seed of the split, its folds, `max_movies`, `max_per_genre`, `max_train_movies` and the crops. Defaults to
-            0.
-        max_train_movies: Maximum number of training movies; of more, as many are drawn at random, and the others are in no
-            part. A larger number adds movies to those of a smaller one. Defaults to `None`: all training movies.
+        split_seed: Seed of the split, the folds, the crops, `max_movies`, `max_per_genre` and `max_train_movies`.
+            Defaults to 0.
+        max_train_movies: Maximum number of training movies. Of more, as many are drawn at random and the others
+            are in no part; a larger number adds to them. Defaults to `None`: all training movies.
         num_folds: Number of folds that the training and validation movies are divided into for cross-validation.
             Defaults to `None`: no cross-validation.
         fold: Fold that is held out as validation, 0 … `num_folds - 1`. Defaults to `None`.
