@@ -3,8 +3,8 @@
 import numpy as np
 
 from poster_cnn.metrics import arguments
-from poster_cnn.metrics.resampling import check_groups, draw_counts, resampled
-from poster_cnn.metrics.scores import BY_NAME, NAMES, check_arrays, check_names
+from poster_cnn.metrics.resampling import check_groups, check_seeds, draw_counts, mean_value, resampled
+from poster_cnn.metrics.scores import NAMES, check_names
 
 
 @arguments.checked(metric=arguments.function)
@@ -32,7 +32,7 @@ def bootstrap_interval(metric, y_true, y_prob, *, groups=None, num_resamples=100
 
     >>> low, high = bootstrap_interval(hit_at_1, y_true, y_prob)
     """
-    y_true, of_seeds = _seeds(y_true, y_prob)
+    y_true, of_seeds = check_seeds(y_true, y_prob)
     sampling = {"groups": groups, "num_resamples": num_resamples, "level": level, "seed": seed}
     return _percentiles(lambda rows: _mean_score(metric, y_true, of_seeds, rows), y_true, **sampling)
 
@@ -56,8 +56,8 @@ def paired_difference_interval(metric, y_true, y_prob, other_prob, **sampling):
     Raises:
         ValueError: If the shapes differ, or `y_true` has no positive label.
     """
-    y_true, of_seeds = _seeds(y_true, y_prob)
-    _, of_others = _seeds(y_true, other_prob)
+    y_true, of_seeds = check_seeds(y_true, y_prob)
+    _, of_others = check_seeds(y_true, other_prob)
 
     def difference(rows):
         return _mean_score(metric, y_true, of_seeds, rows) - _mean_score(metric, y_true, of_others, rows)
@@ -71,7 +71,7 @@ def score(names, y_true, y_prob, *, groups=None, num_resamples=1000, seed=0):
 
     Args:
         names: Keys of `BY_NAME`.
-        y_true, y_prob, groups, seed: As in `bootstrap_interval`.
+        y_true, y_prob, groups, seed: As in `bootstrap_interval`, also for the mean of several seeds.
         num_resamples: Number of bootstrap samples; 0 omits the intervals. Defaults to 1000.
 
     Returns:
@@ -81,23 +81,15 @@ def score(names, y_true, y_prob, *, groups=None, num_resamples=1000, seed=0):
         ValueError: If a name is unknown.
     """
     check_names(names)
-    result = {name: {"value": BY_NAME[name](y_true, y_prob)} for name in names}
+    result = {name: {"value": mean_value(name, y_true, y_prob)} for name in names}
     if num_resamples and names:
-        y_true, y_prob = check_arrays(y_true, y_prob, needs_positive=True)
+        y_true, y_prob = check_seeds(y_true, y_prob)
         num_groups, membership = check_groups(groups, y_true)
         counts = draw_counts(num_groups, num_resamples, seed)
         for name in names:
             low, high = np.nanquantile(resampled(name, y_true, y_prob, counts, membership), [0.025, 0.975])
             result[name] |= {"low": float(low), "high": float(high)}
     return result
-
-
-def _seeds(y_true, y_prob):
-    """Return the labels and a list of the predictions of each seed, all checked."""
-    y_prob = arguments.numeric("y_prob", y_prob)
-    of_seeds = list(y_prob) if y_prob.ndim == 3 and len(y_prob) else [y_prob]
-    checked = [check_arrays(y_true, of_seed, needs_positive=True) for of_seed in of_seeds]
-    return checked[0][0], [of_seed for _, of_seed in checked]
 
 
 def _mean_score(metric, y_true, of_seeds, rows):

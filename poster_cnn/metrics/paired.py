@@ -5,8 +5,8 @@ import math
 import numpy as np
 
 from poster_cnn.metrics import arguments
-from poster_cnn.metrics.resampling import check_groups, draw_counts, resampled
-from poster_cnn.metrics.scores import BY_NAME, NAMES, check_arrays, check_names
+from poster_cnn.metrics.resampling import check_groups, check_seeds, draw_counts, mean_value, resampled
+from poster_cnn.metrics.scores import NAMES, check_names
 
 COLOR = "color_histogram"
 
@@ -26,8 +26,8 @@ def margins(names, y_true, y_prob, others, *, groups=None, num_resamples=1000, s
     Args:
         names: Keys of `BY_NAME`.
         y_true: Zeros and ones `(num_movies, num_classes)`.
-        y_prob: Probabilities `(num_movies, num_classes)`.
-        others: Dict of name -> probabilities of the same shape, whose scores are subtracted.
+        y_prob: Probabilities `(num_movies, num_classes)`, or of several seeds as in `bootstrap_interval`.
+        others: Dict of name -> probabilities whose scores are subtracted, of one or several seeds.
         groups, num_resamples, seed: As in `bootstrap_interval`.
 
     Returns:
@@ -43,17 +43,16 @@ def margins(names, y_true, y_prob, others, *, groups=None, num_resamples=1000, s
     >>> margins(["hit_at_1"], y_true, y_prob, {"color_histogram": color_prob})["hit_at_1"]["color_histogram"]["low"]
     """
     check_names(names)
-    y_true, y_prob = check_arrays(y_true, y_prob, needs_positive=True)
-    others = {name: check_arrays(y_true, other)[1] for name, other in others.items()}
+    values = {metric: mean_value(metric, y_true, y_prob) for metric in names}
+    y_true, y_prob = check_seeds(y_true, y_prob)
     num_groups, membership = check_groups(groups, y_true)
     counts = draw_counts(num_groups, num_resamples, seed)
     found = {}
     for metric in names:
-        value, samples = BY_NAME[metric](y_true, y_prob), resampled(metric, y_true, y_prob, counts, membership)
-        found[metric] = {}
+        samples, found[metric] = resampled(metric, y_true, y_prob, counts, membership), {}
         for name, other in others.items():
-            differences = samples - resampled(metric, y_true, other, counts, membership)
-            difference = value - BY_NAME[metric](y_true, other)
+            differences = samples - resampled(metric, y_true, check_seeds(y_true, other)[1], counts, membership)
+            difference = values[metric] - mean_value(metric, y_true, other)
             found[metric][name] = _summary(difference, differences[np.isfinite(differences)])
     return found
 

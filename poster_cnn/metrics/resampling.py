@@ -7,9 +7,24 @@ the predictions are sorted once for all samples.
 import numpy as np
 
 from poster_cnn.metrics import arguments
-from poster_cnn.metrics.scores import LOGIT_HALF
+from poster_cnn.metrics.scores import BY_NAME, LOGIT_HALF, check_arrays
 
 _NUMBERS = 1_000_000  # of one array of the scores of several samples, which bounds memory
+
+
+def check_seeds(y_true, y_prob):
+    """Return the checked labels and a list of the checked predictions of each seed, or of the only one."""
+    y_prob = arguments.numeric("y_prob", y_prob)
+    of_seeds = list(y_prob) if y_prob.ndim == 3 and len(y_prob) else [y_prob]
+    checked = [check_arrays(y_true, of_seed, needs_positive=True) for of_seed in of_seeds]
+    return checked[0][0], [of_seed for _, of_seed in checked]
+
+
+def mean_value(name, y_true, y_prob):
+    """Return a metric by its name, or the mean of those of several seeds."""
+    if np.ndim(y_prob) != 3:
+        return BY_NAME[name](y_true, y_prob)
+    return float(np.mean([BY_NAME[name](y_true, of_seed) for of_seed in y_prob]))
 
 
 def check_groups(groups, y_true):
@@ -33,32 +48,35 @@ def draw_counts(num_groups, num_resamples, seed):
     return np.stack([np.bincount(drawn, minlength=num_groups) for drawn in draws])
 
 
-def resampled(metric, y_true, y_prob, counts, membership):
-    """Return the score of each bootstrap sample.
+def resampled(metric, y_true, of_seeds, counts, membership):
+    """Return the score of each bootstrap sample, the mean over the seeds.
 
     Args:
         metric: Key of `BY_NAME`.
-        y_true, y_prob: Checked labels and probabilities, `(num_movies, num_classes)`.
+        y_true, of_seeds: From `check_seeds`.
         counts: From `draw_counts`.
         membership: int array `(num_movies,)`, the group of each row.
 
     Returns:
         float64 array `(num_resamples,)`; NaN for a sample without a positive label.
     """
+    scores = np.mean([_resampled(metric, y_true, y_prob, counts, membership) for y_prob in of_seeds], axis=0)
+    has_genre = np.bincount(membership, weights=y_true.any(axis=1), minlength=counts.shape[1])
+    return np.where(counts @ has_genre > 0, scores, np.nan)
+
+
+def _resampled(metric, y_true, y_prob, counts, membership):
     if metric in _PARTS:
         parts = _PARTS[metric](y_true, y_prob)
         sums = [counts @ np.bincount(membership, weights=part, minlength=counts.shape[1]) for part in parts]
-        scores = np.divide(*sums, out=np.zeros(len(counts)), where=sums[1] > 0)
-    elif metric == "average_precision_micro":
+        return np.divide(*sums, out=np.zeros(len(counts)), where=sums[1] > 0)
+    if metric == "average_precision_micro":
         rows = np.repeat(membership, y_true.shape[1])
-        scores = _average_precision(y_true.ravel(), y_prob.ravel(), counts, rows)
-    else:
-        columns = zip(y_true.T, y_prob.T, strict=True)
-        by_genre = np.stack([_average_precision(*column, counts, membership) for column in columns])
-        drawn = np.isfinite(by_genre)  # a genre without a movie in a sample does not count
-        scores = np.where(drawn, by_genre, 0).sum(axis=0) / np.maximum(drawn.sum(axis=0), 1)
-    has_genre = np.bincount(membership, weights=y_true.any(axis=1), minlength=counts.shape[1])
-    return np.where(counts @ has_genre > 0, scores, np.nan)
+        return _average_precision(y_true.ravel(), y_prob.ravel(), counts, rows)
+    columns = zip(y_true.T, y_prob.T, strict=True)
+    by_genre = np.stack([_average_precision(*column, counts, membership) for column in columns])
+    drawn = np.isfinite(by_genre)  # a genre without a movie in a sample does not count
+    return np.where(drawn, by_genre, 0).sum(axis=0) / np.maximum(drawn.sum(axis=0), 1)
 
 
 def _average_precision(y_true, y_prob, counts, membership):

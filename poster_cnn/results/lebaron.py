@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import average_precision_score
 
-from poster_cnn.metrics.intervals import FAST, bootstrap_interval, paired_difference_interval
+from poster_cnn import metrics
 from poster_cnn.multimodal.config import MODALITIES
 from poster_cnn.results.collect import collect_results, prediction_arrays, read_predictions
 from poster_cnn.results.tables import BASELINES, MISSING, RANDOM_WEIGHTS, check_results, initial_weights, title
@@ -37,15 +37,12 @@ def seed_intervals(runs_dir):
             arrays[name], y_true = np.stack([y_prob for _, _, y_prob in of_seeds]), of_seeds[0][1]
     rows = []
     for metric, name in METRICS.items():
-        score = FAST[name]
-        means = {model: np.mean([score(y_true, y_prob) for y_prob in of_seeds]) for model, of_seeds in arrays.items()}
-        for model, of_seeds in arrays.items():
-            interval = bootstrap_interval(score, y_true, of_seeds)
-            rows.append((model, "", metric, means[model], *interval, len(folders)))
+        scores = {model: metrics.score([name], y_true, of_seeds)[name] for model, of_seeds in arrays.items()}
+        rows += [(model, "", metric, *score.values(), len(folders)) for model, score in scores.items()]
         if branches := [model for model in arrays if model != "ensemble"]:
-            best = max(branches, key=means.get)
-            interval = paired_difference_interval(score, y_true, arrays["ensemble"], arrays[best])
-            rows.append(("ensemble", best, metric, means["ensemble"] - means[best], *interval, len(folders)))
+            best = max(branches, key=lambda model: scores[model]["value"])
+            gain = metrics.margins([name], y_true, arrays["ensemble"], {best: arrays[best]})[name][best]
+            rows.append(("ensemble", best, metric, gain["value"], gain["low"], gain["high"], len(folders)))
     return pd.DataFrame(rows, columns="model minus metric value low high runs".split())
 
 

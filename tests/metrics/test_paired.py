@@ -67,3 +67,16 @@ def test_interval_of_the_mean_of_seeds():
     assert high - low < np.mean([high - low for low, high in alone])  # the mean of intervals is too wide
     same = metrics.paired_difference_interval(metrics.hit_at_1, LABELS, seeds, seeds[::-1], num_resamples=50)
     assert same == pytest.approx((0, 0))
+
+
+def test_scores_and_margins_of_the_mean_of_seeds():
+    seeds = np.stack([np.clip(GOOD + RNG.normal(0, 0.2, GOOD.shape), 0, 1) for _ in range(3)])
+    for name in ("average_precision", "hit_at_1"):
+        score = metrics.score([name], LABELS, seeds, num_resamples=20)[name]
+        assert score["value"] == pytest.approx(np.mean([BY_NAME[name](LABELS, seed) for seed in seeds]))
+        expected = metrics.bootstrap_interval(BY_NAME[name], LABELS, seeds, num_resamples=20)
+        assert (score["low"], score["high"]) == pytest.approx(expected)
+        margin = metrics.margins([name], LABELS, seeds, {"color": COLOR}, num_resamples=20)[name]["color"]
+        assert margin["value"] == pytest.approx(score["value"] - BY_NAME[name](LABELS, COLOR))
+        expected = metrics.paired_difference_interval(BY_NAME[name], LABELS, seeds, COLOR, num_resamples=20)
+        assert (margin["low"], margin["high"]) == pytest.approx(expected)

@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 
 from poster_cnn import metrics
-from poster_cnn.metrics import bootstrap_interval
 from poster_cnn.results import lebaron
 from poster_cnn.results.collect import prediction_arrays, read_predictions
 
@@ -164,7 +163,8 @@ def test_genre_average_precision(runs_dir):
 
 
 def test_seed_intervals_are_those_of_the_mean(runs_dir, monkeypatch):
-    monkeypatch.setattr(lebaron, "bootstrap_interval", functools.partial(bootstrap_interval, num_resamples=40))
+    for name in ("score", "margins"):
+        monkeypatch.setattr(metrics, name, functools.partial(getattr(metrics, name), num_resamples=40))
     table = lebaron.seed_intervals(runs_dir)
     assert list(table.columns) == INTERVALS and set(table["runs"]) == {2}
     own = table[table["minus"] == ""].set_index(["model", "metric"])
