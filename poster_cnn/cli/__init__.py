@@ -46,7 +46,10 @@ def main(arguments=None):
         except Exception as error:
             if options.debug:
                 traceback.print_exc()
-            print(f"poster-cnn: {describe_error(error, options.debug)}", file=sys.stderr)
+            from poster_cnn.cli.option_names import name_options
+
+            message = name_options(describe_error(error, options.debug), options.parser, options)
+            print(f"poster-cnn: {message}", file=sys.stderr)
             return 1
         except KeyboardInterrupt:
             print("\nposter-cnn: interrupted; start the same command again to continue", file=sys.stderr)
@@ -63,6 +66,6 @@ def _parser(arguments):
         if name in arguments:
             command.add_argument("--debug", action="store_true", help="print the traceback of an error")
             module = importlib.import_module(f"poster_cnn.cli.{module}")
-            command.set_defaults(run=module.run)
+            command.set_defaults(run=module.run, parser=command)
             module.add_arguments(command)
     return parser

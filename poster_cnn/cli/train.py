@@ -1,6 +1,7 @@
 """`poster-cnn train`: train one network on a data folder."""
 
 import argparse
+import functools
 import importlib.util
 import pathlib
 
@@ -10,7 +11,6 @@ from poster_cnn.movies.data_folder import LAYOUTS
 from poster_cnn.training.config import PRECISIONS, SPLITS, STRATEGIES
 from poster_cnn.training.fit_config import OPTIMIZERS, SCHEDULES
 
-_ANY_GENRES = ("Comedy", "Drama")  # of a config whose genres are chosen when the data are loaded
 # Options with the names and defaults of attributes of `TrainingConfig`, and those whose defaults are the config's.
 _SAME = (
     "model start_from split allow_leak ratio image_size epochs fine_tune_epochs learning_rate batch_size seed precision"
@@ -83,26 +83,28 @@ def _image_size(text):
 def run(options):
     """Train the network and print its scores."""
     from poster_cnn.movies.data_folder import find_data_folder
-    from poster_cnn.training import is_finished
+    from poster_cnn.training import distribution, is_finished
     from poster_cnn.training.continuation import continue_run, out_of
     from poster_cnn.training.data import load_frequent_genres
-    from poster_cnn.training.train import train
+    from poster_cnn.training.train import load_for, train
 
     takes_all = options.genres.strip().lower() == "all"
     if options.min_posters is not None and not takes_all:
         raise ValueError(f"--min-posters needs --genres all. Received: --genres {options.genres}")
-    config = _config(options, _ANY_GENRES if takes_all else options.genres.split(","))
-    data = find_data_folder(options.data, posters_dir=options.posters) if options.posters else options.data
     out, start, loaded = pathlib.Path(options.out), None, None
-    if takes_all:
-        least = {} if options.min_posters is None else {"min_posters": options.min_posters}
-        loaded = load_frequent_genres(config.data, data, **least)
-        config = config.replace(class_names=loaded.class_names)
+    config = _config(options, _recorded_genres(out) if takes_all else options.genres.split(","))
+    callbacks = [_tensorboard(out / "tensorboard")] if options.tensorboard else []
+    data = find_data_folder(options.data, posters_dir=options.posters)
     if is_finished(out) and _has_fewer_epochs(out, config):
         start, out = out, out_of(out, config.epochs)
         print(f"{start} is finished and stays as it is; a copy goes on to {config.epochs} epochs, with a new optimizer")
+    if takes_all and start is None:
+        least = {} if options.min_posters is None else {"min_posters": options.min_posters}
+        load = functools.partial(load_frequent_genres, **least)
+        strategy = distribution.choose_strategy(options.strategy)
+        loaded = load_for(config, data, out, strategy, callbacks, load=load)
+        config = config.replace(class_names=loaded.class_names)
     finished_before = is_finished(out)
-    callbacks = [_tensorboard(out / "tensorboard")] if options.tensorboard else []
     how = {"strategy": options.strategy, "callbacks": callbacks, "training_data": loaded}
     if start is not None:
         result = continue_run(start, data, epochs=config.epochs, out=out, **how)
@@ -113,6 +115,13 @@ def run(options):
         return
     print_scores(result)
     print(f"run folder: {out}{', finished before: nothing was trained' if finished_before else ''}")
+
+
+def _recorded_genres(out):
+    """Return the genres of the run in a folder, or any two: those of a new run follow from the data."""
+    from poster_cnn.training.run_folder import recorded_config
+
+    return recorded_config(out).class_names if (out / "config.json").is_file() else ("Comedy", "Drama")
 
 
 def _config(options, genres):

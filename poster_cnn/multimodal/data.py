@@ -140,6 +140,7 @@ def load_ensemble_data(config, data_folder, *, progress=True):
         )
     notes.append(f"{(~has_genre).sum()} movies without any of the selected genres left out")
     table = table[has_genre].reset_index(drop=True)
+    network = backbone_network(config, folder.weights) if "poster" in config.modalities else None  # fails now or never
     usable, manifest = check_posters(table, progress=progress)
     notes.append(describe(manifest))
     table["poster_path"] = usable["poster_path"].reindex(table.index, fill_value="")
@@ -151,7 +152,6 @@ def load_ensemble_data(config, data_folder, *, progress=True):
     inputs, encoder, vectors, extractor = {}, None, None, None
     for modality in config.modalities:
         if modality == "poster":
-            network = backbone_network(config, posters.weights)
             extractor = models.feature_extractor_and_head(network)[0]
             inputs[modality] = _poster_inputs(network, extractor, posters, has_poster.to_numpy(), progress)
         elif modality == "trailer":

@@ -1,5 +1,6 @@
 """Networks from configs, compiled, on any Keras backend."""
 
+import contextlib
 import inspect
 import math
 
@@ -10,9 +11,11 @@ from keras import ops
 from poster_cnn.metrics import arguments
 from poster_cnn.metrics.scores import LOGIT_HALF
 from poster_cnn.models import losses
+from poster_cnn.models.backbones import first_unfrozen
 from poster_cnn.models.named import KERAS, find_builder
 from poster_cnn.training.config import TrainingConfig
 from poster_cnn.training.fit_config import OWN_LOSSES
+from poster_cnn.training.process_state import unchanged_process
 from poster_cnn.training.start import take_weights
 
 # Batches per call of the compiled step: a fifth more posters/s on CPUs. Steps on PyTorch are not compiled.
@@ -41,6 +44,36 @@ def build_model(config, weights=None, labels=None):
     if config.network.start_from is not None:
         take_weights(network, config.network.start_from, config.data.class_names)
     return compile_network(network, config, config.fit.learning_rate, labels=labels)
+
+
+@unchanged_process()
+def check_network(config, weights=None):
+    """Raise the error of a config whose network cannot be built, compiled or fine-tuned, which needs no data.
+
+    Args:
+        config: `TrainingConfig`.
+        weights: As in `build_model`. Pretrained weights are loaded; without any, nothing is allocated.
+
+    Raises:
+        ValueError: If the network, one of its arguments, its image size or its loss is not possible.
+        FileNotFoundError, RuntimeError: If the initial weights are missing.
+    """
+    size, num_classes, start = config.data.image_size, len(config.data.class_names), config.network.start_from
+    is_random = start is None and pretrained_weights(config.network, weights) is None
+    scope = keras.StatelessScope(initialize_variables=False) if is_random else contextlib.nullcontext()
+    with scope:
+        network = build_network(config.network, size, num_classes, precision=config.fit.precision, weights=weights)
+    if start is not None:
+        take_weights(network, start, config.data.class_names)
+    labels = np.eye(num_classes, dtype="float32")
+    compile_network(network, config, config.fit.learning_rate, labels=labels)
+    try:
+        network.compute_loss(y=np.arange(num_classes) if config.fit.is_sparse else labels, y_pred=ops.softmax(labels))
+    except Exception as error:  # of any type, as each loss has its own
+        expected = f"a loss of one label vector per poster ({str(error).partition(chr(10))[0]})"
+        raise ValueError(f"`loss` must be {expected}. Received: loss={config.fit.loss!r}") from error
+    if config.fit.fine_tune_epochs:
+        first_unfrozen(network, config.fit.fine_tune_from, "fine_tune_from")
 
 
 def pretrained_weights(network, weights=None):

@@ -45,7 +45,7 @@ def fit(config, data, run_dir, *, strategy=None, callbacks=(), progress=True):
         FloatingPointError: If a loss becomes NaN or infinite.
     """
     strategy, fit = strategy or tf.distribute.get_strategy(), config.fit
-    _require_possible(fit, strategy, callbacks)
+    require_possible(fit, strategy, callbacks)
     labels = data.labels("train")
     with strategy.scope():
         model = build_model(config, data.weights, labels)
@@ -76,8 +76,8 @@ def fit(config, data, run_dir, *, strategy=None, callbacks=(), progress=True):
     return model
 
 
-def _require_possible(fit, strategy, callbacks):
-    """Reject what cannot be done on several devices or hosts."""
+def require_possible(fit, strategy, callbacks):
+    """Reject what a `FitConfig` asks for and cannot be done on several devices or hosts."""
     if strategy.num_replicas_in_sync == 1:
         return
     if fit.ema_momentum:

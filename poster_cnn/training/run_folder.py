@@ -62,20 +62,22 @@ def is_finished(run_dir, config=None):
     return (run_dir / "metrics.json").is_file() and (config is None or not _differences(run_dir, config))
 
 
-def check_record(run_dir, config, about):
+def check_record(run_dir, config, about=None):
     """Check that a run folder records this config and these data.
 
     Args:
         run_dir: Run folder with a `config.json`.
         config: `TrainingConfig` or `EnsembleConfig`.
-        about: Dict about the data with "fingerprint" and, for a weights file, "weights_sha256".
+        about: Dict about the data with "fingerprint" and, for a weights file, "weights_sha256". Defaults to `None`:
+            only the config is compared.
 
     Raises:
         ValueError: If the run differs or cannot be read; the message names the differences.
     """
     changed = sorted(_differences(run_dir, config))
     recorded = read_json(pathlib.Path(run_dir) / "config.json").get("data", {})
-    if recorded.get("fingerprint") != about["fingerprint"]:
+    about = recorded if about is None else about
+    if recorded.get("fingerprint") != about.get("fingerprint"):
         changed.append("the data")
     if recorded.get("weights_sha256") != about.get("weights_sha256"):
         changed.append("the file of pretrained weights")

@@ -12,14 +12,14 @@ from poster_cnn.datasets.verify import announce
 from poster_cnn.files import locked, read_json, remove_leftovers
 from poster_cnn.metrics import arguments, baselines, intervals
 from poster_cnn.metrics.thresholds import best_thresholds
-from poster_cnn.movies.data_folder import data_path
+from poster_cnn.movies.data_folder import data_path, find_data_folder
 from poster_cnn.training import distribution
-from poster_cnn.training.build import build_network
+from poster_cnn.training.build import build_network, check_network
 from poster_cnn.training.callbacks import callback_list
 from poster_cnn.training.config import TrainingConfig
 from poster_cnn.training.data import TrainingData, load_training_data
 from poster_cnn.training.features import poster_features
-from poster_cnn.training.fit import fit, remove_checkpoints
+from poster_cnn.training.fit import fit, remove_checkpoints, require_possible
 from poster_cnn.training.process_state import unchanged_process
 from poster_cnn.training.processor import warn_of_slow_precision
 from poster_cnn.training.run_folder import (
@@ -90,7 +90,6 @@ def train(config, data, run_dir, *, training_data=None, strategy="auto", callbac
     >>> config = TrainingConfig(class_names=("Horror", "Romance"), learning_rate=1e-3, epochs=10)
     >>> train(config, "data", "runs/first")["test"]["hit_at_1"]
     """
-    metrics.check_names(config.metrics, "metrics")  # fails now, not after the epochs
     run_dir = pathlib.Path(run_dir)
     strategy = distribution.choose_strategy(strategy)
     if number := distribution.worker_number(strategy):
@@ -104,7 +103,7 @@ def train(config, data, run_dir, *, training_data=None, strategy="auto", callbac
 def _train(config, data, run_dir, training_data, strategy, callbacks, progress):
     is_chief = distribution.worker_number(strategy) == 0
     with locked(run_dir), distribution.explained_losses(strategy):
-        training_data = training_data or load_training_data(config.data, data)
+        training_data = training_data or load_for(config, data, run_dir, strategy, callbacks)
         _claim(run_dir, config, training_data, strategy)
         distribution.require_same(strategy, f"{config} {_about(config, training_data)}")
         remove_leftovers(run_dir)
@@ -124,6 +123,34 @@ def _train(config, data, run_dir, training_data, strategy, callbacks, progress):
         if is_chief:
             _remove_former_workers(run_dir, distribution.about_strategy(strategy)["num_workers"])
     return result
+
+
+def load_for(config, data, run_dir, strategy, callbacks=(), *, load=load_training_data):
+    """Load the data of a run, after everything that can be checked without them.
+
+    Args:
+        config, data, run_dir, callbacks: As in `train`.
+        strategy: `tf.distribute.Strategy`.
+        load: Function of a `DataConfig` and a `DataFolder`. Defaults to `load_training_data`.
+
+    Returns:
+        `TrainingData`
+    """
+    metrics.check_names(config.metrics, "metrics")
+    require_possible(config.fit, strategy, callbacks)
+    if _has_begun(run_dir):
+        check_record(run_dir, config)
+    folder = find_data_folder(data)
+    if not is_finished(run_dir):
+        check_network(config, folder.weights)
+    loaded = load(config.data, folder)
+    several = (loaded.all_labels.sum(axis=1) > 1).mean()
+    if config.network.classifier_activation == "softmax" and several > 0.5 and config.experiment == "custom":
+        announce(
+            f"{several:.0%} of the movies have several of the genres, but softmax names one of them. To name all, use "
+            "--head sigmoid, or classifier_activation='sigmoid' with loss='binary_crossentropy' in Python."
+        )
+    return loaded
 
 
 def _remove_former_workers(run_dir, num_workers):
@@ -240,8 +267,8 @@ def check_run(run_dir, config, data):
 
 def _claim(run_dir, config, data, strategy):
     """Write config.json, or check that the existing one is of the same config and data."""
-    if (run_dir / "config.json").is_file() and (run_dir / "history.csv").is_file():
-        return check_run(run_dir, config, data)  # a run before its first epoch can be replaced
+    if _has_begun(run_dir):
+        return check_run(run_dir, config, data)
     seen = count_seen(config.network, data)
     if note := describe_seen(seen):
         announce(note)
@@ -249,6 +276,11 @@ def _claim(run_dir, config, data, strategy):
     write_seen_posters(run_dir, data)
     options = {"strategy": distribution.about_strategy(strategy), "seen": seen}
     write_record(run_dir, config, _about(config, data), data, **options)
+
+
+def _has_begun(run_dir):
+    """Return whether a run folder has a finished epoch; before it, a run can be replaced."""
+    return (run_dir / "config.json").is_file() and (run_dir / "history.csv").is_file()
 
 
 def _about(config, data):

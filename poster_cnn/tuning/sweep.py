@@ -9,14 +9,15 @@ import keras
 import pandas as pd
 
 from poster_cnn.files import locked, progress_bar, read_json, write_json, write_text
-from poster_cnn.metrics import arguments
-from poster_cnn.movies.data_folder import data_path
+from poster_cnn.metrics import arguments, check_names
+from poster_cnn.movies.data_folder import data_path, find_data_folder
 from poster_cnn.multimodal.config import EnsembleConfig
 from poster_cnn.multimodal.data import load_ensemble_data
 from poster_cnn.multimodal.train import check_run as check_ensemble
 from poster_cnn.multimodal.train import is_finished as is_finished_ensemble
 from poster_cnn.multimodal.train import train_ensemble
 from poster_cnn.training import distribution
+from poster_cnn.training.build import check_network
 from poster_cnn.training.data import load_training_data
 from poster_cnn.training.fit import remove_checkpoints
 from poster_cnn.training.process_state import unchanged_process
@@ -39,12 +40,13 @@ class Shared:
     _key: object = None
     _folds: dict = dataclasses.field(default_factory=dict)
 
-    def load(self, config, data, *, progress=True):
+    def load(self, config, data, *, check=False, progress=True):
         """Load the data of a run, or reuse those of earlier runs where the configs agree.
 
         Args:
             config: `TrainingConfig` or `EnsembleConfig`.
             data: Data folder, movie table or DataFrame; see `find_data_folder`.
+            check: Whether the network is checked before anything is loaded. Defaults to `False`.
             progress: Whether ensembles show progress bars. Defaults to `True`.
 
         Returns:
@@ -59,7 +61,11 @@ class Shared:
         # The same movies can be resized, and split into other folds, without reading the table again.
         movies = dataclasses.replace(wanted, ratio=None, image_size=(1, 1), interpolation="bilinear", fold=None)
         if self._key != movies:
-            self._folds = {wanted.fold: load_training_data(wanted, data)}
+            folder = find_data_folder(data)
+            if check:
+                check_names(config.metrics, "metrics")
+                check_network(config, folder.weights)
+            self._folds = {wanted.fold: load_training_data(wanted, folder)}
             self._key = movies
         if wanted.fold not in self._folds:
             self._folds[wanted.fold] = next(iter(self._folds.values())).with_fold(wanted.fold)
@@ -136,8 +142,9 @@ def _train_locked(config, data, run_dir, shared, started, progress):
         return error_file.read_text(encoding="utf-8").partition("\n")[0]
     error_file.unlink(missing_ok=True)
     try:
-        loaded = shared.load(config, data, progress=progress)
-        if is_finished_cell(config, run_dir):
+        is_done = is_finished_cell(config, run_dir)
+        loaded = shared.load(config, data, check=not is_done, progress=progress)
+        if is_done:
             _check_cell(config, loaded, run_dir)
         else:
             _count_start(run_dir)

@@ -5,6 +5,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import re
 
 import keras
 import numpy as np
@@ -27,12 +28,14 @@ from poster_cnn.results.collect import collect_results, prediction_arrays, read_
 from poster_cnn.training import fit as fitting
 from poster_cnn.training import run_folder
 from poster_cnn.training import train as training
-from poster_cnn.training.build import build_model
+from poster_cnn.training.build import build_model, check_network
 from poster_cnn.training.config import TrainingConfig
 from poster_cnn.training.data import load_training_data
 from poster_cnn.training.run_folder import is_finished
 from poster_cnn.training.saved_model import load_model, save_model
 from poster_cnn.training.train import train
+from poster_cnn.tuning.experiment import Experiment
+from poster_cnn.tuning.sweep import sweep
 
 
 def assert_same_run(first, second):
@@ -226,12 +229,38 @@ def test_nan_loss_ends_the_run(data_folder, tiny_config, tmp_path):
         ({"fine_tune_epochs": 1}, ValueError, "`model` must have a backbone.*Received: seven_layer_cnn"),
         ({"loss": "categorical_crossentrophy"}, ValueError, "categorical_crossentrophy"),
         ({"metrics": ("hit_at_1", "f1")}, ValueError, "Unknown metric. Expected one of .*hit_at_1.*Received: 'f1'"),
+        ({"loss": "ctc"}, ValueError, "`loss` must be a loss of one label vector per poster"),
+        ({"start_from": "absent"}, FileNotFoundError, "Looked for 'absent'"),
+        ({"model": "mobilenet_v2", "model_args": {"weights": "a.h5"}}, FileNotFoundError, "`weights` must be"),
+        ({"model": "keras:Xception", "model_args": {"weights": None}, "ratio": 20}, ValueError, "at least 71×71"),
     ],
 )
-def test_rejects_unknown_names_before_the_first_epoch(data_folder, tiny_config, tmp_path, changes, error, message):
+def test_rejects_impossible_networks_before_any_poster_is_read(
+    data_folder, tiny_config, tmp_path, changes, error, message, monkeypatch
+):
+    monkeypatch.setattr("poster_cnn.training.rows.load_movie_table", None)
+    config = tiny_config.replace(**changes)
     with pytest.raises(error, match=message):
-        train(tiny_config.replace(**changes), data_folder, tmp_path, progress=False)
-    assert not (tmp_path / "history.csv").exists()
+        train(config, data_folder, tmp_path / "run", progress=False)
+    if changes.keys() <= {"loss", "ratio"}:
+        reason = sweep(Experiment(config, {"seed": (0,)}), data_folder, tmp_path, progress=False)["seed=0"]
+        assert re.search(message, reason)
+
+
+def test_checks_a_run_folder_before_any_poster_is_read(finished_run, tiny_config, monkeypatch):
+    monkeypatch.setattr("poster_cnn.training.rows.load_movie_table", None)
+    with pytest.raises(ValueError, match="holds a run that differs in: epochs"):
+        train(tiny_config.replace(epochs=9), "absent", finished_run)
+
+
+def test_checking_a_network_changes_no_weights(tiny_config):
+    def first_weights(check):
+        keras.utils.set_random_seed(1)
+        if check:
+            check_network(tiny_config)
+        return build_model(tiny_config).get_weights()
+
+    assert all((a == b).all() for a, b in zip(first_weights(False), first_weights(True), strict=True))
 
 
 # --- compiled models ---
