@@ -1,7 +1,8 @@
-"""Build the manifest row of one poster file, and write its repaired copy if needed."""
+"""Build the manifest row of one poster file, write its repaired copy if needed, and store the rows."""
 
 import concurrent.futures
 import contextlib
+import csv
 import dataclasses
 import errno
 import functools
@@ -151,3 +152,35 @@ def pixel_hash(rgb):
     for top in range(0, rgb.height, 512):  # in strips, as `tobytes` copies
         hashed.update(rgb.crop((0, top, rgb.width, min(top + 512, rgb.height))).tobytes())
     return hashed.hexdigest()
+
+
+def read_manifest(path):
+    """Return the rows of a manifest, dicts with the keys `COLUMNS`; none for a new file or one of another version."""
+    if not path.exists():
+        return []
+    try:
+        with open(path, newline="", encoding="utf-8", errors="surrogateescape") as file:
+            lines = list(csv.reader(file))
+    except csv.Error:
+        lines = []
+    if lines and lines[0] != COLUMNS and lines[0][:4] == COLUMNS[:4]:
+        return []  # written by another version
+    if not lines or lines[0] != COLUMNS or any(len(line) != len(COLUMNS) for line in lines):
+        raise ValueError(
+            f"`manifest_path` must be a manifest written by `verify`, or a new file. "
+            f"Delete it or choose another name. Received: manifest_path={str(path)!r}"
+        )
+    return [dict(zip(COLUMNS, line, strict=True)) for line in lines[1:]]
+
+
+def write_manifest(path, remembered, rows, keep_others):
+    """Write the rows of a manifest if they differ from the remembered ones, which are kept too if `keep_others`."""
+    by_name = {row["file"]: row for row in remembered} if keep_others else {}
+    by_name |= {row["file"]: row for row in rows}
+    updated = [by_name[name] for name in sorted(by_name)]
+    if updated != remembered:
+        with files.write_atomically(path) as temporary:
+            with open(temporary, "w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+                writer = csv.DictWriter(file, COLUMNS)
+                writer.writeheader()
+                writer.writerows(updated)

@@ -1,7 +1,6 @@
 """Decode every poster once, repair what can be repaired, and remember the verdicts in a manifest."""
 
 import concurrent.futures
-import csv
 import hashlib
 import logging
 import os
@@ -12,12 +11,13 @@ import pandas as pd
 
 from poster_cnn import files as files_module
 from poster_cnn.datasets.image_files import PictureLimits, strict_decoding
-from poster_cnn.datasets.inspection import COLUMNS, COPY_SUFFIX, Inspector
+from poster_cnn.datasets.inspection import COLUMNS, COPY_SUFFIX, Inspector, read_manifest, write_manifest
 from poster_cnn.metrics import arguments
 from poster_cnn.movies.data_folder import find_data_folder
-from poster_cnn.movies.poster_files import poster_names
+from poster_cnn.movies.poster_files import is_picture_name, poster_names
 from poster_cnn.movies.table import load_movie_table
 
+_NO_PICTURE = ("empty", "html", "text", "unknown format", "folder", "not a file")  # reasons, by content
 _NUMBERS = ["imdb_id", "width", "height", "bytes"]
 
 
@@ -66,7 +66,8 @@ def verify(
         DataFrame, one row per file: `file` (str), `imdb_id` (Int64, <NA> if the name is no id), `verdict` ("ok",
         "repaired" or "quarantined"), `reason` (str, "" if ok), `width`, `height`, `bytes` (Int64) and `mode` (str, of
         Pillow) of the original file, `sha256` (str), `perceptual_hash`, `pixel_hash` (str, of the upright RGB picture),
-        `repaired_path`, `repaired_sha256` (str, "" if not repaired) and `signature` (str, for `duplicates`).
+        `repaired_path`, `repaired_sha256` (str, "" if not repaired) and `signature` (str, for `duplicates`). Files that
+        are pictures neither by name nor by content, such as `notes.txt`, have no row; `attrs["others"]` lists them.
 
     Raises:
         FileNotFoundError: If the folder does not exist or has no files.
@@ -88,16 +89,26 @@ def verify(
             f"Received: repaired_dir={str(repaired_dir)!r}"
         )
     manifest_path = pathlib.Path(manifest_path or cache / "manifest.csv")
-    remembered = _read_manifest(manifest_path)
+    remembered = read_manifest(manifest_path)
     inspector = Inspector(posters_dir, repaired_dir, image_size, limits or PictureLimits(), remembered)
     rows = []
     try:
         _inspect_all(inspector, names, rows, workers, progress)
     finally:  # also after Ctrl-C, to keep the verdicts so far
+        others = [] if files is not None else [row["file"] for row in rows if _is_no_picture(row)]
+        rows = [row for row in rows if row["file"] not in others]
         _mark_placeholders(rows, placeholder_ids)
-        complete = files is None and len(rows) == len(names)
-        _write_manifest(manifest_path, remembered, rows, keep_others=not complete)
-    return _to_frame(rows)
+        complete = files is None and len(rows) + len(others) == len(names)
+        write_manifest(manifest_path, remembered, rows, keep_others=not complete)
+    if not rows and others:
+        raise _no_posters(posters_dir)
+    frame = _to_frame(rows)
+    frame.attrs["others"] = others
+    return frame
+
+
+def _is_no_picture(row):
+    return row["reason"] in _NO_PICTURE and not is_picture_name(row["file"])
 
 
 @arguments.checked(table=arguments.table("imdb_id", "poster_path"))
@@ -155,14 +166,22 @@ def verify_data(data, **verify_options):
     Returns:
         Tuple `(manifest, layout)`: the report of `check_posters` on the movies of the data, and the layout as text; for
         a folder of posters, the DataFrame from `verify` and "".
+
+    Raises:
+        FileNotFoundError, ValueError: If there are neither data nor posters; the message says why.
     """
     try:
         folder = find_data_folder(data)
         table = load_movie_table(folder.csv, posters_dir=folder.posters, missing_genre="keep")
-    except (FileNotFoundError, ValueError):
-        if not os.path.isdir(data):
+    except (FileNotFoundError, ValueError) as error:
+        if not isinstance(data, str | os.PathLike) or not os.path.isdir(data):
             raise
-        return verify(data, **verify_options), ""
+        try:
+            manifest = verify(data, **verify_options)
+        except FileNotFoundError:
+            raise error from None
+        layout = f"a folder of posters, as its table cannot be used. {error}" if isinstance(error, ValueError) else ""
+        return manifest, layout
     manifest_path = verify_options.pop("manifest_path", None)
     report = check_posters(table, **verify_options)[1]
     if manifest_path:
@@ -190,6 +209,9 @@ def describe(report):
     for (name, reason), group in sorted(groups, key=lambda item: (item[0][0], -len(item[1]))):
         shown = ", ".join(_label(row) for row in group.head(5).to_dict("records")) + (", …" if len(group) > 5 else "")
         lines.append(f"  {name:<13}  {reason:<{width}}  {len(group):>6,}  {shown}")
+    if others := report.attrs.get("others"):
+        shown = ", ".join(others[:5]) + (", …" if len(others) > 5 else "")
+        lines.append(f"{len(others):,} other {'file' if len(others) == 1 else 'files'}, not pictures: {shown}")
     return "\n".join(lines)
 
 
@@ -248,14 +270,16 @@ def _names(posters_dir):
         raise FileNotFoundError(f"No folder of posters found. Received: posters_dir={str(posters_dir)!r}")
     names = poster_names(posters_dir)
     if not names:
-        inside = (
-            ", ".join(sorted(name for name in os.listdir(posters_dir) if not name.startswith("."))[:5]) or "nothing"
-        )
-        raise FileNotFoundError(
-            f"No files in the folder of posters; expected <imdbId>.jpg. "
-            f"Received: posters_dir={str(posters_dir)!r}, which holds {inside}"
-        )
+        raise _no_posters(posters_dir)
     return names
+
+
+def _no_posters(posters_dir):
+    inside = ", ".join(sorted(name for name in os.listdir(posters_dir) if not name.startswith("."))[:5]) or "nothing"
+    return FileNotFoundError(
+        f"No pictures in the folder of posters; expected <imdbId>.jpg. "
+        f"Received: posters_dir={str(posters_dir)!r}, which holds {inside}"
+    )
 
 
 def _inspect_all(inspector, names, rows, workers, progress):
@@ -280,36 +304,6 @@ def _mark_placeholders(rows, placeholder_ids):
             if row["repaired_path"]:
                 pathlib.Path(row["repaired_path"]).unlink(missing_ok=True)
             row.update(verdict="quarantined", reason="placeholder", repaired_path="", repaired_sha256="")
-
-
-def _read_manifest(path):
-    if not path.exists():
-        return []
-    try:
-        with open(path, newline="", encoding="utf-8", errors="surrogateescape") as file:
-            lines = list(csv.reader(file))
-    except csv.Error:
-        lines = []
-    if lines and lines[0] != COLUMNS and lines[0][:4] == COLUMNS[:4]:
-        return []  # written by another version
-    if not lines or lines[0] != COLUMNS or any(len(line) != len(COLUMNS) for line in lines):
-        raise ValueError(
-            f"`manifest_path` must be a manifest written by `verify`, or a new file. "
-            f"Delete it or choose another name. Received: manifest_path={str(path)!r}"
-        )
-    return [dict(zip(COLUMNS, line, strict=True)) for line in lines[1:]]
-
-
-def _write_manifest(path, remembered, rows, keep_others):
-    by_name = {row["file"]: row for row in remembered} if keep_others else {}
-    by_name |= {row["file"]: row for row in rows}
-    updated = [by_name[name] for name in sorted(by_name)]
-    if updated != remembered:
-        with files_module.write_atomically(path) as temporary:
-            with open(temporary, "w", newline="", encoding="utf-8", errors="surrogateescape") as file:
-                writer = csv.DictWriter(file, COLUMNS)
-                writer.writeheader()
-                writer.writerows(updated)
 
 
 def _to_frame(rows):

@@ -11,13 +11,13 @@ from poster_cnn import datasets, metrics
 from poster_cnn.datasets import crops, duplicates
 from poster_cnn.datasets.verify import announce, check_posters, describe, describe_losses
 from poster_cnn.evaluation.predict_movies import find_ensemble
-from poster_cnn.files import read_json
+from poster_cnn.files import progress_bar, read_json
 from poster_cnn.metrics import arguments, baselines
 from poster_cnn.movies.data_folder import data_path, find_data_folder
 from poster_cnn.movies.genres import encode_genres, merge_genres
 from poster_cnn.movies.table import load_movie_table
 from poster_cnn.training.process_state import unchanged_process
-from poster_cnn.training.run_folder import read_seen_posters
+from poster_cnn.training.run_folder import read_colors, read_seen_posters
 from poster_cnn.training.saved_model import load_model
 
 NOT_DEFINED = "not defined"  # a score of a genre without movies
@@ -34,6 +34,7 @@ class ScoredMovies:
         y_prob: Probabilities of the network, without its calibration, of the same shape.
         train_labels: Labels of the run's training movies.
         about: Dict from `load_model`.
+        baselines: Dict of baseline -> its prediction, of the shape of `y_true`.
     """
 
     table: pd.DataFrame
@@ -42,6 +43,7 @@ class ScoredMovies:
     y_prob: np.ndarray
     train_labels: np.ndarray
     about: dict
+    baselines: dict
 
     @property
     def predicted(self):
@@ -106,7 +108,7 @@ class Evaluation:
 
 @arguments.checked(run_dir=arguments.path, data=data_path, batch_size=arguments.count, num_resamples=arguments.natural)
 @unchanged_process()
-def evaluate(run_dir, data, *, batch_size=32, num_resamples=1000):
+def evaluate(run_dir, data, *, batch_size=32, num_resamples=1000, progress=True):
     """Score a finished run on its own or any other data folder.
 
     Movies that the run used for training or validation are left out, and so are new movies whose posters are copies of
@@ -114,14 +116,15 @@ def evaluate(run_dir, data, *, batch_size=32, num_resamples=1000):
     movies are kept; `leak.json` in the run folder counts the copies among them. Filters of the run, such as its years,
     do not apply, so movies that are not in its split are scored too. Movies with none of the run's genres are left out
     unless the run was trained on such movies (`keep_unlabeled`, always with one genre). The notes give the number of
-    all of these. Posters are cropped like the run's test posters. Baselines are computed from the run's training
-    labels.
+    all of these. Posters are cropped like the run's test posters. The baselines are those of the run: they are computed
+    from its training labels and, for the color histogram, its training posters.
 
     Args:
         run_dir: Run folder of `training.train`.
         data: Data folder, movie table or DataFrame; see `find_data_folder`.
         batch_size: Defaults to 32.
         num_resamples: Number of bootstrap resamples for the intervals. Defaults to 1000.
+        progress: Whether to show progress bars after one second. Defaults to `True`.
 
     Returns:
         `Evaluation`
@@ -143,7 +146,8 @@ def evaluate(run_dir, data, *, batch_size=32, num_resamples=1000):
     class_names = about["class_names"]
     genre_groups = config.get("genre_groups", {})
     keeps_all = config.get("keep_unlabeled", False)
-    table, notes = _unseen_movies(data, class_names, split, genre_groups, read_seen_posters(run_dir), keeps_all)
+    seen = read_seen_posters(run_dir)
+    table, notes = _unseen_movies(data, class_names, split, genre_groups, seen, keeps_all, progress)
     labels = encode_genres(table, class_names)
     crop_size = about["crop_size"]
     posters = datasets.poster_dataset(
@@ -154,15 +158,34 @@ def evaluate(run_dir, data, *, batch_size=32, num_resamples=1000):
         interpolation=about["interpolation"],
         cache=False,
     )
-    y_prob = model.predict(posters, verbose=0)
+    y_prob, histograms = _predict(model, posters, len(table), progress)
     train_labels = split.loc[split["part"] == "train", class_names].to_numpy()
+    others = {
+        "majority": baselines.majority_class(train_labels, len(labels)),
+        "label_prior": baselines.label_prior(train_labels, len(labels)),
+        "frequent_genres": baselines.frequent_genres(train_labels, len(labels)),
+    }
+    if (colors := read_colors(run_dir)) is not None:
+        others["color_histogram"] = baselines.color_histogram(colors, histograms)
     return Evaluation(
-        scores=_score_table(labels, y_prob, train_labels, num_resamples),
+        scores=_score_table(labels, y_prob, others, num_resamples),
         genres=_genre_table(labels, y_prob, train_labels, class_names, about["thresholds"] or {}),
         num_movies=len(table),
         notes=notes,
-        movies=ScoredMovies(table, class_names, labels, y_prob, train_labels, about),
+        movies=ScoredMovies(table, class_names, labels, y_prob, train_labels, about, others),
     )
+
+
+def _predict(model, posters, num_movies, progress):
+    """Return the probabilities and the color histograms of posters, which are decoded once."""
+    probabilities, histograms = [], []
+    bar = progress_bar(desc="Scoring", total=num_movies, unit=" posters", delay=1, disable=not progress)
+    with bar:
+        for images, _ in posters.as_numpy_iterator():
+            probabilities.append(model.predict_on_batch(images))
+            histograms.append(baselines.color_histograms(images))
+            bar.update(len(images))
+    return np.concatenate(probabilities), np.concatenate(histograms)
 
 
 def _refuse_ensemble(run_dir, folder):
@@ -172,7 +195,7 @@ def _refuse_ensemble(run_dir, folder):
     )
 
 
-def _unseen_movies(data, class_names, split, genre_groups, seen_posters, keeps_all):
+def _unseen_movies(data, class_names, split, genre_groups, seen_posters, keeps_all, progress):
     folder = find_data_folder(data)
     shown = "a DataFrame" if isinstance(folder.csv, pd.DataFrame) else repr(str(folder.root))
     table = load_movie_table(folder.csv, posters_dir=folder.posters)
@@ -186,7 +209,7 @@ def _unseen_movies(data, class_names, split, genre_groups, seen_posters, keeps_a
     if not keeps_all:
         notes += f"\n{(~has_genre).sum()} movies without any of the network's genres left out"
         table = table[has_genre]
-    table, report = check_posters(table, progress=False)
+    table, report = check_posters(table, progress=progress)
     notes += "\n" + describe(report)
     seen_ids = split.loc[split["part"] != "test", "imdb_id"]
     seen = table["imdb_id"].isin(seen_ids)
@@ -220,15 +243,13 @@ def _copies_of_seen(report, seen_ids, seen_posters):
     return pd.Series(duplicates.copies_of(both["known"], both).to_numpy()[: len(report)], index=report.index)
 
 
-def _score_table(labels, y_prob, train_labels, num_resamples):
+def _score_table(labels, y_prob, others, num_resamples):
     names = metrics.EVERYDAY if labels.shape[1] > 1 else metrics.OF_ONE_GENRE
     scores = metrics.score(names, labels, y_prob, num_resamples=num_resamples)
     scores = pd.DataFrame(scores).T.rename(columns={"value": "model"})
-    for name in ("majority_class", "label_prior"):
-        prediction = getattr(baselines, name)(train_labels, len(labels))
-        scores[name] = [metrics.BY_NAME[metric](labels, prediction) for metric in scores.index]
-    constant = baselines.frequent_genres(train_labels, len(labels))
-    scores.loc["overall_f1", "frequent_genres"] = metrics.overall_f1(labels, constant)  # not a ranking
+    for name, prediction in others.items():
+        asked = ["overall_f1"] if name == "frequent_genres" else scores.index  # which is not a ranking
+        scores.loc[asked, name] = [metrics.BY_NAME[metric](labels, prediction) for metric in asked]
     return scores
 
 

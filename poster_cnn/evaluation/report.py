@@ -14,7 +14,7 @@ from poster_cnn.evaluation.evaluate import NOT_DEFINED, Evaluation
 from poster_cnn.evaluation.label_issues import suspicious_labels
 from poster_cnn.figures.style import printable
 from poster_cnn.files import write_text
-from poster_cnn.metrics import arguments, baselines
+from poster_cnn.metrics import arguments
 from poster_cnn.metrics.calibration import Calibration
 from poster_cnn.movies.genres import with_genre_lists
 from poster_cnn.training.model_card import percent, words
@@ -92,13 +92,11 @@ def _anchor(name):
 def _scores(evaluation, num_resamples):
     """Return the table of scores, with the paired interval of the difference to the best baseline."""
     movies, rows = evaluation.movies, []
-    others = {name: getattr(baselines, name) for name in evaluation.scores if hasattr(baselines, name)}
-    groups = movies.table["imdb_id"].to_numpy()
+    others, groups = movies.baselines, movies.table["imdb_id"].to_numpy()
     for metric, score in evaluation.scores.iterrows():
         best = score[list(others)].astype(float).idxmax()
-        prediction = others[best](movies.train_labels, len(movies.y_true))
         sampling = {"groups": groups, "num_resamples": num_resamples}
-        margins = metrics.margins([metric], movies.y_true, movies.y_prob, {best: prediction}, **sampling)
+        margins = metrics.margins([metric], movies.y_true, movies.y_prob, {best: others[best]}, **sampling)
         margin = margins[metric][best]
         rows.append(
             {

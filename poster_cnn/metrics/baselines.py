@@ -1,6 +1,7 @@
 """Baselines without a network: chance, constant predictions, and a logistic regression on color histograms."""
 
 import numpy as np
+from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
@@ -121,3 +122,24 @@ def fit_color_histogram(histograms, labels):
     classifier = OneVsRestClassifier(LogisticRegression(max_iter=2000))
     with threadpool_limits(1):  # more threads are slower on so little work
         return make_pipeline(StandardScaler(), classifier).fit(histograms, np.asarray(labels, dtype="int64"))
+
+
+def color_histogram_weights(classifier):
+    """Return a classifier of `fit_color_histogram` as numbers: float64 `(num_features + 1, num_classes)`.
+
+    The last row holds the intercepts. The scaling of the features is part of the weights.
+    """
+    scaler, weights = classifier[0], []
+    for genre in classifier[-1].estimators_:
+        if hasattr(genre, "coef_"):
+            slopes = genre.coef_[0] / scaler.scale_
+            weights.append([*slopes, genre.intercept_[0] - slopes @ scaler.mean_])
+        else:  # all training movies have the genre, or none
+            weights.append([*np.zeros_like(scaler.mean_), 40.0 if np.ravel(genre.y_)[0] > 0 else -40.0])
+    return np.transpose(weights)
+
+
+def color_histogram(weights, histograms):
+    """Return the probabilities `(num_movies, num_classes)` of `color_histogram_weights` for `color_histograms`."""
+    weights = np.asarray(weights)
+    return expit(np.asarray(histograms, dtype="float64") @ weights[:-1] + weights[-1])

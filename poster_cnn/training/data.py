@@ -140,6 +140,10 @@ class TrainingData:
     def _color_classifier(self):
         return baselines.fit_color_histogram(self._color_histograms("train"), self.labels("train"))
 
+    def color_weights(self):
+        """Return the color histogram that is a baseline as numbers; see `baselines.color_histogram_weights`."""
+        return baselines.color_histogram_weights(self._color_classifier)
+
     def _baseline_predictions(self, name="test"):
         train_labels, num_movies, num_classes = self.labels("train"), self.count(name), len(self.class_names)
         return {

@@ -24,6 +24,7 @@ from poster_cnn.training.parts import from_json
 from poster_cnn.training.saved_model import save_model
 
 _SEEN_POSTERS = ".posters.csv.gz"
+_COLORS = ".color_histogram.csv"  # weights of the baseline, for `evaluate`
 _FINGERPRINTS = ["imdb_id", "verdict", "pixel_hash", "perceptual_hash", "signature"]  # what finds copies of a poster
 _NAMES = {"experiment", "variant", "set_name"}  # stored with a run; they do not affect training
 
@@ -183,6 +184,18 @@ def read_seen_posters(run_dir):
             types = {"imdb_id": "Int64"} | dict.fromkeys(_FINGERPRINTS[1:], str)
             return pd.read_csv(folder / _SEEN_POSTERS, dtype=types, keep_default_na=False)
     return None
+
+
+def write_colors(run_dir, data):
+    """Write the weights of the color histogram that was fitted to the training posters."""
+    with write_atomically(run_dir / _COLORS) as temporary:
+        pd.DataFrame(data.color_weights(), columns=data.class_names).to_csv(temporary, index=False)
+
+
+def read_colors(run_dir):
+    """Return what `write_colors` wrote as an array, or `None` for a run of an older version or of an ensemble."""
+    path = pathlib.Path(run_dir) / _COLORS
+    return pd.read_csv(path, float_precision="round_trip").to_numpy() if path.is_file() else None
 
 
 def choose_thresholds(data, y_prob):

@@ -29,6 +29,7 @@ from poster_cnn.training.run_folder import (
     finish,
     is_finished,
     write_notes,
+    write_colors,
     write_record,
     write_seen_posters,
 )
@@ -171,6 +172,7 @@ def _finish(model, config, data, run_dir, seconds):
     thresholds = choose_thresholds(data, y_prob) if is_sigmoid else None
     crop_size = config.data.crop_size if config.data.evaluation_crop == "center" else None
     scores = _scores(config, data, y_prob, thresholds)
+    write_colors(run_dir, data)
     options = {"thresholds": thresholds, "seconds": seconds, "crop_size": crop_size}
     options["activation"] = config.network.classifier_activation
     return finish(run_dir, model, data, y_prob, scores, **options)

@@ -10,10 +10,11 @@ import pytest
 from PIL import Image, ImageFile
 from poster_zoo import draw_poster, encode, rotated
 
+from poster_cnn.cli import main
 from poster_cnn.datasets import inspection
 from poster_cnn.datasets import verify as ingest
 from poster_cnn.datasets.image_files import PictureLimits, RefusedPicture, read_rgb
-from poster_cnn.datasets.verify import cache_folder, check_posters, describe, verify
+from poster_cnn.datasets.verify import cache_folder, check_posters, describe, verify, verify_data
 
 
 @pytest.fixture(autouse=True)
@@ -359,3 +360,41 @@ def test_check_posters_of_an_empty_table():
 )
 def test_imdb_id_of(name, imdb_id):
     assert inspection.imdb_id_of(name) == imdb_id
+
+
+# --- what is in a folder besides posters ---
+
+
+def test_counts_other_files_apart(tmp_path, capsys):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    picture = encode(draw_poster(1))
+    named = {"7.jpg": picture, "cover": picture, "scan.bak": picture, "8.png": b"<html></html>", "9": b"text"}
+    others = {"notes.txt": b"hello", "labels.csv": b"id,genre\n1,Drama\n2,War\n", "Thumbs.db": b"\xd0\xcf\x11\xe0\0\1"}
+    for name, content in (named | others).items():
+        (folder / name).write_bytes(content)
+    for _ in range(2):  # also with the manifest of the first call
+        manifest = verify(folder, progress=False)
+        assert set(manifest["file"]) == set(named) and manifest.attrs["others"] == sorted(others)
+        assert "3 other files, not pictures: Thumbs.db, labels.csv, notes.txt" in describe(manifest)
+    assert main(["verify", str(folder)]) == 1
+    printed = capsys.readouterr().out
+    assert "5 posters: 3 ok, 0 repaired, 2 quarantined" in printed and "lacks the column(s) imdbId, Title" in printed
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ({"films.csv": b"a,b\n1,2\n"}, "The movie table lacks the column.*films.csv"),
+        ({"MovieGenre.csv": b"imdbId,Title,Genre\n1,A,Drama\n"}, "has no posters"),
+        ({"notes.txt": b"hello"}, "has no movie table"),
+        ({}, "has no movie table"),
+    ],
+)
+def test_says_why_a_folder_has_neither_data_nor_posters(files, message, tmp_path):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    with pytest.raises((FileNotFoundError, ValueError), match=message):
+        verify_data(folder)

@@ -1,3 +1,4 @@
+import json
 import shutil
 
 import numpy as np
@@ -23,7 +24,10 @@ def test_scores_the_test_movies_of_the_own_folder(finished_run, data_folder):
     assert list(outcome.scores.index) == list(metrics.EVERYDAY)
     truth, probabilities = saved.filter(like="true_").to_numpy(), saved.filter(like="probability_").to_numpy()
     assert outcome.scores.loc["hit_at_1", "model"] == pytest.approx(metrics.hit_at_1(truth, probabilities))
-    assert "label_prior" in outcome.scores and outcome.genres["movies"].tolist() == truth.sum(axis=0).tolist()
+    trained = pd.DataFrame(json.loads((finished_run / "metrics.json").read_text())["baselines"])
+    for name in ("majority", "label_prior", "color_histogram"):  # the same names and numbers as in the run
+        np.testing.assert_allclose(outcome.scores.loc[trained.index, name], trained[name], atol=1e-12)
+    assert outcome.genres["movies"].tolist() == truth.sum(axis=0).tolist()
 
 
 def test_priors_come_from_the_training_labels(finished_run, data_folder):
