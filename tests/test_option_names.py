@@ -33,9 +33,21 @@ TRAIN = ["train", "--data", "d", "--out", "o"]
         (TRAIN, "Received: model_args={'dropout': 2}, num_folds=3", "Received: --dropout 2, num_folds=3"),
         (TRAIN, "The address http://x/?seed=abc and config.epochs=3 stay", None),
         (["evaluate", "r", "--data", "d"], "`run_dir` and `class_names`. Received: run_dir='r'", None),
-        (["verify", "d"], "`manifest_path` must be new. Received: manifest_path='m.csv'", "`--manifest` must be new. Received: --manifest m.csv"),
-        (["download", "t.csv", "d", "--sample", "9"], "`num_movies`. Received: num_movies=9", "`--sample`. Received: --sample 9"),
-        (["sweep", "e.py", "--out", "o"], "`num_workers` (--workers) must be 1. Received: num_workers=0", "`--workers` must be 1. Received: --workers 0"),
+        (
+            ["verify", "d"],
+            "`manifest_path` must be new. Received: manifest_path='m.csv'",
+            "`--manifest` must be new. Received: --manifest m.csv",
+        ),
+        (
+            ["download", "t.csv", "d", "--sample", "9"],
+            "`num_movies`. Received: num_movies=9",
+            "`--sample`. Received: --sample 9",
+        ),
+        (
+            ["sweep", "e.py", "--out", "o"],
+            "`num_workers` (--workers) must be 1. Received: num_workers=0",
+            "`--workers` must be 1. Received: --workers 0",
+        ),
     ],
 )
 def test_arguments_are_replaced_by_options(arguments, message, expected):

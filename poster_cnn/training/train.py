@@ -28,8 +28,8 @@ from poster_cnn.training.run_folder import (
     choose_thresholds,
     finish,
     is_finished,
-    write_notes,
     write_colors,
+    write_notes,
     write_record,
     write_seen_posters,
 )
