@@ -142,6 +142,7 @@ def test_poster_dataset_accepts_what_people_have(table):
         ("interpolation", ["cubic", None, 3]),
         ("antialias", ["no"]),
         ("cache", ["cache.npy"]),
+        ("decode", ["half", 2, None]),
     ],
 )
 def test_poster_dataset_names_the_wrong_argument(table, name, values):

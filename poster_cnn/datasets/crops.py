@@ -8,6 +8,7 @@ CROP_COLUMNS = ("crop_top", "crop_left", "crop_height", "crop_width")
 POSTER_SIZE = (268, 182)  # (height, width) of every poster in the papers
 # Names of keras.layers.Resizing. ImageMagick, which paper 1 used, shrinks by Lanczos.
 INTERPOLATIONS = ("area", "bicubic", "bilinear", "lanczos3", "lanczos5", "nearest")
+DECODES = ("full", "scaled")  # see `pipeline.poster_dataset`
 AUGMENTATIONS = ("none", "flip", "light", "randaugment", "mixup")  # see `augmentation.augment`
 
 

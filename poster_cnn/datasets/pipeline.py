@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from poster_cnn.datasets.crops import CROP_COLUMNS, INTERPOLATIONS
+from poster_cnn.datasets.crops import CROP_COLUMNS, DECODES, INTERPOLATIONS
 from poster_cnn.datasets.pixels import load_poster
 from poster_cnn.datasets.poster_cache import DecodedPosters, decode_once, with_options
 from poster_cnn.datasets.verify import check_posters, describe, file_hashes
@@ -22,6 +22,7 @@ _CHECKS = {
     "interpolation": arguments.choice(*INTERPOLATIONS),
     "antialias": arguments.flag,
     "cache": arguments.flag,
+    "decode": arguments.choice(*DECODES),
 }
 _DECODED = arguments.instance((DecodedPosters, tf.data.Dataset), "a result of `decoded_posters`")
 # More decoding threads than cores, as some always wait for the disk.
@@ -42,6 +43,7 @@ def poster_dataset(
     interpolation="bilinear",
     antialias=True,
     cache=True,
+    decode="full",
 ):
     """Return posters and genres as a `tf.data.Dataset` for `fit`, `evaluate` and `predict`.
 
@@ -60,6 +62,9 @@ def poster_dataset(
         antialias: Whether to filter when shrinking, as Pillow does. Defaults to `True`.
         cache: Whether to decode the posters once and keep them as uint8, in memory or, beyond
             `poster_cache.memory_budget`, in a file. If `False`, each epoch decodes them again. Defaults to `True`.
+        decode: `"full"`, or `"scaled"`: JPEGs are decoded at 1/2, 1/4 or 1/8 of their sides where that is at least
+            `image_size`, and then resized. This is faster, more so for large posters, but changes the pixels, which
+            prediction always decodes in full; experiments/benchmarks has both measured. Defaults to `"full"`.
 
     Returns:
         `tf.data.Dataset` of float32 images, 0..255, `(batch, height, width, 3)` and float32 labels
@@ -73,7 +78,7 @@ def poster_dataset(
     >>> dataset = poster_dataset(table, ["Horror", "Romance"], image_size=shrunk_size(40), shuffle=True, seed=0)
     >>> model.fit(dataset, epochs=5)
     """
-    resizing = {"image_size": image_size, "interpolation": interpolation, "antialias": antialias}
+    resizing = {"image_size": image_size, "interpolation": interpolation, "antialias": antialias, "decode": decode}
     if not len(table):
         raise ValueError("`table` must have at least one movie. Received: an empty table")
     if cache:
@@ -100,13 +105,14 @@ def decoded_posters(
     cache=True,
     labels=None,
     manifest=None,
+    decode="full",
 ):
     """Return single posters in table order, decoded and resized, from which `poster_dataset` makes batches.
 
     Crops are cut out first if the table has the columns of `crops.balance_by_crops`.
 
     Args:
-        table, class_names, image_size, interpolation, antialias, cache: As in `poster_dataset`.
+        table, class_names, image_size, interpolation, antialias, cache, decode: As in `poster_dataset`.
         labels: float32 array `(num_movies, num_classes)`. Defaults to `None`: computed by `encode_genres`.
         manifest: Rows of the report of `verify.check_posters` for the rows of `table`, in the same order; the posters
             are not read and verified again. Defaults to `None`.
@@ -115,7 +121,7 @@ def decoded_posters(
         `DecodedPosters` with `cache`, else `tf.data.Dataset` of uint8 images `(height, width, 3)` and float32 labels
         `(num_classes,)`. Both are shuffled and batched in the same way.
     """
-    resizing = {"image_size": image_size, "interpolation": interpolation, "antialias": antialias}
+    resizing = {"image_size": image_size, "interpolation": interpolation, "antialias": antialias, "decode": decode}
     manifest = _check(table) if manifest is None else manifest
     labels = encode_genres(table, class_names) if labels is None else labels
     if np.ndim(labels) != 2 or len(labels) != len(table) or len(manifest) != len(table):
@@ -129,7 +135,8 @@ def decoded_posters(
     positions, contents = pd.factorize(_contents(table, manifest))
     first = np.flatnonzero(~pd.Series(positions).duplicated())
     posters = _decode(_files(table.iloc[first], labels[first]), **resizing)
-    about = json.dumps([tf.__version__, *map(int, image_size), interpolation, bool(antialias), *contents])
+    decoding = [] if decode == "full" else [decode]  # files of earlier versions keep their names
+    about = json.dumps([tf.__version__, *map(int, image_size), interpolation, bool(antialias), *decoding, *contents])
     key = hashlib.sha256(about.encode()).hexdigest()[:32]
     return DecodedPosters(decode_once(posters, (len(first), *image_size, 3), key), positions, labels)
 
@@ -202,9 +209,9 @@ def _require_utf8(path):
         ) from None
 
 
-def _decode(files, *, image_size, interpolation, antialias):
+def _decode(files, *, image_size, interpolation, antialias, decode):
     def load(path, label, crop=None):
-        return load_poster(path, image_size, interpolation, antialias, crop), label
+        return load_poster(path, image_size, interpolation, antialias, crop, decode), label
 
     return with_options(files.map(load, num_parallel_calls=2 * _NUM_THREADS, deterministic=True), _NUM_THREADS)
 

@@ -124,7 +124,7 @@ _KERNELS = {
 }
 
 
-def load_poster(path, image_size, interpolation, antialias, crop=None):
+def load_poster(path, image_size, interpolation, antialias, crop=None, decode="full"):
     """Read a verified poster with TensorFlow, inside `tf.data.Dataset.map`.
 
     Args:
@@ -132,23 +132,57 @@ def load_poster(path, image_size, interpolation, antialias, crop=None):
         image_size, interpolation: As in `read_image`.
         antialias: Whether to filter when shrinking, as Pillow does.
         crop: `(top, left, height, width)` as in `cut_out`. Defaults to `None`: the whole poster.
+        decode: As in `pipeline.poster_dataset`. Defaults to `"full"`.
 
     Returns:
         uint8 tensor `(height, width, 3)`.
     """
     import tensorflow as tf
 
-    # INTEGER_ACCURATE is bit-identical to Pillow; the default differs by up to 6 levels.
-    image = tf.io.decode_jpeg(tf.io.read_file(path), channels=3, dct_method="INTEGER_ACCURATE")
+    content = tf.io.read_file(path)
+    image = _decode(content) if decode == "full" else _decode_scaled(content, image_size, crop)
     if crop is not None:
         image = cut_out(image, crop)
+    if decode == "full":
+        image = _resize_levels(image, image_size, interpolation, antialias)
+    else:  # often of that size already
+        fits = tf.reduce_all(tf.shape(image)[:2] == image_size)
+        image = tf.cond(fits, lambda: image, lambda: _resize_levels(image, image_size, interpolation, antialias))
+    return tf.ensure_shape(image, (*image_size, 3))
+
+
+def _decode(content, ratio=1):
+    import tensorflow as tf
+
+    # INTEGER_ACCURATE is bit-identical to Pillow; the default differs by up to 6 levels.
+    return tf.io.decode_jpeg(content, channels=3, ratio=ratio, dct_method="INTEGER_ACCURATE")
+
+
+def _decode_scaled(content, image_size, crop):
+    """Decode a JPEG at the smallest of its scales that has at least the size of the result."""
+    import tensorflow as tf
+
+    least = tf.constant(image_size, "float32")
+    if crop is not None:  # a crop of that size needs a larger picture
+        least *= tf.constant(POSTER_SIZE, "float32") / tf.cast(crop[2:], "float32")
+    is_jpeg = tf.strings.substr(content, 0, 2) == b"\xff\xd8"  # else a lossless copy of another picture
+    size = tf.cond(is_jpeg, lambda: tf.image.extract_jpeg_shape(content)[:2], lambda: tf.constant([1, 1]))
+    ratios = tf.constant([[2], [4], [8]])
+    large_enough = tf.reduce_all(tf.cast((size + ratios - 1) // ratios, "float32") >= least, axis=1)
+    scale = tf.reduce_sum(tf.cast(large_enough, "int32"))
+    return tf.switch_case(scale, [functools.partial(_decode, content, ratio) for ratio in (1, 2, 4, 8)])
+
+
+def _resize_levels(image, image_size, interpolation, antialias):
+    """Resize a picture and round it to whole levels, uint8."""
+    import tensorflow as tf
+
     if antialias and interpolation in _WIDE:
         for size in image_size:
             image = _resize_height_and_transpose(image, size, interpolation)
     else:
         image = tf.image.resize(image, image_size, method=interpolation, antialias=antialias)
-    image = tf.cast(tf.clip_by_value(tf.round(image), 0, 255), "uint8")
-    return tf.ensure_shape(image, (*image_size, 3))
+    return tf.cast(tf.clip_by_value(tf.round(image), 0, 255), "uint8")
 
 
 def _resize_height_and_transpose(image, height, interpolation):

@@ -142,6 +142,7 @@ def test_rows_share_a_poster(table):
         ({"image_size": (15, 20)}, False),
         ({"interpolation": "area"}, False),
         ({"antialias": False}, False),
+        ({"decode": "scaled"}, False),
     ],
 )
 def test_file_name_depends_on_resizing_but_not_on_labels(table, cache, options, same):

@@ -11,7 +11,8 @@ from poster_zoo import draw_poster, encode, rotated
 from poster_cnn import datasets
 from poster_cnn.datasets import crops
 from poster_cnn.datasets.crops import INTERPOLATIONS
-from poster_cnn.datasets.pixels import keras_resize, open_picture, read_image, resize
+from poster_cnn.datasets.image_files import save_copy
+from poster_cnn.datasets.pixels import keras_resize, load_poster, open_picture, read_image, resize
 
 
 def kinds():
@@ -134,6 +135,48 @@ def test_training_reads_the_pixels_of_prediction(originals, image_size, interpol
     for name, path, (image, _) in zip(table["title"], originals[0]["poster_path"], trained, strict=True):
         predicted = read_image(path, image_size, interpolation, crop_size)
         assert (image == predicted).all(), (name, np.abs(image.astype(int) - predicted).max())
+
+
+@pytest.mark.parametrize(
+    ("size", "image_size", "crop_size", "options", "scale"),
+    [
+        ((268, 182), (134, 91), None, {}, 2),
+        ((268, 182), (135, 91), None, {}, 1),
+        ((268, 182), (134, 92), None, {}, 1),
+        ((267, 181), (134, 91), None, {"interpolation": "lanczos3"}, 2),  # half of an odd side is rounded up
+        ((268, 182), (67, 46), None, {}, 4),
+        ((268, 182), (20, 15), None, {"antialias": False}, 8),
+        ((900, 600), (224, 150), None, {"interpolation": "area"}, 4),
+        ((900, 600), (226, 100), None, {}, 2),
+        ((268, 182), (75, 75), (150, 150), {}, 2),
+        ((268, 182), (75, 75), (149, 150), {}, 1),
+        ((300, 24), (10, 13), None, {}, 1),
+    ],
+)
+def test_scaled_decoding_is_that_of_pillow(tmp_path, size, image_size, crop_size, options, scale):
+    path, (height, width) = str(tmp_path / "poster.jpg"), size
+    draw_poster(1, width, height).save(path)
+    options = {"image_size": image_size, "interpolation": "bilinear", "antialias": True} | options
+    options["crop"] = None if crop_size is None else crops.center_box(crop_size)
+    found = load_poster(path, decode="scaled", **options)
+    with Image.open(path) as image:
+        image.draft(None, (width // scale, height // scale))
+        save_copy(image.convert("RGB"), path)
+    assert found.shape == (*image_size, 3) and (found == load_poster(path, **options)).numpy().all()
+
+
+def test_scaled_decoding_reads_every_kind_of_picture(originals):
+    table, report = datasets.check_posters(originals[0], progress=False, placeholder_ids=99)
+    options = {"image_size": (40, 27), "manifest": report, "cache": False}
+    for name, (found, _), (full, _) in zip(
+        table["title"],
+        datasets.decoded_posters(table, ["Drama"], decode="scaled", **options).as_numpy_iterator(),
+        datasets.decoded_posters(table, ["Drama"], **options).as_numpy_iterator(),
+        strict=True,
+    ):
+        moved = np.abs(found.astype(int) - full).mean()
+        as_it_is = name.endswith(".jpg") and not name.startswith(("turned", "grey", "print"))  # others are copied
+        assert moved < 4 and (moved > 0) == as_it_is, (name, moved)
 
 
 @pytest.mark.parametrize("interpolation", INTERPOLATIONS)
