@@ -55,13 +55,6 @@ def training_accuracy(name):
     return [100 * last[False], 100 * last[True]]
 
 
-def speed(column, **where):
-    frame = committed("benchmark_speed")
-    for key, value in where.items():
-        frame = frame[frame[key] == value]
-    return frame[column].iloc[0]
-
-
 def growth():
     frame = committed("benchmark_growth")
     slower = [100 * (1 - frame[name].iloc[-1] / frame[name].iloc[0]) for name in ("decode_per_s", "train_per_s")]
@@ -84,7 +77,6 @@ def parts(name):
     return committed(name).set_index("part")["movies"]
 
 
-TRAIN = {"group": "training", "side": "poster_cnn"}
 CLAIMS = [
     (
         "README",
@@ -216,27 +208,6 @@ CLAIMS = [
             committed("posters_mobilenet_v2")["num_train"].iloc[0],
             *(100 * committed("release_recipes")[f"test_{AP}"].iloc[[0, 2]]),
         ],
-    ),
-    (
-        "benchmarks",
-        "within chance, {:.1f} and {:.1f}%",
-        lambda: [100 * score for score in committed("benchmark_speed").query("group == 'sweep'")["accuracy"]],
-    ),
-    (
-        "benchmarks",
-        "training performs {:.0f} GFLOP/s, which is {:.0f}% … (PyTorch: {:.0f}%) … it performs {:.0f} GFLOP/s, {:.0f}%",
-        lambda: [
-            speed("flops_per_s", **TRAIN) / 1e9,
-            100 * speed("fraction_of_peak", **TRAIN),
-            100 * speed("fraction_of_peak", side="PyTorch, channels_last"),
-            speed("flops_per_s", side="poster_cnn, mixed_bfloat16") / 1e9,
-            100 * speed("fraction_of_peak", side="poster_cnn, mixed_bfloat16"),
-        ],
-    ),
-    (
-        "benchmarks",
-        "of `fit` range from {:.0f} to {:.0f} posters/s",
-        lambda: [speed(name, side="fit on NumPy arrays", group="training") for name in ("rate_low", "rate_high")],
     ),
     (
         "benchmarks",

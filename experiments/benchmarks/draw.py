@@ -1,21 +1,25 @@
 """Figure of the ratios of a benchmark."""
 
+import textwrap
+
 import matplotlib.pyplot as plt
 
 from poster_cnn.figures.style import BLUE, COLUMN_WIDTH, GREY, ORANGE, paper_style
 
 
 @paper_style()
-def draw_ratios(rows):
+def draw_ratios(rows, caption):
     """Draw the speed of poster_cnn relative to each alternative, with the range over rounds and the goal.
 
     Args:
         rows: DataFrame of `speed.measure`: `task`, `side`, `ratio`, `ratio_low`, `ratio_high`, `goal`.
+        caption: Sentence about the machine, which is drawn below.
 
     Returns:
         `matplotlib.figure.Figure`
     """
-    others = rows[rows["ratio"] != 1].iloc[::-1]  # without our own rows
+    ours = (rows["ratio"] == 1) | rows["ratio"].isna() | rows["side"].str.endswith("(limit)")
+    others = rows[~ours].iloc[::-1]
     figure, ax = plt.subplots(figsize=(1.5 * COLUMN_WIDTH, 0.9 + 0.28 * len(others)))
     place = range(len(others))
     ax.hlines(place, others["ratio_low"], others["ratio_high"], color=BLUE, linewidth=1.5)
@@ -30,6 +34,7 @@ def draw_ratios(rows):
     ax.set_yticks(place, names)
     ax.set_xlabel("Speed of poster_cnn relative to the alternative")
     ax.set_ylabel("Task: alternative")
+    ax.annotate("\n".join(textwrap.wrap(caption, 85)), (0, -38), xycoords="axes points", va="top", fontsize="small")
     ax.set_ylim(-0.6, len(others) - 0.4)
     ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncol=2, frameon=False)
     return figure

@@ -1,35 +1,79 @@
 """Latency of the command: seconds from the prompt to the answer, each in a new process.
 
-    python experiments/benchmarks/latency.py POSTER [--rounds 5]
+    python experiments/benchmarks/latency.py DATA [--rounds 3] [--out RESULTS.csv]
 
-The goals, on 2 quiet cores, are 0.3 seconds for `--help` and 3 seconds for `predict` of one poster. The first round
-reads the files of the libraries from disk and is left out.
+Measures `--help`, `predict` of one poster, and `verify` of the posters of a data folder without and with the verdicts
+of an earlier run. The first round of `--help` and `predict` reads the files of the libraries from disk and is left out.
+Takes about 90 seconds on 2 CPU cores with 10,000 posters.
 """
 
 import argparse
+import os
+import pathlib
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 
+import pandas as pd
+from machine import about_machine
 
-def seconds(arguments):
-    """Return the seconds that a command takes."""
+from poster_cnn.movies.data_folder import find_data_folder
+from poster_cnn.results.collect import write_results
+
+OUT = pathlib.Path(__file__).parents[1] / "results" / "benchmark_latency.csv"
+
+
+def seconds(arguments, cache):
+    """Return the seconds that a command takes with a cache folder."""
+    environment = os.environ | {"POSTER_CNN_CACHE": str(cache)}
+    command = [sys.executable, "-m", "poster_cnn", *map(str, arguments)]
     started = time.perf_counter()
-    subprocess.run([sys.executable, "-m", "poster_cnn", *arguments], check=True, stdout=subprocess.DEVNULL)
+    done = subprocess.run(command, env=environment, stdout=subprocess.DEVNULL)
+    if done.returncode > (arguments[0] == "verify"):  # which returns 1 if some are broken
+        sys.exit(f"poster-cnn {arguments[0]} failed")
     return time.perf_counter() - started
 
 
+def rows(data, rounds=3):
+    """Measure all commands.
+
+    Args:
+        data: Path of a data folder.
+        rounds: Number of measured rounds. Defaults to 3; `verify` without verdicts runs once.
+
+    Returns:
+        List of dicts: `command`, `posters`, `seconds` (median), `seconds_low`, `seconds_high`, `goal` and `rounds`.
+    """
+    posters = pathlib.Path(find_data_folder(data).posters)
+    files = sorted(posters.glob("*.jpg"))
+    found = []
+    with tempfile.TemporaryDirectory() as cache:
+        verify = ["verify", posters]
+        for name, arguments, count, warm_up, goal in (
+            ("--help", ["--help"], 0, True, 0.3),
+            ("predict", ["predict", files[0]], 1, True, 3),
+            ("verify, first time", verify, len(files), False, 12 * len(files) / 10_000),
+            ("verify, again", verify, len(files), False, 2 * len(files) / 10_000),
+        ):
+            number = 1 if name == "verify, first time" else rounds
+            measured = [seconds(arguments, cache) for _ in range(number + warm_up)][warm_up:]
+            row = {"command": name, "posters": count, "seconds": statistics.median(measured)}
+            row |= {"seconds_low": min(measured), "seconds_high": max(measured), "goal": goal, "rounds": number}
+            print(f"poster-cnn {name}: {row['seconds']:.2f} s ({row['seconds_low']:.2f}–{row['seconds_high']:.2f})")
+            found.append(row)
+    return found
+
+
 def main():
-    """Print the median, minimum and maximum of each command."""
+    """Measure all commands, and write and print the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("poster", metavar="POSTER")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("data", metavar="DATA")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--out", type=pathlib.Path, default=OUT, help="default: experiments/results/")
     options = parser.parse_args()
-    for command in (["--help"], ["predict", options.poster]):
-        _, *rounds = [seconds(command) for _ in range(options.rounds + 1)]
-        found = f"{statistics.median(rounds):.2f} s ({min(rounds):.2f}–{max(rounds):.2f})"
-        print(f"poster-cnn {command[0]:<8} {found}")
+    write_results(pd.DataFrame(rows(options.data, options.rounds)).assign(**about_machine()), options.out)
 
 
 if __name__ == "__main__":

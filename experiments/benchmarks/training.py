@@ -3,7 +3,7 @@
 import functools
 import importlib.util
 import pathlib
-import statistics
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -15,35 +15,40 @@ from turns import rate, take_turns
 
 from poster_cnn import datasets, models
 from poster_cnn.datasets.crops import shrunk_size
+from poster_cnn.training.processor import processor_flags
 
 CLASS_NAMES = ("Horror", "Romance", "Action", "Documentary")
 SIZE = shrunk_size(40)  # 107×73 pixels
 BATCH_SIZE = 32
-EPOCHS = 3  # per round, because the time of single epochs varies between 3 and 5 seconds
 HALF = ("mixed_bfloat16",)
+TORCH = {
+    "eager": "PyTorch, channels_last",
+    "fused": "PyTorch, channels_last, fused Adam",
+    "compiled": "PyTorch, channels_last, fused Adam, compiled",
+}
 
 
-def rows(table, rounds=7):
+def rows(table, rounds=5):
     """Measure posters/s of training on decoded posters in batches of 32, and the fraction of the device's peak.
 
     Args:
         table: Movie table of usable posters.
-        rounds: Number of measured rounds of three epochs each. Defaults to 7.
+        rounds: Number of measured rounds of one epoch each. Defaults to 5.
 
     Returns:
         List of dicts as from `turns.take_turns`, with `flops_per_s` and `fraction_of_peak`.
     """
     decoded = datasets.decoded_posters(table, CLASS_NAMES, image_size=SIZE)
     images, labels = map(np.stack, zip(*decoded.as_numpy_iterator(), strict=True))
-    goals = {"fit on NumPy arrays": 1.15, "PyTorch, channels_last": 1.9, "poster_cnn, float32": 1.5}
+    others = ("fit on NumPy arrays", "fit on NumPy arrays, 16 steps a call", *TORCH.values())
+    goals = dict.fromkeys(others, 1.9 if "avx512f" in processor_flags() else 1.3) | {"poster_cnn, float32": 1.5}
     with tempfile.TemporaryDirectory() as folder:
         sides = {
             "poster_cnn": _ours(decoded, len(table), "float32"),
             "fit on NumPy arrays": _arrays(images, labels),
             "fit on NumPy arrays, 16 steps a call": _arrays(images, labels, steps_per_execution=16),
         }
-        if torch_side := _torch(images, labels, pathlib.Path(folder)):
-            sides["PyTorch, channels_last"] = torch_side
+        sides |= _torch(images, labels, pathlib.Path(folder))
         found = take_turns("train, float32", sides, rounds=rounds, goals=goals)
     for precision in HALF:
         names = (f"poster_cnn, {precision}", "poster_cnn, float32")
@@ -76,32 +81,34 @@ def _ours(decoded, count, precision):
         batches = datasets.epoch_batches(decoded, count, BATCH_SIZE, 0, next(epochs))
         return rate(lambda: model.fit(batches, shuffle=False, verbose=0), count)
 
-    return _of_epochs(measure)
-
-
-def _of_epochs(measure):
-    """Return a function for the mean rate of the epochs of a round."""
-    return lambda: statistics.harmonic_mean([measure() for _ in range(EPOCHS)])
+    return measure
 
 
 def _arrays(images, labels, steps_per_execution=1):  # 1 is the default of `compile`
     model, images = _model("float32", steps_per_execution), images.astype("float32")
-    fit = functools.partial(model.fit, images, labels, batch_size=BATCH_SIZE, epochs=EPOCHS, verbose=0)
-    return lambda: rate(fit, EPOCHS * len(images))
+    fit = functools.partial(model.fit, images, labels, batch_size=BATCH_SIZE, verbose=0)
+    return lambda: rate(fit, len(images))
 
 
 def _torch(images, labels, folder):
-    """Measure the same network in PyTorch, in a separate process because the two libraries conflict in one."""
+    """Return sides of the same network in PyTorch, in separate processes because the two libraries conflict in one."""
     if importlib.util.find_spec("torch") is None:
-        return None
+        print("PyTorch is not installed, so its sides are left out")
+        return {}
     np.savez(folder / "posters.npz", images=images, labels=labels)
-    script = pathlib.Path(__file__).with_name("torch_training.py")
-    command = [sys.executable, str(script), str(folder / "posters.npz"), str(BATCH_SIZE)]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    sides = {}
+    for variant, name in TORCH.items():
+        if variant == "compiled" and not shutil.which("c++"):
+            print("There is no C++ compiler, so torch.compile is left out")
+            continue
+        command = [sys.executable, str(pathlib.Path(__file__).with_name("torch_training.py"))]
+        command += [str(folder / "posters.npz"), str(BATCH_SIZE), variant]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        sides[name] = functools.partial(_train_an_epoch, process)
+    return sides
 
-    def measure():
-        process.stdin.write("epoch\n")
-        process.stdin.flush()
-        return float(process.stdout.readline())
 
-    return _of_epochs(measure)
+def _train_an_epoch(process):
+    process.stdin.write("epoch\n")
+    process.stdin.flush()
+    return float(process.stdout.readline())

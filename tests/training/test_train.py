@@ -6,6 +6,8 @@ import json
 import os
 import pathlib
 import re
+import subprocess
+import sys
 
 import keras
 import numpy as np
@@ -175,6 +177,22 @@ def test_killed_run_resumes_bit_identically(finished_run, data_folder, tiny_conf
     assert 1 <= done <= 10 and not is_finished(run_dir)
     train(tiny_config, data_folder, run_dir, progress=False)
     assert_same_run(finished_run, run_dir)
+
+
+@pytest.mark.slow
+def test_onednn_changes_only_the_rounding(one_step_config, data_folder, tmp_path):
+    script = """
+import json, sys
+from poster_cnn.training.config import TrainingConfig
+from poster_cnn.training.train import train
+train(TrainingConfig.from_dict(json.loads(sys.argv[1])), *sys.argv[2:], progress=False)
+"""
+    for setting in "01":
+        command = [sys.executable, "-c", script, json.dumps(one_step_config.to_dict()), data_folder, tmp_path / setting]
+        environment = os.environ | {"TF_ENABLE_ONEDNN_OPTS": setting}
+        subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
+    without, by_default = (pd.read_csv(tmp_path / setting / "predictions.csv") for setting in "01")
+    pd.testing.assert_frame_equal(without, by_default, check_exact=False, rtol=0, atol=1e-4)
 
 
 @pytest.mark.filterwarnings("ignore:Skipping variable loading")

@@ -1,0 +1,169 @@
+"""The measured parts of the page of the benchmarks, made from the CSV files.
+
+    python experiments/benchmarks/page.py
+
+replaces what stands between `<!-- measured: NAME -->` and `<!-- end -->` in README.md, for each CSV that exists.
+"""
+
+import pathlib
+import re
+
+import pandas as pd
+
+from poster_cnn.files import write_atomically
+
+HERE = pathlib.Path(__file__).parent
+RESULTS = HERE.parent / "results"
+BLOCK = re.compile(r"(<!-- measured: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+LIMIT = "(limit)"  # the end of the name of a side that is no alternative
+NAMES = {
+    "avx2": "AVX2",
+    "avx512f": "AVX-512",
+    "avx512_bf16": "bfloat16 in AVX-512",
+    "amx_bf16": "bfloat16 in AMX",
+}
+
+
+def machine(row):
+    """Return a sentence about the machine of a measurement."""
+    flags = ", ".join(name for flag, name in NAMES.items() if flag in str(row.get("flags", "")).split())
+    versions = ("tensorflow", "TensorFlow"), ("keras", "Keras"), ("torch", "PyTorch"), ("opencv", "OpenCV")
+    versions = [f"{name} {row[f'{key}_version']}" for key, name in versions if row.get(f"{key}_version")]
+    onednn = {"1": "on", "0": "off"}.get(str(row.get("onednn", "")).partition(".")[0])
+    parts = [f"{row['cores']:.0f} cores of {row['processor']}", flags, onednn and f"oneDNN {onednn}", *versions]
+    date = row.get("date", "")
+    return f"Measured{date and f' on {date}'} with {', '.join(part for part in parts if part)}."
+
+
+def table(rows):
+    """Return rows of equal length as a Markdown table; the first is the header."""
+    header, *others = [[str(cell) for cell in row] for row in rows]
+    numeric = [all(re.match(r"[\d*–]", row[place]) for row in others) for place in range(len(header))]
+    lines = [header, ["---:" if is_number else "---" for is_number in numeric], *others]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def speed(frame):
+    """Return the table of all comparisons, and the machine."""
+    rows = [("task", "poster_cnn", "alternative", "", "ratio", "goal")]
+    for _, row in frame[frame["task"] != "peak"].iterrows():
+        ours = frame[(frame["task"] == row["task"]) & (frame["ratio"] == 1)].iloc[0]
+        if row["side"] == ours["side"] or row["side"].endswith(LIMIT):
+            continue
+        ratio = f"**{row['ratio']:.2f}**" + (
+            f" ({row['ratio_low']:.2f}–{row['ratio_high']:.2f})" if row["rounds"] > 1 else " (one round)"
+        )
+        goal = "–" if pd.isna(row["goal"]) else f"{row['goal']:g}"
+        numbers = [f"{side['rate']:,.{0 if side['rate'] >= 20 else 1}f}" for side in (ours, row)]
+        rows.append((row["task"], numbers[0], row["side"], numbers[1], ratio, goal))
+    return f"{table(rows)}\n\n{machine(frame.iloc[-1])}"
+
+
+def notes(frame):
+    """Return a sentence for each goal, and the fractions of what the machine can do."""
+    lines = []
+    for task, sides in frame[frame["goal"].notna()].groupby("task", sort=False):
+        hardest = sides.loc[sides["ratio"].idxmin()]
+        reached = "reached" if hardest["ratio"] >= hardest["goal"] else "missed"
+        lines.append(
+            f"- **{task}**: {hardest['ratio']:.2f} times as fast as the fastest alternative, {hardest['side']}. "
+            f"The goal of {hardest['goal']:g} is {reached}."
+        )
+    measured = frame[frame["fraction_of_peak"].notna() & frame["side"].str.startswith("poster_cnn")]
+    for _, row in measured.drop_duplicates(["group", "side"]).iterrows():
+        lines.append(
+            f"- **{row['task']}**, {row['side']}: {row['flops_per_s'] / 1e9:.0f} GFLOP/s, which is "
+            f"{100 * row['fraction_of_peak']:.0f}% of large matrix products on this machine."
+        )
+    for _, row in frame[frame["side"].str.endswith(LIMIT)].iterrows():
+        what = row["side"].removesuffix(LIMIT).strip()
+        lines.append(f"- **{row['task']}**: {100 * row['ratio']:.0f}% of the speed of {what}.")
+    if "accuracy" in frame and frame["accuracy"].notna().any():
+        scores = 100 * frame["accuracy"].dropna()
+        lines.append(f"- **Sweeps** have mean accuracies between {scores.min():.1f} and {scores.max():.1f}%.")
+    return "\n".join(lines)
+
+
+def other_processors(frame):
+    """Return the table of the measurements on other processors."""
+    rows = [("processor", "date", "task", "poster_cnn", "alternative", "", "ratio", "source")]
+    for row in frame.itertuples():
+        flags = [name for flag, name in NAMES.items() if flag in row.flags.split()]
+        numbers = (_interval(row.rate_low, row.rate_high), _interval(row.other_low, row.other_high))
+        processor = f"{row.processor}, {', '.join(flags)}"
+        rows.append((processor, row.date, row.task, numbers[0], row.side, numbers[1], f"{row.ratio:.2f}", row.source))
+    return table(rows)
+
+
+def _interval(low, high):
+    return f"{low:,.0f}" if low == high else f"{low:,.0f}–{high:,.0f}"
+
+
+def decode(frame):
+    """Return the table of the pixels that `decode="scaled"` moves."""
+    rows = [("ratio", "size", "mean", "99th percentile", "maximum")]
+    for row in frame.itertuples():
+        rows.append((f"{row.ratio_percent:.0f}%", f"{row.width}×{row.height}", f"{row.mean:.2f}", row.p99, row.max))
+    return table(rows)
+
+
+def latency(frame):
+    """Return the table of the latencies, and the machine."""
+    rows = [("command", "posters", "seconds", "goal")]
+    for row in frame.itertuples():
+        spread = f" ({row.seconds_low:.2f}–{row.seconds_high:.2f})" if row.rounds > 1 else ""
+        rows.append((f"`{row.command}`", f"{row.posters:,}", f"{row.seconds:.2f}{spread}", f"{row.goal:.1f}"))
+    return f"{table(rows)}\n\n{machine(frame.iloc[0])}"
+
+
+def cells(frame):
+    """Return the table of sweeps of more and more cells, and the machine."""
+    rows = [("cells", "seconds a cell", "first cell (s)", "finished cells checked (s a cell)", "peak memory")]
+    for row in frame.itertuples():
+        numbers = (f"{row.seconds_per_cell:.2f}", f"{row.first_cell:.1f}", f"{row.check_per_cell:.3f}")
+        rows.append((row.cells, *numbers, f"{row.peak_mb:,.0f} MB"))
+    return f"{table(rows)}\n\n{machine(frame.iloc[0])}"
+
+
+def profile(frame):
+    """Return the table of the operations of an epoch."""
+    shown = frame[(frame["share"] >= 0.01) | (frame["part"] == "everything else")]
+    return table([("operation", "share")] + [(row.part, f"{100 * row.share:.0f}%") for row in shown.itertuples()])
+
+
+BLOCKS = {  # name of the block -> its CSV and its function
+    "speed": ("benchmark_speed", speed),
+    "notes": ("benchmark_speed", notes),
+    "other_processors": ("benchmark_speed_other_processors", other_processors),
+    "decode": ("benchmark_decode", decode),
+    "latency": ("benchmark_latency", latency),
+    "cells": ("benchmark_growth_cells", cells),
+    "profile": ("benchmark_profile", profile),
+}
+
+
+def updated(text, results=RESULTS):
+    """Return the text of the page with the current measurements."""
+
+    def replace(match):
+        """Return a block with the current measurement, if there is one."""
+        name, function = BLOCKS[match[2]]
+        path = results / f"{name}.csv"
+        if not path.is_file():
+            return match[0]
+        return f"{match[1]}{function(pd.read_csv(path, keep_default_na=True))}\n{match[3]}"
+
+    return BLOCK.sub(replace, text)
+
+
+def main():
+    """Update README.md and print its measured parts."""
+    path = HERE / "README.md"
+    text = updated(path.read_text(encoding="utf-8"))
+    with write_atomically(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    print("\n\n".join(match[0] for match in BLOCK.finditer(text)))
+
+
+if __name__ == "__main__":
+    main()
