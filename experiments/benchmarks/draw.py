@@ -27,7 +27,7 @@ def draw_ratios(rows, caption):
     ax.plot(others["goal"], place, "|", color=ORANGE, markersize=12, markeredgewidth=2, label="Goal")
     ax.axvline(1, color=GREY, linewidth=0.8)
     ax.set_xscale("log")
-    ticks = [1, 1.5, 2, 3, 5, 10, 20, 30]
+    ticks = [0.5, 1, 1.5, 2, 3, 5, 10, 20, 30]
     ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     ax.minorticks_off()
     names = (others["task"] + ": " + others["side"]).str.replace("lanczos3", "Lanczos").str.replace("mixed_", "")

@@ -69,6 +69,7 @@ def notes(frame):
             f"- **{task}**: {hardest['ratio']:.2f} times as fast as the fastest alternative, {hardest['side']}. "
             f"The goal of {hardest['goal']:g} is {reached}."
         )
+    frame = frame.reindex(columns=list(frame.columns.union(["fraction_of_peak", "flops_per_s", "accuracy"])))
     measured = frame[frame["fraction_of_peak"].notna() & frame["side"].str.startswith("poster_cnn")]
     for _, row in measured.drop_duplicates(["group", "side"]).iterrows():
         lines.append(
@@ -78,7 +79,11 @@ def notes(frame):
     for _, row in frame[frame["side"].str.endswith(LIMIT)].iterrows():
         what = row["side"].removesuffix(LIMIT).strip()
         lines.append(f"- **{row['task']}**: {100 * row['ratio']:.0f}% of the speed of {what}.")
-    if "accuracy" in frame and frame["accuracy"].notna().any():
+    peaks = frame[frame["task"] == "peak"]
+    if len(peaks):
+        found = ", ".join(f"{row['rate']:,.0f} {row['unit']} ({row['side']})" for _, row in peaks.iterrows())
+        lines.append(f"- **The machine** reaches {found}.")
+    if frame["accuracy"].notna().any():
         scores = 100 * frame["accuracy"].dropna()
         lines.append(f"- **Sweeps** have mean accuracies between {scores.min():.1f} and {scores.max():.1f}%.")
     return "\n".join(lines)
