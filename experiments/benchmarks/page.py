@@ -26,6 +26,7 @@ NAMES = {
 
 def machine(row):
     """Return a sentence about the machine of a measurement."""
+    row = row.dropna()
     flags = ", ".join(name for flag, name in NAMES.items() if flag in str(row.get("flags", "")).split())
     versions = ("tensorflow", "TensorFlow"), ("keras", "Keras"), ("torch", "PyTorch"), ("opencv", "OpenCV")
     versions = [f"{name} {row[f'{key}_version']}" for key, name in versions if row.get(f"{key}_version")]
@@ -56,7 +57,15 @@ def speed(frame):
         goal = "–" if pd.isna(row["goal"]) else f"{row['goal']:g}"
         numbers = [f"{side['rate']:,.{0 if side['rate'] >= 20 else 1}f}" for side in (ours, row)]
         rows.append((row["task"], numbers[0], row["side"], numbers[1], ratio, goal))
-    return f"{table(rows)}\n\n{machine(frame.iloc[-1])}"
+    return f"{table(rows)}\n\n{machines(frame)}"
+
+
+def machines(frame):
+    """Return a sentence about the machine, or one for each group of tasks where they were measured on several."""
+    of_group = {group: machine(rows.iloc[-1]) for group, rows in frame.groupby("group", sort=False)}
+    if len(set(of_group.values())) == 1:
+        return next(iter(of_group.values()))
+    return " ".join(f"{group.capitalize()}: {sentence}" for group, sentence in of_group.items())
 
 
 def notes(frame):

@@ -94,7 +94,7 @@ def main():
         write_results(found, options.out)
     picture = PICTURE if options.out == OUT else options.out.with_suffix(".png")
     with write_atomically(picture) as temporary:
-        drawn = draw_ratios(found, page.machine(found.iloc[-1]))
+        drawn = draw_ratios(found, page.machines(found))
         drawn.savefig(temporary, format="png", bbox_inches="tight", pad_inches=0.05, dpi=180)
     print(f"{page.speed(found)}\n\n{page.notes(found)}\n\nwritten to {options.out} and {picture}")
 
