@@ -6,6 +6,7 @@ are the same on every platform.
 
 import bisect
 import csv
+import functools
 import hashlib
 import itertools
 import os
@@ -18,7 +19,7 @@ import numpy as np
 
 from poster_cnn import files
 from poster_cnn.datasets.embedded import text
-from poster_cnn.datasets.embedded.posters import draw_everyday, draw_poster_and_masks
+from poster_cnn.datasets.embedded.posters import LAYERS, draw_everyday, draw_poster_and_masks
 from poster_cnn.metrics import arguments
 
 NUM_MOVIES = 1200  # in the embedded dataset
@@ -58,8 +59,8 @@ _DEFECTS |= {"truncated poster": 1, "web page saved as poster": 1, "poster of an
 _TRAILER_FRAMES, _TRAILER_FEATURES = 200, 4096
 
 
-@arguments.checked(trailers=arguments.flag, masks=arguments.flag)
-def embedded_dataset(*, trailers=False, masks=False):
+@arguments.checked(trailers=arguments.flag, masks=arguments.flag, layers=arguments.flag)
+def embedded_dataset(*, trailers=False, masks=False, layers=False):
     """Return the folder of the embedded dataset, creating it in the user's cache on first use.
 
     Several processes may call this function at once, and it may be killed: the folder appears completely or not at all.
@@ -69,6 +70,8 @@ def embedded_dataset(*, trailers=False, masks=False):
     Args:
         trailers: Whether to create `trailers/` too. Defaults to False.
         masks: Whether to create `masks/` too, which `embedded.masks.read_masks` reads. Defaults to False.
+        layers: Whether to create `posters_without_lettering/` and `posters_lettering_alone/` too, the same posters
+            without any lettering, and their lettering on gray. Defaults to False.
 
     Returns:
         `pathlib.Path` of a data folder, as written by `make_dataset` with its defaults.
@@ -79,6 +82,9 @@ def embedded_dataset(*, trailers=False, masks=False):
         _make_once(folder / "trailers", lambda aside: _write_trailers(aside, _invent_movies(NUM_MOVIES, 0), 0))
     if masks:
         _make_once(folder / "masks", lambda aside: _write_posters(aside, _invent_movies(NUM_MOVIES, 0), 0, masks=True))
+    for layer, name in list(LAYERS.items())[1:] if layers else ():
+        drawing = functools.partial(_write_posters, movies=_invent_movies(NUM_MOVIES, 0), seed=0, layer=layer)
+        _make_once(folder / name, drawing)
     return folder
 
 
@@ -197,8 +203,8 @@ def _metadata_rows(movies, seed):
     return [_metadata_row(movie, people, random.Random(f"metadata {seed} {movie['id']}")) for movie in movies]
 
 
-def _write_posters(folder, movies, seed, *, masks=False):
-    """Write the posters, or their masks instead."""
+def _write_posters(folder, movies, seed, *, masks=False, layer="poster"):
+    """Write the posters, a layer of them, or their masks instead."""
     folder.mkdir(parents=True)
     drawn, emblems = zip(movies, _metadata_rows(movies, seed), strict=True), {}
     for movie, row in files.progress_bar(drawn, "Drawing posters", len(movies), leave=False, mininterval=1):
@@ -206,7 +212,7 @@ def _write_posters(folder, movies, seed, *, masks=False):
         if masks:
             emblems[movie["id"]] = _write_mask(folder / f"{movie['id']}.png", movie, row, rng)
         else:
-            _write_poster(folder / f"{movie['id']}.jpg", movie, row, rng)
+            _write_poster(folder / f"{movie['id']}.jpg", movie, row, rng, layer)
     copies = _copy_posters(folder, movies, random.Random(f"copies {seed}"), ".png" if masks else ".jpg")
     if masks:
         emblems |= {copy: emblems[original] for copy, original in copies.items()}
@@ -256,12 +262,13 @@ def _with_gaps(rows, rng):
     return kept
 
 
-def _draw(movie, row, rng):
-    """Return the poster of a movie, its masks and the genre of its emblem."""
+def _draw(movie, row, rng, layer="poster"):
+    """Return the poster of a movie or a layer of it, its masks and the genre of its emblem."""
     shown = rng.choices(list(_WEIGHTS), list(_WEIGHTS.values()))[0] if rng.random() < _MISLEADING else movie["genres"]
     lead = rng.choices(shown, [_POSTER_WEIGHT.get(genre, 2) for genre in shown])[0]
     genres = [lead] + [genre for genre in shown if genre != lead]
-    return *draw_poster_and_masks(genres, movie["title"], [row["actor_1_name"], row["actor_2_name"]], rng), lead
+    cast = [row["actor_1_name"], row["actor_2_name"]]
+    return *draw_poster_and_masks(genres, movie["title"], cast, rng, layer), lead
 
 
 def _write_mask(path, movie, row, rng):
@@ -273,11 +280,11 @@ def _write_mask(path, movie, row, rng):
     return genre
 
 
-def _write_poster(path, movie, row, rng):
+def _write_poster(path, movie, row, rng, layer):
     if movie["defect"] == "web page saved as poster":
         path.write_bytes(b"<!DOCTYPE html>\n<html><body><h1>404 Not Found</h1></body></html>\n")
     elif movie["defect"] != "no poster file":
-        poster, _, _ = _draw(movie, row, rng)
+        poster, _, _ = _draw(movie, row, rng, layer)
         poster.save(path, quality=rng.randrange(78, 93))
     if movie["defect"] == "truncated poster":
         content = path.read_bytes()

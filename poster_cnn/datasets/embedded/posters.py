@@ -79,6 +79,14 @@ _SHADE = Image.linear_gradient("L").resize((1, _HEIGHT))
 _CORNERS = Image.radial_gradient("L").resize(SIZE).point(lambda value: 255 - value // 2).convert("RGB")
 
 
+# What is drawn -> its folder in the dataset.
+LAYERS = {
+    "poster": "posters",
+    "without_lettering": "posters_without_lettering",
+    "lettering_alone": "posters_lettering_alone",
+}
+
+
 def draw_poster(genres, title, cast, rng):
     """Draw a movie poster that looks like its genres.
 
@@ -94,17 +102,19 @@ def draw_poster(genres, title, cast, rng):
     return draw_poster_and_masks(genres, title, cast, rng)[0]
 
 
-def draw_poster_and_masks(genres, title, cast, rng):
-    """Draw a movie poster, and where its emblem and its lettering lie.
+def draw_poster_and_masks(genres, title, cast, rng, layer="poster"):
+    """Draw a movie poster or a layer of it, and where its emblem and its lettering lie.
 
     The emblem is the motif of the first genre: the visible pixels that it paints inside of its box. The lettering is
     the title with its panel, the cast and the credits.
 
     Args:
         genres, title, cast, rng: See `draw_poster`.
+        layer: Key of `LAYERS`: `"poster"`, `"without_lettering"`, or `"lettering_alone"` on gray. Defaults to
+            `"poster"`, the image of `draw_poster`.
 
     Returns:
-        `(poster, masks)`: the image of `draw_poster`, and a dict with "emblem" and "lettering", `PIL.Image.Image`s of
+        `(picture, masks)`: the image, and a dict with "emblem" and "lettering", `PIL.Image.Image`s of
         mode "L" and the poster's size, 255 where they are and 0 elsewhere.
     """
     style = STYLES[genres[0]]
@@ -119,12 +129,15 @@ def draw_poster_and_masks(genres, title, cast, rng):
     at_top = rng.random() < 0.18
     top = 34 if at_top else _HEIGHT - 46 - high
     emblem = _draw_motifs(canvas, genres, (top + high, 460) if at_top else (36, top), colors, rng)
-    traced = _Traced(canvas)
+    bare, traced = canvas.copy(), _Traced(canvas)
     _write_title(traced, lines, top, style.letters[0], colors, rng)
     _write_small_print(traced, cast, at_top, colors, rng)
-    poster = _finish(canvas, background == "vignette" or rng.random() < 0.2, rng)
+    alone = Image.new("RGB", canvas.size, (128, 128, 128))
+    alone.paste(canvas, mask=traced.mask)
+    drawn = {"poster": canvas, "without_lettering": bare, "lettering_alone": alone}
+    picture = _finish(drawn[layer], background == "vignette" or rng.random() < 0.2, rng)
     masks = {"emblem": ImageChops.subtract(emblem, traced.mask), "lettering": traced.mask}
-    return poster, {name: mask.reduce(2).point(lambda value: 255 * (value > 127)) for name, mask in masks.items()}
+    return picture, {name: mask.reduce(2).point(lambda value: 255 * (value > 127)) for name, mask in masks.items()}
 
 
 class _Traced:
