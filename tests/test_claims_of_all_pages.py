@@ -36,7 +36,7 @@ def best_and_worst(name):
 
 def shipped():
     run = committed("release_recipes").iloc[-1]
-    baseline = committed("posters_mobilenet_v2").iloc[0]
+    baseline = committed("release_posters_mobilenet_v2").iloc[0]
     numbers = [[100 * run[f"test_{metric}"], 100 * baseline[f"label_prior_{metric}"]] for metric in (AP, AP_MICRO)]
     return [baseline["num_test"], *numbers[0], *numbers[1]]
 
@@ -199,13 +199,13 @@ CLAIMS = [
     (
         "release",
         "{:.0f} minutes for `evaluated` … {:.0f} minutes for `evaluated`",
-        lambda: minutes("posters_mobilenet_v2", "posters_seven_layer"),
+        lambda: minutes("release_posters_mobilenet_v2", "release_posters_seven_layer"),
     ),
     (
         "release",
         "{:,} posters, the penalty alone moves … from {:.1f} to {:.1f}",
         lambda: [
-            committed("posters_mobilenet_v2")["num_train"].iloc[0],
+            committed("release_posters_mobilenet_v2")["num_train"].iloc[0],
             *(100 * committed("release_recipes")[f"test_{AP}"].iloc[[0, 2]]),
         ],
     ),

@@ -157,13 +157,13 @@ def test_tables_of_the_shipped_networks_agree_with_the_results():
     recipes = pd.read_csv(results / "release_recipes.csv")
     for recipe, views, *scores in recipes.itertuples(index=False):
         assert f"| {recipe} | {views} | {' | '.join(f'{100 * score:.1f}' for score in scores)} |" in page
-    (run,) = pd.read_csv(results / "posters_mobilenet_v2.csv").to_dict("records")
+    (run,) = pd.read_csv(results / "release_posters_mobilenet_v2.csv").to_dict("records")
     for metric, name in (("average_precision", "macro"), ("average_precision_micro", "micro")):
         low, high = (run[f"{metric}_{end}"] for end in ("low", "high"))
         baselines = (run[f"{baseline}_{metric}"] for baseline in ("color_histogram", "label_prior"))
         row = f"| {name} | {100 * run[metric]:.1f} [{100 * low:.1f}, {100 * high:.1f}] | "
         assert row + " | ".join(f"{100 * score:.1f}" for score in baselines) + " |" in page
-    (small,) = pd.read_csv(results / "posters_seven_layer.csv").to_dict("records")
+    (small,) = pd.read_csv(results / "release_posters_seven_layer.csv").to_dict("records")
     scores = (small[f"{name}first_label_accuracy"] for name in ("", "color_histogram_", "majority_"))
     assert (
         "{:.1%} of {} test movies, where the color histogram has {:.1%} and the most frequent genre\n{:.1%}".format(

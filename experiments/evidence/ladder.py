@@ -79,4 +79,6 @@ sets |= {
 }
 lacking = sorted(set(catalog.NETWORKS) - set(further))
 
-quick_config = {"image_size": (64, 44), "epochs": 2}
+quick_config = {"image_size": (64, 44), "epochs": 2}  # fine-tuning has as many epochs as in the paper preset
+quick_grid = {"seed": (0, 1)}
+quick_sets = {name: sets[name] | {"epochs": 2} for name in sets if name != "mobilenet_v2_frozen_large"}

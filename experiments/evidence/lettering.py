@@ -100,12 +100,12 @@ def real_rows(data, runs, out):
             kinds = hide(np.asarray(open_picture(path)), boxes[predictions["imdb_id"][number]], seed=number)
             area.append(kinds.pop("area"))
             for kind, pictures in kinds.items():
-                hidden.setdefault(kind, []).append([network.fit(picture) for picture in pictures])
+                hidden.setdefault(kind, []).append([network.fit(picture).astype("uint8") for picture in pictures])
         predicted = {}
         for kind, pictures in hidden.items():
             arrays = np.stack(pictures, axis=1)  # (draws, posters, height, width, 3)
             predicted[kind] = np.stack([in_batches(network, array) for array in arrays])
-        about = {"data": "real", "network": run.name, "trained_on": "poster", "text_area": np.mean(area)}
+        about = {"data": "real", "network": run.name.split(",")[0], "trained_on": "poster", "text_area": np.mean(area)}
         rows += score_rows(about, class_names, labels, predicted)
     return rows
 
@@ -113,7 +113,9 @@ def real_rows(data, runs, out):
 def in_batches(network, images, batch_size=32):
     """Return the probabilities of many pictures."""
     starts = range(0, len(images), batch_size)
-    return np.concatenate([network.probabilities(images[start : start + batch_size]) for start in starts])
+    return np.concatenate(
+        [network.probabilities(images[start : start + batch_size].astype("float32")) for start in starts]
+    )
 
 
 def score_rows(about, class_names, labels, predicted):

@@ -18,7 +18,7 @@ from poster_cnn.datasets.embedded import dataset, lettering, motifs
 from poster_cnn.datasets.embedded.dataset import embedded_dataset, make_dataset
 from poster_cnn.datasets.embedded.motifs import draw_motif
 from poster_cnn.datasets.embedded.pen import Pen
-from poster_cnn.datasets.embedded.posters import STYLES, draw_everyday, draw_poster
+from poster_cnn.datasets.embedded.posters import LAYERS, STYLES, draw_everyday, draw_poster, draw_poster_and_masks
 from poster_cnn.datasets.embedded.text import WORDS, tokens
 
 PAPER_GENRES = ["Horror", "Romance", "Action", "Documentary"]
@@ -326,3 +326,20 @@ def test_motif_language():
     assert draw("= dot") == [((1, 2, 3), (0, 0), 9), ((0, 0), -100), ((1, 2, 3), (0, 0), 9)]
     centers = {center for _, center, _ in draw("99* disc ink|light 1~3,5 9")}
     assert centers == {(1, 5), (2, 5), (3, 5)} and len({color for color, *_ in drawn}) == 2
+
+
+@pytest.mark.parametrize("genre", STYLES)
+def test_layers_of_a_poster_are_those_that_are_seen_in_it(genre):
+    drawn = {
+        layer: draw_poster_and_masks([genre, "Drama"], "The Long Night", ["Ann Lee", "Bo Ray"], random.Random(7), layer)
+        for layer in LAYERS
+    }
+    whole, bare, alone = (np.asarray(drawn[layer][0]).astype(int) for layer in LAYERS)
+    assert np.array_equal(
+        whole, draw_poster([genre, "Drama"], "The Long Night", ["Ann Lee", "Bo Ray"], random.Random(7))
+    )
+    changed = (whole != bare).any(axis=-1)
+    mask = np.asarray(drawn["poster"][1]["lettering"]) > 0
+    assert changed.mean() > 0.02 and changed[mask].mean() > 0.5
+    assert (np.ptp(alone, axis=-1) == 0)[~changed].mean() > 0.95  # gray where there is no lettering
+    assert all(np.array_equal(drawn["poster"][1]["emblem"], masks["emblem"]) for _, masks in drawn.values())

@@ -1,0 +1,177 @@
+"""Tables of the evidence: the ladder of networks, splits against seeds, learning curves, and lettering."""
+
+import time
+
+import keras
+import numpy as np
+import pandas as pd
+
+from poster_cnn import metrics
+from poster_cnn.metrics.resampling import check_groups, check_seeds, draw_counts, resampled
+from poster_cnn.results.collect import prediction_arrays
+from poster_cnn.training.build import build_network
+
+METRIC = "average_precision"
+TITLES = {  # name of a set, or the start of it, in the order of the ladder -> title
+    "label_prior": "label prior",
+    "color_histogram": "color histogram",
+    "seven_layer_cnn": "seven layers, from scratch",
+    "mobilenet_v2_random": "MobileNetV2, random weights",
+    "mobilenet_v2_frozen": "MobileNetV2, frozen",
+    "mobilenet_v2_frozen_large": "MobileNetV2, frozen, 224×152",
+    "mobilenet_v2_unfrozen": "MobileNetV2, unfrozen",
+    "evaluated": "shipped network, 224×152",
+}
+
+
+def ladder_table(runs, predictions, baselines, seconds, *, num_resamples=1000):
+    """Compare networks with the color histogram and with the network before them, on the same test movies.
+
+    Args:
+        runs: DataFrame from `collect_results`, of one or more experiments; the seeds of a network have one `set_name`.
+        predictions: Dict of `(experiment, run)` -> predictions of each run; see `read_predictions`.
+        baselines: Dict of anything -> predictions of the baselines, from `TrainingData.baseline_predictions`. The first
+            is used.
+        seconds: Series of `set_name` -> seconds per thousand posters, from `prediction_seconds`.
+        num_resamples: Number of bootstrap resamples of the movies. Defaults to 1000.
+
+    Returns:
+        DataFrame, one row per network, in the order of `TITLES` and then of the runs: `network`, `seeds` (int); macro
+        average precision in percent, the mean of the seeds, with `low`, `high` and `seed_spread` (standard deviation);
+        `over_color` and `over_previous` in points, with the bounds and p values of paired intervals, and Holm's
+        correction of the p values over color as `over_color_holm`; `seconds`.
+
+    Raises:
+        ValueError: If the networks have predicted different movies.
+    """
+    first = next(iter(predictions.values()))
+    _, labels, _ = prediction_arrays(first)
+    groups, baselines = first["imdb_id"].to_numpy(), next(iter(baselines.values()))
+    arrays = {name: baselines[name][None] for name in ("label_prior", "color_histogram")}
+    for name, own in runs.groupby("set_name", sort=False):
+        of_seeds = _of_runs(own, predictions)
+        if any(list(frame["imdb_id"]) != list(groups) for frame in of_seeds):
+            raise ValueError(f"All networks must have predicted the same movies. Received: others of {name!r}")
+        arrays[name] = np.stack([prediction_arrays(frame)[2] for frame in of_seeds])
+    order = [*(name for name in TITLES if name in arrays), *(name for name in arrays if name not in TITLES)]
+    rows, options = [], {"groups": groups, "num_resamples": num_resamples}
+    for previous, name in zip([None, *order], order, strict=False):
+        score = metrics.score([METRIC], labels, arrays[name], **options)[METRIC]
+        spread = pd.Series([metrics.average_precision(labels, y_prob) for y_prob in arrays[name]]).std()
+        row = {"network": TITLES.get(name, name), "seeds": len(arrays[name]), METRIC: 100 * score["value"]}
+        row |= {"low": 100 * score["low"], "high": 100 * score["high"]}
+        row |= {"seed_spread": 100 * spread}
+        others = {"color": "color_histogram", "previous": previous}
+        for title, other in others.items() if previous else ():
+            gain = metrics.margins([METRIC], labels, arrays[name], {other: arrays[other]}, **options)[METRIC][other]
+            row |= {f"over_{title}": 100 * gain["value"], f"over_{title}_low": 100 * gain["low"]}
+            row |= {f"over_{title}_high": 100 * gain["high"], f"over_{title}_p_value": gain["p_value"]}
+        rows.append(row | {"seconds": seconds.get(name)})
+    table = pd.DataFrame(rows)
+    trained = ~table["network"].isin([TITLES["label_prior"], TITLES["color_histogram"]])
+    table["over_color_holm"] = metrics.holm(table["over_color_p_value"].where(trained))
+    return table
+
+
+def prediction_seconds(cells, *, num_posters=1000):
+    """Measure how long networks take to predict posters that are in memory.
+
+    Args:
+        cells: Dict of run -> `TrainingConfig`; runs with equal `set_name` are measured once.
+        num_posters: Number of posters of random pixels, in batches of 32. Defaults to 1000.
+
+    Returns:
+        float64 Series of seconds per thousand posters, by `set_name`.
+    """
+    seconds, rng = {}, np.random.default_rng(0)
+    for config in cells.values():
+        if config.set_name in seconds:
+            continue
+        size = config.data.image_size
+        own = config.network.model_args
+        untrained = config.replace(model_args=own | {"weights": None} if "weights" in own else own)
+        model = build_network(untrained.network, size, len(config.data.class_names))
+        posters = rng.integers(0, 256, (num_posters, *size, 3), dtype="uint8")
+        model.predict(posters[:64], batch_size=32, verbose=0)  # compiles the graph
+        started = time.perf_counter()
+        model.predict(posters, batch_size=32, verbose=0)
+        seconds[config.set_name] = (time.perf_counter() - started) * 1000 / num_posters
+        keras.backend.clear_session()
+    return pd.Series(seconds, name="seconds", dtype="float64")
+
+
+def variance_table(runs):
+    """Divide the variance of a score into that between splits and that between seeds.
+
+    Both are variance components of a one-way analysis: the variance between seeds is the mean of those within a split,
+    and a seed's share in the variance of the splits' means is subtracted.
+
+    Args:
+        runs: DataFrame from `collect_results`, for each network with as many seeds on each split.
+
+    Returns:
+        DataFrame, one row per network: `network`, `splits`, `seeds`; macro average precision in percent as `mean`,
+        `split_spread` and `seed_spread` (standard deviations), `split_share` of the variance in percent,
+        `movie_spread` (standard deviation from the mean width of the intervals over test movies), and the difference
+        from the color histogram as `over_color`, with its smallest and largest value on a split, `least` and `most`.
+    """
+    rows = []
+    for name, own in runs.groupby("set_name", sort=False):
+        scores = 100 * own.pivot(index="split_seed", columns="seed", values=METRIC)
+        within = scores.var(axis=1, ddof=1).mean()
+        between = max(scores.mean(axis=1).var(ddof=1) - within / scores.shape[1], 0)
+        gain = 100 * (own[METRIC] - own[f"color_histogram_{METRIC}"]).groupby(own["split_seed"]).mean()
+        width = 100 * (own[f"{METRIC}_high"] - own[f"{METRIC}_low"]).mean()
+        rows.append(
+            {"network": TITLES.get(name, name), "splits": len(scores), "seeds": scores.shape[1]}
+            | {"mean": scores.to_numpy().mean(), "split_spread": between**0.5, "seed_spread": within**0.5}
+            | {"split_share": 100 * between / (between + within), "movie_spread": width / (2 * 1.96)}
+            | {"over_color": gain.mean(), "least": gain.min(), "most": gain.max()}
+        )
+    return pd.DataFrame(rows)
+
+
+def power_laws(runs, predictions, *, goal=0.5, num_resamples=1000):
+    """Fit how the score grows with the number of training posters, and extrapolate it.
+
+    The share that is missing to a perfect score follows a power law: 1 - score = scale · posters^-exponent, a line in
+    logarithms, fitted by least squares to the mean of the seeds at each size. The intervals come from fits to resampled
+    test movies. They do not tell whether the law holds beyond the largest size.
+
+    Args:
+        runs, predictions: As in `ladder_table`, with `max_train_movies`.
+        goal: Macro average precision to extrapolate to, 0..1. Defaults to 0.5.
+        num_resamples: Number of bootstrap resamples of the movies. Defaults to 1000.
+
+    Returns:
+        DataFrame, one row per name: `network`, `exponent` and `scale` of the law, `exponent_low` and `exponent_high`;
+        `posters`, the number of posters for the goal, with `posters_low` and `posters_high`.
+    """
+    rows = []
+    for name, of_network in runs.groupby("set_name", sort=False):
+        sizes, values, samples = [], [], []
+        for size, own in of_network.groupby("max_train_movies"):
+            of_seeds = _of_runs(own, predictions)
+            _, labels, _ = prediction_arrays(of_seeds[0])
+            num_groups, membership = check_groups(of_seeds[0]["imdb_id"].to_numpy(), labels)
+            checked = check_seeds(labels, np.stack([prediction_arrays(frame)[2] for frame in of_seeds]))
+            counts = draw_counts(num_groups, num_resamples, seed=0)
+            sizes.append(np.log(size))
+            values.append(np.mean([metrics.average_precision(labels, y_prob) for y_prob in checked[1]]))
+            samples.append(resampled(METRIC, *checked, counts, membership))
+        missing = np.log(1 - np.column_stack([values, np.array(samples)]))  # (sizes, 1 + resamples)
+        slope, start = np.polyfit(sizes, missing, 1)
+        grows = slope < 0  # otherwise the goal is never reached
+        with np.errstate(over="ignore"):
+            posters = np.where(grows, np.exp((np.log(1 - goal) - start) / np.where(grows, slope, 1)), np.inf)
+        low, high = np.quantile(posters[1:], [0.025, 0.975], method="nearest")  # some may be infinite
+        flat, steep = np.quantile(-slope[1:], [0.025, 0.975])
+        rows.append(
+            {"network": TITLES.get(name, name), "exponent": -slope[0], "exponent_low": flat, "exponent_high": steep}
+            | {"scale": np.exp(start[0]), "posters": posters[0], "posters_low": low, "posters_high": high}
+        )
+    return pd.DataFrame(rows)
+
+
+def _of_runs(runs, predictions):
+    return [predictions[key] for key in zip(runs["experiment"], runs["run"], strict=True)]

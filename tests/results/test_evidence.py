@@ -1,0 +1,131 @@
+"""The tables and figures of the evidence, from made-up predictions."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from poster_cnn import TrainingConfig, figures, metrics
+from poster_cnn.results import evidence
+
+GENRES = ("Horror", "Romance")
+
+
+def predictions(signal, seed=0, num_movies=60):
+    """Return predictions whose probabilities follow the labels by a share."""
+    labels = np.random.default_rng(1).random((num_movies, 2)) < 0.4
+    y_prob = signal * labels + (1 - signal) * np.random.default_rng(seed).random((num_movies, 2))
+    frame = pd.DataFrame({"imdb_id": range(num_movies)})
+    for number, genre in enumerate(GENRES):
+        frame[f"true_{genre}"], frame[f"probability_{genre}"] = labels[:, number].astype(int), y_prob[:, number]
+    return frame
+
+
+def table_of(found):
+    """Return the table of runs `(set_name, seed, ...)` and their predictions by experiment and run."""
+    runs = pd.DataFrame([{"set_name": name, "seed": seed} for name, seed in found])
+    runs = runs.assign(experiment="ladder", run=[f"{name},seed={seed}" for name, seed in found])
+    return runs, dict(zip(zip(runs["experiment"], runs["run"], strict=True), found.values(), strict=True))
+
+
+@pytest.fixture(scope="module")
+def ladder():
+    found = {("seven_layer_cnn", seed): predictions(0.2, seed) for seed in range(3)}
+    runs, found = table_of(found | {("evaluated", 0): predictions(0.5)})
+    baselines = {"label_prior": np.tile([0.4, 0.3], (60, 1)), "color_histogram": np.full((60, 2), 0.5)}
+    seconds = pd.Series({"seven_layer_cnn": 0.5, "evaluated": 12.0})
+    return evidence.ladder_table(runs, found, {"a run": baselines}, seconds, num_resamples=60)
+
+
+def test_ladder_compares_with_color_and_with_the_step_before(ladder):
+    assert list(ladder["network"]) == [evidence.TITLES[name] for name in evidence.TITLES if name in (
+        "label_prior", "color_histogram", "seven_layer_cnn", "evaluated")]  # fmt: skip
+    assert list(ladder["seeds"]) == [1, 1, 3, 1]
+    score = ladder["average_precision"]
+    assert ladder["over_previous"].tolist()[1:] == pytest.approx(score.diff().tolist()[1:])
+    assert ladder["over_color"].tolist()[1:] == pytest.approx((score - score[1]).tolist()[1:])
+    assert ladder.loc[3, "over_previous_low"] > 0 and ladder.loc[3, "over_color_holm"] < 0.05
+    assert ladder["seed_spread"].notna().tolist() == [False, False, True, False]
+    assert ladder["over_color_holm"].notna().tolist() == [False, False, True, True]
+
+
+def test_ladder_rejects_other_movies():
+    runs, found = table_of({("a", 0): predictions(0.2), ("b", 0): predictions(0.2, num_movies=50)})
+    baselines = dict.fromkeys(("label_prior", "color_histogram"), np.ones((60, 2)))
+    with pytest.raises(ValueError, match="same movies. Received: others of 'b'"):
+        evidence.ladder_table(runs, found, {"a run": baselines}, {})
+
+
+def test_prediction_seconds_of_each_network_once():
+    config = TrainingConfig(class_names=GENRES, image_size=(54, 46), set_name="small")
+    seconds = evidence.prediction_seconds({"a": config, "b": config.replace(seed=1)}, num_posters=64)
+    assert list(seconds.index) == ["small"] and 0 < seconds["small"] < 60
+
+
+@pytest.fixture(scope="module")
+def runs():
+    """50 splits with 50 seeds each, whose standard deviations are known."""
+    rng = np.random.default_rng(0)
+    frame = pd.MultiIndex.from_product([range(50), range(50)], names=["split_seed", "seed"]).to_frame(index=False)
+    of_split = rng.normal(0, 0.03, 50)[frame["split_seed"]]
+    score = 0.4 + of_split + rng.normal(0, 0.01, len(frame))
+    return frame.assign(
+        set_name="seven_layer_cnn", average_precision=score, average_precision_low=score - 0.0392,
+        average_precision_high=score + 0.0392, color_histogram_average_precision=0.3 + of_split,
+    )  # fmt: skip
+
+
+def test_variance_is_divided_between_splits_and_seeds(runs):
+    row = evidence.variance_table(runs).iloc[0]
+    assert (row["splits"], row["seeds"]) == (50, 50)
+    assert row["split_spread"] == pytest.approx(3, rel=0.25) and row["seed_spread"] == pytest.approx(1, rel=0.05)
+    assert row["split_share"] == pytest.approx(90, abs=5) and row["movie_spread"] == pytest.approx(2)
+    assert row["least"] < row["over_color"] < row["most"] and row["over_color"] == pytest.approx(10, abs=0.2)
+
+
+def test_seeds_alone_give_no_variance_between_splits(runs):
+    rng = np.random.default_rng(1)
+    row = evidence.variance_table(runs.assign(average_precision=0.4 + rng.normal(0, 0.01, len(runs)))).iloc[0]
+    assert row["split_share"] < 5 and row["seed_spread"] == pytest.approx(1, rel=0.05)
+
+
+@pytest.fixture(scope="module")
+def by_size():
+    # The more posters, the better the predictions.
+    found = {(f"{size}", seed): predictions(0.03 * np.log(size), seed) for size in (250, 1000, 4000) for seed in (0, 1)}
+    runs, found = table_of(found)
+    return runs.assign(max_train_movies=runs["set_name"].astype(int), set_name="seven_layer_cnn"), found
+
+
+@pytest.fixture(scope="module")
+def laws(by_size):
+    return evidence.power_laws(*by_size, goal=0.99, num_resamples=40)
+
+
+def test_power_law_goes_through_the_scores(by_size, laws):
+    (runs, found), law = by_size, laws.iloc[0]
+    scores = [metrics.average_precision(*evidence.prediction_arrays(frame)[1:]) for frame in found.values()]
+    for size, score in runs.assign(score=scores).groupby("max_train_movies")["score"].mean().items():
+        assert 1 - law["scale"] * size ** -law["exponent"] == pytest.approx(score, abs=0.05)
+    assert law["scale"] * law["posters"] ** -law["exponent"] == pytest.approx(0.01)
+    assert law["exponent_low"] < law["exponent"] < law["exponent_high"]
+    assert law["posters_low"] < law["posters"] < law["posters_high"]
+
+
+def test_a_score_that_does_not_grow_never_reaches_the_goal():
+    runs, found = table_of({("a", size): predictions(0.2) for size in (100, 1000)})
+    laws = evidence.power_laws(runs.rename(columns={"seed": "max_train_movies"}), found, goal=0.99, num_resamples=5)
+    assert laws["posters"].iloc[0] == np.inf
+
+
+def test_figures_have_every_network_and_genre(ladder, runs, laws):
+    ax = figures.ladder_scatter(ladder)
+    assert [text.get_text() for text in ax.texts] == ["color histogram", *ladder["network"][2:]]
+    assert len(figures.split_strips(runs).axes) == 1
+    sized = runs.rename(columns={"split_seed": "max_train_movies"}).query("max_train_movies > 0")
+    labels = [text.get_text() for text in figures.learning_curves(sized, laws).get_legend().get_texts()]
+    assert labels == [evidence.TITLES["seven_layer_cnn"], "color histogram"]
+    lettering = pd.DataFrame(
+        {"network": "evaluated", "genre": ["all", "Horror"], "tested_on": "without_lettering", "positives": [90, 30]}
+    ).assign(over_elsewhere=-0.02, over_elsewhere_low=-0.04, over_elsewhere_high=0.01)
+    ax = figures.lettering_dots(lettering)
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["All (macro)", "Horror"]
