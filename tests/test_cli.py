@@ -113,7 +113,7 @@ def test_debug_prints_the_traceback(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["reproduce", "--preset", "fast"], "preset='fast'"),
+        (["reproduce", "--preset", "fast"], "Received: --preset fast"),
         (["reproduce", "--preset", "results", "--only", "99"], "01_dataset"),
         (["reproduce", "--data", "no/such/folder"], "no/such/folder"),
         (["sweep", "absent.py", "--out", "x"], "absent.py"),
@@ -125,6 +125,10 @@ def test_debug_prints_the_traceback(tmp_path, capsys):
         ),
         (["train", "--data", "absent", "--out", "x", "--genres", "Horror,Romance"], "absent"),
         (["train", "--data", "DATA", "--out", "OUT", "--genres", "Horror,Western"], "Western"),
+        (["train", "--data", "DATA", "--out", "OUT", "--ratio", "20"], "Received: --image-size 54x36 (--ratio 20)"),
+        (["train", "--data", "DATA", "--out", "OUT", "--genres", "War,War"], "Received: --genres War,War"),
+        (["train", "--data", "DATA", "--out", "OUT", "--dropout", "2"], "`--dropout` must be a fraction"),
+        (["predict", "x.jpg", "--card", "c.docx"], "`--card` must be a file with one of the suffixes .eps, "),
     ],
 )
 def test_errors_are_one_line(arguments, message, data_folder, tmp_path, capsys, monkeypatch):

@@ -6,7 +6,11 @@ import re
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+
+from poster_cnn import metrics
+from poster_cnn.metrics import baselines
 
 REPOSITORY = pathlib.Path(__file__).parents[1]
 
@@ -23,6 +27,17 @@ def test_site_builds_without_warnings(tmp_path):
     assert result.returncode == 0, result.stderr[-5000:]
     for page in ("docs/index", "docs/clusters", "docs/api/models", "experiments/dave/README", "notebooks/01_dataset"):
         assert (tmp_path / "html" / f"{page}.html").is_file(), page
+
+
+def test_every_metric_is_explained_with_its_chance():
+    text = (REPOSITORY / "docs" / "metrics.md").read_text(encoding="utf-8")
+    rows = [re.split(r" *\| *", row)[1:-1] for row in re.findall(r"^\| `.*$", text, re.MULTILINE)]
+    assert {name.strip("`") for name, *_ in rows} == set(metrics.BY_NAME) and all(all(row) for row in rows)
+    labels = np.array([[1, 1, 0, 0], [1, 0, 0, 0]])  # K = 4, q = 3/8
+    expected = {"1 / K": 1 / 4, "q": 3 / 8, "50%": 0.5, "37.8%": 0.378}
+    for name, _, chance, _ in rows:
+        found = baselines.chance([name], labels).get(name)
+        assert found is None or chance not in expected or found == pytest.approx(expected[chance], abs=5e-4), name
 
 
 @pytest.mark.parametrize("path", sorted((REPOSITORY / "docs").glob("*.md")), ids=lambda path: path.stem)

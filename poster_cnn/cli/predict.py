@@ -30,7 +30,7 @@ def add_arguments(command):
     command.add_argument(
         "--csv", metavar="FILE", help="also write a CSV, a row per picture and a column per genre; -: print only that"
     )
-    command.add_argument("--card", metavar="FILE", help=f"also draw the first {_MAX_CARDS} pictures as a PNG")
+    command.add_argument("--card", metavar="FILE", help=f"also draw the first {_MAX_CARDS} pictures; FILE.png, .jpg or .pdf")
     command.add_argument("--explain", action="store_true", help="add heat maps of the genres to the card (see --card)")
     command.add_argument("--allow-private", action="store_true", help="allow URLs in private networks")
     command.add_argument("--plot", metavar="TEXT", help="the plot of the movie; @FILE reads it from a file")
@@ -51,6 +51,10 @@ def run(options):
     if options.explain and not options.card:
         options.command.error("--explain draws heat maps on the card: give --card FILE too")
     _refuse_models(options)
+    if options.card:
+        from poster_cnn.evaluation.predict import card_format
+
+        card_format(options.card)  # fails now, not after the predictions
     network = None
     if given or _is_ensemble(options.model):
         if options.explain:

@@ -18,6 +18,15 @@ from poster_cnn.movies.poster_files import is_picture_name, poster_names
 from poster_cnn.movies.table import load_movie_table
 
 _NO_PICTURE = ("empty", "html", "text", "unknown format", "folder", "not a file")  # reasons, by content
+_IN_WORDS = {
+    "bad answer": "answer is not valid HTTP",
+    "bad id": "id is not a number",
+    "bad url": "URL is not valid",
+    "html": "web page, not a picture",
+    "no url": "no URL in the table",
+    "private address": "address in a private network",
+    "text": "text, not a picture",
+}
 _NUMBERS = ["imdb_id", "width", "height", "bytes"]
 
 
@@ -151,9 +160,13 @@ def check_posters(table, **verify_options):
         manifests.append(manifest.assign(poster_path=manifest["file"].map(path_of)))
     report = pd.concat(manifests).set_index("poster_path").loc[paths].reset_index().set_axis(table.index)
     report["imdb_id"] = table["imdb_id"].astype("Int64")
-    usable = report["verdict"] != "quarantined"
+    return with_readable_posters(table, report), report
+
+
+def with_readable_posters(table, report):
+    """Return the table of `check_posters` for a report over the same index."""
     readable = report["repaired_path"].where(report["repaired_path"] != "", report["poster_path"])
-    return table.assign(poster_path=readable)[usable], report
+    return table.assign(poster_path=readable)[report["verdict"] != "quarantined"]
 
 
 def verify_data(data, **verify_options):
@@ -204,6 +217,7 @@ def describe(report):
     usual = ["ok", "repaired", "quarantined"] if verdict == "verdict" else ["downloaded", "already there", "failed"]
     counts = report[verdict].value_counts().reindex(dict.fromkeys([*usual, *report[verdict]]), fill_value=0)
     lines = [f"{len(report):,} posters: " + ", ".join(f"{count:,} {name}" for name, count in counts.items())]
+    report = report.assign(reason=report["reason"].replace(_IN_WORDS))
     groups = report[report["reason"] != ""].groupby([verdict, "reason"])
     width = max(22, *report["reason"].str.len(), 0)
     for (name, reason), group in sorted(groups, key=lambda item: (item[0][0], -len(item[1]))):

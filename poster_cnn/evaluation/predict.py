@@ -252,11 +252,11 @@ def as_table(predictions, class_names):
 
 @arguments.checked(predictions=_PREDICTIONS, path=arguments.path)
 def draw_cards(predictions, path, network=None):
-    """Draw pictures next to their ranked genres (paper 1, Figs. 6–19) and save them as a PNG.
+    """Draw pictures next to their ranked genres (paper 1, Figs. 6–19) and save them as one picture.
 
     Args:
         predictions: List of `Prediction` of one model.
-        path: PNG file to write.
+        path: File to write, in the format of its suffix, such as `.png`, `.jpg` or `.pdf`; without one, as PNG.
         network: The `networks.Network` that made them, to add heat maps of the genres of each picture. Defaults to
             `None`: without heat maps.
     """
@@ -264,7 +264,7 @@ def draw_cards(predictions, path, network=None):
 
     if not predictions:
         arguments.refuse("predictions", "at least one `Prediction`", predictions)
-    first = predictions[0]
+    file_format, first = card_format(path), predictions[0]
     class_names = sorted(first.class_names)
     order = [first.class_names.index(name) for name in class_names]
     thresholds = None if first.thresholds is None else [first.thresholds[number] for number in order]
@@ -286,7 +286,17 @@ def draw_cards(predictions, path, network=None):
             images = [network.fit(image) for image in images]  # the map is one of the crop
         figure = figures.explanation_cards(images, scores, class_names, maps, **options)
     with write_atomically(path) as temporary:
-        figure.savefig(temporary, format="png", bbox_inches="tight", dpi=200)
+        figure.savefig(temporary, format=file_format, bbox_inches="tight", dpi=200)
+
+
+def card_format(path):
+    """Return the format that Matplotlib saves a card in, by the suffix of its file, or raise a ValueError."""
+    from matplotlib.backend_bases import FigureCanvasBase
+
+    suffix, known = pathlib.Path(path).suffix.lower().removeprefix("."), FigureCanvasBase.get_supported_filetypes()
+    if suffix and suffix not in known:
+        arguments.refuse("card", f"a file with one of the suffixes {', '.join(f'.{name}' for name in known)}", str(path))
+    return suffix or "png"
 
 
 def _image(prediction):

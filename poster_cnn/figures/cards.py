@@ -137,7 +137,7 @@ def prediction_cards(
         columns: Number of cards per row. Defaults to 2.
 
     Returns:
-        matplotlib Figure of page width.
+        matplotlib Figure of page width, or of column width with one card per row.
 
     Raises:
         ValueError: If there are no images, or the arguments differ in length.
@@ -153,7 +153,8 @@ def prediction_cards(
         raise ValueError(f"`images` and the other arguments must have the same length, 1 or more. Received: {lengths}")
     columns = min(columns, count)
     rows = -(-count // columns)
-    figure = plt.figure(figsize=(PAGE_WIDTH, CARD_HEIGHT * rows), layout="constrained")
+    width = PAGE_WIDTH if columns > 1 else COLUMN_WIDTH
+    figure = plt.figure(figsize=(width, CARD_HEIGHT * rows), layout="constrained")
     cells = figure.subfigures(rows, columns, squeeze=False, wspace=0.04, hspace=0.04).flat
     for cell, image, scores, truth, text in zip(cells, images, probabilities, true_genres, titles, strict=False):
         options = {"true_genres": truth, "title": text, "top": top, "thresholds": thresholds}

@@ -89,7 +89,7 @@ def _read_genres(raw, report):
     """Parse the genres of each movie, and count what is not written as "Drama|Comedy" in IMDb's spelling."""
     lists, other, suspicious = parse_genre_cells(raw.set_index("row")["genres"])
     genres, other = pd.Series(lists, index=raw.index, dtype=object), pd.Series(other, index=raw.index, dtype=bool)
-    apply_rule(raw, "genres not written as Drama|Comedy", other, "split", report)
+    apply_rule(raw, "genres separated by other signs than |", other, "read as usual", report)
     respelled = [
         any(name not in text for name in names) if is_other else bool(names) and "|".join(names) != text
         for text, names, is_other in zip(raw["genres"], genres, other, strict=True)

@@ -16,9 +16,8 @@ from poster_cnn.metrics import arguments, baselines
 from poster_cnn.movies import splits
 from poster_cnn.movies.data_folder import data_path, find_data_folder
 from poster_cnn.movies.genres import encode_genres, genre_counts, merge_genres
-from poster_cnn.movies.table import load_movie_table
 from poster_cnn.training.config import DataConfig
-from poster_cnn.training.rows import crop_train, load_rows, manifest_of
+from poster_cnn.training.rows import CheckedOnce, crop_train, load_rows, manifest_of, read_movies
 
 
 @dataclasses.dataclass
@@ -220,9 +219,8 @@ def load_frequent_genres(config, data, *, min_posters=200):
     >>> train(config.replace(class_names=loaded.class_names), "data", "runs/all", training_data=loaded)
     """
     folder = find_data_folder(data)
-    years = {"min_year": config.min_year, "max_year": config.max_year}
-    table = load_movie_table(folder.csv, posters_dir=folder.posters, min_genres=config.min_genres, **years)
-    counts, names = genre_counts(merge_genres(table, config.genre_groups)), None
+    once = {"table": read_movies(config, folder), "check": CheckedOnce()}
+    counts, names = genre_counts(merge_genres(once["table"], config.genre_groups)), None
     # Without the movies of a rare genre, the split of the others is another one, so that their counts change.
     while names != sorted(counts.index[counts >= min_posters]):
         names = sorted(counts.index[counts >= min_posters])
@@ -230,7 +228,7 @@ def load_frequent_genres(config, data, *, min_posters=200):
             found = ", ".join(f"{name} {count:,}" for name, count in counts.items())
             expected = f"smaller, as fewer than two genres have as many training posters. Posters by genre: {found}"
             arguments.refuse("min_posters", f"{expected}; or name the genres (--genres)", min_posters)
-        loaded, lost = _load(dataclasses.replace(config, class_names=names), folder)
+        loaded, lost = _load(dataclasses.replace(config, class_names=names), folder, **once)
         counts = pd.Series(loaded.labels("train").sum(axis=0).astype(int), index=loaded.class_names)
     found = ", ".join(f"{name} {count:,}" for name, count in counts.items())
     loaded.report += f"\n{len(names)} genres with at least {min_posters} training posters: {found}"
@@ -238,9 +236,9 @@ def load_frequent_genres(config, data, *, min_posters=200):
     return loaded
 
 
-def _load(config, folder):
-    """Return the `TrainingData` of a config, and a warning from `describe_losses`."""
-    table, manifest, report, lost = load_rows(config, folder)
+def _load(config, folder, **once):
+    """Return the `TrainingData` of a config, and a warning from `describe_losses`. `once` is for `load_rows`."""
+    table, manifest, report, lost = load_rows(config, folder, **once)
     pairs = duplicates.similar_pairs(manifest)
     groups = duplicates.duplicate_groups(manifest, pairs=pairs).loc[table.index]
     split = _split(config, table, groups)

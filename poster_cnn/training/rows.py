@@ -4,18 +4,46 @@ import numpy as np
 import pandas as pd
 
 from poster_cnn.datasets import crops
-from poster_cnn.datasets.verify import check_posters, describe, describe_losses
+from poster_cnn.datasets.verify import check_posters, describe, describe_losses, with_readable_posters
 from poster_cnn.metrics import arguments
 from poster_cnn.movies.genres import encode_genres, explode_genres, limit_per_genre, merge_genres, require_known
 from poster_cnn.movies.table import load_movie_table
 
 
-def load_rows(config, folder):
+def read_movies(config, folder):
+    """Return the movie table of a `DataFolder`, without the movies of other years than those of a `DataConfig`."""
+    return load_movie_table(
+        folder.csv,
+        posters_dir=folder.posters,
+        min_year=config.min_year,
+        max_year=config.max_year,
+        min_genres=config.min_genres,
+        missing_year="drop" if config.split == "imdb_id" else "keep",
+    )
+
+
+class CheckedOnce:
+    """Check the posters of movies, and then those of some of the same movies without reading them again."""
+
+    def __init__(self):
+        self._report = None
+
+    def __call__(self, table):
+        if self._report is None or (self._report["reason"] == "placeholder").any():  # which depends on the others
+            usable, self._report = check_posters(table)
+            return usable, self._report
+        report = manifest_of(table, self._report)
+        return with_readable_posters(table, report), report
+
+
+def load_rows(config, folder, *, table=None, check=check_posters):
     """Read the movies that a config selects; broken posters are dropped and reported.
 
     Args:
         config: `DataConfig`.
         folder: `DataFolder`.
+        table: DataFrame from `read_movies`. Defaults to `None`: it is read.
+        check: Function that does the same as `check_posters`. Defaults to that.
 
     Returns:
         `(table, manifest, report, lost)`: the table with one row per movie, per movie and genre, or per crop; the
@@ -24,17 +52,10 @@ def load_rows(config, folder):
     Raises:
         ValueError: If a genre has no movie.
     """
-    table = load_movie_table(
-        folder.csv,
-        posters_dir=folder.posters,
-        min_year=config.min_year,
-        max_year=config.max_year,
-        min_genres=config.min_genres,
-        missing_year="drop" if config.split == "imdb_id" else "keep",
-    )
+    table = read_movies(config, folder) if table is None else table.copy()
     read, report = table.attrs["report"], table.attrs["report"].with_layout()
     table, notes = _choose_movies(config, table)
-    table, manifest = check_posters(table)
+    table, manifest = check(table)
     lost = describe_losses(manifest, read.count("no poster file"), read.rows_kept)
     _require_every_genre(table, config.class_names, lost)
     report += f"{notes}\n{describe(manifest)}"

@@ -97,8 +97,11 @@ def test_a_line_names_the_predicted_genres_or_the_reason():
 
 def test_draws_several_cards(finished_run, tmp_path):
     pictures = find_pictures([picture(tmp_path, f"{n}.png") for n in range(3)])
-    draw_cards(rank_pictures(pictures, open_network(finished_run)), tmp_path / "cards.png")
-    assert Image.open(tmp_path / "cards.png").width > 600
+    predictions = rank_pictures(pictures, open_network(finished_run))
+    draw_cards(predictions, tmp_path / "cards.png")
+    draw_cards(predictions[:1], tmp_path / "card.JPG")
+    many, one = Image.open(tmp_path / "cards.png"), Image.open(tmp_path / "card.JPG")
+    assert many.width > 600 and one.format == "JPEG" and one.width < 0.6 * many.width
 
 
 # --- thresholds ---

@@ -8,6 +8,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import types
 
 import keras
 import numpy as np
@@ -28,7 +29,7 @@ from poster_cnn.movies.genres import encode_genres
 from poster_cnn.movies.table import load_movie_table
 from poster_cnn.results.collect import collect_results, prediction_arrays, read_predictions
 from poster_cnn.training import fit as fitting
-from poster_cnn.training import run_folder
+from poster_cnn.training import distribution, run_folder
 from poster_cnn.training import train as training
 from poster_cnn.training.build import build_model, check_network
 from poster_cnn.training.config import TrainingConfig
@@ -263,6 +264,24 @@ def test_rejects_impossible_networks_before_any_poster_is_read(
     if changes.keys() <= {"loss", "ratio"}:
         reason = sweep(Experiment(config, {"seed": (0,)}), data_folder, tmp_path, progress=False)["seed=0"]
         assert re.search(message, reason)
+
+
+@pytest.mark.parametrize(
+    ("changes", "genres", "hinted"),
+    [
+        ({}, [[1, 1], [1, 1], [1, 0]], True),
+        ({}, [[1, 1], [0, 1]], False),
+        ({"experiment": "dave_table_2"}, [[1, 1]], False),
+        ({"classifier_activation": "sigmoid", "loss": "binary_crossentropy"}, [[1, 1]], False),
+    ],
+)
+def test_hints_at_sigmoid_for_movies_of_several_genres(changes, genres, hinted, tiny_config, data_folder, caplog):
+    caplog.set_level("INFO", "poster_cnn")
+    loaded = types.SimpleNamespace(all_labels=np.array(genres))
+    strategy = distribution.choose_strategy("one")
+    config = tiny_config.replace(**changes)
+    training.load_for(config, data_folder, data_folder / "new", strategy, load=lambda *_: loaded)
+    assert ("--head sigmoid" in caplog.text) == hinted
 
 
 def test_checks_a_run_folder_before_any_poster_is_read(finished_run, tiny_config, monkeypatch):
