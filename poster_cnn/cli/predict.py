@@ -30,7 +30,9 @@ def add_arguments(command):
     command.add_argument(
         "--csv", metavar="FILE", help="also write a CSV, a row per picture and a column per genre; -: print only that"
     )
-    command.add_argument("--card", metavar="FILE", help=f"also draw the first {_MAX_CARDS} pictures; FILE.png, .jpg or .pdf")
+    command.add_argument(
+        "--card", metavar="FILE", help=f"also draw the first {_MAX_CARDS} pictures; FILE.png, .jpg or .pdf"
+    )
     command.add_argument("--explain", action="store_true", help="add heat maps of the genres to the card (see --card)")
     command.add_argument("--allow-private", action="store_true", help="allow URLs in private networks")
     command.add_argument("--plot", metavar="TEXT", help="the plot of the movie; @FILE reads it from a file")

@@ -295,7 +295,9 @@ def card_format(path):
 
     suffix, known = pathlib.Path(path).suffix.lower().removeprefix("."), FigureCanvasBase.get_supported_filetypes()
     if suffix and suffix not in known:
-        arguments.refuse("card", f"a file with one of the suffixes {', '.join(f'.{name}' for name in known)}", str(path))
+        arguments.refuse(
+            "card", f"a file with one of the suffixes {', '.join(f'.{name}' for name in known)}", str(path)
+        )
     return suffix or "png"
 
 

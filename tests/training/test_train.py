@@ -28,8 +28,8 @@ from poster_cnn.metrics.thresholds import best_thresholds
 from poster_cnn.movies.genres import encode_genres
 from poster_cnn.movies.table import load_movie_table
 from poster_cnn.results.collect import collect_results, prediction_arrays, read_predictions
-from poster_cnn.training import fit as fitting
 from poster_cnn.training import distribution, run_folder
+from poster_cnn.training import fit as fitting
 from poster_cnn.training import train as training
 from poster_cnn.training.build import build_model, check_network
 from poster_cnn.training.config import TrainingConfig
