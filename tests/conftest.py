@@ -200,10 +200,13 @@ def ensemble_config():
 
 @pytest.fixture(scope="session")
 def ensemble_data(movie_folder, ensemble_config):
-    """The `EnsembleData` of `ensemble_config`."""
+    """The `EnsembleData` of `ensemble_config`, with a tiny backbone in place of ResNet18."""
+    from poster_cnn.models import pretrained
     from poster_cnn.multimodal.data import load_ensemble_data
 
-    return load_ensemble_data(ensemble_config, movie_folder, progress=False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pretrained, "resnet18_backbone", small_backbone)
+        return load_ensemble_data(ensemble_config, movie_folder, progress=False)
 
 
 @pytest.fixture(scope="session")

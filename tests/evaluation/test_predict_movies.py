@@ -124,7 +124,7 @@ def odd_files(tmp_path):
         ("trailer", {"trailer": "absent.npy"}, "No trailer features found"),
         ("trailer", {"trailer": "zeros.npy"}, "are all 0"),
         ("trailer", {"trailer": "narrow.npy"}, "expected 4096 features per frame, received 7"),
-        ("trailer", {"trailer": "clip.mp4"}, "but the backbone resnet18 outputs 512; use a file of features"),
+        ("trailer", {"trailer": "clip.mp4"}, "but the backbone resnet18 outputs 12; use a file of features"),
         ("metadata", {"director_name": "Nobody", "language": "None"}, "director_name='Nobody', language='None'"),
         ("plot", {"plot": "Xqzt wvvk."}, "no word vector for 2 of its 2 words"),
         ("plot", {"plot": "..."}, "it has no words"),

@@ -228,7 +228,7 @@ def test_only_the_dense_layers_of_the_poster_branch_are_trained(ensemble_config,
     fit_branch(branch, "poster", ensemble_config, ensemble_data)
     changed = [not np.array_equal(a, b) for a, b in zip(before, branch.get_weights(), strict=True)]
     assert changed == [False] * (len(before) - 4) + [True] * 4
-    assert trainable_part(branch).input_shape == (None, 512)
+    assert trainable_part(branch).input_shape == (None, 12)
 
 
 @pytest.mark.parametrize("weighted", [True, False])
