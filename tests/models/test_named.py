@@ -141,8 +141,14 @@ def run(config, data_folder, run_dir):
 
 
 @pytest.mark.slow
-def test_runs_of_a_named_network(tiny_config, data_folder, tmp_path):
-    own = {"model": "keras:MobileNetV3Small", "model_args": SMALL, "image_size": (32, 32), "epochs": 1}
+def test_runs_of_a_named_network(tiny_config, data_folder, tmp_path, eager):
+    own = {
+        "model": "keras:MobileNetV3Small",
+        "model_args": SMALL,
+        "image_size": (32, 32),
+        "epochs": 1,
+        "batch_size": 32,
+    }
     about = run(tiny_config.replace(**own, fine_tune_epochs=1), data_folder, tmp_path / "run")
     assert "initial_weights" not in about
     backbone = find_builder("keras:MobileNetV3Small")((32, 32, 3), 2, **SMALL).layers[2]
