@@ -27,7 +27,7 @@ from poster_cnn.multimodal.data import load_ensemble_data
 
 HERE = pathlib.Path(__file__).parent
 OUT = HERE.parent / "results" / "evidence_sentences.csv"
-PENALTIES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30)
+PENALTIES = (0.00003, 0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30)
 METRICS = ("average_precision", "average_precision_micro")
 
 
