@@ -124,7 +124,7 @@ def test_failed_cells_leave_their_traceback(data_folder, tmp_path, monkeypatch, 
     monkeypatch.setattr(sweeps, "train", fail)
     (tmp_path / "one.py").write_text(
         "from poster_cnn import TrainingConfig\n"
-        "config, grid = TrainingConfig(class_names=('Horror', 'Romance'), ratio=10), {'seed': (0,)}\n"
+        "config, grid = TrainingConfig(class_names=('Horror', 'Romance'), ratio=30), {'seed': (0,)}\n"
     )
     command = ["sweep", str(tmp_path / "one.py"), "--data", str(data_folder), "--out", str(tmp_path / "runs")]
     assert main(command) == 1 and "Traceback" not in capsys.readouterr().err
@@ -143,7 +143,7 @@ def test_a_sweep_with_workers_prints_each_report_once(data_folder, tmp_path, mon
     monkeypatch.setattr("poster_cnn.tuning.workers.sweep_with_workers", work)
     (tmp_path / "one.py").write_text(
         "from poster_cnn import TrainingConfig\n"
-        "config, grid = TrainingConfig(class_names=('Horror', 'Romance'), ratio=10), {'seed': (0,)}\n"
+        "config, grid = TrainingConfig(class_names=('Horror', 'Romance'), ratio=30), {'seed': (0,)}\n"
     )
     command = ["sweep", str(tmp_path / "one.py"), "--data", str(data_folder), "--out", str(tmp_path / "runs")]
     assert main([*command, "--workers", "2"]) == 0

@@ -191,7 +191,7 @@ def verify_data(data, **verify_options):
             raise
         try:
             manifest = verify(data, **verify_options)
-        except FileNotFoundError:
+        except _NoPosters:
             raise error from None
         layout = f"a folder of posters, as its table cannot be used. {error}" if isinstance(error, ValueError) else ""
         return manifest, layout
@@ -288,9 +288,13 @@ def _names(posters_dir):
     return names
 
 
+class _NoPosters(FileNotFoundError):
+    """A folder without pictures."""
+
+
 def _no_posters(posters_dir):
     inside = ", ".join(sorted(name for name in os.listdir(posters_dir) if not name.startswith("."))[:5]) or "nothing"
-    return FileNotFoundError(
+    return _NoPosters(
         f"No pictures in the folder of posters; expected <imdbId>.jpg. "
         f"Received: posters_dir={str(posters_dir)!r}, which holds {inside}"
     )

@@ -130,7 +130,7 @@ def test_command_reads_a_movie_table_and_prints_json(data_folder, capsys):
     assert "shares from 0 to 1" in capsys.readouterr().err
     assert main([*command, "--genres", "Drama"]) == 0 and "left out: " in capsys.readouterr().err
     assert main([*command, "--genres", "Drama,Dramedy"]) == 1
-    assert "`genres` must be some of: " in capsys.readouterr().err
+    assert "`--genres` must be some of: " in capsys.readouterr().err
 
 
 def test_verdicts_of_the_published_claims_are_computed():

@@ -237,9 +237,9 @@ def test_two_hosts_match_one_and_resume_after_a_kill(out, data_folder):
     assert record["strategy"] == {"name": "multiworker", "num_replicas": 2, "num_workers": 2}
 
 
-def test_other_workers_print_the_run_folder(monkeypatch, capsys):
+def test_other_workers_print_the_run_folder(monkeypatch, data_folder, capsys):
     monkeypatch.setattr(training, "train", lambda *_, strategy, **__: {} if strategy == "multiworker" else None)
-    arguments = ["train", "--data", "data", "--out", "runs/first", "--genres", "Horror,Drama"]
+    arguments = ["train", "--data", str(data_folder), "--out", "runs/first", "--genres", "Horror,Drama"]
     assert main([*arguments, "--strategy", "multiworker"]) == 0
     assert capsys.readouterr().out == "run folder: runs/first, written by the chief\n"
 

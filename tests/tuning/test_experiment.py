@@ -14,7 +14,7 @@ REPOSITORY = pathlib.Path(__file__).parents[2]
 EXPERIMENTS = sorted(
     path
     for path in REPOSITORY.glob("experiments/*/*.py")
-    if path.parent.name not in ("benchmarks", "soak") and path.name != "pack.py"
+    if path.parent.name not in ("benchmarks", "soak") and path.name not in ("pack.py", "lettering.py", "sentences.py")
 )
 SPACE = {"learning_rate": stats.loguniform(1e-4, 1e-2), "batch_size": [8, 16], "epochs": stats.randint(1, 100)}
 
