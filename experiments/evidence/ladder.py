@@ -79,6 +79,10 @@ sets |= {
 }
 lacking = sorted(set(catalog.NETWORKS) - set(further))
 
-quick_config = {"image_size": (64, 44), "epochs": 2}  # fine-tuning has as many epochs as in the paper preset
-quick_grid = {"seed": (0, 1)}
-quick_sets = {name: sets[name] | {"epochs": 2} for name in sets if name != "mobilenet_v2_frozen_large"}
+# ImageNet's weights may not be at hand.
+quick_config = {"model_args": {"weights": "posters", **head}, "image_size": (64, 44), "epochs": 2}
+quick_grid = {"seed": (0,)}
+quick_sets = {
+    name: sets[name] | {"epochs": 2} for name in ("seven_layer_cnn", "mobilenet_v2_frozen", "mobilenet_v2_unfrozen")
+}
+quick_sets["mobilenet_v2_unfrozen"]["fine_tune_epochs"] = 1

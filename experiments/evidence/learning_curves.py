@@ -17,3 +17,4 @@ grid = {"max_train_movies": (250, 500, 1000, 2000, 4000, 7000), "seed": (0, 1, 2
 
 quick_config = ladder["quick_config"]
 quick_grid = {"max_train_movies": (40, 80), "seed": (0,)}
+quick_sets = {name: ladder["quick_sets"][name] for name in ("seven_layer_cnn", "mobilenet_v2_frozen")}

@@ -17,3 +17,4 @@ grid = {"split_seed": (0, 1, 2, 3, 4), "seed": (0, 1, 2, 3, 4)}
 
 quick_config = ladder["quick_config"]
 quick_grid = {"split_seed": (0, 1), "seed": (0, 1)}
+quick_sets = {"seven_layer_cnn": ladder["quick_sets"]["seven_layer_cnn"]}

@@ -59,5 +59,13 @@ config = TrainingConfig(
 grid = {"seed": (0,)}
 sets = {"evaluated": {"fractions": (0.7, 0.1, 0.2)}, "shipped": {"fractions": (0.98, 0.02)}}
 
-quick_config = {"image_size": (64, 44), "epochs": 1, "fine_tune_epochs": 1, "warmup_epochs": 0}
+# ImageNet's weights may not be at hand.
+_shipped = {"weights": "posters", "pooling": "avg", "dropout": 0.5}
+quick_config = {
+    "model_args": _shipped,
+    "image_size": (64, 44),
+    "epochs": 1,
+    "fine_tune_epochs": 1,
+    "warmup_epochs": 0,
+}
 quick_grid, quick_sets = grid, {"evaluated": sets["evaluated"]}
