@@ -3,8 +3,8 @@
 import numpy as np
 
 from poster_cnn.metrics import arguments
-from poster_cnn.metrics.resampling import check_groups, check_seeds, draw_counts, mean_value, resampled
-from poster_cnn.metrics.scores import NAMES, check_names
+from poster_cnn.metrics.resampling import check_groups, check_seeds, draw_counts, sample_scorer
+from poster_cnn.metrics.scores import BY_NAME, NAMES, check_names
 
 
 @arguments.checked(metric=arguments.function)
@@ -71,7 +71,7 @@ def score(names, y_true, y_prob, *, groups=None, num_resamples=1000, seed=0):
 
     Args:
         names: Keys of `BY_NAME`.
-        y_true, y_prob, groups, seed: As in `bootstrap_interval`, also for the mean of several seeds.
+        y_true, y_prob, groups, seed: As in `bootstrap_interval`; several seeds need intervals.
         num_resamples: Number of bootstrap samples; 0 omits the intervals. Defaults to 1000.
 
     Returns:
@@ -81,14 +81,13 @@ def score(names, y_true, y_prob, *, groups=None, num_resamples=1000, seed=0):
         ValueError: If a name is unknown.
     """
     check_names(names)
-    result = {name: {"value": mean_value(name, y_true, y_prob)} for name in names}
-    if num_resamples and names:
-        y_true, y_prob = check_seeds(y_true, y_prob)
-        num_groups, membership = check_groups(groups, y_true)
-        counts = draw_counts(num_groups, num_resamples, seed)
-        for name in names:
-            low, high = np.nanquantile(resampled(name, y_true, y_prob, counts, membership), [0.025, 0.975])
-            result[name] |= {"low": float(low), "high": float(high)}
+    if not num_resamples:
+        return {name: {"value": BY_NAME[name](y_true, y_prob)} for name in names}
+    result, scores = {}, sample_scorer(y_true, groups=groups, num_resamples=num_resamples, seed=seed)
+    for name in names:
+        value, samples = scores(name, y_prob)
+        low, high = np.nanquantile(samples, [0.025, 0.975])
+        result[name] = {"value": value, "low": float(low), "high": float(high)}
     return result
 
 
@@ -108,24 +107,9 @@ def fast_precision_recall_f1(y_true, y_prob, threshold=0.5):
 @arguments.checked(num_resamples=arguments.count, level=arguments.fraction, seed=arguments.seed)
 def _percentiles(score_rows, y_true, *, groups=None, num_resamples=1000, level=0.95, seed=0):
     """Quantiles of `score_rows(rows)` over resamples; samples without a positive label are skipped."""
-    draw = _resampler(check_groups(groups, y_true), np.random.default_rng(seed))
-    samples = (draw() for _ in range(num_resamples))
+    num_groups, membership = check_groups(groups, y_true)
+    counts = draw_counts(num_groups, num_resamples, seed)
+    samples = (np.repeat(np.arange(len(y_true)), drawn[membership]) for drawn in counts)
     scores = [score_rows(rows) for rows in samples if y_true[rows].any()]
     low, high = np.quantile(scores, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
-
-
-def _resampler(groups, rng):
-    """Function that draws groups with replacement and returns the positions of their rows."""
-    num_groups, membership = groups
-    sizes = np.bincount(membership, minlength=num_groups)
-    in_order = np.argsort(membership, kind="stable")
-    first = np.cumsum(sizes) - sizes
-
-    def draw():
-        drawn = rng.integers(len(sizes), size=len(sizes))
-        ends = np.cumsum(sizes[drawn])
-        within = np.arange(ends[-1]) - np.repeat(ends - sizes[drawn], sizes[drawn])
-        return in_order[np.repeat(first[drawn], sizes[drawn]) + within]
-
-    return draw

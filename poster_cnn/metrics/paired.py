@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from poster_cnn.metrics import arguments
-from poster_cnn.metrics.resampling import check_groups, check_seeds, draw_counts, mean_value, resampled
+from poster_cnn.metrics.resampling import sample_scorer
 from poster_cnn.metrics.scores import NAMES, check_names
 
 COLOR = "color_histogram"
@@ -43,17 +43,13 @@ def margins(names, y_true, y_prob, others, *, groups=None, num_resamples=1000, s
     >>> margins(["hit_at_1"], y_true, y_prob, {"color_histogram": color_prob})["hit_at_1"]["color_histogram"]["low"]
     """
     check_names(names)
-    values = {metric: mean_value(metric, y_true, y_prob) for metric in names}
-    y_true, y_prob = check_seeds(y_true, y_prob)
-    num_groups, membership = check_groups(groups, y_true)
-    counts = draw_counts(num_groups, num_resamples, seed)
-    found = {}
+    scores, found = sample_scorer(y_true, groups=groups, num_resamples=num_resamples, seed=seed), {}
     for metric in names:
-        samples, found[metric] = resampled(metric, y_true, y_prob, counts, membership), {}
+        (value, samples), found[metric] = scores(metric, y_prob), {}
         for name, other in others.items():
-            differences = samples - resampled(metric, y_true, check_seeds(y_true, other)[1], counts, membership)
-            difference = values[metric] - mean_value(metric, y_true, other)
-            found[metric][name] = _summary(difference, differences[np.isfinite(differences)])
+            other_value, other_samples = scores(metric, other)
+            differences = samples - other_samples
+            found[metric][name] = _summary(value - other_value, differences[np.isfinite(differences)])
     return found
 
 

@@ -20,11 +20,10 @@ def check_seeds(y_true, y_prob):
     return checked[0][0], [of_seed for _, of_seed in checked]
 
 
-def mean_value(name, y_true, y_prob):
-    """Return a metric by its name, or the mean of those of several seeds."""
-    if np.ndim(y_prob) != 3:
-        return BY_NAME[name](y_true, y_prob)
-    return float(np.mean([BY_NAME[name](y_true, of_seed) for of_seed in y_prob]))
+def mean_value(name, y_true, of_seeds):
+    """Return a metric by its name, the mean of the predictions of several seeds."""
+    values = [BY_NAME[name](y_true, y_prob) for y_prob in of_seeds]
+    return values[0] if len(values) == 1 else float(np.mean(values))
 
 
 def check_groups(groups, y_true):
@@ -38,7 +37,7 @@ def check_groups(groups, y_true):
 
 
 def draw_counts(num_groups, num_resamples, seed):
-    """Draw groups with replacement, in the order of `bootstrap_interval`.
+    """Draw groups with replacement.
 
     Returns:
         int64 array `(num_resamples, num_groups)`: how often each sample has each group.
@@ -48,21 +47,28 @@ def draw_counts(num_groups, num_resamples, seed):
     return np.stack([np.bincount(drawn, minlength=num_groups) for drawn in draws])
 
 
-def resampled(metric, y_true, of_seeds, counts, membership):
-    """Return the score of each bootstrap sample, the mean over the seeds.
+def sample_scorer(y_true, *, groups=None, num_resamples=1000, seed=0):
+    """Draw bootstrap samples of movies, and return a function that scores predictions on them.
 
     Args:
-        metric: Key of `BY_NAME`.
-        y_true, of_seeds: From `check_seeds`.
-        counts: From `draw_counts`.
-        membership: int array `(num_movies,)`, the group of each row.
+        y_true, groups, num_resamples, seed: As in `intervals.bootstrap_interval`.
 
     Returns:
-        float64 array `(num_resamples,)`; NaN for a sample without a positive label.
+        Function of a key of `BY_NAME` and probabilities of one or several seeds. It returns `(value, samples)`: the
+        metric, the mean of the seeds, and float64 `(num_resamples,)`, the same of each sample; NaN for a sample without
+        a positive label.
     """
-    scores = np.mean([_resampled(metric, y_true, y_prob, counts, membership) for y_prob in of_seeds], axis=0)
-    has_genre = np.bincount(membership, weights=y_true.any(axis=1), minlength=counts.shape[1])
-    return np.where(counts @ has_genre > 0, scores, np.nan)
+    y_true = arguments.numeric("y_true", y_true)
+    num_groups, membership = check_groups(groups, y_true)
+    counts = draw_counts(num_groups, num_resamples, seed)
+    has_genre = counts @ np.bincount(membership, weights=y_true.any(axis=-1), minlength=num_groups) > 0
+
+    def scores(metric, y_prob):
+        labels, of_seeds = check_seeds(y_true, y_prob)
+        samples = np.mean([_resampled(metric, labels, one, counts, membership) for one in of_seeds], axis=0)
+        return mean_value(metric, labels, of_seeds), np.where(has_genre, samples, np.nan)
+
+    return scores
 
 
 def _resampled(metric, y_true, y_prob, counts, membership):

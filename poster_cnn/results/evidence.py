@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 
 from poster_cnn import metrics
-from poster_cnn.metrics.resampling import check_groups, check_seeds, draw_counts, resampled
+from poster_cnn.metrics.resampling import sample_scorer
 from poster_cnn.results.collect import prediction_arrays
 from poster_cnn.training.build import build_network
 
 METRIC = "average_precision"
-TITLES = {  # name of a set, or the start of it, in the order of the ladder -> title
+TITLES = {  # name of a baseline or of a set, in the order of the ladder -> title
     "label_prior": "label prior",
     "color_histogram": "color histogram",
     "seven_layer_cnn": "seven layers, from scratch",
@@ -61,9 +61,8 @@ def ladder_table(runs, predictions, baselines, seconds, *, num_resamples=1000):
         row = {"network": TITLES.get(name, name), "seeds": len(arrays[name]), METRIC: 100 * score["value"]}
         row |= {"low": 100 * score["low"], "high": 100 * score["high"]}
         row |= {"seed_spread": 100 * spread}
-        others = {"color": "color_histogram", "previous": previous}
-        for title, other in others.items() if previous else ():
-            gain = metrics.margins([METRIC], labels, arrays[name], {other: arrays[other]}, **options)[METRIC][other]
+        others = {"color": arrays["color_histogram"], "previous": arrays[previous]} if previous else {}
+        for title, gain in metrics.margins([METRIC], labels, arrays[name], others, **options)[METRIC].items():
             row |= {f"over_{title}": 100 * gain["value"], f"over_{title}_low": 100 * gain["low"]}
             row |= {f"over_{title}_high": 100 * gain["high"], f"over_{title}_p_value": gain["p_value"]}
         rows.append(row | {"seconds": seconds.get(name)})
@@ -149,17 +148,15 @@ def power_laws(runs, predictions, *, goal=0.5, num_resamples=1000):
     """
     rows = []
     for name, of_network in runs.groupby("set_name", sort=False):
-        sizes, values, samples = [], [], []
+        sizes, samples = [], []
         for size, own in of_network.groupby("max_train_movies"):
             of_seeds = _of_runs(own, predictions)
-            _, labels, _ = prediction_arrays(of_seeds[0])
-            num_groups, membership = check_groups(of_seeds[0]["imdb_id"].to_numpy(), labels)
-            checked = check_seeds(labels, np.stack([prediction_arrays(frame)[2] for frame in of_seeds]))
-            counts = draw_counts(num_groups, num_resamples, seed=0)
+            options = {"groups": of_seeds[0]["imdb_id"].to_numpy(), "num_resamples": num_resamples}
+            scores = sample_scorer(prediction_arrays(of_seeds[0])[1], **options)
+            value, sampled = scores(METRIC, np.stack([prediction_arrays(frame)[2] for frame in of_seeds]))
             sizes.append(np.log(size))
-            values.append(np.mean([metrics.average_precision(labels, y_prob) for y_prob in checked[1]]))
-            samples.append(resampled(METRIC, *checked, counts, membership))
-        missing = np.log(1 - np.column_stack([values, np.array(samples)]))  # (sizes, 1 + resamples)
+            samples.append([value, *sampled])
+        missing = np.log(1 - np.array(samples))  # (sizes, 1 + resamples)
         slope, start = np.polyfit(sizes, missing, 1)
         grows = slope < 0  # otherwise the goal is never reached
         with np.errstate(over="ignore"):
