@@ -2,19 +2,19 @@
 
     python experiments/benchmarks/page.py
 
-replaces what stands between `<!-- measured: NAME -->` and `<!-- end -->` in README.md, for each CSV that exists.
+replaces what stands between `<!-- table: benchmark_NAME -->` and `<!-- end -->` in README.md, for each CSV that exists.
 """
 
 import pathlib
-import re
+import tempfile
 
 import pandas as pd
 
-from poster_cnn.files import write_atomically
+from poster_cnn.results import update_pages
+from poster_cnn.results.tables import to_markdown
 
 HERE = pathlib.Path(__file__).parent
 RESULTS = HERE.parent / "results"
-BLOCK = re.compile(r"(<!-- measured: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 LIMIT = "(limit)"  # the end of the name of a side that is no alternative
 NAMES = {
     "avx2": "AVX2",
@@ -38,10 +38,7 @@ def machine(row):
 
 def table(rows):
     """Return rows of equal length as a Markdown table; the first is the header."""
-    header, *others = [[str(cell) for cell in row] for row in rows]
-    numeric = [all(re.match(r"[\d*–]", row[place]) for row in others) for place in range(len(header))]
-    lines = [header, ["---:" if is_number else "---" for is_number in numeric], *others]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return to_markdown(pd.DataFrame(rows[1:], columns=rows[0]))
 
 
 def speed(frame):
@@ -156,27 +153,22 @@ BLOCKS = {  # name of the block -> its CSV and its function
 }
 
 
-def updated(text, results=RESULTS):
-    """Return the text of the page with the current measurements."""
-
-    def replace(match):
-        """Return a block with the current measurement, if there is one."""
-        name, function = BLOCKS[match[2]]
-        path = results / f"{name}.csv"
-        if not path.is_file():
-            return match[0]
-        return f"{match[1]}{function(pd.read_csv(path, keep_default_na=True))}\n{match[3]}"
-
-    return BLOCK.sub(replace, text)
+def write_tables(folder):
+    """Write the text of each block whose CSV exists as `benchmark_NAME.md`, and return a list of these texts."""
+    texts = []
+    for block, (name, function) in BLOCKS.items():
+        path = RESULTS / f"{name}.csv"
+        if path.is_file():
+            texts.append(function(pd.read_csv(path)))
+            (pathlib.Path(folder) / f"benchmark_{block}.md").write_text(texts[-1], encoding="utf-8")
+    return texts
 
 
 def main():
     """Update README.md and print its measured parts."""
-    path = HERE / "README.md"
-    text = updated(path.read_text(encoding="utf-8"))
-    with write_atomically(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-    print("\n\n".join(match[0] for match in BLOCK.finditer(text)))
+    with tempfile.TemporaryDirectory() as folder:
+        print("\n\n".join(write_tables(folder)))
+        update_pages(folder, HERE.parents[1])
 
 
 if __name__ == "__main__":
