@@ -9,7 +9,7 @@ import numpy as np
 from keras import ops
 
 from poster_cnn.metrics import arguments
-from poster_cnn.metrics.scores import LOGIT_HALF
+from poster_cnn.metrics.scores import LOGIT_HALF, check_names
 from poster_cnn.models import losses
 from poster_cnn.models.backbones import first_unfrozen
 from poster_cnn.models.named import KERAS, find_builder
@@ -47,17 +47,20 @@ def build_model(config, weights=None, labels=None):
 
 
 @unchanged_process()
-def check_network(config, weights=None):
-    """Raise the error of a config whose network cannot be built, compiled or fine-tuned, which needs no data.
+def check_config(config, weights=None):
+    """Raise the error of a config whose metrics are unknown, or whose network cannot be built, compiled or fine-tuned.
+
+    All of this needs no data.
 
     Args:
         config: `TrainingConfig`.
         weights: As in `build_model`. Pretrained weights are loaded; without any, nothing is allocated.
 
     Raises:
-        ValueError: If the network, one of its arguments, its image size or its loss is not possible.
+        ValueError: If a metric, the network, one of its arguments, its image size or its loss is not possible.
         FileNotFoundError, RuntimeError: If the initial weights are missing.
     """
+    check_names(config.metrics, "metrics")
     size, num_classes, start = config.data.image_size, len(config.data.class_names), config.network.start_from
     is_random = start is None and pretrained_weights(config.network, weights) is None
     scope = keras.StatelessScope(initialize_variables=False) if is_random else contextlib.nullcontext()

@@ -14,7 +14,7 @@ from poster_cnn.metrics import arguments, baselines, intervals
 from poster_cnn.metrics.thresholds import best_thresholds
 from poster_cnn.movies.data_folder import data_path, find_data_folder
 from poster_cnn.training import distribution
-from poster_cnn.training.build import build_network, check_network
+from poster_cnn.training.build import build_network, check_config
 from poster_cnn.training.callbacks import callback_list
 from poster_cnn.training.config import TrainingConfig
 from poster_cnn.training.data import TrainingData, load_training_data
@@ -91,6 +91,7 @@ def train(config, data, run_dir, *, training_data=None, strategy="auto", callbac
     >>> config = TrainingConfig(class_names=("Horror", "Romance"), learning_rate=1e-3, epochs=10)
     >>> train(config, "data", "runs/first")["test"]["hit_at_1"]
     """
+    metrics.check_names(config.metrics, "metrics")  # also with `training_data`: fails now, not after the epochs
     run_dir = pathlib.Path(run_dir)
     strategy = distribution.choose_strategy(strategy)
     if number := distribution.worker_number(strategy):
@@ -137,13 +138,12 @@ def load_for(config, data, run_dir, strategy, callbacks=(), *, load=load_trainin
     Returns:
         `TrainingData`
     """
-    metrics.check_names(config.metrics, "metrics")
     require_possible(config.fit, strategy, callbacks)
     if _has_begun(run_dir):
         check_record(run_dir, config)
     folder = find_data_folder(data)
     if not is_finished(run_dir):
-        check_network(config, folder.weights)
+        check_config(config, folder.weights)
     loaded = load(config.data, folder)
     several = (loaded.all_labels.sum(axis=1) > 1).mean()
     if config.network.classifier_activation == "softmax" and several > 0.5 and config.experiment == "custom":

@@ -9,7 +9,7 @@ import keras
 import pandas as pd
 
 from poster_cnn.files import locked, progress_bar, read_json, write_json, write_text
-from poster_cnn.metrics import arguments, check_names
+from poster_cnn.metrics import arguments
 from poster_cnn.movies.data_folder import data_path, find_data_folder
 from poster_cnn.multimodal.config import EnsembleConfig
 from poster_cnn.multimodal.data import load_ensemble_data
@@ -17,7 +17,7 @@ from poster_cnn.multimodal.train import check_run as check_ensemble
 from poster_cnn.multimodal.train import is_finished as is_finished_ensemble
 from poster_cnn.multimodal.train import train_ensemble
 from poster_cnn.training import distribution
-from poster_cnn.training.build import check_network
+from poster_cnn.training.build import check_config
 from poster_cnn.training.data import load_training_data
 from poster_cnn.training.fit import remove_checkpoints
 from poster_cnn.training.process_state import unchanged_process
@@ -46,7 +46,7 @@ class Shared:
         Args:
             config: `TrainingConfig` or `EnsembleConfig`.
             data: Data folder, movie table or DataFrame; see `find_data_folder`.
-            check: Whether the network is checked before anything is loaded. Defaults to `False`.
+            check: Whether `check_config` checks the config before anything is loaded. Defaults to `False`.
             progress: Whether ensembles show progress bars. Defaults to `True`.
 
         Returns:
@@ -63,8 +63,7 @@ class Shared:
         if self._key != movies:
             folder = find_data_folder(data)
             if check:
-                check_names(config.metrics, "metrics")
-                check_network(config, folder.weights)
+                check_config(config, folder.weights)
             self._folds = {wanted.fold: load_training_data(wanted, folder)}
             self._key = movies
         if wanted.fold not in self._folds:

@@ -31,7 +31,7 @@ from poster_cnn.results.collect import collect_results, prediction_arrays, read_
 from poster_cnn.training import distribution, run_folder
 from poster_cnn.training import fit as fitting
 from poster_cnn.training import train as training
-from poster_cnn.training.build import build_model, check_network
+from poster_cnn.training.build import build_model, check_config
 from poster_cnn.training.config import TrainingConfig
 from poster_cnn.training.data import load_training_data
 from poster_cnn.training.run_folder import is_finished
@@ -266,6 +266,13 @@ def test_rejects_impossible_networks_before_any_poster_is_read(
         assert re.search(message, reason)
 
 
+def test_rejects_unknown_metrics_before_training_on_loaded_data(tiny_config, data_folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "fit", None)
+    loaded = load_training_data(tiny_config.data, data_folder)
+    with pytest.raises(ValueError, match="Unknown metric"):
+        train(tiny_config.replace(metrics=("f1",)), data_folder, tmp_path, training_data=loaded)
+
+
 @pytest.mark.parametrize(
     ("changes", "genres", "hinted"),
     [
@@ -294,7 +301,7 @@ def test_checking_a_network_changes_no_weights(tiny_config):
     def first_weights(check):
         keras.utils.set_random_seed(1)
         if check:
-            check_network(tiny_config)
+            check_config(tiny_config)
         return build_model(tiny_config).get_weights()
 
     assert all((a == b).all() for a, b in zip(first_weights(False), first_weights(True), strict=True))
