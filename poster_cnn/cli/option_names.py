@@ -36,20 +36,23 @@ def name_options(message, parser, options):
     def as_typed(found):
         """Return the option of one argument, with its value if there is one."""
         name = found[1] or found[2]
-        if name == "model_args" and found[3]:  # such as --dropout
-            return " ".join(f"--{key} {value}" for key, value in ast.literal_eval(found[3]).items())
+        try:
+            value = ast.literal_eval(found[3] or "None")
+        except (SyntaxError, ValueError):  # no value of Python, such as a part of a file name
+            return found[0]
+        if name == "model_args" and isinstance(value, dict):  # such as --dropout
+            return " ".join(f"--{key} {item}" for key, item in value.items())
         action = known.get(name) or known.get(_OTHER_NAMES.get(name))
         if action is None:
             return found[0]
         option = action.option_strings[-1] if action.option_strings else action.metavar or action.dest
-        return f"`{option}`" if found[1] else f"{option}{_typed(action, found[3], options)}"
+        return f"`{option}`" if found[1] else f"{option}{_typed(action, value, options)}"
 
     return _TWICE.sub(r"\1\2\1", _ARGUMENT.sub(as_typed, message))
 
 
-def _typed(action, text, options):
-    """Return the value of an option as it is typed, with a space before it; text of Python's that is none stays."""
-    value = ast.literal_eval(text)
+def _typed(action, value, options):
+    """Return the value of an option as it is typed, with a space before it."""
     if action.nargs == 0:  # a flag
         return "" if value is True else f" {value}"
     if action.dest == "image_size" and isinstance(value, tuple):

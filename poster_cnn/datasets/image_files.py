@@ -23,7 +23,7 @@ _FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "JPEG2000", "AVI
 _JPEG_FORMATS = ("JPEG", "MPO")  # MPO is a JPEG followed by more pictures; every decoder reads the first.
 _RECOGNIZED = ("PSD", "ICO", "ICNS", "PPM", "DDS", "QOI", "JPEG2000", "AVIF")  # others have no clear start
 _MAX_DECODED = 16_000_000  # pixels; larger pictures are reduced to a half, a quarter or an eighth of their sides
-_NO_PICTURE = ("html", "text", "unknown format")
+NO_PICTURE = ("html", "text", "unknown format")  # reasons, by content
 LARGE = 1_000_000  # pixels; larger pictures are decoded one at a time, so that memory does not grow with the threads
 _large_pictures = threading.Lock()
 _MARK = "poster_cnn"  # key of a text in our copies
@@ -169,7 +169,7 @@ def open_header(data, limits=None):
         image = Image.open(io.BytesIO(data), formats=_accepted_formats())
     except Exception as error:  # Pillow also raises struct.error, IndexError, KeyError and others on bad bytes.
         reason = missing or _why_unreadable(data, error)
-        details = ", not a picture; expected a JPEG, PNG, WebP, GIF, BMP or TIFF" if reason in _NO_PICTURE else ""
+        details = ", not a picture; expected a JPEG, PNG, WebP, GIF, BMP or TIFF" if reason in NO_PICTURE else ""
         raise RefusedPicture(reason, details=details) from error
     limits.check_size(image)
     return image

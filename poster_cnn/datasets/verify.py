@@ -10,14 +10,13 @@ import warnings
 import pandas as pd
 
 from poster_cnn import files as files_module
-from poster_cnn.datasets.image_files import PictureLimits, strict_decoding
+from poster_cnn.datasets.image_files import NO_PICTURE, PictureLimits, strict_decoding
 from poster_cnn.datasets.inspection import COLUMNS, COPY_SUFFIX, Inspector, read_manifest, write_manifest
 from poster_cnn.metrics import arguments
 from poster_cnn.movies.data_folder import find_data_folder
 from poster_cnn.movies.poster_files import is_picture_name, poster_names
 from poster_cnn.movies.table import load_movie_table
 
-_NO_PICTURE = ("empty", "html", "text", "unknown format", "folder", "not a file")  # reasons, by content
 _IN_WORDS = {
     "bad answer": "answer is not valid HTTP",
     "bad id": "id is not a number",
@@ -117,7 +116,7 @@ def verify(
 
 
 def _is_no_picture(row):
-    return row["reason"] in _NO_PICTURE and not is_picture_name(row["file"])
+    return row["reason"] in (*NO_PICTURE, "empty", "folder", "not a file") and not is_picture_name(row["file"])
 
 
 @arguments.checked(table=arguments.table("imdb_id", "poster_path"))

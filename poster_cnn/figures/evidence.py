@@ -84,7 +84,7 @@ def split_strips(runs):
     laws=arguments.table("network", "exponent", "scale", "posters"),
 )
 @paper_style()
-def learning_curves(runs, laws):
+def training_size_curves(runs, laws):
     """Draw scores against the number of training posters, with the power laws.
 
     Args:

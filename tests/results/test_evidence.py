@@ -122,7 +122,7 @@ def test_figures_have_every_network_and_genre(ladder, runs, laws):
     assert [text.get_text() for text in ax.texts] == ["color histogram", *ladder["network"][2:]]
     assert len(figures.split_strips(runs).axes) == 1
     sized = runs.rename(columns={"split_seed": "max_train_movies"}).query("max_train_movies > 0")
-    labels = [text.get_text() for text in figures.learning_curves(sized, laws).get_legend().get_texts()]
+    labels = [text.get_text() for text in figures.training_size_curves(sized, laws).get_legend().get_texts()]
     assert labels == [evidence.TITLES["seven_layer_cnn"], "color histogram"]
     lettering = pd.DataFrame(
         {"network": "evaluated", "genre": ["all", "Horror"], "tested_on": "without_lettering", "positives": [90, 30]}
