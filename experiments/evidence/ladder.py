@@ -64,20 +64,21 @@ sets = {
 grid = {"seed": (0, 1, 2, 3, 4)}
 
 # Weights that Keras and KerasHub have downloaded before.
-networks = {re.sub("[^a-z0-9]", "", name.removeprefix("keras:").lower()): name for name in catalog.NETWORKS}
-home = pathlib.Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser()
-found = set()
-for file in home.glob("models/*.h5"):
+names = [name for name in catalog.NETWORKS if name.startswith("keras:")]
+networks = {re.sub("[^a-z0-9]", "", name.removeprefix("keras:").lower()): name for name in names}
+found = {"keras:MobileNetV2"}  # on the ladder already
+for file in pathlib.Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser().glob("models/*.h5"):
     plain = re.sub("[^a-z0-9]", "", file.name.lower().removeprefix("weights_"))
-    if "notop" in plain:
-        found.add(max((known for known in networks if plain.startswith(known)), key=len, default=None))
-further = {networks[known]: {"model": networks[known]} for known in found - {None, "mobilenetv2"}}
+    if "notop" in plain and (matching := [known for known in networks if plain.startswith(known)]):
+        found.add(networks[max(matching, key=len)])
+further = {name: name for name in names if name in found - {"keras:MobileNetV2"}}
 for preset in pathlib.Path("~/.cache/kagglehub/models/keras").expanduser().glob("*/keras/*/*/config.json"):
-    further[f"hub:{preset.parent.parent.name}"] = {"model": f"hub:{preset.parent}"}
+    further[f"hub:{preset.parent.parent.name}"] = f"hub:{preset.parent}"
 sets |= {
-    name.replace(":", "_"): {**model, "image_size": (224, 152), "model_args": head} for name, model in further.items()
+    name.replace(":", "_"): {"model": model, "image_size": (224, 152), "model_args": head}
+    for name, model in further.items()
 }
-lacking = sorted(set(catalog.NETWORKS) - set(further))
+print("ladder: no weights at hand for", ", ".join(name.removeprefix("keras:") for name in names if name not in found))
 
 # ImageNet's weights may not be at hand.
 quick_config = {"model_args": {"weights": "posters", **head}, "image_size": (64, 44), "epochs": 2}

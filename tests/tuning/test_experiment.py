@@ -161,3 +161,25 @@ def test_changes_turn_a_draw_into_config_attributes(search):
 def test_rejects_searches_that_cannot_run(changes, options, message, tiny_config):
     with pytest.raises(ValueError, match=message):
         Experiment(tiny_config.replace(**changes), **{"space": SPACE, "num_draws": 1} | options).cells()
+
+
+def test_the_ladder_takes_the_networks_whose_weights_are_at_hand(tmp_path, monkeypatch, capsys):
+    names = (
+        "efficientnetv2-b0_notop.h5 weights_mobilenet_v3_small_224_1.0_float_no_top_v2.h5 "
+        "mobilenet_1_0_224_tf_no_top.h5 resnet50v2_weights_tf_dim_ordering_tf_kernels_notop.h5 "
+        "xception_weights_tf_dim_ordering_tf_kernels.h5"
+    )
+    (tmp_path / "models").mkdir()
+    for name in names.split():
+        (tmp_path / "models" / name).touch()
+    preset = tmp_path / ".cache/kagglehub/models/keras/vit/keras/vit_tiny/2"
+    preset.mkdir(parents=True)
+    (preset / "config.json").touch()
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    experiment = load_experiment(REPOSITORY / "experiments" / "evidence" / "ladder.py")
+    further = {name: change["model"] for name, change in experiment.sets.items() if name.startswith(("keras_", "hub_"))}
+    networks = ("EfficientNetV2B0", "MobileNet", "MobileNetV3Small", "ResNet50V2")
+    assert further == {f"keras_{name}": f"keras:{name}" for name in networks} | {"hub_vit_tiny": f"hub:{preset}"}
+    lacking = capsys.readouterr().out.removeprefix("ladder: no weights at hand for ").strip().split(", ")
+    assert "Xception" in lacking and not {"MobileNetV2", *networks} & {*lacking}
