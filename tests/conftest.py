@@ -3,7 +3,9 @@
 import contextlib
 import gc
 import importlib
+import importlib.util
 import inspect
+import json
 import os
 import random
 import subprocess
@@ -25,6 +27,10 @@ GENRE_COLORS = {
     "Action": (40, 90, 200),
     "Documentary": (90, 160, 90),
 }
+
+SIGMOID = {"classifier_activation": "sigmoid", "loss": "binary_crossentropy"}
+# A run on a frozen backbone, which `small` replaces by a tiny one.
+MOBILENET = {"model": "mobilenet_v2", "model_args": {"weights": None}, "image_size": (32, 32)}
 
 RESAMPLING = {
     "metrics.intervals": "score",
@@ -103,6 +109,36 @@ def eager():
     """Train without graphs during the test."""
     with without_graphs():
         yield
+
+
+def assert_same_run(first, second):
+    """Check that two run folders have bit-identical results; times and dates may differ."""
+    from poster_cnn.training.saved_model import load_model
+
+    for name in ("history.csv", "predictions.csv", "split.csv", "README.md"):
+        assert (first / name).read_bytes() == (second / name).read_bytes()
+    scores = [json.loads((run_dir / "metrics.json").read_text()) | {"seconds": 0} for run_dir in (first, second)]
+    assert scores[0] == scores[1]
+    assert_same_weights(load_model(first)[0], load_model(second)[0])
+
+
+def assert_same_weights(first, second):
+    """Check that two models have the same weights, bit by bit."""
+    for ours, theirs in zip(first.get_weights(), second.get_weights(), strict=True):
+        assert (ours == theirs).all()
+
+
+def run_on_backend(backend, script, *arguments, **environment):
+    """Run a Python script on another backend of Keras, which must not import TensorFlow; return what it prints."""
+    if importlib.util.find_spec(backend) is None:
+        pytest.skip(f"{backend} is not installed")
+    script += "\nimport sys\nassert 'tensorflow' not in sys.modules\n"
+    quickly_compiled = {"XLA_FLAGS": "--xla_backend_optimization_level=0"}  # JAX spends most time compiling
+    environment = os.environ | {"KERAS_BACKEND": backend} | quickly_compiled | environment
+    command = [sys.executable, "-c", script, *map(str, arguments)]
+    run = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    return run.stdout
 
 
 def draw_poster(genres, seed):

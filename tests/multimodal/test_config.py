@@ -47,10 +47,7 @@ def test_config_is_restored_from_json():
         ({"fusion_rows": "test"}, "`fusion_rows` must be one of"),
         ({"hidden_share": 1}, "`hidden_share` must be a share"),
         ({"fusion": "votes"}, "`fusion` must be 'logits' or 'probabilities'"),
-        (
-            {"fusion": "probabilities", "fusion_rows": "none"},
-            "`fusion_rows` must be 'train' or 'validation' with fusion=",
-        ),
+        ({"fusion": "probabilities", "fusion_rows": "none"}, "`fusion_rows` must be 'train' or 'validation' with"),
         ({"hidden_share": 0.3, "fusion_rows": "none"}, "`hidden_share` must be 0 with"),
         ({"end_to_end": True, "fusion_rows": "validation"}, "`fusion_rows` must be 'train' with"),
     ],

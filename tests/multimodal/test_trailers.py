@@ -41,9 +41,8 @@ def extractor():
     """Replacement for VGG-16: the mean of each channel, and 1."""
     inputs = keras.Input((24, 32, 3))
     x = keras.layers.GlobalAveragePooling2D()(inputs)
-    outputs = keras.layers.Dense(
-        4, kernel_initializer=keras.initializers.Constant(np.eye(3, 4)), bias_initializer="ones"
-    )(x)
+    kernel = keras.initializers.Constant(np.eye(3, 4))
+    outputs = keras.layers.Dense(4, kernel_initializer=kernel, bias_initializer="ones")(x)
     return keras.Model(inputs, outputs, name="tiny")
 
 

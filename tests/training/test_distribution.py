@@ -16,13 +16,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
+from conftest import MOBILENET, SIGMOID, assert_same_run
 
 from poster_cnn import tuning
 from poster_cnn.cli import main
 from poster_cnn.multimodal.train import train_ensemble
 from poster_cnn.training import distribution
 from poster_cnn.training import train as training
-from poster_cnn.training.saved_model import load_model
 from poster_cnn.tuning import sweep
 
 SMALL_BACKBONE = """
@@ -102,14 +102,7 @@ def configs(tiny_config):
         batch_size=40,
         epochs=3,
     )
-    backbone = softmax.replace(
-        model="mobilenet_v2",
-        model_args={"weights": None},
-        image_size=(32, 32),
-        classifier_activation="sigmoid",
-        loss="binary_crossentropy",
-        metrics=("top_n_accuracy", "overall_f1"),
-    )
+    backbone = softmax.replace(**MOBILENET, **SIGMOID, metrics=("top_n_accuracy", "overall_f1"))
     return {
         "fine_tuned": backbone.replace(epochs=2, fine_tune_epochs=2),
         "batch_norm": softmax.replace(
@@ -141,14 +134,6 @@ def assert_close(run_dir, other):
         pd.testing.assert_frame_equal(pd.read_csv(run_dir / name), pd.read_csv(other / name), atol=1e-4, rtol=0)
 
 
-def assert_same_bits(run_dir, other):
-    """Check that two run folders have bit-identical history, predictions and weights."""
-    for name in ("history.csv", "predictions.csv"):
-        assert (run_dir / name).read_bytes() == (other / name).read_bytes()
-    for ours, theirs in zip(load_model(run_dir)[0].get_weights(), load_model(other)[0].get_weights(), strict=True):
-        assert (ours == theirs).all()
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["softmax", "fine_tuned", "batch_norm", "batch_norm_in_the_backbone"])
 def test_four_devices_match_one(out, name):
@@ -170,7 +155,7 @@ def test_each_device_has_its_own_dropout(out):
 
 @pytest.mark.slow
 def test_interrupted_run_on_four_devices_resumes_bit_identically(out):
-    assert_same_bits(out / "interrupted", out / "mirrored" / "softmax")
+    assert_same_run(out / "interrupted", out / "mirrored" / "softmax")
 
 
 # --- several hosts (two processes) ---
@@ -230,7 +215,7 @@ def test_two_hosts_match_one_and_resume_after_a_kill(out, data_folder):
     scores = str(sorted(json.loads((out / "whole" / "metrics.json").read_text())))
     assert said[0][0].splitlines()[:-1] == [scores] * 4
     for name in ("killed", "lost"):
-        assert_same_bits(out / name, out / "whole")
+        assert_same_run(out / name, out / "whole")
     assert_close(out / "whole", out / "one" / "fine_tuned")
     assert not [*(out / "killed").glob("worker*"), *(out / "whole").glob("worker*")]
     record = json.loads((out / "whole" / "config.json").read_text())

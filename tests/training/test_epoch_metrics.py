@@ -3,18 +3,18 @@
 import keras
 import numpy as np
 import pytest
+from conftest import SIGMOID
 
 from poster_cnn import metrics
 from poster_cnn.training.build import epoch_metrics
 
 OFFERED = ("overall_f1", "overall_f1_at_622", "top_n_accuracy")
+SOFTMAX = {"classifier_activation": "softmax", "loss": "categorical_crossentropy"}
 
 
 @pytest.fixture
 def config(tiny_config):
-    return tiny_config.replace(
-        classifier_activation="sigmoid", loss="binary_crossentropy", metrics=("average_precision", *OFFERED)
-    )
+    return tiny_config.replace(**SIGMOID, metrics=("average_precision", *OFFERED))
 
 
 def evaluated(config, y_true, y_prob, batch_size=8):
@@ -66,17 +66,9 @@ def test_f1_is_zero_without_predictions_and_movies_without_genre_count_as_errors
         ({}, keras.metrics.BinaryAccuracy, list(OFFERED)),
         ({"metrics": ("overall_f1",)}, keras.metrics.BinaryAccuracy, ["overall_f1"]),
         ({"loss": "sigmoid_twice_crossentropy"}, keras.metrics.BinaryAccuracy, list(OFFERED)),
-        (
-            {"classifier_activation": "softmax", "loss": "categorical_crossentropy"},
-            keras.metrics.CategoricalAccuracy,
-            list(OFFERED),
-        ),
+        (SOFTMAX, keras.metrics.CategoricalAccuracy, list(OFFERED)),
         # With integer labels, the other metrics are undefined.
-        (
-            {"classifier_activation": "softmax", "loss": "sparse_categorical_crossentropy"},
-            keras.metrics.SparseCategoricalAccuracy,
-            [],
-        ),
+        (SOFTMAX | {"loss": "sparse_categorical_crossentropy"}, keras.metrics.SparseCategoricalAccuracy, []),
     ],
 )
 def test_accuracy_matches_the_loss(config, changes, accuracy, others):

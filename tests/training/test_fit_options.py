@@ -5,7 +5,7 @@ import warnings
 import keras
 import numpy as np
 import pytest
-from conftest import without_graphs
+from conftest import MOBILENET, SIGMOID, assert_same_run, without_graphs
 from sklearn.utils.class_weight import compute_class_weight
 
 from poster_cnn.models import losses
@@ -19,7 +19,6 @@ from poster_cnn.training.train import train
 
 GENRES = ("Horror", "Romance", "Action", "Documentary")
 LABELS = np.array([[1, 0, 0, 1], [0, 1, 0, 0], [1, 0, 1, 0]] * 10 + [[0, 0, 0, 1]] * 2, dtype="float32")  # 4 steps of 8
-SIGMOID = {"classifier_activation": "sigmoid", "loss": "binary_crossentropy"}
 
 
 def config_of(**options):
@@ -46,16 +45,17 @@ def test_optimizer_is_chosen_by_name(options, kind, weight_decay):
     assert getattr(optimizer, "momentum", 0.9) == 0.9
 
 
+def cosine(share):
+    return (1 + np.cos(np.pi * share)) / 2
+
+
 @pytest.mark.parametrize(
     ("options", "expected"),  # learning rates at steps 0, 2, 4, 8, 12 and 20, the last one
     [
         ({}, [1, 1, 1, 1, 1, 1]),
-        ({"schedule": "cosine"}, [(1 + np.cos(np.pi * step / 20)) / 2 for step in (0, 2, 4, 8, 12, 20)]),
+        ({"schedule": "cosine"}, [cosine(step / 20) for step in (0, 2, 4, 8, 12, 20)]),
         ({"warmup_epochs": 1}, [0, 0.5, 1, 1, 1, 1]),
-        (
-            {"schedule": "cosine", "warmup_epochs": 0.5},
-            [0] + [(1 + np.cos(np.pi * n / 18)) / 2 for n in (0, 2, 6, 10, 18)],
-        ),
+        ({"schedule": "cosine", "warmup_epochs": 0.5}, [0] + [cosine(step / 18) for step in (0, 2, 6, 10, 18)]),
     ],
 )
 def test_learning_rate_follows_the_schedule(options, expected):
@@ -100,12 +100,10 @@ def test_balanced_weights_are_those_of_scikit_learn():
     assert losses.balanced_weights([[1, 0], [1, 0]]).tolist() == [0.5, 1]
 
 
-def smoothed(share, towards):
-    return Y_TRUE * (1 - share) + share * towards
-
-
 ASYMMETRIC = float(losses.asymmetric_loss(Y_TRUE, Y_PRED)[0])
 CROSS_ENTROPY = -(Y_TRUE * np.log(Y_PRED) + (1 - Y_TRUE) * np.log(1 - Y_PRED))
+SMOOTHED = 0.8 * CROSS_ENTROPY - 0.1 * (np.log(Y_PRED) + np.log(1 - Y_PRED))  # by a share of 0.2
+LOG_SOFTMAX = np.log(Y_PRED / Y_PRED.sum())
 POSITIVE = np.where(Y_TRUE > 0, (32 - LABELS.sum(axis=0)) / LABELS.sum(axis=0), 1)
 
 
@@ -114,26 +112,14 @@ POSITIVE = np.where(Y_TRUE > 0, (32 - LABELS.sum(axis=0)) / LABELS.sum(axis=0), 
     [
         (SIGMOID, CROSS_ENTROPY.mean()),
         (SIGMOID | {"loss": "BinaryCrossentropy"}, CROSS_ENTROPY.mean()),
-        (
-            SIGMOID | {"loss": "binary_focal_crossentropy"},
-            (CROSS_ENTROPY * [[0.1, 0.02, 0.7, 0.6]] ** np.array(2)).mean(),
-        ),
+        (SIGMOID | {"loss": "binary_focal_crossentropy"}, (CROSS_ENTROPY * np.abs(Y_TRUE - Y_PRED) ** 2).mean()),
         (SIGMOID | {"loss": "asymmetric_loss"}, ASYMMETRIC),
         (SIGMOID | {"class_weights": "balanced"}, (POSITIVE * CROSS_ENTROPY).mean()),
-        (
-            SIGMOID | {"label_smoothing": 0.2},
-            -(smoothed(0.2, 0.5) * np.log(Y_PRED) + (1 - smoothed(0.2, 0.5)) * np.log(1 - Y_PRED)).mean(),
-        ),
-        (
-            SIGMOID | {"label_smoothing": 0.2, "class_weights": "balanced"},
-            -(POSITIVE * (smoothed(0.2, 0.5) * np.log(Y_PRED) + (1 - smoothed(0.2, 0.5)) * np.log(1 - Y_PRED))).mean(),
-        ),
-        ({}, -(Y_TRUE * np.log(Y_PRED / Y_PRED.sum())).sum()),
-        ({"label_smoothing": 0.2}, -(smoothed(0.2, 0.25) * np.log(Y_PRED / Y_PRED.sum())).sum()),
-        (
-            {"class_weights": "balanced"},
-            -(losses.balanced_weights(LABELS) * Y_TRUE * np.log(Y_PRED / Y_PRED.sum())).sum(),
-        ),
+        (SIGMOID | {"label_smoothing": 0.2}, SMOOTHED.mean()),
+        (SIGMOID | {"label_smoothing": 0.2, "class_weights": "balanced"}, (POSITIVE * SMOOTHED).mean()),
+        ({}, -(Y_TRUE * LOG_SOFTMAX).sum()),
+        ({"label_smoothing": 0.2}, -((0.8 * Y_TRUE + 0.2 / 4) * LOG_SOFTMAX).sum()),
+        ({"class_weights": "balanced"}, -(losses.balanced_weights(LABELS) * Y_TRUE * LOG_SOFTMAX).sum()),
     ],
 )
 def test_compiled_loss_has_smoothing_and_weights(options, expected):
@@ -141,56 +127,9 @@ def test_compiled_loss_has_smoothing_and_weights(options, expected):
     assert float(model.compute_loss(None, Y_TRUE, keras.ops.convert_to_tensor(Y_PRED))) == pytest.approx(expected, 1e-4)
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"optimizer": "rmsprop"}, "`optimizer` must be one of .*'adamw'.*Received: optimizer='rmsprop'"),
-        ({"weight_decay": -1}, "`weight_decay` must be 0 or more, or None"),
-        ({"schedule": "linear"}, "`schedule` must be 'constant' or 'cosine'"),
-        ({"warmup_epochs": 5}, "`warmup_epochs` must be from 0 to less than the 5 epochs"),
-        ({"warmup_epochs": 2, "fine_tune_epochs": 2}, "less than the 2 epochs of the shortest phase"),
-        ({"label_smoothing": 1}, "`label_smoothing` must be a share from 0 to less than 1"),
-        ({"label_smoothing": 0.1, "loss": "sparse_categorical_crossentropy"}, "`label_smoothing` must be 0 with loss="),
-        (SIGMOID | {"label_smoothing": 0.1, "loss": "asymmetric_loss"}, "`label_smoothing` must be 0 with loss='asymm"),
-        ({"class_weights": "inverse"}, "`class_weights` must be 'balanced' or None"),
-        (
-            {"class_weights": "balanced", "loss": "mean_squared_error"},
-            "`class_weights` must be None with loss='mean_sq",
-        ),
-        ({"fine_tune_from": "conv"}, "`fine_tune_from` must be None without `fine_tune_epochs`"),
-        ({"augmentation": "cutout"}, "`augmentation` must be one of .*'randaugment'.*Received: augmentation='cutout'"),
-        (
-            {"augmentation": "mixup", "class_weights": "balanced"},
-            "`augmentation` must be another one than 'mixup' with",
-        ),
-        ({"augmentation": "mixup", "loss": "sparse_categorical_crossentropy"}, "`augmentation` must be another one"),
-        ({"ema_momentum": 1}, "`ema_momentum` must be between 0 and 1, or None"),
-        (
-            {"loss": "binary_crossentropy"},
-            "`loss` must be a loss of one distribution with softmax, such as 'categorical",
-        ),
-        ({"loss": "bce"}, "`loss` must be a loss of one distribution with softmax"),
-        ({"loss": "BinaryFocalCrossentropy"}, "`loss` must be a loss of one distribution with softmax"),
-        ({"loss": "sigmoid_twice_crossentropy"}, "`loss` must be a loss of one distribution with softmax"),
-        ({"loss": "asymmetric_loss"}, "Received: loss='asymmetric_loss'"),
-        (
-            {"classifier_activation": "sigmoid"},
-            "`loss` must be a loss of multi-hot labels with sigmoid, such as 'binary",
-        ),
-        (SIGMOID | {"loss": "CategoricalFocalCrossentropy"}, "`loss` must be a loss of multi-hot labels with sigmoid"),
-        (SIGMOID | {"loss": "SparseCategoricalCrossentropy"}, "`loss` must be a loss of multi-hot labels with sigmoid"),
-    ],
-)
-def test_rejects_invalid_options(options, message):
-    with pytest.raises(ValueError, match=message):
-        config_of(**options)
-
-
 @pytest.mark.parametrize("name", ["positive_weights", "weighted_binary_crossentropy", "keras", "crossentropy"])
 def test_rejects_what_is_no_loss(name):
-    with pytest.raises(
-        ValueError, match=f"`loss` must be the name of a loss of Keras, or one of .*asymmetric_loss.*{name}"
-    ):
+    with pytest.raises(ValueError, match=f"`loss` must be the name of a loss of Keras, or .*asymmetric_loss.*{name}"):
         build_model(config_of(loss=name))
 
 
@@ -223,33 +162,30 @@ OPTIONS = {
 
 
 def test_rejects_an_unknown_layer_before_the_first_epoch(small, tiny_config, data_folder, tmp_path):
-    backbone = {"model": "mobilenet_v2", "model_args": {"weights": None}, "image_size": (32, 32)}
-    config = tiny_config.replace(**backbone, fine_tune_epochs=1, fine_tune_from="block_99")
+    config = tiny_config.replace(**MOBILENET, fine_tune_epochs=1, fine_tune_from="block_99")
     with pytest.raises(ValueError, match="`fine_tune_from` must be .*conv norm.*Received: fine_tune_from='block_99'"):
         train(config, data_folder, tmp_path, progress=False)
     assert not (tmp_path / "history.csv").exists()
 
 
 def test_only_training_posters_are_augmented(small, tiny_config, data_folder, monkeypatch):
-    backbone = {"model": "mobilenet_v2", "model_args": {"weights": None}, "image_size": (32, 32)}
-    config = tiny_config.replace(**backbone, augmentation="flip")
+    config = tiny_config.replace(**MOBILENET, augmentation="flip")
     data = load_training_data(config.data, data_folder)
     train_batches, validation, _ = fitting._poster_batches(config.fit, data)
     plain, held_out, _ = fitting._poster_batches(config.replace(augmentation="none").fit, data)
     for batch, other in zip(validation, held_out, strict=True):
         assert (batch[0].numpy() == other[0].numpy()).all()
-    epochs = [
+    changed, unchanged = (
         np.concatenate([images for images, _ in batches(1).as_numpy_iterator()]) for batches in (train_batches, plain)
-    ]
-    is_same = (epochs[0] == epochs[1]).all(axis=(1, 2, 3))
+    )
+    is_same = (changed == unchanged).all(axis=(1, 2, 3))
     assert is_same.any() and not is_same.all()
     assert not config.fit.caches_features and config.replace(augmentation="none").fit.caches_features
 
 
 @pytest.mark.slow
 def test_run_with_options_resumes_bit_identically(small, tiny_config, data_folder, tmp_path, monkeypatch):
-    backbone = {"model": "mobilenet_v2", "model_args": {"weights": None}, "image_size": (32, 32)}
-    config = tiny_config.replace(**backbone, **OPTIONS, epochs=3, fine_tune_epochs=2, batch_size=16)
+    config = tiny_config.replace(**MOBILENET, **OPTIONS, epochs=3, fine_tune_epochs=2, batch_size=16)
     train(config, data_folder, tmp_path / "whole", progress=False)
     saved, save_epoch = [], fitting._save_epoch
 
@@ -264,14 +200,8 @@ def test_run_with_options_resumes_bit_identically(small, tiny_config, data_folde
         with pytest.raises(KeyboardInterrupt):
             train(config, data_folder, tmp_path / "interrupted", progress=False)
     train(config, data_folder, tmp_path / "interrupted", progress=False)
-    for name in ("history.csv", "predictions.csv"):
-        assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "interrupted" / name).read_bytes()
+    assert_same_run(tmp_path / "whole", tmp_path / "interrupted")
     assert saved == [1, 2, 3, 4, 5]
-
-
-def test_runs_of_older_versions_have_the_default_options(tiny_config):
-    recorded = {name: value for name, value in tiny_config.to_dict().items() if name not in OPTIONS}
-    assert TrainingConfig.from_dict(recorded).to_dict() == tiny_config.to_dict()
 
 
 @pytest.mark.parametrize(

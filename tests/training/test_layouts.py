@@ -58,10 +58,8 @@ def write_csv(folder, frame, **options):
 
 
 def csv_text(folder):
-    frame = columns().assign(
-        genre=columns()["genre"].str.join(", "), title="A film", split=[p for _, p in MOVIES.values()]
-    )
-    return write_csv(folder, frame, sep=";")
+    genres, parts = columns()["genre"].str.join(", "), [part for _, part in MOVIES.values()]
+    return write_csv(folder, columns().assign(genre=genres, title="A film", split=parts), sep=";")
 
 
 def csv_ids(folder):  # names without suffixes in a folder of images, as in a set of posters on Kaggle
@@ -132,8 +130,8 @@ def mmimdb_archive(folder):
 def moviescope(folder):
     write_pictures(folder / "MatchedPosters").rename(folder / "ids")
     (folder / "MatchedPosters").mkdir()
-    header = "movie_imdb_link,movie_title,genres,director_name,actor_1_name,actor_2_name,actor_3_name"
-    header += ",language,content_rating"
+    header = "movie_imdb_link,movie_title,genres,director_name,actor_1_name,actor_2_name,actor_3_name,language"
+    header += ",content_rating"
     entries, lines = {"train": [], "val": [], "test": []}, [header]
     for number, (imdb_id, (genres, part)) in enumerate(MOVIES.items()):
         (folder / "ids" / f"{imdb_id}.jpg").rename(folder / "MatchedPosters" / f"{number}.jpg")
@@ -146,6 +144,11 @@ def moviescope(folder):
     return folder
 
 
+def one_inner_folder(folder):
+    return genre_folders(folder / "unpacked").parent
+
+
+# Name -> function that writes the movies, part of the report's first line, and whether the layout has a split.
 LAYOUTS = {
     "Kaggle": (kaggle, "MovieGenre.csv, with posters named by imdbId", False),
     "CSV of lists": (lambda folder: write_csv(folder, columns()), "column 'image' and genres in 'genre'", False),
@@ -154,35 +157,15 @@ LAYOUTS = {
         "films.csv, with pictures in the column 'image' and genres in 'genre', and a split",
         True,
     ),
-    "CSV of 0 and 1": (
-        lambda folder: write_csv(folder, one_hot()),
-        "3 columns of 0 and 1 (Action, Drama, Sci-Fi)",
-        False,
-    ),
-    "get_dummies": (
-        lambda folder: write_csv(folder, one_hot("genre_").astype(str)),
-        "3 columns of 0 and 1 (Act",
-        False,
-    ),
+    "CSV of 0 and 1": (lambda folder: write_csv(folder, one_hot()), "3 columns of 0 and 1 (Action, Drama, Sci", False),
+    "get_dummies": (lambda folder: write_csv(folder, one_hot("genre_").astype(str)), "3 columns of 0 and 1 (", False),
     "Windows paths": (lambda folder: write_csv(folder, columns(r"pictures\{}.jpg")), "column 'image'", False),
     "ids and Images/": (csv_ids, "train.csv, with pictures in the column 'Id' and genres in 3 columns", False),
     "DataFrame": (data_frame, "a DataFrame, with pictures in the column 'image' and genres in 'genre'", False),
-    "table of the library": (
-        tidy_frame,
-        "pictures in the column 'poster_path' and genres in 'genres', and a split",
-        True,
-    ),
+    "table of the library": (tidy_frame, "in the column 'poster_path' and genres in 'genres', and a split", True),
     "folder per genre": (genre_folders, "3 folders of genres in ", False),
-    "one inner folder": (
-        lambda folder: genre_folders(folder / "unpacked").parent,
-        "folders of genres in unpacked/",
-        False,
-    ),
-    "folders of parts": (
-        lambda folder: genre_folders(folder, True),
-        "(Action, Drama, science fiction), and a split",
-        True,
-    ),
+    "one inner folder": (one_inner_folder, "folders of genres in unpacked/", False),
+    "folders of parts": (lambda folder: genre_folders(folder, True), "Drama, science fiction), and a split", True),
     "MM-IMDb": (mmimdb, "MM-IMDb, a JSON and a picture per movie, with its published split", True),
     "MM-IMDb unpacked": (lambda folder: mmimdb(folder, "labels", "images"), "MM-IMDb, a JSON", True),
     "MM-IMDb HDF5": (mmimdb_archive, "MM-IMDb, the HDF5 file multimodal_imdb.hdf5, with its published split", True),
@@ -205,9 +188,8 @@ def test_reads_the_movies_of_each_layout(layout, tmp_path):
         assert part.startswith(published) or not has_split
     assert len(loaded.table) == len(MOVIES) == loaded.table["imdb_id"].nunique() and loaded.certificate.clean
     manifest, said = verify_data(data)
-    assert (
-        len(manifest) == len(MOVIES) and (manifest["verdict"] != "quarantined").all() and described in f"data: {said}"
-    )
+    assert len(manifest) == len(MOVIES) and (manifest["verdict"] != "quarantined").all()
+    assert described in f"data: {said}"
 
 
 def test_given_split_needs_a_published_one(data_folder):
@@ -224,10 +206,7 @@ def test_a_published_split_without_validation_movies_gets_some_of_the_training_m
 @pytest.mark.parametrize(
     ("frame", "message"),
     [
-        (
-            columns("absent/{}.jpg"),
-            "names pictures in the column 'image', and none exists, such as 'absent/1000001.jpg'",
-        ),
+        (columns("absent/{}.jpg"), "in the column 'image', and none exists, such as 'absent/1000001.jpg'"),
         (columns().drop(columns="image"), r"lacks the column\(s\) imdbId, Title, or pictures.*columns=\['genre'\]"),
         (columns().drop(columns="genre"), r"lacks genres.*columns=\['image'\] in the table films.csv"),
         (columns().assign(genre=1), r"lacks genres.*columns=\['image', 'genre'\]"),
@@ -277,17 +256,15 @@ def test_verify_and_audit_take_every_layout(tmp_path, capsys):
 def test_takes_all_genres_with_enough_training_posters(data_folder, tiny_config, tmp_path, monkeypatch, capsys):
     config = tiny_config.replace(split="leak_free").data
     every = genre_counts(poster_cnn.load_movie_table(data_folder / "MovieGenre.csv")).index.tolist()
-    least = int(
-        load_training_data(dataclasses.replace(config, class_names=every), data_folder).labels("train").sum(0)[2]
-    )
+    of_every = load_training_data(dataclasses.replace(config, class_names=every), data_folder)
+    least = int(of_every.labels("train").sum(axis=0)[2])
     checked, check = [], rows.check_posters
     monkeypatch.setattr(rows, "check_posters", lambda table: checked.append(len(table)) or check(table))
     loaded = load_frequent_genres(config, data_folder, min_posters=least)
     assert len(checked) == 1  # although the movies of rare genres are left out afterwards
     counts = loaded.labels("train").sum(axis=0)
-    assert (
-        counts.min() >= least and 2 <= len(counts) < len(every) and sorted(loaded.class_names) == [*loaded.class_names]
-    )
+    assert counts.min() >= least and 2 <= len(counts) < len(every)
+    assert sorted(loaded.class_names) == [*loaded.class_names]
     assert f"{len(counts)} genres with at least {least} training posters: Drama " in loaded.report.splitlines()[-1]
     named = load_training_data(dataclasses.replace(config, class_names=loaded.class_names), data_folder)
     assert named.fingerprint == loaded.fingerprint and loaded.report.startswith(named.report)
@@ -295,17 +272,8 @@ def test_takes_all_genres_with_enough_training_posters(data_folder, tiny_config,
         load_frequent_genres(config, data_folder)
     trained = []
     monkeypatch.setattr("poster_cnn.training.train.train", lambda *args, **options: trained.append((args, options)))
-    command = [
-        "train",
-        "--data",
-        str(data_folder),
-        "--out",
-        str(tmp_path),
-        "--ratio",
-        "26",
-        "--min-posters",
-        str(least),
-    ]
+    command = ["train", "--data", str(data_folder), "--out", str(tmp_path), "--ratio", "26"]
+    command += ["--min-posters", str(least)]
     assert main(command) == 0 and trained[0][0][0].class_names == loaded.class_names
     assert trained[0][1]["training_data"].fingerprint == loaded.fingerprint
     assert main([*command, "--genres", "Horror,Action"]) == 1

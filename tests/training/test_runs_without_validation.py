@@ -1,10 +1,9 @@
 """Runs of papers 2 and 4: no validation set, scores after each epoch, crops on a backbone."""
 
-import keras
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import without_graphs
+from conftest import SIGMOID, without_graphs
 
 from poster_cnn import metrics
 from poster_cnn.files import read_json
@@ -21,9 +20,8 @@ NAMES = ("Horror", "Romance", "Action")
 @pytest.fixture(scope="module")
 def config(tiny_config):
     return tiny_config.replace(
+        **SIGMOID,
         class_names=NAMES,
-        classifier_activation="sigmoid",
-        loss="binary_crossentropy",
         split="random",
         fractions=(0.8, 0.2),
         epochs=2,
@@ -76,27 +74,14 @@ def test_baseline_of_frequent_genres(run):
     frequent = baselines.frequent_genres(split.loc[split["part"] == "train", list(NAMES)].to_numpy(), len(y_true))
     recall = metrics.BY_NAME["overall_recall"](y_true, frequent)
     f1 = metrics.overall_f1(y_true, frequent)
-    assert scored["frequent_genres"] == {
-        "overall_f1": f1, "overall_f1_at_622": f1, "overall_recall_at_622": recall,
-    }  # fmt: skip
+    expected = {"overall_f1": f1, "overall_f1_at_622": f1, "overall_recall_at_622": recall}
+    assert scored["frequent_genres"] == expected
     assert f1 >= scored["majority"]["overall_f1"]
     row = collect_results(run).iloc[0]
     assert row["frequent_genres_overall_f1"] == f1
 
 
 # --- crops on a frozen backbone ---
-
-
-@pytest.fixture
-def backbone(monkeypatch):
-    """Replace DenseNet-121 by a small network."""
-
-    def build(*, input_shape, include_top, weights):
-        inputs = keras.Input(input_shape)
-        x = keras.layers.Conv2D(12, 5, strides=5, kernel_initializer=keras.initializers.GlorotUniform(seed=1))(inputs)
-        return keras.Model(inputs, keras.layers.ReLU()(x))
-
-    monkeypatch.setattr(keras.applications, "DenseNet121", build)
 
 
 @pytest.fixture
@@ -114,7 +99,7 @@ def crop_config(config):
     )
 
 
-def test_cached_features_of_crops_do_not_change_the_results(backbone, crop_config, data_folder, tmp_path):
+def test_cached_features_of_crops_do_not_change_the_results(small, crop_config, data_folder, tmp_path):
     data = load_training_data(crop_config.data, data_folder)
     for name, cache_features in (("cached", True), ("uncached", False)):
         config = crop_config.replace(cache_features=cache_features)
@@ -149,7 +134,7 @@ def test_interrupted_run_on_crops_resumes_bit_identically(backbone, crop_config,
     assert len(pd.read_csv(tmp_path / "whole" / "history.csv")) == 2
 
 
-def test_bootstrap_resamples_the_crops_of_a_poster_together(backbone, crop_config, data_folder, tmp_path, monkeypatch):
+def test_bootstrap_resamples_the_crops_of_a_poster_together(small, crop_config, data_folder, tmp_path, monkeypatch):
     resampled = []
     monkeypatch.setattr(metrics, "bootstrap_interval", lambda *_, groups: resampled.append(groups) or (0, 1))
     config = crop_config.replace(fractions=(0.5, 0.2, 0.3), epochs=1)  # with a validation set for the thresholds

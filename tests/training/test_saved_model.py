@@ -39,12 +39,12 @@ def test_saved_model_is_loaded_with_its_class_names(model, saved):
     assert os.listdir(saved.parent) == ["model.keras"]  # nothing temporary is left
 
 
-def test_calibration_and_hashes_of_posters_are_in_the_file(model, tmp_path):
+def test_optional_entries_are_restored_and_can_be_saved_again(model, tmp_path):
     posters = SeenPosters.from_signatures([signature(Image.effect_mandelbrot((60, 90), (-2, -1, 1, 1), 50))], [7])
     options = {"calibration": Calibration((0.5, 1, 2)).to_dict(), "seen_posters": posters.to_text()}
-    save_model(model, tmp_path / "model.keras", class_names=NAMES, **options)
+    save_model(model, tmp_path / "model.keras", class_names=NAMES, crop_size=(150, 100), **options)
     about = load_model(tmp_path)[1]
-    assert options.items() <= about.items()
+    assert options.items() <= about.items() and about["crop_size"] == (150, 100)
     save_model(model, tmp_path / "copy.keras", **about)
     assert load_model(tmp_path / "copy.keras")[1] == about
 
@@ -54,21 +54,34 @@ def test_loads_from_a_run_folder_and_with_keras_alone(saved):
     assert keras.models.load_model(saved).output_shape == (None, 3)
 
 
+THRESHOLDS = {"Horror": 0.1 + 0.2, "Documentary": 0, "Sci-Fi": 1}
+INVALID_THRESHOLDS = [
+    {"Horror": 0.5, "Documentary": 0.5},
+    THRESHOLDS | {"Drama": 0.5},
+    *(THRESHOLDS | {"Horror": wrong} for wrong in (1.1, -0.1, float("nan"), "0.5")),
+    [0.5, 0.5, 0.5],
+    {},
+]
+
+
 @pytest.mark.parametrize(
-    ("name", "class_names", "message"),
+    ("name", "values", "message"),
     [
-        ("model.h5", NAMES, r"`path` must end in .keras. Received: path='.*model.h5'"),
-        ("model", NAMES, r"`path` must end in .keras"),
+        ("path", ["model.h5", "model"], "must end in .keras. Received: path='.*model"),
+        ("class_names", [NAMES[:2]], r"must name the model's 3 outputs. Received: \['Horror', 'Documentary'"),
+        ("thresholds", INVALID_THRESHOLDS, f"must be a dict with a number, 0..1, for each of {', '.join(NAMES)}. Rec"),
         (
-            "model.keras",
-            NAMES[:2],
-            r"`class_names` must name the model's 3 outputs. Received: \['Horror', 'Documentary'",
+            "crop_size",
+            [(269, 100), (0, 100), (150, 0.5), 150, "150x150"],
+            r"must be \(height, width\) in pixels, from \(1, 1\) to \(268, 182\)",
         ),
     ],
 )
-def test_save_model_rejects_invalid_arguments(model, tmp_path, name, class_names, message):
-    with pytest.raises(ValueError, match=message):
-        save_model(model, tmp_path / name, class_names=class_names)
+def test_save_model_rejects_invalid_arguments(model, tmp_path, monkeypatch, name, values, message):
+    monkeypatch.chdir(tmp_path)
+    for value in values:
+        with pytest.raises(ValueError, match=f"`{name}` {message}"):
+            save_model(model, **{"path": "model.keras", "class_names": NAMES} | {name: value})
     assert os.listdir(tmp_path) == []
 
 
@@ -117,6 +130,11 @@ def _rewritten(entry, change):
     return write
 
 
+def _with(entry):
+    """Return a function that saves a model and adds an entry to the description in the file."""
+    return _rewritten("poster_cnn.json", lambda content: content[:-1] + b", " + entry + b"}")
+
+
 def _truncated(path, model):
     save_model(model, path, class_names=NAMES)
     path.write_bytes(path.read_bytes()[:-100])
@@ -141,26 +159,14 @@ def _bit_rot(path, model):
         (_rewritten("poster_cnn.json", lambda content: b"[1, 2]"), "was not saved by poster_cnn"),
         (_rewritten("poster_cnn.json", lambda content: b"{half"), "was not saved by poster_cnn"),
         (_rewritten("poster_cnn.json", lambda content: b'{"class_names": ["Horror"]}'), "names 1 genres for 3 outputs"),
+        (_with(b'"thresholds": {"Horror": 0.5}'), "model.keras cannot be used: `thresholds` must be"),
+        (_with(b'"crop_size": [300, 100]'), r"cannot be used: `crop_size` must be .*Received: crop_size=\[300, 100\]"),
         (
-            _rewritten("poster_cnn.json", lambda content: content.replace(b"null", b'{"Horror": 0.5}')),
-            "model.keras cannot be used: `thresholds` must be",
+            _with(b'"calibration": {"temperatures": [1, 2]}'),
+            "cannot be used: `temperatures` must be one number, or one",
         ),
-        (
-            _rewritten("poster_cnn.json", lambda content: content[:-1] + b', "crop_size": [300, 100]}'),
-            r"model.keras cannot be used: `crop_size` must be .*Received: crop_size=\[300, 100\]",
-        ),
-        (
-            _rewritten("poster_cnn.json", lambda content: content[:-1] + b', "calibration": {"temperatures": [1, 2]}}'),
-            "model.keras cannot be used: `temperatures` must be one number, or one for each of 3 genres. Received",
-        ),
-        (
-            _rewritten("poster_cnn.json", lambda content: content[:-1] + b', "calibration": {"temperatures": [-1]}}'),
-            "model.keras cannot be used: `temperatures` must be positive",
-        ),
-        (
-            _rewritten("poster_cnn.json", lambda content: content[:-1] + b', "seen_posters": "x"}'),
-            "model.keras cannot be used: `seen_posters` must be",
-        ),
+        (_with(b'"calibration": {"temperatures": [-1]}'), "cannot be used: `temperatures` must be positive"),
+        (_with(b'"seen_posters": "x"'), "cannot be used: `seen_posters` must be"),
         (_rewritten("config.json", lambda content: None), "cannot be loaded: .*config.json"),
         (_rewritten("model.weights.h5", lambda content: content[:500]), "cannot be loaded"),
         (_bit_rot, "cannot be loaded"),
@@ -189,11 +195,6 @@ def test_rejects_missing_file(tmp_path):
             load_model(path)
 
 
-# --- thresholds and crop size ---
-
-THRESHOLDS = {"Horror": 0.1 + 0.2, "Documentary": 0, "Sci-Fi": 1}
-
-
 def test_thresholds_are_restored_exactly_in_label_order(model, tmp_path):
     given = {name: np.float64(THRESHOLDS[name]) for name in reversed(NAMES)}
     save_model(model, tmp_path / "model.keras", class_names=NAMES, thresholds=given)
@@ -205,42 +206,3 @@ def test_loads_older_files_without_optional_entries(model, tmp_path):
     _rewritten("poster_cnn.json", lambda _: content)(tmp_path / "model.keras", model)
     optional = dict.fromkeys(["thresholds", "crop_size", "calibration", "seen_posters"])
     assert load_model(tmp_path)[1] == {"class_names": NAMES, "interpolation": "area"} | optional
-
-
-@pytest.mark.parametrize(
-    "thresholds",
-    [
-        {"Horror": 0.5, "Documentary": 0.5},
-        THRESHOLDS | {"Drama": 0.5},
-        THRESHOLDS | {"Horror": 1.1},
-        THRESHOLDS | {"Horror": -0.1},
-        THRESHOLDS | {"Horror": float("nan")},
-        THRESHOLDS | {"Horror": "0.5"},
-        [0.5, 0.5, 0.5],
-        {},
-    ],
-    ids=str,
-)
-def test_rejects_invalid_thresholds(model, tmp_path, thresholds):
-    expected = "`thresholds` must be a dict with a number, 0..1, for each of Horror, Documentary, Sci-Fi. Received: "
-    with pytest.raises(ValueError, match=expected):
-        save_model(model, tmp_path / "model.keras", class_names=NAMES, thresholds=thresholds)
-    assert os.listdir(tmp_path) == []
-
-
-def test_crop_size_is_restored_and_can_be_saved_again(model, tmp_path):
-    path = tmp_path / "model.keras"
-    save_model(model, path, class_names=NAMES, crop_size=(150, 100))
-    loaded, about = load_model(path)
-    assert about["crop_size"] == (150, 100)
-    save_model(loaded, path, **about)
-    assert load_model(path)[1] == about
-
-
-@pytest.mark.parametrize("crop_size", [(269, 100), (0, 100), (150, 0.5), 150, "150x150"])
-def test_rejects_invalid_crop_size(model, tmp_path, crop_size):
-    with pytest.raises(
-        ValueError, match=r"`crop_size` must be \(height, width\) in pixels, from \(1, 1\) to \(268, 182\)"
-    ):
-        save_model(model, tmp_path / "model.keras", class_names=NAMES, crop_size=crop_size)
-    assert os.listdir(tmp_path) == []

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import MOBILENET, SIGMOID, assert_same_weights
 
 import poster_cnn
 from poster_cnn import metrics, models
@@ -15,7 +16,6 @@ from poster_cnn.training.train import train
 
 pytestmark = pytest.mark.usefixtures("eager")
 
-BACKBONE = {"model": "mobilenet_v2", "model_args": {"weights": None}, "image_size": (32, 32)}
 GENRES = ["Horror", "Romance", "Action", "Documentary"]
 
 
@@ -24,14 +24,13 @@ def saved(model, path, class_names):
     return str(path)
 
 
-@pytest.mark.parametrize("changes", [{}, BACKBONE])
+@pytest.mark.parametrize("changes", [{}, MOBILENET])
 def test_starts_from_all_weights_with_the_same_genres_and_else_from_the_backbone(small, tiny_config, tmp_path, changes):
     config = tiny_config.replace(**changes)
     other = build_model(config)
     same = config.replace(start_from=saved(other, tmp_path / "other.keras", GENRES), seed=1)
     new, fewer = build_model(same), build_model(same.replace(class_names=("Drama", "Action")))
-    for ours, theirs in zip(new.get_weights(), other.get_weights(), strict=True):
-        assert (ours == theirs).all()
+    assert_same_weights(new, other)
     *body, kernel, bias = zip(fewer.get_weights(), other.get_weights(), strict=True)
     assert all((ours == theirs).all() for ours, theirs in body)
     assert kernel[0].shape[1] == len(bias[0]) == 2
@@ -103,8 +102,8 @@ def test_checkpoint_of_keras_predicts_with_given_genres(data_folder, tmp_path):
 
 
 def test_one_genre_is_yes_or_no(tiny_config, data_folder, tmp_path):
-    sigmoid = {"classifier_activation": "sigmoid", "loss": "binary_crossentropy", "split": "leak_free"}
-    config = tiny_config.replace(class_names=("horror",), **sigmoid, epochs=1, batch_size=32, metrics=metrics.EVERYDAY)
+    options = {"split": "leak_free", "epochs": 1, "batch_size": 32, "metrics": metrics.EVERYDAY}
+    config = tiny_config.replace(class_names=("horror",), **SIGMOID, **options)
     assert config.class_names == ("Horror",) and config.keep_unlabeled
     result = train(config, data_folder, tmp_path, progress=False)
     split = pd.read_csv(tmp_path / "split.csv")

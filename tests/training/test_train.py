@@ -1,4 +1,4 @@
-"""Training: run folders, bit-identical resumption, errors, thresholds, configs."""
+"""Training: run folders, bit-identical resumption, errors, thresholds."""
 
 import concurrent.futures
 import dataclasses
@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
-from conftest import without_graphs
+from conftest import SIGMOID, assert_same_run, assert_same_weights, without_graphs
 
 from poster_cnn import metrics
 from poster_cnn.datasets.pixels import open_picture
@@ -39,16 +39,6 @@ from poster_cnn.training.saved_model import load_model, save_model
 from poster_cnn.training.train import train
 from poster_cnn.tuning.experiment import Experiment
 from poster_cnn.tuning.sweep import sweep
-
-
-def assert_same_run(first, second):
-    """Check that two run folders have bit-identical results; times and dates may differ."""
-    for name in ("history.csv", "predictions.csv", "split.csv", "README.md"):
-        assert (first / name).read_bytes() == (second / name).read_bytes()
-    scores = [json.loads((run_dir / "metrics.json").read_text()) for run_dir in (first, second)]
-    assert [scores[0][name] for name in ("test", "baselines")] == [scores[1][name] for name in ("test", "baselines")]
-    for ours, theirs in zip(load_model(first)[0].get_weights(), load_model(second)[0].get_weights(), strict=True):
-        assert (ours == theirs).all()
 
 
 def interrupt_when_writing(monkeypatch, name, time_number=1):
@@ -81,9 +71,8 @@ def test_run_folder_is_complete(finished_run, tiny_config):
     assert {"python", "tensorflow", "keras", "numpy", "pillow", "poster-cnn"} <= set(about["versions"])
 
     split = pd.read_csv(finished_run / "split.csv")
-    assert split["part"].value_counts().to_dict() == {
-        part: about["data"][f"num_{part}"] for part in ("train", "validation", "test")
-    }
+    counts = {part: about["data"][f"num_{part}"] for part in ("train", "validation", "test")}
+    assert split["part"].value_counts().to_dict() == counts
     history = pd.read_csv(finished_run / "history.csv")
     assert history.columns.tolist() == ["epoch", "accuracy", "loss", "val_accuracy", "val_loss"]
     assert history["epoch"].tolist() == list(range(10))
@@ -167,17 +156,6 @@ def test_interrupted_run_resumes_bit_identically(finished_run, data_folder, tiny
     monkeypatch.undo()
     train(tiny_config, data_folder, tmp_path / "run", progress=False)
     assert_same_run(finished_run, tmp_path / "run")
-
-
-@pytest.mark.slow
-def test_killed_run_resumes_bit_identically(finished_run, data_folder, tiny_config, tmp_path, train_and_kill):
-    run_dir = tmp_path / "run"
-    has_begun = (run_dir / "checkpoint.weights.h5").exists
-    train_and_kill(tiny_config, data_folder, run_dir, when=has_begun, pause=0.05)
-    done = len(pd.read_csv(run_dir / "history.csv"))
-    assert 1 <= done <= 10 and not is_finished(run_dir)
-    train(tiny_config, data_folder, run_dir, progress=False)
-    assert_same_run(finished_run, run_dir)
 
 
 @pytest.mark.slow
@@ -279,7 +257,7 @@ def test_rejects_unknown_metrics_before_training_on_loaded_data(tiny_config, dat
         ({}, [[1, 1], [1, 1], [1, 0]], True),
         ({}, [[1, 1], [0, 1]], False),
         ({"experiment": "dave_table_2"}, [[1, 1]], False),
-        ({"classifier_activation": "sigmoid", "loss": "binary_crossentropy"}, [[1, 1]], False),
+        (SIGMOID, [[1, 1]], False),
     ],
 )
 def test_hints_at_sigmoid_for_movies_of_several_genres(changes, genres, hinted, tiny_config, data_folder, caplog):
@@ -298,25 +276,11 @@ def test_checks_a_run_folder_before_any_poster_is_read(finished_run, tiny_config
 
 
 def test_checking_a_network_changes_no_weights(tiny_config):
-    def first_weights(check):
-        keras.utils.set_random_seed(1)
-        if check:
-            check_config(tiny_config)
-        return build_model(tiny_config).get_weights()
-
-    assert all((a == b).all() for a, b in zip(first_weights(False), first_weights(True), strict=True))
-
-
-# --- compiled models ---
-
-
-def test_build_model_compiles_the_model(tiny_config):
-    model = build_model(tiny_config)
-    assert float(model.optimizer.learning_rate) == pytest.approx(1e-2)
-    assert (float(model.optimizer.beta_1), float(model.optimizer.beta_2)) == pytest.approx((0.9, 0.999))
-    assert model.loss == "categorical_crossentropy"
-    assert model.output_shape == (None, 4) and model.input_shape == (None, 27, 18, 3)
-    assert model.layers[-1].activation.__name__ == "softmax"
+    keras.utils.set_random_seed(1)
+    expected = build_model(tiny_config)
+    keras.utils.set_random_seed(1)
+    check_config(tiny_config)
+    assert_same_weights(build_model(tiny_config), expected)
 
 
 # --- sigmoid outputs and thresholds ---
@@ -325,9 +289,8 @@ def test_build_model_compiles_the_model(tiny_config):
 @pytest.fixture(scope="module")
 def sigmoid_config(tiny_config):
     return tiny_config.replace(
+        **SIGMOID,
         class_names=("Horror", "Drama"),
-        classifier_activation="sigmoid",
-        loss="binary_crossentropy",
         split="leak_free",
         split_seed=2,  # with different thresholds for validation and test
         metrics=("top_n_accuracy", "label_accuracy", "overall_f1"),
@@ -430,103 +393,3 @@ def test_softmax_has_one_temperature_and_no_thresholds(finished_run):
     assert "thresholds" not in result and len(result["calibration"]["temperatures"]) == 1
     assert load_model(finished_run)[1]["calibration"]["activation"] == "softmax"
     assert load_model(finished_run)[1]["thresholds"] is None
-
-
-# --- configs ---
-
-
-def test_config_is_restored_from_json(tiny_config):
-    saved = json.loads(json.dumps(tiny_config.to_dict()))
-    again = TrainingConfig.from_dict(saved)
-    assert again.to_dict() == tiny_config.to_dict() == saved
-    assert (again.class_names, again.metrics) == (tiny_config.class_names, tiny_config.metrics)
-    assert again.replace(seed=3).seed == 3 and again.seed == 0
-
-
-def test_ratio_determines_image_size_and_vice_versa(tiny_config):
-    assert TrainingConfig(class_names=("Horror", "Drama")).image_size == (107, 73)  # 40%, paper 1's best
-    assert tiny_config.replace(ratio=30).image_size == (80, 55)
-    by_size = tiny_config.replace(image_size=(150, 101))
-    assert (by_size.image_size, by_size.ratio) == ((150, 101), None)
-    assert by_size.replace(ratio=30) == tiny_config.replace(ratio=30)
-    assert TrainingConfig.from_dict(by_size.to_dict()).image_size == (150, 101)
-
-
-def test_rejects_unknown_fields_of_a_config(tiny_config):
-    with pytest.raises(ValueError, match="Unknown configuration: momentum. Was it written by another version?"):
-        TrainingConfig.from_dict(tiny_config.to_dict() | {"momentum": 0.9})
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"crop_size": [268, 182]},
-        {"crop_size": (1, 1)},
-        {"genre_groups": {"Horror": ("Horror", "Thriller")}},
-        {"genre_groups": {"Feature": ("Horror",), "Horror": ("Thriller",)}},  # a merged genre as a new class
-    ],
-)
-def test_accepts_crop_sizes_and_genre_groups(tiny_config, changes):
-    config = tiny_config.replace(**changes)
-    assert TrainingConfig.from_dict(config.to_dict()).to_dict() == config.to_dict()
-    assert len(config.crop_size) == 2 and config.crop_size == tuple(changes.get("crop_size", (150, 150)))
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"class_names": ("Horror",)}, "`class_names` must be at least 2 different genres"),
-        ({"class_names": ("Horror", "Horror")}, "`class_names` must be at least 2 different genres"),
-        ({"split": "years"}, "`split` must be one of .*'stratified'.*Received: split='years'"),
-        ({"classifier_activation": "relu"}, "Received: classifier_activation='relu'"),
-        ({"learning_rate": 0}, "`learning_rate` must be a positive number. Received: learning_rate=0"),
-        ({"batch_size": 0}, "`batch_size` must be 1 or more"),
-        ({"epochs": 0}, "`epochs` must be 1 or more"),
-        ({"precision": "float16"}, "`precision` must be 'float32' or 'mixed_bfloat16'"),
-        (
-            {"classifier_activation": "sigmoid", "loss": "sparse_categorical_crossentropy"},
-            "`loss` must be a loss of multi-hot labels with sigmoid",
-        ),
-        ({"max_per_genre": 10}, "`max_per_genre` must be None without `one_row_per_genre`"),
-        (
-            {"keep_unlabeled": True},
-            "`keep_unlabeled` must be False with softmax, which predicts a genre for each movie",
-        ),
-        ({"max_movies": 0}, "`max_movies` must be 1 or more, or None"),
-        ({"max_train_movies": 9, "num_folds": 2}, "`max_train_movies` must be None with `num_folds`"),
-        ({"crops_per_genre": 0}, "`crops_per_genre` must be 1 or more, or None"),
-        ({"crops_per_genre": 9, "one_row_per_genre": True}, "`crops_per_genre` must be None with `one_row_per_genre`"),
-        ({"crops_per_genre": 9, "num_folds": 3, "fold": 0}, "`crops_per_genre` must be None with `num_folds`, unless"),
-        ({"evaluation_crop": "middle"}, "`evaluation_crop` must be 'whole' or 'center'"),
-        ({"evaluation_crop": "center"}, "`evaluation_crop` must be 'whole' unless"),
-        (
-            {"evaluation_crop": "center", "crops_per_genre": 9, "crop_before_split": True},
-            "`evaluation_crop` must be 'whole' unless",
-        ),
-        ({"crop_before_split": True}, "`crop_before_split` must be False without `crops_per_genre`"),
-        (
-            {"crop_size": (269, 150)},
-            r"`crop_size` must be \(height, width\) in pixels, from \(1, 1\) to \(268, 182\), a ",
-        ),
-        ({"crop_size": (150, 0)}, r"`crop_size` must be .*Received: crop_size=\(150, 0\)"),
-        ({"crop_size": (150, 150, 3)}, "`crop_size` must be"),
-        ({"crop_size": (150, 150.5)}, "`crop_size` must be"),
-        (
-            {"genre_groups": {"Feature": ("Horror", "Musical")}},
-            "`class_names` must be none of Horror, Musical, which `genre_groups` merges. Received: .*'Horror'",
-        ),
-        ({"split": "stratified", "fractions": (0.8, 0.2)}, "`fractions` must be shares of train, validation and test"),
-        ({"num_folds": 3, "fractions": (0.8, 0.2)}, "`fractions` must be shares of train, validation and test"),
-        ({"split": "random", "fractions": (0.4, 0.3, 0.2, 0.1)}, "`fractions` must be shares of train, validation and"),
-        ({"num_folds": 1}, "`num_folds` must be 2 or more"),
-        ({"num_folds": 4, "fold": 4}, "`fold` must be 0 … `num_folds` - 1, or None. Received: fold=4"),
-        ({"fold": 0}, "`fold` must be"),
-        ({"fine_tune_epochs": -1}, "`fine_tune_epochs` must be 0 or more"),
-        ({"validation_steps": 0}, "`validation_steps` must be 1 or more"),
-        ({"image_size": (0, 10)}, r"`image_size` must be \(height, width\) in pixels"),
-        ({"image_size": (150, 101), "ratio": 30}, "`image_size` must be 30% of 182×268, or ratio=None"),
-    ],
-)
-def test_rejects_invalid_configs(tiny_config, changes, message):
-    with pytest.raises(ValueError, match=message):
-        tiny_config.replace(**changes)
