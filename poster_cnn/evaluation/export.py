@@ -119,13 +119,10 @@ def _output_path(model, path, format):
         raise ValueError(f"`path` must end in {suffix} for format={format!r}. Received: path={str(path)!r}")
     if suffix and path.is_dir():
         raise ValueError(f"`path` must be a file. Received: path={str(path)!r}, a folder")
-    if not suffix and path.exists() and not (path / "saved_model.pb").is_file() and not _is_empty(path):
+    is_free = not path.exists() or (path.is_dir() and not any(path.iterdir()))
+    if not suffix and not is_free and not (path / "saved_model.pb").is_file():
         raise ValueError(f"`path` must be a new folder or an older SavedModel. Received: path={str(path)!r}")
     return path
-
-
-def _is_empty(path):
-    return path.is_dir() and not any(path.iterdir())
 
 
 def _require_packages(format):
@@ -207,10 +204,6 @@ def _write_onnx(network, path, content):
     onnx.save(graph, path)
 
 
-def _run_onnx(path, images):
-    return open_network(path).run(images)
-
-
 def _write_litert(network, path, content):
     network.export(path, format="litert", verbose=False, input_signature=_signature(network))
     # Files that belong to a LiteRT model are an archive behind it, which interpreters ignore.
@@ -246,7 +239,7 @@ def _run_saved_model(path, images):
 
 
 _FORMATS = {
-    "onnx": (_write_onnx, _run_onnx),
+    "onnx": (_write_onnx, lambda path, images: open_network(path).run(images)),
     "litert": (_write_litert, _run_litert),
     "saved_model": (_write_saved_model, _run_saved_model),
 }

@@ -3,7 +3,6 @@
 import collections.abc
 import dataclasses
 import functools
-import numbers
 import os
 import pathlib
 
@@ -82,7 +81,7 @@ def _recorded_model(path):
     return config.get("model") if isinstance(config, dict) else None
 
 
-@arguments.checked(run_dir=arguments.path)
+@arguments.checked(run_dir=arguments.path, batch_size=arguments.count)
 @unchanged_process()
 def predict_movies(run_dir, movies, *, batch_size=32):
     """Predict the genres of movies from any subset of poster, trailer, metadata and plot (paper 5).
@@ -111,8 +110,6 @@ def predict_movies(run_dir, movies, *, batch_size=32):
     >>> predictions, problems = predict_movies("runs/ensemble", [{"poster": "poster.jpg", "plot": "A shark returns."}])
     >>> print(predictions[0])
     """
-    if not isinstance(batch_size, numbers.Integral) or isinstance(batch_size, bool) or batch_size < 1:
-        raise ValueError(f"`batch_size` must be an integer of at least 1. Received: batch_size={batch_size!r}")
     movies = _as_dict(movies)
     ensemble = _load_ensemble(run_dir)
     _check_given(movies, ensemble.config)

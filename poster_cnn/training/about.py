@@ -38,19 +38,27 @@ def read_about(text, path, num_outputs=None):
     if num_outputs not in (None, num_classes):
         raise ValueError(f"{path} names {num_classes} genres for {num_outputs} outputs. Save it anew.")
     try:  # files of older versions have none of these
-        optional = {
-            "thresholds": checked_thresholds(about.get("thresholds"), about["class_names"]),
-            "crop_size": checked_crop_size(about.get("crop_size")),
-            "calibration": checked_calibration(about.get("calibration"), about["class_names"]),
-            "seen_posters": checked_seen_posters(about.get("seen_posters")),
-        }
+        optional = optional_entries(**about)
     except ValueError as error:
         raise ValueError(f"{path} cannot be used: {error}. Save it anew.") from None
     return {"interpolation": "bilinear"} | about | optional
 
 
-def checked_thresholds(thresholds, class_names):
-    """Return a dict of genre -> threshold in label order, or `None`; raise a ValueError if it does not fit."""
+def optional_entries(class_names, thresholds=None, crop_size=None, calibration=None, seen_posters=None, **_):
+    """Return the entries of a description that can be `None`, as they are stored. Other entries are ignored.
+
+    Raises:
+        ValueError: If one of them does not fit.
+    """
+    optional = {"thresholds": _thresholds(thresholds, class_names), "crop_size": _crop_size(crop_size)}
+    calibration = Calibration.from_dict(calibration, len(class_names))
+    if seen_posters is not None:
+        SeenPosters.from_text(seen_posters)  # raises if it is another text
+    return optional | {"calibration": calibration and calibration.to_dict(), "seen_posters": seen_posters}
+
+
+def _thresholds(thresholds, class_names):
+    """Return a dict of genre -> threshold in label order, or `None`."""
     if thresholds is None:
         return None
     good = isinstance(thresholds, dict) and set(thresholds) == set(class_names)
@@ -60,24 +68,11 @@ def checked_thresholds(thresholds, class_names):
     return {name: float(thresholds[name]) for name in class_names}
 
 
-def checked_crop_size(crop_size):
-    """Return `(height, width)` of a center crop, or `None`; raise a ValueError if it is larger than a poster."""
+def _crop_size(crop_size):
+    """Return `(height, width)` of a center crop, or `None`."""
     if crop_size is None:
         return None
     if not is_crop_size(crop_size):
         expected = f"(height, width) in pixels, from (1, 1) to {POSTER_SIZE}, a whole poster"
         raise ValueError(f"`crop_size` must be {expected}. Received: crop_size={crop_size}")
     return tuple(int(side) for side in crop_size)
-
-
-def checked_calibration(calibration, class_names):
-    """Return the dict of a calibration, or `None`; raise a ValueError if it does not fit."""
-    found = Calibration.from_dict(calibration, len(class_names))
-    return found and found.to_dict()
-
-
-def checked_seen_posters(text):
-    """Return the text of `SeenPosters`, or `None`; raise a ValueError if it is another text."""
-    if text is not None:
-        SeenPosters.from_text(text)
-    return text

@@ -117,11 +117,12 @@ def _use(config, name):
     if config.get("modalities") and config["model"] not in ("ensemble", "poster"):
         return "\n".join([*lines, "Use the ensemble in the folder next to this one.", ""])
     model = name or "path/to/this/folder"
-    option = f" --model {model}"
-    if config.get("modalities") and config["model"] == "ensemble":
-        option += ' --plot "A detective returns to her village."' if "plot" in config["modalities"] else ""
-        return "\n".join([*lines, "```sh", f"poster-cnn predict poster.jpg{option}", "```", ""])
-    lines += ["```sh", f"poster-cnn predict poster.jpg{option}", "```", ""]
+    command = f"poster-cnn predict poster.jpg --model {model}"
+    if "plot" in config.get("modalities", ()) and config["model"] == "ensemble":
+        command += ' --plot "A detective returns to her village."'
+    lines += ["```sh", command, "```", ""]
+    if config["model"] == "ensemble":
+        return "\n".join(lines)
     lines += ["```python", "import poster_cnn", "", f'print(poster_cnn.predict(["poster.jpg"], model="{model}"))']
     lines += ["", f'model, about = poster_cnn.load_model("{model}")  # a keras.Model for pixels, 0–255', "```", ""]
     return "\n".join(lines)

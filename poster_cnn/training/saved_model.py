@@ -10,19 +10,9 @@ from poster_cnn import models
 from poster_cnn.datasets.crops import INTERPOLATIONS
 from poster_cnn.files import write_atomically
 from poster_cnn.metrics import arguments
-from poster_cnn.models import (
-    losses,  # noqa: F401  Registers the losses that files of older versions contain.
-    shipped,
-)
+from poster_cnn.models import losses, shipped  # noqa: F401  `losses` registers those that older files contain
 from poster_cnn.models.named import import_keras_hub
-from poster_cnn.training.about import (
-    ENTRY,
-    checked_calibration,
-    checked_crop_size,
-    checked_seen_posters,
-    checked_thresholds,
-    read_about,
-)
+from poster_cnn.training.about import ENTRY, optional_entries, read_about
 from poster_cnn.training.process_state import unchanged_process
 
 _ENTRY = f"{ENTRY}.json"
@@ -70,10 +60,7 @@ def save_model(
             f"`class_names` must name the model's {model.output_shape[-1]} outputs. Received: {list(class_names)}"
         )
     content = {"class_names": list(class_names), "interpolation": interpolation}
-    content["thresholds"] = checked_thresholds(thresholds, class_names)
-    content["crop_size"] = checked_crop_size(crop_size)
-    content["calibration"] = checked_calibration(calibration, class_names)
-    content["seen_posters"] = checked_seen_posters(seen_posters)
+    content |= optional_entries(class_names, thresholds, crop_size, calibration, seen_posters)
     with write_atomically(path) as temporary:
         model.save(temporary)
         with zipfile.ZipFile(temporary, "a") as archive:

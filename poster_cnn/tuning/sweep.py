@@ -146,18 +146,19 @@ def _train_locked(config, data, run_dir, shared, started, progress):
         if is_done:
             _check_cell(config, loaded, run_dir)
         else:
-            _count_start(run_dir)
+            if (kills := _count_start(run_dir)) >= MAX_KILLS:
+                path = run_dir / "attempts.json"
+                reason = f"The cell's process was killed {kills} times, perhaps for lack of memory."
+                return _write_failure(run_dir, RuntimeError(f"{reason} Remove {path} to try again."))
             _train_cell(config, data, run_dir, loaded, shared, progress)
         shared.finished.append(run_dir)
         (run_dir / "attempts.json").unlink(missing_ok=True)
         return None
-    except Exception as error:  # a cell that fails must not end the sweep
-        if not isinstance(error, _KilledTooOften):
-            (run_dir / "attempts.json").unlink(missing_ok=True)
-        return _write_failure(run_dir, error)
-    except KeyboardInterrupt:
+    except BaseException as error:  # its end is no kill
         (run_dir / "attempts.json").unlink(missing_ok=True)
-        raise
+        if not isinstance(error, Exception):
+            raise
+        return _write_failure(run_dir, error)  # a cell that fails must not end the sweep
     finally:
         keras.backend.clear_session()
 
@@ -170,20 +171,14 @@ def _train_cell(config, data, run_dir, loaded, shared, progress):
         train(config, data, run_dir, training_data=loaded, progress=progress)
 
 
-class _KilledTooOften(RuntimeError):
-    pass
-
-
 def _count_start(run_dir):
-    """Record that a process starts on a cell, and refuse one whose earlier starts all ended in a kill."""
+    """Record that a process starts on a cell; return the number of its earlier starts, all of which ended in a kill."""
     path, epochs = run_dir / "attempts.json", _num_epochs(run_dir)
     before = read_json(path) if path.is_file() else {"starts": 0, "epochs": epochs}
     starts = before["starts"] if before["epochs"] == epochs else 0  # there was progress
-    if starts >= MAX_KILLS:
-        raise _KilledTooOften(
-            f"The cell's process was killed {starts} times, perhaps for lack of memory. Remove {path} to try again."
-        )
-    write_json(path, {"starts": starts + 1, "epochs": epochs})
+    if starts < MAX_KILLS:
+        write_json(path, {"starts": starts + 1, "epochs": epochs})
+    return starts
 
 
 def _num_epochs(run_dir):
@@ -197,8 +192,7 @@ def _check_cell(config, loaded, run_dir):
 
 
 def _write_failure(run_dir, error):
-    kind = RuntimeError if isinstance(error, _KilledTooOften) else type(error)
-    reason = f"{kind.__name__}: {error}".replace("\n", " ")
+    reason = f"{type(error).__name__}: {error}".replace("\n", " ")
     write_text(run_dir / "error.txt", f"{reason}\n\n{''.join(traceback.format_exception(error))}")
     return reason
 

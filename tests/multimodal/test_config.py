@@ -5,7 +5,6 @@ import json
 import pytest
 
 from poster_cnn.multimodal.config import EnsembleConfig
-from poster_cnn.training.config import from_json
 
 GENRES = ("Horror", "Romance")
 
@@ -23,9 +22,9 @@ def test_modalities_are_sorted():
 
 def test_config_is_restored_from_json():
     config = EnsembleConfig(GENRES, modalities=["plot", "trailer"], dropout={"plot": 0.5}, backbone_weights=None)
-    assert from_json(EnsembleConfig, json.loads(json.dumps(config.to_dict()))) == config
+    assert EnsembleConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
     with pytest.raises(ValueError, match="Unknown configuration: ratio"):
-        from_json(EnsembleConfig, config.to_dict() | {"ratio": 40})
+        EnsembleConfig.from_dict(config.to_dict() | {"ratio": 40})
 
 
 @pytest.mark.parametrize(
