@@ -137,7 +137,7 @@ def launch(model=None, *, port=7860, wait=True):
     page.examples_folder = folder  # which exists as long as the page
     page.launch(
         server_name=HOST,
-        server_port=port or _free_port(),
+        server_port=port or None,  # Gradio then looks for a free one
         share=False,
         quiet=True,
         ssr_mode=False,
@@ -152,14 +152,6 @@ def launch(model=None, *, port=7860, wait=True):
     if wait:
         page.block_thread()
     return page
-
-
-def _free_port():
-    import socket
-
-    with socket.socket() as found:
-        found.bind((HOST, 0))
-        return found.getsockname()[1]
 
 
 def build_page(demo, examples):

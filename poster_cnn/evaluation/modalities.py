@@ -54,7 +54,8 @@ def modality_subsets(runs_dir, data_folder, *, ensemble_data=None, progress=True
         inputs = zip(branches, data.inputs.values(), strict=True)
         outputs = np.stack([predict_rows(branch, array) for branch, array in inputs], axis=1)
         rows, y_true = data.rows("test"), data.movies.labels("test")
-        for shown in _subsets(config.modalities):
+        sizes = range(1, len(config.modalities) + 1)
+        for shown in itertools.chain.from_iterable(itertools.combinations(config.modalities, size) for size in sizes):
             present = data.present & np.isin(config.modalities, shown)
             fused = {"probabilities": outputs, "present": present}
             y_prob = predict_rows(model.get_layer("late_fusion"), fused)[rows]
@@ -65,9 +66,3 @@ def modality_subsets(runs_dir, data_folder, *, ensemble_data=None, progress=True
             lines += [subset | {"genre": genre, "average_precision": score} for genre, score in by_genre]
     columns = ["modalities", "num_modalities", "seed", "genre", *METRICS.values(), "num_missing"]
     return pd.DataFrame(lines, columns=columns)
-
-
-def _subsets(modalities):
-    """Non-empty subsets, smallest first."""
-    sizes = range(1, len(modalities) + 1)
-    return itertools.chain.from_iterable(itertools.combinations(modalities, size) for size in sizes)

@@ -83,12 +83,5 @@ def score_explanations(model, table, class_names, folder, *, methods=METHODS, nu
 def _resized(masks, size):
     """Return masks of another size, true where most of a pixel's area is."""
     height, width = size
-    return (
-        np.stack(
-            [
-                np.asarray(Image.fromarray(mask).convert("L").resize((width, height), Image.Resampling.BOX))
-                for mask in masks
-            ]
-        )
-        > 127
-    )
+    resized = [Image.fromarray(mask).convert("L").resize((width, height), Image.Resampling.BOX) for mask in masks]
+    return np.stack([np.asarray(image) for image in resized]) > 127

@@ -268,10 +268,8 @@ def draw_cards(predictions, path, network=None):
     class_names = sorted(first.class_names)
     order = [first.class_names.index(name) for name in class_names]
     thresholds = None if first.thresholds is None else [first.thresholds[number] for number in order]
-    images, scores = (
-        [_image(prediction) for prediction in predictions],
-        as_table(predictions, class_names)[class_names].to_numpy(),
-    )
+    images = [_image(prediction) for prediction in predictions]
+    scores = as_table(predictions, class_names)[class_names].to_numpy()
     options = {
         "titles": [pathlib.Path(prediction.path or "").name or prediction.title for prediction in predictions],
         "thresholds": thresholds,

@@ -12,7 +12,6 @@ import pandas as pd
 from scipy import sparse
 
 from poster_cnn import metrics, models
-from poster_cnn.datasets import duplicates
 from poster_cnn.datasets.verify import announce, check_posters, describe, describe_losses
 from poster_cnn.metrics import arguments, baselines
 from poster_cnn.movies import splits
@@ -27,7 +26,7 @@ from poster_cnn.multimodal.metadata_encoder import MetadataEncoder, fit_metadata
 from poster_cnn.multimodal.word_vectors import WordVectors, plot_coverage, plot_vectors, plot_words, read_word_vectors
 from poster_cnn.training.build import build_network
 from poster_cnn.training.config import NetworkConfig
-from poster_cnn.training.data import TrainingData
+from poster_cnn.training.data import TrainingData, split_rows
 from poster_cnn.training.features import poster_features
 from poster_cnn.training.process_state import unchanged_process
 
@@ -144,7 +143,7 @@ def load_ensemble_data(config, data_folder, *, progress=True):
     usable, manifest = check_posters(table, progress=progress)
     notes.append(describe(manifest))
     table["poster_path"] = usable["poster_path"].reindex(table.index, fill_value="")
-    movies = _split_movies(config, table, manifest, folder)
+    movies = split_rows(config.data, table, manifest, "", folder.weights)
     if not movies.certificate.clean:  # only a given split can leak
         notes.append(str(movies.certificate))
     has_poster = table["poster_path"] != ""
@@ -185,29 +184,6 @@ def _read_movies(config, data_folder):
     report = table.attrs["report"]
     table = table.assign(poster_path=poster_paths(table["imdb_id"], folder.posters, report))
     return folder, table, [str(report)]
-
-
-def _split_movies(config, table, manifest, folder):
-    pairs = duplicates.similar_pairs(manifest)
-    if config.split == "given":
-        split = table["part"]
-    else:
-        groups = duplicates.duplicate_groups(manifest, pairs=pairs)
-        options = {"fractions": config.fractions, "seed": config.split_seed}
-        split = splits.leak_free(table, config.class_names, groups=groups, **options)
-    if empty := [part for part in splits.PARTS if not (split == part).any()]:
-        raise ValueError(f"The split leaves no movies for {' and '.join(empty)}. Received: {len(table)} movies")
-    return TrainingData(
-        table=table,
-        split=split,
-        class_names=config.class_names,
-        image_size=config.image_size,
-        interpolation=config.interpolation,
-        report="",
-        manifest=manifest,
-        pairs=pairs,
-        weights=folder.weights,
-    )
 
 
 def _poster_inputs(network, extractor, posters, has_poster, progress):

@@ -171,7 +171,8 @@ class NetworkConfig:
 class TrainingConfig(ComposedConfig):
     """The configuration of one training run. All arguments are flat keyword arguments.
 
-    Attributes of the parts can also be read from the whole, such as `config.epochs` for `config.fit.epochs`.
+    Attributes of the parts can also be read from the whole, such as `config.epochs` for `config.fit.epochs`. `to_dict`
+    returns all of them, and `from_dict` reads them back.
 
     Attributes:
         data: `DataConfig`.

@@ -17,7 +17,16 @@ from poster_cnn.movies import splits
 from poster_cnn.movies.data_folder import data_path, find_data_folder
 from poster_cnn.movies.genres import encode_genres, genre_counts, merge_genres
 from poster_cnn.training.config import DataConfig
-from poster_cnn.training.rows import CheckedOnce, crop_train, load_rows, manifest_of, read_movies
+from poster_cnn.training.rows import (
+    CheckedOnce,
+    choose_folds,
+    choose_split,
+    crop_train,
+    limit_train,
+    load_rows,
+    manifest_of,
+    read_movies,
+)
 
 
 @dataclasses.dataclass
@@ -239,15 +248,41 @@ def load_frequent_genres(config, data, *, min_posters=200):
 def _load(config, folder, **once):
     """Return the `TrainingData` of a config, and a warning from `describe_losses`. `once` is for `load_rows`."""
     table, manifest, report, lost = load_rows(config, folder, **once)
+    loaded = split_rows(config, table, manifest, report, folder.weights)
+    loaded.report = f"{loaded.report}\n{lost}".rstrip()
+    if not (config.allow_leak or loaded.certificate.clean):
+        raise ValueError(
+            "The split leaks. Choose split='leak_free', or allow_leak=True to repeat a paper's split.\n"
+            f"{loaded.certificate}"
+        )
+    return loaded, lost
+
+
+def split_rows(config, table, manifest, report, weights):
+    """Split the rows of a run; it may leak.
+
+    Args:
+        config: `DataConfig`.
+        table: Movie table, one row per movie, per movie and genre, or per crop.
+        manifest: Report of `verify.check_posters` over the table's index.
+        report: Text on the rows, which is continued.
+        weights: As in `TrainingData`.
+
+    Returns:
+        `TrainingData`
+
+    Raises:
+        ValueError: If a part of the split has no row.
+    """
     pairs = duplicates.similar_pairs(manifest)
     groups = duplicates.duplicate_groups(manifest, pairs=pairs).loc[table.index]
-    split = _split(config, table, groups)
+    split = choose_split(config, table, groups)
     folds = None
     if config.num_folds:
-        folds = _folds(config, table, split, groups)
+        folds = choose_folds(config, table, split, groups)
         split = _hold_out(split, folds, config.fold)
     if config.max_train_movies:
-        table, split = _limit_train(table, split, config.max_train_movies, config.split_seed)
+        table, split = limit_train(table, split, config.max_train_movies, config.split_seed)
         report += f"\n{(split == 'train').sum()} training rows of at most {config.max_train_movies} movies"
     if config.crops_per_genre and not config.crop_before_split:
         table, split = crop_train(config, table, split)
@@ -257,57 +292,19 @@ def _load(config, folder, **once):
     expected = splits.PARTS if len(config.fractions) == 3 or config.split == "imdb_id" else ("train", "test")
     empty = [part for part in expected if not (split == part).any()]
     if empty:
-        raise ValueError(f"Too few posters for the split: {', '.join(empty)} would be empty. Received: {len(table)}.")
-    loaded = TrainingData(
+        raise ValueError(f"Too few movies for the split: {', '.join(empty)} would be empty. Received: {len(table)}.")
+    return TrainingData(
         table=table,
         split=split,
         class_names=config.class_names,
         image_size=config.image_size,
         interpolation=config.interpolation,
-        report=f"{report}\n{lost}".rstrip(),
+        report=report,
         manifest=manifest,
         pairs=pairs,
         folds=folds,
-        weights=folder.weights,
+        weights=weights,
     )
-    if not (config.allow_leak or loaded.certificate.clean):
-        raise ValueError(
-            "The split leaks. Choose split='leak_free', or allow_leak=True to repeat a paper's split.\n"
-            f"{loaded.certificate}"
-        )
-    return loaded, lost
-
-
-def _split(config, table, groups):
-    if config.split == "imdb_id":
-        return splits.imdb_id_split(table)
-    options = {"fractions": config.fractions, "seed": config.split_seed}
-    if config.split == "random":
-        return splits.random_split(table, **options)
-    if config.split == "given":
-        return splits.given_split(table, config.class_names, groups=groups, **options)
-    if config.split == "stratified":
-        return splits.stratified_split(table, config.class_names, **options)
-    return splits.leak_free(table, config.class_names, groups=groups, **options)
-
-
-def _limit_train(table, split, max_train_movies, seed):
-    """Draw the training movies that are kept; return their rows and those of the other parts, with the split."""
-    movies = np.sort(table.loc[split == "train", "imdb_id"].unique())
-    dropped = np.random.default_rng(seed).permutation(movies)[max_train_movies:]
-    kept = (split != "train") | ~table["imdb_id"].isin(dropped)
-    return table[kept], split[kept]
-
-
-def _folds(config, table, split, groups):
-    """Return the fold of each row, -1 for test rows. Rows of a movie share a fold unless the split separates them."""
-    pool = table[split != "test"]
-    options = {"n_splits": config.num_folds, "seed": config.split_seed}
-    if config.split == "stratified":
-        folds = splits.stratified_folds(pool, config.class_names, **options)
-    else:
-        folds = splits.leak_free_folds(pool, config.class_names, groups=groups, **options)
-    return folds.reindex(table.index, fill_value=-1)
 
 
 def _hold_out(split, folds, fold):

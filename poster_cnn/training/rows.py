@@ -1,4 +1,4 @@
-"""The rows of a run: movies selected, posters checked, one row per genre or crop if asked for."""
+"""The rows of a run: movies selected, posters checked, one row per genre or crop if asked for, and their split."""
 
 import numpy as np
 import pandas as pd
@@ -6,6 +6,7 @@ import pandas as pd
 from poster_cnn.datasets import crops
 from poster_cnn.datasets.verify import check_posters, describe, describe_losses, with_readable_posters
 from poster_cnn.metrics import arguments
+from poster_cnn.movies import splits
 from poster_cnn.movies.genres import encode_genres, explode_genres, limit_per_genre, merge_genres, require_known
 from poster_cnn.movies.table import load_movie_table
 
@@ -93,6 +94,39 @@ def _choose_movies(config, table):
         notes += f"\n{(~has_genre).sum()} movies with none of the {len(config.class_names)} genres {done}"
     table = table if config.keep_unlabeled else table[has_genre]
     return table.reset_index(drop=True), notes
+
+
+def choose_split(config, table, groups):
+    """Return the part of each row, a Series."""
+    if config.split == "imdb_id":
+        return splits.imdb_id_split(table)
+    options = {"fractions": config.fractions, "seed": config.split_seed}
+    if config.split == "random":
+        return splits.random_split(table, **options)
+    if config.split == "given":
+        return splits.given_split(table, config.class_names, groups=groups, **options)
+    if config.split == "stratified":
+        return splits.stratified_split(table, config.class_names, **options)
+    return splits.leak_free(table, config.class_names, groups=groups, **options)
+
+
+def limit_train(table, split, max_train_movies, seed):
+    """Draw the training movies that are kept; return their rows and those of the other parts, with the split."""
+    movies = np.sort(table.loc[split == "train", "imdb_id"].unique())
+    dropped = np.random.default_rng(seed).permutation(movies)[max_train_movies:]
+    kept = (split != "train") | ~table["imdb_id"].isin(dropped)
+    return table[kept], split[kept]
+
+
+def choose_folds(config, table, split, groups):
+    """Return the fold of each row, -1 for test rows. Rows of a movie share a fold unless the split separates them."""
+    pool = table[split != "test"]
+    options = {"n_splits": config.num_folds, "seed": config.split_seed}
+    if config.split == "stratified":
+        folds = splits.stratified_folds(pool, config.class_names, **options)
+    else:
+        folds = splits.leak_free_folds(pool, config.class_names, groups=groups, **options)
+    return folds.reindex(table.index, fill_value=-1)
 
 
 def _with_crops(config, table):

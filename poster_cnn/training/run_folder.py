@@ -25,6 +25,11 @@ from poster_cnn.training.saved_model import save_model
 _SEEN_POSTERS = ".posters.csv.gz"
 _COLORS = ".color_histogram.csv"  # weights of the baseline, for `evaluate`
 _FINGERPRINTS = ["imdb_id", "verdict", "pixel_hash", "perceptual_hash", "signature"]  # what finds copies of a poster
+_COMPARED = {
+    "fingerprint": "the data",
+    "weights_sha256": "the file of pretrained weights",
+    "start_from_sha256": "the network that it starts from",
+}
 _NAMES = {"experiment", "variant", "set_name"}  # stored with a run; they do not affect training
 
 
@@ -77,12 +82,7 @@ def check_record(run_dir, config, about=None):
     changed = sorted(_differences(run_dir, config))
     recorded = read_json(pathlib.Path(run_dir) / "config.json").get("data", {})
     about = recorded if about is None else about
-    if recorded.get("fingerprint") != about.get("fingerprint"):
-        changed.append("the data")
-    if recorded.get("weights_sha256") != about.get("weights_sha256"):
-        changed.append("the file of pretrained weights")
-    if recorded.get("start_from_sha256") != about.get("start_from_sha256"):
-        changed.append("the network that it starts from")
+    changed += [what for name, what in _COMPARED.items() if recorded.get(name) != about.get(name)]
     if changed:
         what = ", ".join(changed)
         raise ValueError(

@@ -331,7 +331,7 @@ def test_rejects_leaks_unless_allowed(own_folder, tiny_config):
 def test_rejects_too_few_posters(own_folder, tiny_config):
     for path in sorted((own_folder / "posters").iterdir())[5:]:
         path.unlink()
-    with pytest.raises(ValueError, match="Too few posters for the split: validation would be empty. Received: 5"):
+    with pytest.raises(ValueError, match="Too few movies for the split: validation would be empty. Received: 5"):
         load_training_data(tiny_config.data, own_folder)
 
 
