@@ -263,9 +263,8 @@ def _genre_table(labels, y_prob, train_labels, class_names, thresholds):
     scores = [sk.precision_recall_fscore_support(*pair, average="binary", zero_division=0)[:3] for pair in pairs]
     precision, recall, f1 = np.transpose(scores)
     movies = (labels > 0).sum(axis=0)
-    average = [
-        sk.average_precision_score(labels[:, i], y_prob[:, i]) if movies[i] else np.nan for i in range(len(class_names))
-    ]
+    pairs = zip(labels.T, y_prob.T, movies, strict=True)
+    average = [sk.average_precision_score(y, p) if count else np.nan for y, p, count in pairs]
     table = pd.DataFrame(
         {
             "movies": movies,

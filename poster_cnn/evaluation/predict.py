@@ -176,10 +176,8 @@ def rank_pictures(pictures, network, batch_size=32, *, progress=True):
     with bar, one_each, concurrent.futures.ThreadPoolExecutor(2 * (os.cpu_count() or 1)) as pool:
 
         def reading():
-            """Start to read the next batch."""
-            return [
-                (picture, pool.submit(_read, picture, network)) for picture in itertools.islice(pictures, batch_size)
-            ]
+            chosen = itertools.islice(pictures, batch_size)
+            return [(picture, pool.submit(_read, picture, network)) for picture in chosen]
 
         batch = reading()
         while batch:
@@ -293,9 +291,8 @@ def card_format(path):
 
     suffix, known = pathlib.Path(path).suffix.lower().removeprefix("."), FigureCanvasBase.get_supported_filetypes()
     if suffix and suffix not in known:
-        arguments.refuse(
-            "card", f"a file with one of the suffixes {', '.join(f'.{name}' for name in known)}", str(path)
-        )
+        shown = ", ".join(f".{name}" for name in known)
+        arguments.refuse("card", f"a file with one of the suffixes {shown}", str(path))
     return suffix or "png"
 
 

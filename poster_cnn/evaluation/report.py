@@ -97,15 +97,13 @@ def _scores(evaluation, num_resamples):
         best = score[list(others)].astype(float).idxmax()
         sampling = {"groups": groups, "num_resamples": num_resamples}
         margins = metrics.margins([metric], movies.y_true, movies.y_prob, {best: others[best]}, **sampling)
-        margin = margins[metric][best]
+        margin = {key: 100 * margins[metric][best][key] for key in ("value", "low", "high")}
         rows.append(
             {
                 "score": words(metric),
                 "this network": f"{percent(score['model'])} [{percent(score['low'])}, {percent(score['high'])}]",
                 **{words(name): percent(score[name]) for name in others},
-                "above the best baseline": "{} [{}, {}]".format(
-                    *(_signed(margin[k]) for k in ("value", "low", "high"))
-                ),
+                "above the best baseline": "{value:+.1f} [{low:+.1f}, {high:+.1f}]".format(**margin),
             }
         )
     about = (
@@ -171,9 +169,8 @@ def _surest(movies):
     genre = wrong.argmax(axis=1)
     highest = wrong[np.arange(len(wrong)), genre]
     order = np.argsort(-highest, kind="stable")[:_SHOWN]
-    captions = {
-        row: f"{movies.class_names[genre[row]]} {percent(highest[row])}%" for row in order if np.isfinite(highest[row])
-    }
+    order = order[np.isfinite(highest[order])]
+    captions = {row: f"{movies.class_names[genre[row]]} {percent(highest[row])}%" for row in order}
     return f"<p>Wrong genres with the highest probabilities.</p>{_gallery(movies, captions)}"
 
 
@@ -243,7 +240,3 @@ def _poster(path, alt):
 
 def _embedded(content, kind, alt):
     return f'<img alt="{alt}" src="data:image/{kind};base64,{base64.b64encode(content).decode()}">'
-
-
-def _signed(value):
-    return f"{100 * value:+.1f}"

@@ -51,10 +51,8 @@ def find_builder(name):
     found = getattr(models, name, None)
     known = inspect.signature(found).parameters if callable(found) else ()
     if not {"input_shape", "classifier_activation"} <= set(known) or name == "trailer_branch":
-        expected = (
-            f"a builder in poster_cnn.models, 'keras:<class>' or 'hub:<preset>'{_similar(name, catalog.NETWORKS)}"
-        )
-        arguments.refuse("model", expected, name)
+        expected = "a builder in poster_cnn.models, 'keras:<class>' or 'hub:<preset>'"
+        arguments.refuse("model", f"{expected}{_similar(name, catalog.NETWORKS)}", name)
     return found
 
 

@@ -214,9 +214,8 @@ def _save_epoch(network, history, checkpoint):
 
 def _save_weights(network, checkpoint):
     variables = [*network.variables, *network.optimizer.variables]
-    require_room(
-        checkpoint, sum(4 * math.prod(variable.shape) + 8192 for variable in variables)
-    )  # HDF5 crashes on a full disk
+    size = sum(4 * math.prod(variable.shape) + 8192 for variable in variables)
+    require_room(checkpoint, size)  # HDF5 crashes on a full disk
     with write_atomically(checkpoint) as temporary:
         network.save_weights(temporary)
 

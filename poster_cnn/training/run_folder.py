@@ -143,10 +143,9 @@ def write_record(run_dir, config, about, data, extra=None, strategy=None, seen=N
     """
     movies = pd.DataFrame({"imdb_id": data.table["imdb_id"], "part": data.split})
     labels = pd.DataFrame(data.all_labels.astype(int), columns=data.class_names, index=movies.index)
+    rows = pd.concat([movies, labels, data.table.filter(["picture"]), extra], axis=1)
     with write_atomically(run_dir / "split.csv") as temporary:
-        pd.concat([movies, labels, data.table.filter(["picture"]), extra], axis=1).to_csv(
-            temporary, index=False, errors="backslashreplace"
-        )
+        rows.to_csv(temporary, index=False, errors="backslashreplace")
     write_json(run_dir / "leak.json", data.certificate.to_dict() | ({"seen_before": seen} if seen else {}))
     counts = {f"num_{part}": data.count(part) for part in sorted(set(data.split))}
     content = {
@@ -213,18 +212,10 @@ def choose_thresholds(data, y_prob):
     return dict(zip(data.class_names, chosen.tolist(), strict=True))
 
 
-def choose_and_measure_calibration(data, y_prob, activation):
-    """Choose a calibration on the validation movies, and measure it on the test movies.
+def _calibrate(data, y_prob, activation):
+    """Choose a `Calibration` on the validation movies, and measure it on the test movies, as a dict for `metrics.json`.
 
-    Args:
-        data: `TrainingData`.
-        y_prob: Dict of part -> probabilities `(num_movies, num_classes)`.
-        activation: "sigmoid" or "softmax", the activation of the last layer.
-
-    Returns:
-        `(calibration, measured)`: a `Calibration`, and a dict for `metrics.json` with the kind of calibration that was
-        chosen, its temperatures, the held-out log losses, and the expected calibration error on the test movies before
-        and after. `(None, None)` without validation movies.
+    Both are `None` without validation movies.
     """
     if "validation" not in y_prob:
         return None, None
@@ -272,7 +263,7 @@ def finish(run_dir, model, data, y_prob, scores, *, thresholds, seconds, crop_si
     Returns:
         Dict: the content of `metrics.json`.
     """
-    calibration, measured = choose_and_measure_calibration(data, y_prob, activation)
+    calibration, measured = _calibrate(data, y_prob, activation)
     save_model(
         model,
         run_dir / "model.keras",

@@ -77,7 +77,7 @@ def test_is_reached_from_this_machine_only(page):
 
 @pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium")
-def test_in_a_browser(page, data_folder, bad_files, tmp_path):
+def test_in_a_browser(page, data_folder, bad_files):
     sync_api = pytest.importorskip("playwright.sync_api")
     failures = []
 
@@ -85,7 +85,7 @@ def test_in_a_browser(page, data_folder, bad_files, tmp_path):
         """Use the page as a person does, in a thread of its own, as Playwright wants one without an event loop."""
         try:
             with sync_api.sync_playwright() as playwright:
-                _visit(playwright, page, data_folder, bad_files, tmp_path)
+                _visit(playwright, page, data_folder, bad_files)
         except BaseException as error:
             failures.append(error)
 
@@ -96,14 +96,13 @@ def test_in_a_browser(page, data_folder, bad_files, tmp_path):
         raise failures[0]
 
 
-def _visit(playwright, page, data_folder, bad_files, tmp_path):
+def _visit(playwright, page, data_folder, bad_files):
     browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
     tab, requested = browser.new_page(viewport={"width": 1200, "height": 1000}), []
     tab.set_default_timeout(200_000)
     tab.on("request", lambda request: requested.append(request.url))
     tab.goto(page)
     tab.wait_for_selector("#examples img")
-    tab.screenshot(path=tmp_path / "start.png")
 
     upload, answer = "input[type=file]", tab.locator("#answer")
     tab.set_input_files(upload, data_folder / "posters" / "1001.jpg")
@@ -111,17 +110,14 @@ def _visit(playwright, page, data_folder, bad_files, tmp_path):
     for drawing in ("#card img", "#maps img"):
         tab.locator(drawing).wait_for()
         assert tab.locator(drawing).bounding_box()["height"] > 100
-    tab.screenshot(path=tmp_path / "answer.png", full_page=True)
 
     for name in ("page.jpg", "half.jpg", "notes.txt"):
         tab.get_by_label("Clear").first.click()
         tab.set_input_files(upload, bad_files / name)
         answer.get_by_text("This file cannot be read").wait_for()
-        tab.screenshot(path=tmp_path / f"{name}.png")
         assert "Traceback" not in tab.content()
     tab.locator("#examples img").nth(2).click()
     answer.get_by_text("%").wait_for()
     tab.locator("#maps img").wait_for()
-    tab.screenshot(path=tmp_path / "example.png", full_page=True)
     assert requested and all(url.startswith((page.rstrip("/"), "data:", "blob:")) for url in requested), requested
     browser.close()

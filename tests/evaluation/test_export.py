@@ -14,15 +14,12 @@ from poster_cnn.evaluation import export
 from poster_cnn.evaluation.export import export_model
 from poster_cnn.training.saved_model import load_model, save_model
 
+DESCRIPTION = "assets.extra/poster_cnn.json"
 # Packages that the formats need, the name of the file, and how its description is read.
 FORMATS = {
     "onnx": ("tf2onnx onnxruntime", "model.onnx", lambda path: onnx_session(path).get_modelmeta().custom_metadata_map),
     "litert": ("ai_edge_litert", "model.tflite", lambda path: {"poster_cnn": archived(path, "poster_cnn.json")}),
-    "saved_model": (
-        "",
-        "saved_model",
-        lambda path: {"poster_cnn": (path / "assets.extra/poster_cnn.json").read_text()},
-    ),
+    "saved_model": ("", "saved_model", lambda path: {"poster_cnn": (path / DESCRIPTION).read_text()}),
 }
 NEAR = types.SimpleNamespace(atol=1e-4, rtol=0)
 
