@@ -59,8 +59,6 @@ def fit_arrays(config, images, labels, validation=None, *, callbacks=(), progres
     >>> config = TrainingConfig(class_names=("Horror", "Romance"), ratio=30, epochs=10)
     >>> model, history = fit_arrays(config, images, labels)
     """
-    if config.fit.fine_tune_epochs:
-        raise ValueError(f"`fine_tune_epochs` must be 0 for arrays. Received: {config.fit.fine_tune_epochs}")
     _require_possible(config.fit, validation)
     seed, name = config.fit.seed, config.network.model
     train = _batches(config, images, labels, seed)
@@ -75,10 +73,9 @@ def fit_arrays(config, images, labels, validation=None, *, callbacks=(), progres
 
 
 def _require_possible(fit, validation):
-    if fit.first_epoch:
-        arguments.refuse("first_epoch", "0 for arrays", fit.first_epoch)
-    if fit.augmentation != "none":
-        arguments.refuse("augmentation", "'none' for arrays", fit.augmentation)
+    for name, expected in (("first_epoch", 0), ("fine_tune_epochs", 0), ("augmentation", "none")):
+        if getattr(fit, name) != expected:
+            arguments.refuse(name, f"{expected!r} for arrays", getattr(fit, name))
     if fit.early_stopping and fit.ema_momentum:
         arguments.refuse("early_stopping", "None with `ema_momentum` for arrays", fit.early_stopping)
     if fit.early_stopping and fit.early_stopping.startswith("val_") and validation is None:

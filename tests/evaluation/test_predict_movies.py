@@ -96,13 +96,6 @@ def test_every_subset_equals_the_output_of_the_model(finished_ensemble, movie, e
     assert len(np.unique(found.round(6), axis=0)) == 15
 
 
-def test_predictions_do_not_depend_on_the_other_movies(finished_ensemble, movie):
-    movies = [part_of(movie, names) for names in (["poster", "trailer"], ["plot"], ["metadata", "plot"])]
-    (alone, _), (among, _) = (predict_movies.predict_movies(finished_ensemble, some) for some in (movies[1:2], movies))
-    assert alone[0].class_names == among[1].class_names
-    assert alone[0].probabilities == pytest.approx(among[1].probabilities, abs=1e-6)
-
-
 # --- unusable input ---
 
 
@@ -148,14 +141,6 @@ def test_reports_partly_unknown_values_and_uses_them(finished_ensemble, movie):
     assert "actor_3_name='Nobody'" in problems[0]["metadata"] and "no word vector for" in problems[0]["plot"]
 
 
-def test_movies_without_input_have_no_prediction(finished_ensemble):
-    table = pd.DataFrame({"plot": [np.nan, "  ", "Day."], "title": "Any"}, index=["a", "b", "c"])
-    predictions, problems = predict_movies.predict_movies(finished_ensemble, table)
-    assert problems["a"] == problems["b"] == dict.fromkeys(MODALITIES, "not given")
-    assert set(predictions) <= {"c"}
-    assert predict_movies.predict_movies(finished_ensemble, []) == ({}, {})
-
-
 def test_accepts_the_columns_of_movie_tables(finished_ensemble, test_movies, movie):
     table = test_movies.drop(columns=["poster", "trailer"]).assign(trailer_path=test_movies["trailer"])
     table["plot"] = table["director_name"] = "N/A"
@@ -165,10 +150,13 @@ def test_accepts_the_columns_of_movie_tables(finished_ensemble, test_movies, mov
     assert prediction.path == movie["poster"]
 
 
-@pytest.mark.parametrize("word", ["N/A", "nan", " ", None, pd.NA])
-def test_missing_values_are_ignored(word, finished_ensemble):
-    movies = [{"plot": word, "director_name": word, "poster": word}]
-    assert predict_movies.predict_movies(finished_ensemble, movies) == ({}, {0: dict.fromkeys(MODALITIES, "not given")})
+def test_movies_without_input_have_no_prediction(finished_ensemble):
+    words = ["N/A", "nan", " ", None, pd.NA, np.nan]
+    movies = [{"plot": word, "director_name": word, "poster": word} for word in words]
+    for given in (movies, pd.DataFrame(movies).assign(title="Any")):
+        predictions, problems = predict_movies.predict_movies(finished_ensemble, given)
+        assert predictions == {} and problems == dict.fromkeys(range(6), dict.fromkeys(MODALITIES, "not given"))
+    assert predict_movies.predict_movies(finished_ensemble, []) == ({}, {})
 
 
 @pytest.mark.parametrize("batch_size", [0, -1, 2.5])
