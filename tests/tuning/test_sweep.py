@@ -1,6 +1,5 @@
 """Sweeps: one run folder a cell, shared by processes through locks, continued after kills."""
 
-import json
 import os
 import pathlib
 import shutil
@@ -12,6 +11,7 @@ import time
 
 import pandas as pd
 import pytest
+from conftest import assert_same_run
 
 from poster_cnn.files import locked, write_json
 from poster_cnn.training.data import load_training_data
@@ -62,21 +62,13 @@ def experiment_file(tiny_config, tmp_path):
 
 def finish(run_dir, config, training_data):
     """Write what marks a run as finished, with its config and data."""
-    write_json(
-        run_dir / "config.json", {"config": config.to_dict(), "data": {"fingerprint": training_data.fingerprint}}
-    )
+    data = {"fingerprint": training_data.fingerprint}
+    write_json(run_dir / "config.json", {"config": config.to_dict(), "data": data})
     write_json(run_dir / "metrics.json", {})
 
 
 def contents(run_dir):
     return {path.name: path.read_bytes() for path in run_dir.iterdir() if path.name != ".lock"}
-
-
-def assert_same_bits(run_dir, other):
-    for name in ("history.csv", "predictions.csv", "split.csv"):
-        assert (run_dir / name).read_bytes() == (other / name).read_bytes()
-    ours, theirs = (json.loads((folder / "metrics.json").read_text()) for folder in (run_dir, other))
-    assert ours | {"seconds": 0} == theirs | {"seconds": 0}
 
 
 def test_skips_finished_cells(tiny_config, data_folder, tmp_path, trained):
@@ -255,7 +247,7 @@ def test_two_processes_of_which_one_is_killed_end_as_one(experiment_file, data_f
     first.kill()
     assert first.wait() == -signal.SIGKILL and second.wait(timeout=300) == 0
     for name in ("seed=1", "seed=0"):
-        assert_same_bits(out / name, tmp_path / "one" / name)
+        assert_same_run(out / name, tmp_path / "one" / name)
         assert not (out / name / "attempts.json").exists() and not (out / name / "checkpoint.weights.h5").exists()
     assert (out / "results.csv").is_file() and len(pd.read_csv(out / "results.csv")) == 2
 
