@@ -106,15 +106,33 @@ def positive_weights(labels, class_names=None):
     return np.divide(negatives, positives, out=np.ones(len(names)), where=has_ratio).astype("float32")
 
 
+def weighted_binary_crossentropy(y_true, y_pred, positive_weights, label_smoothing=0.0):
+    """Compute binary cross-entropy in which the positive labels of genre c have weight p_c (paper 5, section 4).
+
+    Args:
+        y_true: Zeros and ones `(batch, num_classes)`.
+        y_pred: Probabilities, 0..1, of the same shape.
+        positive_weights: Weights p_c `(num_classes,)`, as from `positive_weights`.
+        label_smoothing: Share of the labels that is moved towards 0.5. Defaults to 0.0.
+
+    Returns:
+        float32 tensor `(batch,)`, the mean over the genres.
+    """
+    y_true, y_pred = ops.cast(y_true, "float32"), ops.cast(y_pred, "float32")
+    weights = ops.where(y_true > 0, ops.convert_to_tensor(positive_weights, "float32"), 1.0)
+    if label_smoothing:
+        y_true = y_true * (1 - label_smoothing) + label_smoothing / 2
+    # Keras's function falls back on the logits of a sigmoid, because a probability of 1 has no gradient.
+    return ops.mean(weights * ops.binary_crossentropy(y_true, y_pred), axis=-1)
+
+
 @keras.saving.register_keras_serializable(package="poster_cnn")
 class WeightedBinaryCrossentropy(keras.losses.Loss):
-    """Binary cross-entropy in which the positive labels of genre c have weight p_c (paper 5, section 4).
-
-    The loss of a movie is the mean over the genres. A model is saved with its weights.
+    """Loss class of `weighted_binary_crossentropy`; a model is saved with its weights.
 
     Args:
         positive_weights: Positive weights p_c `(num_classes,)`, as from `positive_weights`.
-        label_smoothing: Share of the labels that is moved towards 0.5. Defaults to 0.0.
+        label_smoothing: As in `weighted_binary_crossentropy`. Defaults to 0.0.
         name: Name of the loss. Defaults to `"weighted_binary_crossentropy"`.
         **kwargs: Arguments of `keras.losses.Loss`.
 
@@ -136,12 +154,7 @@ class WeightedBinaryCrossentropy(keras.losses.Loss):
         self.positive_weights, self.label_smoothing = weights.tolist(), label_smoothing
 
     def call(self, y_true, y_pred):
-        y_true, y_pred = ops.cast(y_true, "float32"), ops.cast(y_pred, "float32")
-        weights = ops.where(y_true > 0, ops.convert_to_tensor(self.positive_weights, "float32"), 1.0)
-        if self.label_smoothing:
-            y_true = y_true * (1 - self.label_smoothing) + self.label_smoothing / 2
-        # Keras's function falls back on the logits of a sigmoid, because a probability of 1 has no gradient.
-        return ops.mean(weights * ops.binary_crossentropy(y_true, y_pred), axis=-1)
+        return weighted_binary_crossentropy(y_true, y_pred, self.positive_weights, self.label_smoothing)
 
     def get_config(self):
         own = {"positive_weights": self.positive_weights, "label_smoothing": self.label_smoothing}
