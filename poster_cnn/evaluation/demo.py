@@ -183,10 +183,12 @@ def build_page(demo, examples):
                 maps = gradio.Image(label="What speaks for them", elem_id="maps", height=360, **drawing)
 
         def show(path):
+            """Return the answer as updates of the page."""
             answer, *images = demo.answer(path)
             return answer, *(gradio.update(value=image, visible=image is not None) for image in images)
 
         def choose(index):
+            """Return the answer for the chosen example."""
             return show(examples[index])
 
         outputs = {"outputs": [text, card, maps], "concurrency_id": "posters", "api_visibility": "private"}

@@ -98,6 +98,7 @@ def _onnx_network(path, about=None):
         raise ValueError(f"{path} must have one input, pixels (batch, height, width, 3). Received: {inputs.shape}")
 
     def run(images):
+        """Return the probabilities of a batch."""
         parts = [images[start : start + _AT_ONCE] for start in range(0, len(images), _AT_ONCE)]
         return np.concatenate([session.run([outputs[0].name], {inputs.name: part})[0] for part in parts])
 
@@ -116,6 +117,7 @@ def _keras_network(model, about):
 
     @unchanged_process()
     def run(images):
+        """Return the probabilities of a batch."""
         return np.asarray(model.predict_on_batch(images))
 
     return Network(about, tuple(model.input_shape[1:3]), run, pixels.keras_resize, model)

@@ -176,6 +176,7 @@ def rank_pictures(pictures, network, batch_size=32, *, progress=True):
     with bar, one_each, concurrent.futures.ThreadPoolExecutor(2 * (os.cpu_count() or 1)) as pool:
 
         def reading():
+            """Start to read the next batch."""
             chosen = itertools.islice(pictures, batch_size)
             return [(picture, pool.submit(_read, picture, network)) for picture in chosen]
 

@@ -47,6 +47,7 @@ def _with_shipped_weights(function):
 
     @functools.wraps(function)
     def build(*args, **kwargs):
+        """Build the network, with the shipped weights if they are asked for."""
         given = signature.bind_partial(*args, **kwargs).arguments
         if given.get("weights") != shipped.POSTERS:
             return function(*args, **kwargs)

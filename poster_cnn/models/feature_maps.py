@@ -75,6 +75,7 @@ def _unroll(model, x, steps):
     """Call the layers of a model and of nested models on a tensor; append (layer, arguments, output) to `steps`."""
 
     def call(layer, *args, **kwargs):
+        """Call a layer and record the call."""
         if isinstance(layer, keras.Model) and len(_inputs(layer)) == 1:
             plain = layer if isinstance(layer, keras.Sequential) else keras.Model(layer.inputs[0], layer.outputs[0])
             return _unroll(plain, keras.tree.flatten(args[0])[0], steps)

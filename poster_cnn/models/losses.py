@@ -154,6 +154,7 @@ class WeightedBinaryCrossentropy(keras.losses.Loss):
         self.positive_weights, self.label_smoothing = weights.tolist(), label_smoothing
 
     def call(self, y_true, y_pred):
+        """Return `weighted_binary_crossentropy` of a batch, a float32 tensor `(batch,)`."""
         return weighted_binary_crossentropy(y_true, y_pred, self.positive_weights, self.label_smoothing)
 
     def get_config(self):

@@ -1,17 +1,24 @@
 """The configuration of an ensemble run of paper 5."""
 
 import dataclasses
+import json
 
 from poster_cnn.metrics import arguments
 from poster_cnn.training.config import DataConfig
-from poster_cnn.training.parts import ComposedConfig, require, require_in, set_attributes
+from poster_cnn.training.parts import (
+    attribute_of_part,
+    compose,
+    flat,
+    require,
+    require_in,
+    set_attributes,
+)
 
 MODALITIES = ("poster", "trailer", "metadata", "plot")  # the order in which the branches are stacked
 _BACKBONES = ("vgg16", "mobilenet_v2", "resnet18", "resnet50", "resnet152", "densenet121", "densenet201")
 _DATA = {"split": "leak_free", "fractions": (0.7, 0.1, 0.2), "image_size": (224, 224)}  # as in the paper
-_UNUSED = {item.name for item in dataclasses.fields(DataConfig)} - {
-    *("class_names", "split", "fractions", "split_seed", "image_size", "interpolation")
-}
+_DATA_NAMES = {"class_names", "split", "fractions", "split_seed", "image_size", "interpolation"}
+_UNUSED = {item.name for item in dataclasses.fields(DataConfig)} - _DATA_NAMES
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,8 +49,11 @@ class InputConfig:
         require(self.max_words >= 1, self, "max_words", "1 or more")
 
 
+_PARTS = {"data": DataConfig, "inputs": InputConfig}
+
+
 @dataclasses.dataclass(frozen=True, init=False)
-class EnsembleConfig(ComposedConfig):
+class EnsembleConfig:
     """The configuration of one ensemble (paper 5). All arguments are flat keyword arguments.
 
     Of the data's attributes, ensembles use `class_names`, `split` (`"leak_free"`, or `"given"` for MovieScope's own
@@ -100,12 +110,10 @@ class EnsembleConfig(ComposedConfig):
     seed: int = 0
     metrics: tuple = ("average_precision_micro", "average_precision", "average_precision_samples")
 
-    PARTS = {"data": DataConfig, "inputs": InputConfig}
-
     def __init__(self, class_names, **options):
         if wrong := sorted(_UNUSED & set(options)):
             raise TypeError(f"EnsembleConfig() got an unexpected keyword argument {wrong[0]!r}")
-        self._compose({"class_names": class_names} | _DATA | options)
+        compose(self, _PARTS, {"class_names": class_names} | _DATA | options)
         require(len(self.data.class_names) >= 2, self, "class_names", "at least 2 different genres")
         arguments.convert(self)
         set_attributes(self, metrics=arguments.names("metrics", self.metrics, "a list of names of metrics", least=0))
@@ -136,5 +144,16 @@ class EnsembleConfig(ComposedConfig):
         together = self.end_to_end and self.fusion_rows != "train"
         require(not together, self, "fusion_rows", "'train' with `end_to_end`, which trains all on the same movies")
 
+    def __getattr__(self, name):
+        return attribute_of_part(self, _PARTS, name)
+
+    def replace(self, **changes):
+        """Return a copy with some attributes changed."""
+        return EnsembleConfig(**self._flat() | changes)
+
+    def to_dict(self):
+        """Return all attributes as a flat dict, as it would be read back from JSON."""
+        return json.loads(json.dumps(self._flat()))
+
     def _flat(self):
-        return {name: value for name, value in super()._flat().items() if name not in _UNUSED}
+        return {name: value for name, value in flat(self, _PARTS).items() if name not in _UNUSED}

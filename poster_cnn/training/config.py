@@ -1,12 +1,21 @@
 """The configuration of a training run, in three parts: the data, the network and the fit."""
 
 import dataclasses
+import json
 
 from poster_cnn.datasets.crops import INTERPOLATIONS, POSTER_SIZE, is_crop_size, shrunk_size
 from poster_cnn.metrics import arguments
 from poster_cnn.movies.genre_text import canonical_genre
 from poster_cnn.training.fit_config import PRECISIONS, FitConfig  # noqa: F401  PRECISIONS is an option of commands
-from poster_cnn.training.parts import ComposedConfig, require, require_in, set_attributes
+from poster_cnn.training.parts import (
+    attribute_of_part,
+    compose,
+    flat,
+    from_json,
+    require,
+    require_in,
+    set_attributes,
+)
 
 SPLITS = ("leak_free", "imdb_id", "stratified", "random", "given")
 EPOCH_METRICS = ("overall_f1", "overall_f1_at_622", "top_n_accuracy")  # computed after each epoch too, if asked for
@@ -167,8 +176,11 @@ class NetworkConfig:
         require_in(self, "classifier_activation", ("softmax", "sigmoid"))
 
 
+_PARTS = {"data": DataConfig, "network": NetworkConfig, "fit": FitConfig}
+
+
 @dataclasses.dataclass(frozen=True, init=False)
-class TrainingConfig(ComposedConfig):
+class TrainingConfig:
     """The configuration of one training run. All arguments are flat keyword arguments.
 
     Attributes of the parts can also be read from the whole, such as `config.epochs` for `config.fit.epochs`. `to_dict`
@@ -198,10 +210,8 @@ class TrainingConfig(ComposedConfig):
     set_name: str = ""
     metrics: tuple = ("first_label_accuracy", "hit_at_1")
 
-    PARTS = {"data": DataConfig, "network": NetworkConfig, "fit": FitConfig}
-
     def __init__(self, class_names, **options):
-        self._compose({"class_names": class_names} | options)
+        compose(self, _PARTS, {"class_names": class_names} | options)
         arguments.convert(self)
         set_attributes(self, metrics=arguments.names("metrics", self.metrics, "a list of names of metrics", least=0))
         one_label = self.network.classifier_activation == "softmax"
@@ -227,10 +237,22 @@ class TrainingConfig(ComposedConfig):
             not wrong, self, "early_stopping", "None without validation movies, or it would choose on the test movies"
         )
 
+    def __getattr__(self, name):
+        return attribute_of_part(self, _PARTS, name)
+
     def replace(self, **changes):
         """Return a copy with some attributes changed; a new `ratio` changes `image_size`, and the other way round."""
         if "ratio" in changes and "image_size" not in changes:
             changes["image_size"] = None
         elif "image_size" in changes and "ratio" not in changes:
             changes["ratio"] = None
-        return super().replace(**changes)
+        return TrainingConfig(**flat(self, _PARTS) | changes)
+
+    def to_dict(self):
+        """Return all attributes as a flat dict, as it would be read back from JSON."""
+        return json.loads(json.dumps(flat(self, _PARTS)))
+
+    @classmethod
+    def from_dict(cls, content):
+        """Return the config that `to_dict` returned as a dict."""
+        return from_json(cls, content)

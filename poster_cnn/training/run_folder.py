@@ -20,6 +20,7 @@ from poster_cnn.models.named import HUB, PRESET
 from poster_cnn.training.build import pretrained_weights
 from poster_cnn.training.config import TrainingConfig
 from poster_cnn.training.model_card import card_text
+from poster_cnn.training.parts import from_json
 from poster_cnn.training.saved_model import save_model
 
 _SEEN_POSTERS = ".posters.csv.gz"
@@ -50,7 +51,7 @@ def recorded_config(run_dir, kind=TrainingConfig):
     """
     path = pathlib.Path(run_dir) / "config.json"
     try:
-        return kind.from_dict(read_json(path)["config"])
+        return from_json(kind, read_json(path)["config"])
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} records no {kind.__name__}: {error}. Choose another folder, or remove it.") from error
 

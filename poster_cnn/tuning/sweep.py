@@ -154,7 +154,7 @@ def _train_locked(config, data, run_dir, shared, started, progress):
         shared.finished.append(run_dir)
         (run_dir / "attempts.json").unlink(missing_ok=True)
         return None
-    except BaseException as error:  # its end is no kill
+    except BaseException as error:  # an error or an interrupt is not counted as a kill
         (run_dir / "attempts.json").unlink(missing_ok=True)
         if not isinstance(error, Exception):
             raise

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from poster_cnn.multimodal.config import EnsembleConfig
+from poster_cnn.training.config import from_json
 
 GENRES = ("Horror", "Romance")
 
@@ -22,9 +23,9 @@ def test_modalities_are_sorted():
 
 def test_config_is_restored_from_json():
     config = EnsembleConfig(GENRES, modalities=["plot", "trailer"], dropout={"plot": 0.5}, backbone_weights=None)
-    assert EnsembleConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
+    assert from_json(EnsembleConfig, json.loads(json.dumps(config.to_dict()))) == config
     with pytest.raises(ValueError, match="Unknown configuration: ratio"):
-        EnsembleConfig.from_dict(config.to_dict() | {"ratio": 40})
+        from_json(EnsembleConfig, config.to_dict() | {"ratio": 40})
 
 
 @pytest.mark.parametrize(
@@ -46,7 +47,10 @@ def test_config_is_restored_from_json():
         ({"fusion_rows": "test"}, "`fusion_rows` must be one of"),
         ({"hidden_share": 1}, "`hidden_share` must be a share"),
         ({"fusion": "votes"}, "`fusion` must be 'logits' or 'probabilities'"),
-        ({"fusion": "probabilities", "fusion_rows": "none"}, "`fusion_rows` must be 'train' or 'validation' with"),
+        (
+            {"fusion": "probabilities", "fusion_rows": "none"},
+            "`fusion_rows` must be 'train' or 'validation' with fusion=",
+        ),
         ({"hidden_share": 0.3, "fusion_rows": "none"}, "`hidden_share` must be 0 with"),
         ({"end_to_end": True, "fusion_rows": "validation"}, "`fusion_rows` must be 'train' with"),
     ],
