@@ -159,9 +159,9 @@ def test_movies_without_input_have_no_prediction(finished_ensemble):
     assert predict_movies.predict_movies(finished_ensemble, []) == ({}, {})
 
 
-@pytest.mark.parametrize("batch_size", [0, -1, 2.5])
-def test_rejects_invalid_batch_sizes(batch_size, finished_ensemble):
-    with pytest.raises(ValueError, match="`batch_size` must be .*Received: batch_size="):
+@pytest.mark.parametrize(("batch_size", "expected"), [(0, "1 or more"), (-1, "1 or more"), (2.5, "an integer")])
+def test_rejects_invalid_batch_sizes(batch_size, expected, finished_ensemble):
+    with pytest.raises(ValueError, match=f"`batch_size` must be {expected}. Received: batch_size={batch_size}"):
         predict_movies.predict_movies(finished_ensemble, [], batch_size=batch_size)
 
 

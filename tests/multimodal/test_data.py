@@ -202,6 +202,17 @@ def test_given_split_of_moviescope_is_used(ensemble_config, moviescope):
     assert "Leak certificate" not in data.notes
 
 
+def test_given_split_without_validation_movies_gets_some_of_the_training_movies(ensemble_config, moviescope):
+    train, validation = (moviescope / f"raw_data_{part}.p" for part in ("train", "val"))
+    movies = [entry for path in (train, validation) for entry in pickle.loads(path.read_bytes())]
+    train.write_bytes(pickle.dumps(movies, protocol=2))
+    validation.write_bytes(pickle.dumps([], protocol=2))
+    config = ensemble_config.replace(split="given", class_names=("Comedy", "Drama"), modalities=("metadata", "plot"))
+    data = load_ensemble_data(config, moviescope, progress=False)
+    assert set(data.movies.split[:6]) == {"train", "validation"}
+    assert data.movies.split[6:].tolist() == ["test"] * 3
+
+
 def test_reports_a_leak_in_the_given_split(ensemble_config, moviescope):
     shutil.copy(moviescope / "MatchedPosters/1.jpg", moviescope / "MatchedPosters/8.jpg")
     config = ensemble_config.replace(split="given", class_names=("Comedy", "Drama"), modalities=("metadata",))

@@ -1,8 +1,13 @@
 """Metadata encoder: categories of the training set, unseen values, saving, dense batches of sparse matrices."""
 
+import importlib.util
 import json
+import os
 import pathlib
+import subprocess
+import sys
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -114,6 +119,38 @@ def test_batches_of_selected_rows_without_labels():
     assert inputs.tolist() == [[4], [1]]
     with pytest.raises(ValueError, match=r"Received: \[5, 6\] rows"):
         DenseBatches(numbers, numbers[:5])
+
+
+def test_model_learns_and_predicts_from_sparse_batches():
+    rows = [("Zoe", "Ann"), ("Ann", "Bob")] * 20
+    table, labels = people(*rows), np.array([[1, 0], [0, 1]] * 20)
+    encoded = fit_metadata_encoder(table).encode(table)
+    model = keras.Sequential([keras.layers.Input((4,)), keras.layers.Dense(2, activation="sigmoid")])
+    model.compile("adam", "binary_crossentropy")
+    model.optimizer.learning_rate = 0.1
+    model.fit(DenseBatches(encoded, labels, batch_size=16, seed=0), epochs=4, shuffle=False, verbose=0)
+    predictions = model.predict(DenseBatches(encoded, batch_size=16), verbose=0)
+    assert (predictions.round() == labels).all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_batches_work_on_other_backends(backend):
+    if importlib.util.find_spec(backend) is None:
+        pytest.skip(f"{backend} is not installed")
+    script = """
+import keras, sys
+from scipy import sparse
+from poster_cnn.datasets.arrays import DenseBatches
+model = keras.Sequential([keras.layers.Input((3,)), keras.layers.Dense(2, activation="sigmoid")])
+model.compile("adam", "binary_crossentropy")
+model.fit(DenseBatches(sparse.eye(6, 3), sparse.eye(6, 2).toarray(), batch_size=4), shuffle=False, verbose=0)
+print(keras.backend.backend(), model.predict(DenseBatches(sparse.eye(6, 3)), verbose=0).shape, end="")
+assert "tensorflow" not in sys.modules
+"""
+    environment = os.environ | {"KERAS_BACKEND": backend}
+    run = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
+    assert run.stdout == f"{backend} (6, 2)", run.stderr
 
 
 @pytest.mark.real_data

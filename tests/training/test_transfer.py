@@ -98,6 +98,18 @@ def test_run_records_its_pretrained_weights(small, transfer_config, data_folder,
 # --- features computed once ---
 
 
+@pytest.mark.slow
+def test_training_on_cached_features_equals_training_through_the_backbone(transfer_config, data_folder, data, tmp_path):
+    for name, cache_features in (("cached", True), ("through", False)):
+        config = transfer_config.replace(cache_features=cache_features)
+        train(config, data_folder, tmp_path / name, training_data=data, progress=False)
+    cached, through = (pd.read_csv(tmp_path / name / "history.csv") for name in ("cached", "through"))
+    assert cached["epoch"].tolist() == [0, 1] and list(cached) == list(through)
+    assert np.allclose(cached, through, atol=1e-4)
+    predictions = [pd.read_csv(tmp_path / name / "predictions.csv") for name in ("cached", "through")]
+    assert np.allclose(predictions[0], predictions[1], atol=1e-4)
+
+
 def test_computes_features_once_per_poster(model, data, tmp_path, monkeypatch):
     first = features.poster_features(model, data, cache=tmp_path, progress=False)
     assert isinstance(first.array, np.memmap)
