@@ -4,12 +4,15 @@ import datetime
 import html
 import os
 import pathlib
+import re
 import time
 from concurrent import futures
 
 import nbclient
 import nbformat
+from latex2mathml import converter as latex2mathml
 from nbconvert import HTMLExporter
+from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
 from poster_cnn.files import locked, safe_output, write_atomically, write_text
 from poster_cnn.results.pages import update_pages
@@ -178,6 +181,20 @@ a.anchor-link { display: none; } .jp-OutputPrompt, .jp-InputPrompt { display: no
 """
 
 
+class _RendererWithMathML(IPythonRenderer):
+    """Convert Markdown with formulas that a browser draws itself: MathJax would have to be loaded from the network."""
+
+    def block_math(self, body):
+        return latex2mathml.convert(body, display="block")
+
+    def inline_math(self, body):
+        return latex2mathml.convert(body)
+
+
+def _markdown_to_html(source):
+    return MarkdownWithMath(renderer=_RendererWithMathML(escape=False)).render(source)
+
+
 def write_report(notebooks, path, workspace):
     """Write one self-contained HTML page with the text, tables and figures of executed notebooks, without code.
 
@@ -189,12 +206,14 @@ def write_report(notebooks, path, workspace):
     Returns:
         `pathlib.Path` of the page.
     """
-    exporter = HTMLExporter(template_name="basic", exclude_input=True)
+    filters = {"markdown2html": _markdown_to_html}
+    exporter = HTMLExporter(template_name="basic", exclude_input=True, filters=filters)
     links, sections = [], []
     for file in map(pathlib.Path, notebooks):
         notebook = nbformat.read(file, as_version=4)
         failed = _take_error(notebook)
         body, _ = exporter.from_notebook_node(notebook)
+        body = re.sub(r"<td>\*\*(.*?)\*\*</td>", r"<td><b>\1</b></td>", body)  # a table's Markdown
         name = html.escape(file.stem)
         links.append(f'<a href="#{name}">{name}</a>')
         warning = f'<p class="failed">This notebook stopped with an error: {html.escape(failed)}</p>' if failed else ""

@@ -14,7 +14,7 @@ from keras import layers
 from poster_cnn import reproduce
 from poster_cnn.datasets.embedded.dataset import make_dataset
 from poster_cnn.models import backbones, shipped
-from poster_cnn.workspace import find_repository
+from poster_cnn.workspace import find_repository, load_settings
 
 NOTEBOOKS = reproduce.find_notebooks(find_repository() / "notebooks")
 NAMES = [path.stem for path in NOTEBOOKS]
@@ -155,6 +155,20 @@ def test_a_failing_notebook_is_reported_and_keeps_its_outputs(tmp_path):
     )
     assert "before" in executed.read_text() and "stderr" not in executed.read_text().replace("sys.stderr", "")
     assert "a log" in executed.with_suffix(".log").read_text()
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=NAMES)
+def test_formulas_of_the_report_need_no_network(path, tmp_path):
+    notebook = nbformat.read(path, as_version=4)
+    table = nbformat.v4.new_output("display_data", {"text/html": "<table><tr><td>**55.5**</td></tr></table>"})
+    notebook.cells.append(nbformat.v4.new_code_cell(outputs=[table]))
+    nbformat.write(notebook, tmp_path / path.name)
+    reproduce.write_report([tmp_path / path.name], tmp_path / "report.html", load_settings(preset="results"))
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    source = "".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    formulas = re.findall("<math.*?</math>", page, re.DOTALL)
+    assert len(formulas) >= source.count("$$") / 2 and "$$" not in page and "<td><b>55.5</b></td>" in page
+    assert not any("\\" in formula for formula in formulas)  # a command that MathML lacks
 
 
 @pytest.mark.parametrize(("only", "chosen"), [("02", ["02_seven_layer_cnn"]), ("03,01", [NAMES[2], NAMES[0]])])
