@@ -1,6 +1,7 @@
 """Fixtures of all tests: a tiny data folder whose posters show their genre by color, finished runs, a clean cache."""
 
 import contextlib
+import functools
 import gc
 import importlib
 import importlib.util
@@ -69,12 +70,17 @@ def _few_resamples():
         yield
 
 
+@functools.cache
+def _freeze_imports():
+    """Exclude TensorFlow's objects from garbage collection, which Keras starts with every run and which takes 0.4 s."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True)
 def _imports_are_no_garbage():
-    """Exclude TensorFlow's objects from garbage collection, which Keras starts with every run and which takes 0.4 s."""
-    if "tensorflow" in sys.modules and not gc.get_freeze_count():
-        gc.collect()
-        gc.freeze()
+    if "tensorflow" in sys.modules:
+        _freeze_imports()  # once: to ask gc.get_freeze_count() before each test takes longer than most tests
 
 
 @pytest.fixture(autouse=True)
