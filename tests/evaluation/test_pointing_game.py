@@ -34,7 +34,7 @@ def test_grad_cam_points_at_the_emblems_of_a_trained_network_only():
     model = models.seven_layer_cnn((*size, 3), len(genres), classifier_activation="sigmoid")
     before = score_explanations(model, table[~is_training], genres, folder, methods=["grad_cam"]).iloc[0]
     model.compile(keras.optimizers.Adam(1e-3), "binary_crossentropy")
-    model.fit(images, labels, epochs=40, verbose=0)
+    model.fit(images, labels, epochs=20, verbose=0)
     after = score_explanations(model, table[~is_training], genres, folder, methods=["grad_cam"]).iloc[0]
     assert after["num_posters"] > 80 and 0.15 < after["chance"] < 0.35
     assert after["low"] > max(after["chance"], after["other_map"]) and after["hits"] > before["hits"]
