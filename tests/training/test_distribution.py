@@ -105,15 +105,14 @@ def configs(tiny_config):
     backbone = softmax.replace(**MOBILENET, **SIGMOID, metrics=("top_n_accuracy", "overall_f1"))
     return {
         "fine_tuned": backbone.replace(epochs=2, fine_tune_epochs=2),
+        "batch_norm_in_the_backbone": backbone.replace(
+            model_args={"weights": None, "trainable": True}, learning_rate=1e-4
+        ),
         "batch_norm": softmax.replace(
             model="two_conv_cnn",
             model_args={"filters": (4, 8), "dense_units": 16, "dropout": 0.0, "batch_norm": True},
             learning_rate=1e-4,  # Adam amplifies rounding errors in the bias before batch normalization
         ),
-        "batch_norm_in_the_backbone": backbone.replace(
-            model_args={"weights": None, "trainable": True}, learning_rate=1e-4
-        ),
-        "softmax": softmax,
     }
 
 
@@ -135,7 +134,7 @@ def assert_close(run_dir, other):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["softmax", "fine_tuned", "batch_norm", "batch_norm_in_the_backbone"])
+@pytest.mark.parametrize("name", ["fine_tuned", "batch_norm", "batch_norm_in_the_backbone"])
 def test_four_devices_match_one(out, name):
     parts = pd.read_csv(out / "one" / name / "split.csv")["part"].value_counts()
     assert parts["train"] % 40 == 3
@@ -155,7 +154,7 @@ def test_each_device_has_its_own_dropout(out):
 
 @pytest.mark.slow
 def test_interrupted_run_on_four_devices_resumes_bit_identically(out):
-    assert_same_run(out / "interrupted", out / "mirrored" / "softmax")
+    assert_same_run(out / "interrupted", out / "mirrored" / "batch_norm")
 
 
 # --- several hosts (two processes) ---
