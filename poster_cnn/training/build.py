@@ -241,6 +241,12 @@ def epoch_metrics(config):
         "top_n_accuracy": lambda name: keras.metrics.MeanMetricWrapper(_top_n_accuracy, name=name),
     }
     wanted = [make(name) for name, make in offered.items() if name in config.metrics and not config.fit.is_sparse]
+    nothing = np.zeros((1, len(config.data.class_names)), "float32")
+    for (
+        metric
+    ) in wanted:  # F1Score creates its variables here: in the first step, TensorFlow would trace the step twice
+        metric.update_state(nothing, nothing)
+        metric.reset_state()
     return [accuracy(name="accuracy"), *wanted]
 
 

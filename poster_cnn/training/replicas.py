@@ -28,7 +28,6 @@ def epoch_function(network, strategy, config):
     generators = [layer.seed_generator for layer in network.layers if getattr(layer, "seed_generator", None)]
     with strategy.scope():
         counters = _Counters(keras.metrics.Mean(name="loss"), epoch_metrics(config))
-        counters.build(network.output_shape[-1])
     _synchronize_statistics(network)
     train_steps = _steps_of(functools.partial(_train_step, network, counters), strategy)
     validation_steps = _steps_of(functools.partial(_mean_loss, network, counters, training=False), strategy)
@@ -48,13 +47,6 @@ class _Counters:
 
     loss: keras.metrics.Mean
     metrics: list
-
-    def build(self, num_classes):
-        """Create the variables of all metrics, some of which cannot be created on a device."""
-        nothing = tf.zeros((1, num_classes))
-        for metric in self.metrics:
-            if isinstance(metric, keras.metrics.F1Score):
-                metric.update_state(nothing, nothing)
 
     def reset(self):
         """Reset all metrics."""

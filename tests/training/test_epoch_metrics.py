@@ -75,3 +75,4 @@ def test_accuracy_matches_the_loss(config, changes, accuracy, others):
     first, *rest = epoch_metrics(config.replace(**changes))
     assert type(first) is accuracy and first.name == "accuracy"
     assert [metric.name for metric in rest] == others
+    assert all(metric.variables and float(metric.result()) == 0 for metric in rest)  # created before any step
