@@ -72,6 +72,43 @@ def ladder_table(runs, predictions, baselines, seconds, *, num_resamples=1000):
     return table
 
 
+def augmentation_table(runs, predictions, *, num_resamples=1000):
+    """Compare augmentations with training without any, on the same test movies.
+
+    Args:
+        runs: DataFrame from `collect_results` with one or several seeds of each augmentation, `"none"` among them.
+        predictions: As in `ladder_table`.
+        num_resamples: Number of bootstrap resamples of the movies. Defaults to 1000.
+
+    Returns:
+        DataFrame, one row per augmentation in the order of the runs: `augmentation`, `seeds` (int); macro average
+        precision in percent, the mean of the seeds, of the validation movies (`validation`) and of the test movies with
+        `low` and `high`; `over_none` in points, with the bounds and the p value of a paired interval and Holm's
+        correction as `over_none_holm`; the micro average precision `micro` and `micro_over_none` with its bounds.
+    """
+    first, names = next(iter(predictions.values())), (METRIC, f"{METRIC}_micro")
+    _, labels, _ = prediction_arrays(first)
+    options = {"groups": first["imdb_id"].to_numpy(), "num_resamples": num_resamples}
+    by_kind = {kind: own for kind, own in runs.groupby("augmentation", sort=False)}
+    arrays = {
+        kind: np.stack([prediction_arrays(frame)[2] for frame in _of_runs(own, predictions)])
+        for kind, own in by_kind.items()
+    }
+    rows = []
+    for kind, y_prob in arrays.items():
+        macro, micro = (metrics.score(names, labels, y_prob, **options)[name] for name in names)
+        row = {"augmentation": kind, "seeds": len(y_prob)}
+        row["validation"] = 100 * by_kind[kind][f"validation_{METRIC}"].mean()
+        row |= {METRIC: 100 * macro["value"], "low": 100 * macro["low"], "high": 100 * macro["high"]}
+        gains = metrics.margins(names, labels, y_prob, {"none": arrays["none"]} if kind != "none" else {}, **options)
+        for title, name in (("over_none", METRIC), ("micro_over_none", f"{METRIC}_micro")):
+            for gain in gains[name].values():
+                row |= {title: 100 * gain["value"], f"{title}_low": 100 * gain["low"]}
+                row |= {f"{title}_high": 100 * gain["high"], f"{title}_p_value": gain["p_value"]}
+        rows.append(row | {"micro": 100 * micro["value"]})
+    return pd.DataFrame(rows).assign(over_none_holm=lambda table: metrics.holm(table["over_none_p_value"]))
+
+
 def prediction_seconds(cells, *, num_posters=1000):
     """Measure how long networks take to predict posters that are in memory.
 

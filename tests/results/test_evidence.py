@@ -55,6 +55,20 @@ def test_ladder_rejects_other_movies():
         evidence.ladder_table(runs, found, {"a run": baselines}, {})
 
 
+def test_augmentations_are_compared_with_none():
+    found = {("none", seed): predictions(0.2, seed) for seed in range(3)}
+    runs, found = table_of(found | {("mixup", seed): predictions(0.5, seed + 9) for seed in range(2)})
+    runs = runs.rename(columns={"set_name": "augmentation"}).assign(validation_average_precision=[0.3] * 3 + [0.5] * 2)
+    none, mixup = evidence.augmentation_table(runs, found, num_resamples=60).to_dict("records")
+    assert (none["augmentation"], none["seeds"], mixup["seeds"]) == ("none", 3, 2) and np.isnan(none["over_none"])
+    assert (none["validation"], mixup["validation"]) == pytest.approx((30, 50))
+    for metric, gain in (("average_precision", "over_none"), ("micro", "micro_over_none")):
+        assert mixup[gain] == pytest.approx(mixup[metric] - none[metric])
+        assert 0 < mixup[f"{gain}_low"] < mixup[gain] < mixup[f"{gain}_high"]
+    assert mixup["over_none_holm"] == pytest.approx(mixup["over_none_p_value"])
+    assert none["low"] < none["average_precision"] < none["high"] < mixup["average_precision"]
+
+
 def test_prediction_seconds_of_each_network_once():
     config = TrainingConfig(class_names=GENRES, image_size=(54, 46), set_name="small")
     seconds = evidence.prediction_seconds({"a": config, "b": config.replace(seed=1)}, num_posters=64)
