@@ -175,6 +175,8 @@ def test_tables_of_the_shipped_networks_agree_with_the_results():
         )
         in page
     )
+    for kind, size, num_posters, difference, _ in pd.read_csv(results / "release_exports.csv").itertuples(index=False):
+        assert f"| {kind} | {size} MB | {difference:g} |" in page and f"{num_posters:,} in all" in page
     _, mirrored = recipes[recipes["recipe"].str.contains("evaluated")].to_dict("records")
     assert (
         f"{100 * mirrored['test_average_precision']:.1f} and {100 * mirrored['test_average_precision_micro']:.1f}"
