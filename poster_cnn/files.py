@@ -46,6 +46,9 @@ def write_atomically(path):
     ...     temporary.write_text("{}")
     """
     path = pathlib.Path(path)
+    if path.exists() and not path.is_file() and not path.is_dir():
+        yield path  # a pipe or device such as /dev/null: a rename would replace it by a file
+        return
     path = path.resolve() if path.is_symlink() else path  # a link is kept, and its target replaced
     temporary = path.with_name(f".{uuid.uuid4().hex[:8]}.tmp.{path.name}")
     try:

@@ -10,9 +10,11 @@ import subprocess
 import sys
 import time
 
+import pandas as pd
 import pytest
 
 from poster_cnn import cli, files, reproduce
+from poster_cnn.datasets.download import download
 
 
 def names_in(folder):
@@ -268,13 +270,25 @@ def test_require_room_reports_a_full_disk(tmp_path):
     assert error.value.errno == errno.ENOSPC
 
 
-def test_reproductions_and_ensembles_lock_their_folders(ensemble_config, tmp_path):
+@pytest.mark.skipif(sys.platform == "win32", reason="has no named pipes")
+def test_writes_into_a_pipe_and_keeps_it(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        read = pool.submit((tmp_path / "pipe").read_text)
+        with files.write_atomically(tmp_path / "pipe") as pipe:
+            pipe.write_text("scores")
+        assert read.result(timeout=60) == "scores"
+    assert (tmp_path / "pipe").is_fifo() and names_in(tmp_path) == ["pipe"]
+
+
+def test_reproductions_ensembles_and_downloads_lock_their_folders(ensemble_config, tmp_path):
     from poster_cnn.multimodal.train import train_ensemble
 
     with files.locked(tmp_path), concurrent.futures.ThreadPoolExecutor(1) as pool:  # a thread may lock a folder twice
         for work in (
             lambda: reproduce.reproduce(preset="results", out=tmp_path, only="09"),
             lambda: train_ensemble(ensemble_config, "no data needed", tmp_path),
+            lambda: download(pd.DataFrame({"imdb_id": [1], "poster_url": [""]}), tmp_path),
         ):
             with pytest.raises(BlockingIOError, match="Another process is working in"):
                 pool.submit(work).result()

@@ -31,6 +31,12 @@ TRAIN = ["train", "--data", "d", "--out", "o"]
         (TRAIN, "Received: learning_rate=-1e-05, batch_size=0", "Received: --learning-rate -1e-05, --batch-size 0"),
         (TRAIN, "random ones: weights=None (--weights none)", "random ones: --weights none"),
         (TRAIN, "Received: model_args={'dropout': 2}, num_folds=3", "Received: --dropout 2, num_folds=3"),
+        (TRAIN, "No file runs/seed=0,learning_rate=0.1/.lock in 'a/seed=1', seed=0/x", None),
+        (
+            ["check-claim", "--metric", "hit_at_1", "--claim", "2"],
+            "`claimed` must be a score. Received: claimed=2",
+            "`--claim` must be a score. Received: --claim 2",
+        ),
         (TRAIN, "No file seed=(foo bar).csv, model_args={x} or epochs=1.2.3", None),
         (TRAIN, "The address http://x/?seed=abc and config.epochs=3 stay", None),
         (["evaluate", "r", "--data", "d"], "`run_dir` and `class_names`. Received: run_dir='r'", None),

@@ -236,3 +236,9 @@ def test_experiments_share_the_movies_that_they_read(data_folder, tmp_path, monk
         with pytest.raises(RuntimeError, match="stop here"):
             loaded.experiment(name).results  # noqa: B018
     assert given[0] is given[1]
+
+
+def test_home_folder_is_expanded(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("POSTER_CNN_OUT", "~/results")
+    assert load_settings(preset="results").out == tmp_path / "results"

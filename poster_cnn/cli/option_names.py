@@ -5,6 +5,7 @@ import re
 
 # Arguments whose option has another name. All others are found by their own, such as `batch_size` for --batch-size.
 _OTHER_NAMES = {
+    "claimed": "claim",
     "class_names": "genres",
     "classifier_activation": "head",
     "image_size": "image_size",
@@ -19,7 +20,7 @@ _OTHER_NAMES = {
     "callbacks": "tensorboard",
 }
 _VALUE = r"""(?:'[^']*'|"[^"]*"|\([^()]*\)|\[[^\[\]]*\]|\{[^{}]*\}|True|False|None|-?[\d.]+(?:e-?\d+)?)(?!\w)"""
-_ARGUMENT = re.compile(rf"`(\w+)`|(?<![\w.-])(\w+)=({_VALUE})")
+_ARGUMENT = re.compile(rf"`(\w+)`|(?<![^\s(])(\w+)=({_VALUE})(?!/)")
 _TWICE = re.compile(r"(`?)(--[\w-]+(?: \w+)?)\1(?: \(\2\)|,? or \2\b)")  # messages may name an option themselves
 
 

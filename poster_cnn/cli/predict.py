@@ -113,7 +113,8 @@ def _predict_pictures(options):
     from poster_cnn.evaluation.pictures import find_pictures
     from poster_cnn.evaluation.predict import rank_pictures
 
-    standard_input = io.BytesIO(sys.stdin.buffer.read() if "-" in options.pictures else b"")
+    is_read = "-" in options.pictures and sys.stdin is not None  # a closed one is None
+    standard_input = io.BytesIO(sys.stdin.buffer.read() if is_read else b"")
     standard_input.name = "standard input"
     pictures = [standard_input if picture == "-" else picture for picture in options.pictures]
     pictures = find_pictures(pictures, allow_private=options.allow_private)

@@ -77,17 +77,20 @@ def download(table, posters_dir, *, retry_failed=False, progress=True, **options
         table = load_movie_table(table, duplicates="keep", missing_genre="keep", min_genres=0)
     arguments.table("imdb_id", "poster_url")("table", table)
     posters_dir = arguments.path("posters_dir", posters_dir).absolute()
-    posters_dir.mkdir(parents=True, exist_ok=True)
-    files.remove_leftovers(posters_dir)
     numbers = [imdb_number(str(imdb_id)) for imdb_id in table["imdb_id"]]
     ids = [int(number) if number else None for number in numbers]
     urls = [url.strip() if isinstance(url, str) else "" for url in table["poster_url"]]
-    run = _Download(posters_dir, arguments.convert(DownloadOptions(**options)))
-    run.plan(ids, urls, retry_failed)
-    bar = files.progress_bar(desc="Downloading", total=len(run.pending), unit=" posters", disable=not progress)
-    # The event loop runs in a thread, since a notebook already runs one in the main thread.
-    with bar, image_files.strict_decoding(), anyio.from_thread.start_blocking_portal() as portal:
-        portal.call(run.run, bar)
+    options = arguments.convert(DownloadOptions(**options))
+    for name in ("concurrency", "concurrency_per_host"):
+        arguments.count(name, getattr(options, name))
+    with files.locked(posters_dir):  # `remove_leftovers` would remove what another process is writing
+        files.remove_leftovers(posters_dir)
+        run = _Download(posters_dir, options)
+        run.plan(ids, urls, retry_failed)
+        bar = files.progress_bar(desc="Downloading", total=len(run.pending), unit=" posters", disable=not progress)
+        # The event loop runs in a thread, since a notebook already runs one in the main thread.
+        with bar, image_files.strict_decoding(), anyio.from_thread.start_blocking_portal() as portal:
+            portal.call(run.run, bar)
     report = pd.DataFrame({"imdb_id": pd.array(ids, dtype="Int64"), "poster_url": urls}, index=table.index)
     outcomes = [run.outcomes.get(imdb_id, ("failed", "bad id")) for imdb_id in ids]
     report["outcome"] = [outcome for outcome, _ in outcomes]

@@ -11,6 +11,7 @@ from poster_cnn.datasets.signatures import cropped_versions, directions, frequen
 from poster_cnn.files import write_atomically
 from poster_cnn.metrics import arguments
 from poster_cnn.movies import splits
+from poster_cnn.movies.cells import imdb_number
 from poster_cnn.movies.genres import encode_genres
 
 # Measured on 10,349 posters and 11 kinds of copies of 600 of them (quality 40, half the size, up to 5% cropped from
@@ -139,7 +140,7 @@ def describe_duplicates(manifest, *, pairs=None):
         lines.append(f"{(sizes > 1).sum():>6,} groups with {what}, {sizes[sizes > 1].sum():,} posters in them")
     lines.append(f"{len(pairs):>6,} further pairs that look the same")
     for pair in pairs.head(10).itertuples():
-        names = [manifest.at[label, "file"] for label in (pair.first, pair.second)]
+        names = _names(manifest.loc[[pair.first, pair.second]]).tolist()
         lines.append(f"        {names[0]}  {names[1]}  similarity {pair.similarity:.3f}")
     return "\n".join(lines)
 
@@ -293,14 +294,29 @@ def _require_unique_index(manifest):
         raise ValueError(f"`manifest` must have a unique index. Received: {list(repeated[:5])} more than once")
 
 
+def _names(manifest):
+    """Return the path of each poster, or its name if all are in one folder."""
+    return manifest["poster_path"] if "poster_path" in manifest else manifest["file"]
+
+
 def write_pairs(pairs, manifest, path):
-    """Write the pairs of `similar_pairs(manifest)` as a CSV with the imdb_id of each poster."""
-    named = {side: pairs[side].map(manifest["imdb_id"]) for side in ("first", "second")}
+    """Write the pairs of `similar_pairs(manifest)` as a CSV with the imdb_id and the file of each poster."""
+    sides = {side: manifest.loc[pairs[side]] for side in ("first", "second")}
+    named = {side: posters["imdb_id"].to_numpy() for side, posters in sides.items()}
+    named |= {f"{side}_file": _names(posters).to_numpy() for side, posters in sides.items()}
     with write_atomically(path) as temporary:
-        pairs.assign(**named).to_csv(temporary, index=False)
+        pairs.assign(**named).to_csv(temporary, index=False, errors="backslashreplace")
 
 
 def certificate_of_csv(path, manifest, pairs):
     """Return the `LeakCertificate` of a split in a CSV with `imdb_id` and `part`, such as a run's `split.csv`."""
-    parts = pd.read_csv(path).drop_duplicates("imdb_id").set_index("imdb_id")["part"]
-    return leak_certificate(manifest["imdb_id"].map(parts).dropna(), manifest, pairs=pairs)
+    split = pd.read_csv(path, dtype=str, keep_default_na=False)
+    arguments.table("imdb_id", "part", empty=False)("split", split)
+    numbers = split["imdb_id"].map(imdb_number).replace("", pd.NA).astype("Int64")
+    split = split[["part"]].assign(imdb_id=numbers).dropna().drop_duplicates()  # a movie may be in several parts
+    posters = manifest.rename_axis("label").reset_index().merge(split, on="imdb_id", how="left")
+    if not posters["part"].notna().any():
+        raise ValueError(f"`split` must have imdbIds of the posters. Received: none of them in {str(path)!r}")
+    row_of = pd.Series(posters.index, index=posters["label"]).groupby(level=0).first()
+    pairs = pairs.assign(**{side: pairs[side].map(row_of) for side in ("first", "second")})
+    return leak_certificate(posters["part"].dropna(), posters, pairs=pairs)

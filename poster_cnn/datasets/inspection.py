@@ -143,6 +143,8 @@ class Inspector:
 
     def _repaired_path(self, name):
         # 123.webp and 123.jpg may both need repair, so the old suffix stays in the name.
+        if len(os.fsencode(os.path.basename(name))) > 200:  # with the suffixes, more than a file name may have
+            name = hashlib.sha256(os.fsencode(name)).hexdigest()
         return self.repaired_dir / (name + COPY_SUFFIX)
 
 
@@ -166,11 +168,23 @@ def read_manifest(path):
     if lines and lines[0] != COLUMNS and lines[0][:4] == COLUMNS[:4]:
         return []  # written by another version
     if not lines or lines[0] != COLUMNS or any(len(line) != len(COLUMNS) for line in lines):
-        raise ValueError(
-            f"`manifest_path` must be a manifest written by `verify`, or a new file. "
-            f"Delete it or choose another name. Received: manifest_path={str(path)!r}"
-        )
+        _refuse(path)
     return [dict(zip(COLUMNS, line, strict=True)) for line in lines[1:]]
+
+
+def require_manifest(path):
+    """Raise a ValueError if a file exists that is neither a manifest nor a report of `check_posters`."""
+    if path.is_file():
+        with path.open("rb") as file:
+            if not file.readline().removeprefix(b"poster_path,").startswith(",".join(COLUMNS[:4]).encode()):
+                _refuse(path)
+
+
+def _refuse(path):
+    raise ValueError(
+        f"`manifest_path` must be a manifest written by `verify`, or a new file. "
+        f"Delete it or choose another name. Received: manifest_path={str(path)!r}"
+    )
 
 
 def write_manifest(path, remembered, rows, keep_others):

@@ -130,7 +130,7 @@ def path(name, value):
     """Check a path, which becomes a `pathlib.Path`."""
     if not isinstance(value, str | os.PathLike) or not isinstance(os.fspath(value), str) or not os.fspath(value):
         refuse(name, "a path", value)
-    return pathlib.Path(value)
+    return pathlib.Path(os.path.expanduser(value))
 
 
 def instance(kind, expected=None):

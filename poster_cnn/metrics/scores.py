@@ -166,6 +166,7 @@ def values(names, y_true, y_prob):
 def check_arrays(y_true, y_prob, needs_positive=False):
     """Return both arguments as arrays, or raise a ValueError if they cannot be scored."""
     y_true, y_prob = arguments.numeric("y_true", y_true), arguments.numeric("y_prob", y_prob)
+    y_prob = y_prob if y_prob.dtype.kind == "f" else y_prob.astype(float)  # bool and unsigned numbers have no negatives
     if y_true.ndim != 2 or y_true.shape != y_prob.shape or not len(y_true):
         raise ValueError(
             "`y_true` and `y_prob` must both be (num_movies, num_classes), with at least one movie. "

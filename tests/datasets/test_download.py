@@ -48,7 +48,8 @@ def table_of(urls):
 
 
 def visible(folder):
-    return sorted(path.name for path in pathlib.Path(folder).iterdir() if path.name != ".download_failures.jsonl")
+    hidden = (".download_failures.jsonl", ".lock")
+    return sorted(path.name for path in pathlib.Path(folder).iterdir() if path.name not in hidden)
 
 
 # path -> outcome, reason, number of requests, whether the failure is recorded
@@ -333,6 +334,12 @@ def test_limits_simultaneous_requests_per_host(tmp_path):
         table = table_of([server.url(f"/good/{number}") for number in range(30)])
         download(table, tmp_path, allow_private=True, concurrency_per_host=3, **QUICK)
         assert server.most_at_once == 3
+
+
+@pytest.mark.parametrize("name", ["concurrency", "concurrency_per_host"])
+def test_rejects_downloads_without_requests(tmp_path, name):
+    with pytest.raises(ValueError, match=f"`{name}` must be .*1 or more.*Received: {name}=0"):
+        download(table_of(["http://x/1.jpg"]), tmp_path, **{name: 0}, **QUICK)
 
 
 def test_gives_up_host_that_never_answers(tmp_path, loopback_is_public):

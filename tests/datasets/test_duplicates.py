@@ -253,3 +253,52 @@ def test_certificate_counts_posters_and_not_copies(posters):
     row = duplicates.leak_certificate(pd.Series(["train", "train", "train", "test"]), manifest).rows[0]
     assert row["leaked"] == row["same_pixels"] == 1
     assert len(row["examples"]) == 3
+
+
+# --- csv files ---
+
+
+@pytest.mark.parametrize(
+    ("ids", "parts", "leaked"),
+    [
+        ([1, 2, 3, 4], ["train", "train", "test", "test"], 0),
+        (["tt0000001", "tt0000002", "3", "4"], ["train", "train", "test", "test"], 0),
+        ([1, 1, 2, 3, 4], ["train", "test", "train", "test", "test"], 1),  # a movie in both parts
+        ([1, 2, 11, 12], ["train", "train", "test", "test"], 2),
+    ],
+)
+def test_certificate_of_a_csv_finds_movies_in_several_parts(leaky, tmp_path, ids, parts, leaked):
+    _, manifest = leaky
+    manifest = manifest.drop_duplicates("imdb_id")
+    pd.DataFrame({"imdb_id": ids, "part": parts}).to_csv(tmp_path / "split.csv", index=False)
+    pairs = duplicates.similar_pairs(manifest)
+    certificate = duplicates.certificate_of_csv(tmp_path / "split.csv", manifest, pairs)
+    assert [row["leaked"] for row in certificate.rows if row["part"] == "test"] == [leaked]
+    assert certificate.clean == (not leaked)
+
+
+@pytest.mark.parametrize(
+    ("split", "message"),
+    [
+        ({"id": [1], "part": ["train"]}, "imdb_id"),
+        ({"imdb_id": [99], "part": ["train"]}, "must have imdbIds of the post"),
+    ],
+)
+def test_rejects_splits_of_other_posters(leaky, tmp_path, split, message):
+    pd.DataFrame(split).to_csv(tmp_path / "split.csv", index=False)
+    with pytest.raises(ValueError, match=f"`split` .*{message}"):
+        duplicates.certificate_of_csv(tmp_path / "split.csv", leaky[1], pd.DataFrame({"first": [], "second": []}))
+
+
+def test_pairs_name_their_files(posters, tmp_path):
+    folder = tmp_path / "posters"
+    for genre in ("Comedy", "Drama"):
+        (folder / genre).mkdir(parents=True)
+        posters[0].save(folder / genre / "still.png")
+    manifest = manifest_of([posters[0], COPIES["half the size"](posters[0])])
+    manifest["poster_path"] = [str(folder / genre / "still.png") for genre in ("Comedy", "Drama")]
+    pairs = duplicates.similar_pairs(manifest)
+    duplicates.write_pairs(pairs, manifest, tmp_path / "pairs.csv")
+    written = pd.read_csv(tmp_path / "pairs.csv")
+    assert {*written["first_file"], *written["second_file"]} == set(manifest["poster_path"])
+    assert all(path in duplicates.describe_duplicates(manifest, pairs=pairs) for path in manifest["poster_path"])

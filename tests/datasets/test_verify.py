@@ -398,3 +398,21 @@ def test_says_why_a_folder_has_neither_data_nor_posters(files, message, tmp_path
         (folder / name).write_bytes(content)
     with pytest.raises((FileNotFoundError, ValueError), match=message):
         verify_data(folder)
+
+
+def test_reports_on_data_never_overwrite_other_files(data_folder, tmp_path):
+    (tmp_path / "mine.csv").write_text("imdbId,Title\n1,A\n")
+    for path, is_refused in (
+        (tmp_path / "mine.csv", True),
+        (tmp_path / "new.csv", False),
+        (tmp_path / "new.csv", False),
+    ):
+        command = ["verify", str(data_folder), "--manifest", str(path)]
+        assert main(command) == is_refused
+    assert (tmp_path / "mine.csv").read_text() == "imdbId,Title\n1,A\n"
+
+
+def test_repairs_posters_with_the_longest_names(tmp_path):
+    (tmp_path / ("映" * 80 + ".png")).write_bytes(encode(draw_poster(1), "PNG"))
+    manifest = verify(tmp_path, progress=False)
+    assert manifest["verdict"].tolist() == ["repaired"] and os.path.isfile(manifest["repaired_path"].item())

@@ -254,3 +254,13 @@ def test_overall_f1_of_one_genre_does_not_count_movies_without_it():
     y_true, y_prob = np.array([[1], [1], [0], [0], [0]]), np.array([[0.9], [0.1], [0.1], [0.2], [0.8]])
     assert metrics.overall_precision_recall_f1(y_true, y_prob) == (0.5, 0.5, 0.5)
     assert metrics.overall_precision_recall_f1(y_true, 0 * y_prob) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("name", metrics.BY_NAME)
+@pytest.mark.parametrize("dtype", ["uint8", "bool", "int64"])
+def test_predictions_of_any_type_of_number_have_the_same_score(name, dtype):
+    rng = np.random.default_rng(0)
+    y_true, y_prob = rng.integers(0, 2, (2, 40, 3))
+    y_true[:, 0] = 1
+    expected = metrics.score([name], y_true, y_prob.astype("float64"), num_resamples=20)
+    assert metrics.score([name], y_true, y_prob.astype(dtype), num_resamples=20) == expected

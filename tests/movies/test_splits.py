@@ -71,6 +71,12 @@ def test_imdb_id_split_numbers_test_movies_too():
     assert splits.imdb_id_split(table).tolist() == ["test"] * 5 + ["validation"]
 
 
+def test_imdb_id_split_of_joined_tables():
+    table = random_movies(0, 40)
+    expected = splits.imdb_id_split(table.reset_index(drop=True)).tolist()
+    assert splits.imdb_id_split(table.set_axis([0] * 40)).tolist() == expected
+
+
 def test_imdb_id_split_rejects_missing_years():
     table = random_movies(0, 10)
     table.loc[table.index[:3], "year"] = pd.NA
