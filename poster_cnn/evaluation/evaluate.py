@@ -9,6 +9,7 @@ from sklearn import metrics as sk
 
 from poster_cnn import datasets, metrics
 from poster_cnn.datasets import crops, duplicates
+from poster_cnn.datasets.seen_posters import SeenPosters
 from poster_cnn.datasets.verify import announce, check_posters, describe, describe_losses
 from poster_cnn.evaluation.predict_movies import find_ensemble
 from poster_cnn.files import progress_bar, read_json
@@ -147,7 +148,8 @@ def evaluate(run_dir, data, *, batch_size=32, num_resamples=1000, progress=True)
     genre_groups = config.get("genre_groups", {})
     keeps_all = config.get("keep_unlabeled", False)
     seen = read_seen_posters(run_dir)
-    table, notes = _unseen_movies(data, class_names, split, genre_groups, seen, keeps_all, progress)
+    trained_on = about.get("seen_posters")
+    table, notes = _unseen_movies(data, class_names, split, genre_groups, seen, keeps_all, trained_on, progress)
     labels = encode_genres(table, class_names)
     crop_size = about["crop_size"]
     posters = datasets.poster_dataset(
@@ -195,7 +197,7 @@ def _refuse_ensemble(run_dir, folder):
     )
 
 
-def _unseen_movies(data, class_names, split, genre_groups, seen_posters, keeps_all, progress):
+def _unseen_movies(data, class_names, split, genre_groups, seen_posters, keeps_all, trained_on, progress):
     folder = find_data_folder(data)
     shown = "a DataFrame" if isinstance(folder.csv, pd.DataFrame) else repr(str(folder.root))
     table = load_movie_table(folder.csv, posters_dir=folder.posters)
@@ -227,6 +229,9 @@ def _unseen_movies(data, class_names, split, genre_groups, seen_posters, keeps_a
     if (seen | copied).all():
         raise ValueError(f"`data` must have movies that were not used for training. Received: data={shown}\n{notes}")
     table = table[~(seen | copied)]
+    scored = SeenPosters.from_signatures(report.loc[table.index, "signature"], table["imdb_id"])
+    if trained_on and (count := SeenPosters.from_text(trained_on).count_copies(scored)):
+        notes += f"\n{count} of the scored posters look like posters that this network was trained on earlier"
     if new := int((~table["imdb_id"].isin(split["imdb_id"])).sum()):
         notes += f"\n{new} of the {len(table)} scored movies are not in the run's split"
     lost = describe_losses(report, read.count("no poster file"), read.rows_kept)

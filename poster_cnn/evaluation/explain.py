@@ -51,7 +51,7 @@ def grad_cam(model, images, class_index=None, *, layer=None, batch_size=32):
     Raises:
         ValueError: If the model has no feature maps or no layer of this name, or an argument is not as described.
     """
-    split = _split(model, layer)
+    split = _split(model, images, layer)
     return _in_batches(split, images, class_index, batch_size, _gradient_weights)
 
 
@@ -74,7 +74,7 @@ def class_activation_map(model, images, class_index=None, *, batch_size=32):
     Raises:
         ValueError: If the network does not end in global pooling and one dense layer.
     """
-    split = _split(model)
+    split = _split(model, images)
     if split.dense is None:
         raise ValueError(
             "`model` must end in global pooling and one dense layer; use grad_cam or occlusion for other networks. "
@@ -155,7 +155,8 @@ def heat_maps(model, images, class_index=None, *, method=None, **options):
         method = "occlusion"
         with contextlib.suppress(ValueError):  # no feature maps
             if hasattr(model, "layers"):
-                method = "grad_cam" if _split(model).dense is None else "class_activation_map"
+                dense = _split(model, images_4d("images", images)).dense
+                method = "grad_cam" if dense is None else "class_activation_map"
     function = {"grad_cam": grad_cam, "class_activation_map": class_activation_map, "occlusion": occlusion}
     return function[arguments.choice(*METHODS)("method", method)](model, images, class_index, **options)
 
@@ -177,13 +178,14 @@ def genre_maps(image, genres, network):
     return dict(zip(genres, maps, strict=True))
 
 
-def _split(model, layer=None):
+def _split(model, images, layer=None):
     from poster_cnn.models.feature_maps import split_at_feature_maps
 
-    known = _splits.setdefault(model, {})
-    if layer not in known:
-        known[layer] = split_at_feature_maps(model, layer)
-    return known[layer]
+    known, sides = _splits.setdefault(model, {}), getattr(model, "input_shape", ())[1:3]
+    key = layer, images.shape[1:3] if sides == (None, None) else None
+    if key not in known:
+        known[key] = split_at_feature_maps(model, *key)
+    return known[key]
 
 
 def _in_batches(split, images, class_index, batch_size, weights_of):

@@ -16,6 +16,7 @@ from poster_cnn.figures.style import (
     panel_axes,
     paper_style,
     reference_lines,
+    rows_with,
     unique_legend,
 )
 from poster_cnn.metrics import arguments
@@ -49,7 +50,7 @@ def comparison_dots(cells, *, rows="ratio", columns="learning_rate", baselines=(
     names = cells[rows].unique()
     figure, axes = panel_axes(len(names), 2.3, sharex=False)
     for ax, name in zip(axes.flat, names, strict=True):
-        cell = cells[cells[rows] == name].set_index(columns)
+        cell = rows_with(cells, rows, name).set_index(columns)
         ticks = [tick for tick in cells[columns].unique() if tick in cell.index]
         cell, x = cell.loc[ticks], range(len(ticks))
         known = [baseline for baseline in baselines if baseline in cell and cell[baseline].notna().any()]

@@ -1,6 +1,7 @@
 """Learning curves: one run, a grid of runs, accuracy with loss, and early stopping."""
 
 import matplotlib.pyplot as plt
+import numpy as np
 
 from poster_cnn.figures.style import (
     AXES,
@@ -12,6 +13,7 @@ from poster_cnn.figures.style import (
     panel_axes,
     paper_style,
     reference_lines,
+    rows_with,
     unique_legend,
 )
 from poster_cnn.metrics import arguments
@@ -63,7 +65,9 @@ def learning_curve(
     for _, run in history.groupby("run") if "run" in history else [(None, history)]:
         for (prefix, color, linestyle), name in zip(CURVES, ("Train", validation_name), strict=True):
             if prefix + metric in run:
-                ax.plot(run["epoch"] + 1, scale * run[prefix + metric], color=color, linestyle=linestyle, label=name)
+                look = {"color": color, "linestyle": linestyle, "label": name}
+                look |= {"marker": "o", "markersize": 3} if len(run) == 1 else {}  # a line needs two epochs
+                ax.plot(run["epoch"] + 1, scale * run[prefix + metric], **look)
     if baseline is not None:
         reference_lines(ax, {baseline_name: scale * baseline})
     marked = _mark_unfreezing(ax, history)
@@ -130,17 +134,17 @@ def learning_curve_grid(history, *, rows="ratio", columns="learning_rate", metri
         matplotlib Figure of page width. A cell without a run is empty.
     """
     arguments.columns(history, rows=rows, columns=columns)
-    row_values = [None] if rows is None else list(history[rows].unique())
-    column_values = [None] if columns is None else list(history[columns].unique())
+    row_values = [None] if rows is None else list(history[rows].fillna(np.nan).unique())
+    column_values = [None] if columns is None else list(history[columns].fillna(np.nan).unique())
     height = 0.65 + (1.05 if len(row_values) > 2 else 1.6) * len(row_values)
     figure, axes = panel_axes(len(column_values), height, rows=len(row_values))
     for i, row in enumerate(row_values):
         for j, column in enumerate(column_values):
             ax, cell = axes[i, j], history
             if rows is not None:
-                cell = cell[cell[rows] == row]
+                cell = rows_with(cell, rows, row)
             if columns is not None:
-                cell = cell[cell[columns] == column]
+                cell = rows_with(cell, columns, column)
             learning_curve(cell, metric=metric, **options, legend=False, ax=ax)
             ax.set(xlabel="", ylabel="")
             if columns is not None and i == 0:

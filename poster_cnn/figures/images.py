@@ -1,6 +1,7 @@
 """Grids of images with a line of text above each."""
 
 import collections.abc
+import textwrap
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -37,13 +38,13 @@ def image_grid(images, *, titles=None, columns=6):
             "`images` and `titles` must have the same length, 1 or more. "
             f"Received: {len(images)} images, {len(titles)} titles"
         )
-    arrays = [None if image is None else np.asarray(image).astype("uint8") for image in images]
-    largest = max((array.shape[0] / array.shape[1] for array in arrays if array is not None), default=1)
+    shapes = [np.shape(image) for image in images if image is not None]
+    largest = max((shape[0] / shape[1] for shape in shapes), default=1)
     figure, axes = _axes_in_rows(len(images), columns, aspect=largest, text=0.25)
-    for ax, array, text in zip(axes, arrays, titles, strict=True):
+    for ax, image, text in zip(axes, images, titles, strict=True):
         ax.set_title(text, fontsize=6, wrap=True)
-        if array is not None:
-            ax.imshow(array)
+        if image is not None:
+            draw_image(ax, image)
     return figure
 
 
@@ -72,13 +73,15 @@ def prediction_grid(images, predictions, *, columns=8):
             f"Received: {len(images)} images, {len(predictions)} predictions"
         )
     genres, y_true, y_prob = prediction_arrays(predictions)
-    figure, axes = _axes_in_rows(len(images), columns, aspect=1.36, text=0.36)
-    for ax, image, truth, scores in zip(axes, images, y_true, y_prob, strict=True):
+    width = int(135 / min(columns, len(images)))  # characters below a poster
+    below = [textwrap.fill(", ".join(np.array(genres)[truth > 0]), width) for truth in y_true]
+    lines = max(text.count("\n") for text in below)
+    figure, axes = _axes_in_rows(len(images), columns, aspect=1.36, text=0.36 + 0.1 * lines)
+    for ax, image, truth, scores, names in zip(axes, images, y_true, y_prob, below, strict=True):
         draw_image(ax, image)
         top = int(np.argmax(scores))
         mark, color = ("✓", GREEN) if truth[top] else ("✗", RED)
         ax.set_title(f"{mark} {genres[top]}\n{100 * scores[top]:.0f}%", fontsize=6, color=color, pad=2)
-        names = ", ".join(genre for genre, yes in zip(genres, truth, strict=True) if yes)
         ax.text(0.5, -0.02, names, transform=ax.transAxes, ha="center", va="top", fontsize=6)
     return figure
 

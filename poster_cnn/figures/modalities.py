@@ -152,7 +152,8 @@ def genre_average_precision_bars(frame):
     ax.tick_params(axis="x", length=0)
     ax.grid(axis="y")
     ax.set_axisbelow(True)
-    ax.legend(**LEGEND_ABOVE, ncols=6, columnspacing=1.2, handlelength=1.4)
+    columns = min(6, max(1, int(ax.figure.get_figwidth() / 0.85)))
+    ax.legend(**LEGEND_ABOVE, ncols=columns, columnspacing=1.2, handlelength=1.4)
     return ax
 
 

@@ -4,6 +4,7 @@ import contextlib
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 
@@ -83,6 +84,11 @@ def panel_axes(columns, height, *, rows=1, **options):
 def printable(text):
     """Return a text as matplotlib can draw it: half surrogate pairs, as in file names, become escapes."""
     return text.encode("utf-8", "backslashreplace").decode()
+
+
+def rows_with(frame, column, value):
+    """Return the rows of a DataFrame with a value, or those without any if it is missing."""
+    return frame[frame[column].isna() if pd.isna(value) else frame[column] == value]
 
 
 def unique_legend(axes):

@@ -33,12 +33,13 @@ class SplitNetwork:
 
 
 @arguments.checked(model=arguments.instance(keras.Model), layer=arguments.optional(arguments.text))
-def split_at_feature_maps(model, layer=None):
+def split_at_feature_maps(model, layer=None, size=None):
     """Split a network at its last feature maps before pooling.
 
     Args:
         model: `keras.Model` of pictures; functional or sequential, perhaps with other such models as layers.
         layer: Name of another layer to split at; layers of nested models are allowed. Defaults to `None`.
+        size: `(height, width)` of the pictures, for a model of any size. Defaults to `None`: the model's.
 
     Returns:
         `SplitNetwork`
@@ -50,7 +51,8 @@ def split_at_feature_maps(model, layer=None):
     if len(inputs) != 1 or len(inputs[0].shape) != 4:
         shapes = ", ".join(str(tensor.shape) for tensor in inputs) or "no known input"
         raise ValueError(f"`model` must be a network of pictures. Received: {model.name}, {shapes}")
-    pixels, steps = keras.Input(batch_shape=inputs[0].shape, dtype=inputs[0].dtype), []
+    shape = inputs[0].shape if size is None else (None, *size, inputs[0].shape[3])
+    pixels, steps = keras.Input(batch_shape=shape, dtype=inputs[0].dtype), []
     _unroll(model, pixels, steps)
     place = _last_maps(steps) if layer is None else _named(steps, layer)
     maps, after = steps[place][2], steps[place + 1 :]

@@ -74,7 +74,8 @@ def label(value):
 def title_with(name, value):
     """Format a column and one of its values as a heading: "Shrink ratio 30%", "Learning rate 1e-3"."""
     heading = title(name)
-    return f"{heading.removesuffix(' (%)')} {label(value)}{'%' if heading.endswith(' (%)') else ''}".lstrip()
+    unit = "%" if heading.endswith(" (%)") and pd.notna(value) else ""
+    return f"{heading.removesuffix(' (%)')} {label(value)}{unit}".lstrip()
 
 
 @arguments.checked(

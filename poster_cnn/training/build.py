@@ -70,8 +70,9 @@ def check_config(config, weights=None):
         take_weights(network, start, config.data.class_names)
     labels = np.eye(num_classes, dtype="float32")
     compile_network(network, config, config.fit.learning_rate, labels=labels)
+    y_true, y_pred = np.arange(num_classes) if config.fit.is_sparse else labels, ops.full_like(labels, 1 / num_classes)
     try:
-        network.compute_loss(y=np.arange(num_classes) if config.fit.is_sparse else labels, y_pred=ops.softmax(labels))
+        network.compute_loss(y=y_true, y_pred=y_pred)
     except Exception as error:  # of any type, as each loss has its own
         expected = f"a loss of one label vector per poster ({str(error).partition(chr(10))[0]})"
         raise ValueError(f"`loss` must be {expected}. Received: loss={config.fit.loss!r}") from error
@@ -113,7 +114,9 @@ def build_network(network, image_size, num_classes, *, precision="float32", weig
         ValueError: If the model or one of its arguments is unknown.
     """
     builder = find_builder(network.model)
-    known, options = list(inspect.signature(builder).parameters), dict(network.model_args)
+    given = ("input_shape", "num_classes", "classifier_activation")  # attributes of the config
+    known = [name for name in inspect.signature(builder).parameters if name not in given]
+    options = dict(network.model_args)
     if unknown := [name for name in options if name not in known]:
         raise ValueError(
             f"{network.model} does not take {', '.join(unknown)}. Expected some of {', '.join(known)}. "
@@ -250,6 +253,7 @@ def epoch_metrics(config):
     return [accuracy(name="accuracy"), *wanted]
 
 
+@keras.saving.register_keras_serializable(package="poster_cnn")
 def _top_n_accuracy(y_true, y_pred):
     """Compute `metrics.top_n_accuracy` of each movie of a batch; a movie without a genre counts as 0."""
     order = ops.argsort(-y_pred, axis=-1)  # ties are broken in label order

@@ -15,19 +15,22 @@ callback_list = functools.partial(
 class AveragedWeights(keras.callbacks.Callback):
     """Callback that evaluates the averaged weights of an optimizer with `use_ema`, and trains the others further.
 
+    It comes last: at the end of an epoch, the callbacks before it see the averaged weights, which were evaluated.
     Keras's own `SwapEMAWeights` rounds the weights, and `fit` replaces them by their averages each time it ends.
     """
+
+    _trained = ()  # without validation
 
     def on_test_begin(self, logs=None):
         variables = self.model.trainable_variables
         self._trained = [ops.convert_to_numpy(variable) for variable in variables]
         self.model.optimizer.finalize_variable_values(variables)
 
-    def on_test_end(self, logs=None):
-        for variable, value in zip(self.model.trainable_variables, self._trained, strict=True):
+    def on_epoch_end(self, epoch=None, logs=None):
+        for variable, value in zip(self.model.trainable_variables, self._trained, strict=bool(self._trained)):
             variable.assign(value)
 
-    restore = on_test_end
+    restore = on_epoch_end
 
 
 class EachEpoch(keras.callbacks.Callback):

@@ -246,6 +246,8 @@ class TrainingConfig:
             changes["image_size"] = None
         elif "image_size" in changes and "ratio" not in changes:
             changes["ratio"] = None
+        if "class_names" in changes and len(self.data.class_names) == 1:  # whose `keep_unlabeled` is always True
+            changes = {"keep_unlabeled": False} | changes
         return TrainingConfig(**flat(self, _PARTS) | changes)
 
     def to_dict(self):

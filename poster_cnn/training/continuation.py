@@ -2,6 +2,8 @@
 
 import pathlib
 
+import pandas as pd
+
 from poster_cnn.files import write_atomically
 from poster_cnn.metrics import arguments
 from poster_cnn.movies.data_folder import data_path
@@ -44,8 +46,11 @@ def continue_run(run_dir, data, *, epochs, out=None, training_data=None, **optio
         arguments.refuse("run_dir", "a finished run; `train` continues others", str(run_dir))
     if epochs <= config.epochs:
         arguments.refuse("epochs", f"more than the {config.epochs} of {run_dir}", epochs)
-    if config.fine_tune_epochs or config.early_stopping:
-        expected = f"{config.epochs}, as runs with `fine_tune_epochs` or `early_stopping` cannot go on"
+    stopped = len(pd.read_csv(run_dir / "history.csv")) < config.epochs  # by a callback
+    if config.fine_tune_epochs or config.early_stopping or stopped:
+        expected = (
+            f"{config.epochs}, as runs that stopped, or have `fine_tune_epochs` or `early_stopping`, cannot go on"
+        )
         arguments.refuse("epochs", f"{expected}; `start_from` takes their weights", epochs)
     out = out_of(run_dir, epochs) if out is None else out
     training_data = training_data or load_training_data(config.data, data)
@@ -53,7 +58,8 @@ def continue_run(run_dir, data, *, epochs, out=None, training_data=None, **optio
     if not (out / "config.json").is_file():
         with write_atomically(out / "history.csv") as temporary:
             pathlib.Path(temporary).write_bytes((run_dir / "history.csv").read_bytes())
-    longer = config.replace(epochs=epochs, start_from=str(run_dir), first_epoch=config.epochs)
+    warmup = config.warmup_epochs if config.warmup_epochs < epochs - config.epochs else 0.0
+    longer = config.replace(epochs=epochs, start_from=str(run_dir), first_epoch=config.epochs, warmup_epochs=warmup)
     return train(longer, data, out, training_data=training_data, **options)
 
 

@@ -189,7 +189,7 @@ def _run_epoch(network, events, epoch, train, validation):
         initial_epoch=epoch,
         epochs=epoch + 1,
         shuffle=False,
-        callbacks=[keras.callbacks.TerminateOnNaN(), *callbacks, events],
+        callbacks=[keras.callbacks.TerminateOnNaN(), events, *callbacks],
         verbose=0,
     ).history
     for averaging in callbacks:

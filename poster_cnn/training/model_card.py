@@ -69,7 +69,7 @@ def card_text(run_dir, scores, *, scored_run=None, name=None, license=None):
     is_ensemble, leak = "modalities" in config["config"], read_json(scored / "leak.json")
     parts = [
         _front_matter(config["config"], name, license),
-        _introduction(config["config"], name),
+        _introduction(config["config"], name, scores),
         _use(config["config"], name),
         _data(config, scored_run, leak),
         _scores(scores, len(predictions), config["config"], leak.get("seen_before", {})),
@@ -94,10 +94,9 @@ def _takes_posters_alone(config):
     return "modalities" not in config or config["model"] == "poster"
 
 
-def _introduction(config, name):
+def _introduction(config, name, scores):
     genres = config["class_names"]
-    softmax = config.get("classifier_activation") == "softmax"
-    ranks = "ranks" if softmax else "names those that reach their thresholds, from"
+    ranks = "names those that reach their thresholds, from" if scores.get("thresholds") else "ranks"
     if _takes_posters_alone(config):
         height, width = config["image_size"]
         about = f"It takes a movie poster, resizes it to {height} × {width} pixels (height × width), and {ranks}"

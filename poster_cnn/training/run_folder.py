@@ -238,13 +238,15 @@ def _calibrate(data, y_prob, activation):
     return calibration, measured
 
 
-def _hash_training_posters(data):
+def hash_training_posters(data):
     seen = data.manifest["imdb_id"].isin(data.table["imdb_id"][data.split == "train"])
     posters = data.manifest.loc[seen]
     return SeenPosters.from_signatures(posters["signature"], posters["imdb_id"])
 
 
-def finish(run_dir, model, data, y_prob, scores, *, thresholds, seconds, crop_size=None, activation="sigmoid"):
+def finish(
+    run_dir, model, data, y_prob, scores, *, thresholds, seconds, crop_size=None, activation="sigmoid", seen=None
+):
     """Save the model, its predictions and its card, and mark a run as finished with `metrics.json`.
 
     The published probabilities and scores are those of the network, without its calibration.
@@ -260,6 +262,7 @@ def finish(run_dir, model, data, y_prob, scores, *, thresholds, seconds, crop_si
         seconds: Duration of the training.
         crop_size: As in `save_model`. Defaults to `None`.
         activation: Activation of the last layer. Defaults to `"sigmoid"`.
+        seen: `SeenPosters` that the network was trained on, now or earlier. Defaults to `None`: those of `data`.
 
     Returns:
         Dict: the content of `metrics.json`.
@@ -273,7 +276,7 @@ def finish(run_dir, model, data, y_prob, scores, *, thresholds, seconds, crop_si
         thresholds=thresholds,
         crop_size=crop_size,
         calibration=calibration and calibration.to_dict(),
-        seen_posters=_hash_training_posters(data).to_text(),
+        seen_posters=(seen or hash_training_posters(data)).to_text(),
     )
     _write_predictions(run_dir, data, y_prob["test"])
     leak = {

@@ -1,5 +1,7 @@
 """Networks that start from the weights of another run."""
 
+import numpy as np
+
 from poster_cnn.datasets.seen_posters import SeenPosters
 from poster_cnn.metrics import arguments
 from poster_cnn.models import shipped
@@ -18,19 +20,32 @@ def count_seen(network, data):
         Dict with `start` (the run or network), `posters` (distinct posters of test movies) and `seen` (those that look
         like posters of its training); empty for a network that starts from neither, or does not know them.
     """
-    start, about = network.start_from, None
+    start, before = _start(network)
+    if before is None:
+        return {}
+    tested = data.manifest["imdb_id"].isin(data.table["imdb_id"][data.split == "test"])
+    of_test = data.manifest[tested]
+    of_test = SeenPosters.from_signatures(of_test["signature"], of_test["imdb_id"])
+    seen = before.count_copies(of_test)
+    return {"start": str(start), "posters": len(of_test), "seen": seen}
+
+
+def with_start(network, own):
+    """Return the `SeenPosters` of a training together with those of the trainings that it starts from."""
+    _, before = _start(network)
+    return own if before is None else SeenPosters(np.unique(np.concatenate([own.records, before.records])))
+
+
+def _start(network):
+    """Return what a `NetworkConfig` starts from, and its `SeenPosters`, or `None` if it does not know them."""
+    start, about = network.start_from, {}
     if start is not None:
         about = read_content(start)
     elif network.model_args.get("weights") == shipped.POSTERS:
         start = shipped.shipped_network(network.model)
         about = shipped.read_content(start)["about"]
-    if not (about or {}).get("seen_posters"):
-        return {}
-    tested = data.manifest["imdb_id"].isin(data.table["imdb_id"][data.split == "test"])
-    of_test = data.manifest[tested]
-    of_test = SeenPosters.from_signatures(of_test["signature"], of_test["imdb_id"])
-    seen = SeenPosters.from_text(about["seen_posters"]).count_copies(of_test)
-    return {"start": str(start), "posters": len(of_test), "seen": seen}
+    text = about.get("seen_posters")
+    return start, SeenPosters.from_text(text) if text else None
 
 
 def describe_seen(seen):

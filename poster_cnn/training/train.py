@@ -27,13 +27,14 @@ from poster_cnn.training.run_folder import (
     check_record,
     choose_thresholds,
     finish,
+    hash_training_posters,
     is_finished,
     write_colors,
     write_notes,
     write_record,
     write_seen_posters,
 )
-from poster_cnn.training.start import count_seen, describe_seen
+from poster_cnn.training.start import count_seen, describe_seen, with_start
 
 _PREDICT_BATCH = 32  # some papers train with batches of 2
 # Constant baselines, and the metrics on which they are strong.
@@ -175,6 +176,7 @@ def _finish(model, config, data, run_dir, seconds):
     write_colors(run_dir, data)
     options = {"thresholds": thresholds, "seconds": seconds, "crop_size": crop_size}
     options["activation"] = config.network.classifier_activation
+    options["seen"] = with_start(config.network, hash_training_posters(data))
     return finish(run_dir, model, data, y_prob, scores, **options)
 
 

@@ -65,7 +65,13 @@ class Experiment:
         """
         kinds = (TrainingConfig, EnsembleConfig)
         arguments.instance(kinds, "a TrainingConfig or an EnsembleConfig")("config", self.config)
-        return self._cells_of_grid() if self.space is None else self._cells_of_draws()
+        cells = self._cells_of_grid() if self.space is None else self._cells_of_draws()
+        folders = [folder for name in cells for folder in name.split("/")]
+        longest = max(folders, key=lambda folder: len(folder.encode()), default="")
+        if len(longest.encode()) > 255:  # more than a file system allows
+            expected = "of values with shorter names, as run folders are named after them; `sets` name them as you like"
+            arguments.refuse("grid" if self.space is None else "space", expected, longest)
+        return cells
 
     def _cells_of_grid(self):
         names, cells = list(self.grid), {}

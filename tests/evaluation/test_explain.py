@@ -231,6 +231,14 @@ def test_rejects_wrong_arguments(function, arguments, message):
         function(model, **{"images": np.zeros((1, 32, 24, 3))} | arguments)
 
 
+def test_networks_of_any_size_have_the_maps_of_those_of_a_fixed_size():
+    images = np.random.default_rng(0).uniform(0, 255, (2, 64, 48, 3)).astype("float32")
+    fixed, of_any_size = (models.resnet18((*size, 3), 3) for size in ((64, 48), (None, None)))
+    of_any_size.set_weights(fixed.get_weights())
+    assert np.allclose(heat_maps(of_any_size, images, 1), heat_maps(fixed, images, 1), atol=1e-4)
+    assert heat_maps(of_any_size, images[:, :40], 1).shape == (2, 40, 48)
+
+
 def test_rejects_networks_without_feature_maps():
     for model in (models.plot_branch(6, 4), models.late_fusion(4, 2)):
         with pytest.raises(ValueError, match="`model` must be a network of pictures. Received: "):

@@ -43,6 +43,12 @@ def test_comparison_dots_have_a_panel_per_row_and_a_legend(cells):
     assert labels == [["1e-4"], ["1e-4", "1e-3"]]  # no empty places
 
 
+def test_comparison_dots_draw_runs_without_a_ratio(cells):
+    figure = figures.comparison_dots(cells.assign(ratio=cells["ratio"].where(cells["ratio"] == 30)))
+    assert [ax.get_title() for ax in figure.axes] == ["Shrink ratio 30%", "Shrink ratio –"]
+    assert list(figure.axes[1].containers[0].lines[0].get_ydata()) == [45, 55]
+
+
 def test_genre_accuracy_dots_are_sorted_by_frequency(by_genre):
     figure = figures.genre_accuracy_dots(by_genre)
     assert [ax.get_title() for ax in figure.axes] == ["DenseNet-121", "Custom network"]

@@ -1,4 +1,5 @@
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -116,3 +117,15 @@ def test_early_stopping_curve_marks_the_first_best_epoch(val_loss, patience, exp
 def test_early_stopping_curve_rejects_several_runs_and_missing_losses(history):
     with pytest.raises(ValueError, match="of one run with `val_loss`"):
         figures.early_stopping_curve(pd.DataFrame(history).assign(loss=1.0))
+
+
+def test_grid_of_runs_without_a_ratio(history):
+    figure = figures.learning_curve_grid(history.assign(ratio=None))
+    assert [len(ax.lines) for ax in figure.axes] == [4, 4, 4]  # two runs in each
+    mixed = history.assign(ratio=history["ratio"].where(history["ratio"] != 40, np.nan))
+    assert [len(ax.lines) for ax in figures.learning_curve_grid(mixed).axes] == [2] * 6
+
+
+def test_learning_curve_of_one_epoch_is_visible(history):
+    one = history[(history["run"] == "30_0.001") & (history["epoch"] == 0)]
+    assert [line.get_marker() for line in figures.learning_curve(one).lines] == ["o", "o"]

@@ -45,6 +45,23 @@ def test_image_grid_has_rows_and_empty_places():
         figures.image_grid([])
 
 
+@pytest.mark.parametrize("mode", ["L", "LA", "P", "CMYK", "RGBA"])
+def test_image_grid_draws_every_mode_in_its_colors(mode):
+    image = Image.new("RGB", (6, 8), (90, 90, 90)).convert(mode, palette=Image.Palette.ADAPTIVE)
+    (drawn,) = figures.image_grid([image]).axes[0].images
+    assert np.abs(np.asarray(drawn.make_image(None, unsampled=True)[0])[..., :3].astype(int) - 90).max() <= 3
+
+
+def test_true_genres_of_a_prediction_grid_do_not_overlap():
+    genres = [f"Long genre {number}" for number in range(5)]
+    columns = {f"true_{genre}": [1] * 8 for genre in genres} | {f"probability_{genre}": [0.2] * 8 for genre in genres}
+    figure = figures.prediction_grid([None] * 8, pd.DataFrame({"imdb_id": range(8)} | columns))
+    figure.draw_without_rendering()
+    boxes = [ax.texts[-1].get_window_extent() for ax in figure.axes]
+    assert all(left.x1 < right.x0 for left, right in zip(boxes, boxes[1:], strict=False))
+    assert min(box.y0 for box in boxes) > -1
+
+
 @pytest.mark.parametrize("image", [np.zeros((40, 30, 3)), np.zeros((40, 30)), Image.new("RGBA", (30, 40)), None])
 def test_heat_map_covers_the_picture(image):
     map_ = np.zeros((4, 3))

@@ -125,6 +125,14 @@ def test_genre_bars_of_five_networks_do_not_overlap(by_genre):
     assert len(bars) == 10 and all(left[1] < right[0] for left, right in zip(bars, bars[1:], strict=False))
 
 
+def test_legend_of_genre_bars_fits_on_the_figure(by_genre):
+    poster = by_genre[by_genre["model"] == "poster"]
+    ax = figures.genre_average_precision_bars(pd.concat(poster.assign(model=name) for name in list(MODEL_COLORS)[:4]))
+    ax.figure.draw_without_rendering()
+    box = ax.get_legend().get_window_extent()
+    assert box.x0 >= 0 and box.x1 <= ax.figure.bbox.x1
+
+
 def test_genre_bars_reject_several_sets(by_genre):
     with pytest.raises(ValueError, match="set_name=\\['', 'dropout'\\]"):
         figures.genre_average_precision_bars(pd.concat([by_genre, by_genre.assign(set_name="dropout")]))

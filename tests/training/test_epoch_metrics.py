@@ -76,3 +76,11 @@ def test_accuracy_matches_the_loss(config, changes, accuracy, others):
     assert type(first) is accuracy and first.name == "accuracy"
     assert [metric.name for metric in rest] == others
     assert all(metric.variables and float(metric.result()) == 0 for metric in rest)  # created before any step
+
+
+@pytest.mark.parametrize("name", OFFERED)
+def test_metrics_are_saved_with_a_model(config, name, tmp_path):
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(len(config.class_names), "sigmoid")])
+    model.compile(loss=config.loss, metrics=epoch_metrics(config.replace(metrics=(name,))))
+    model.save(tmp_path / "model.keras")
+    assert len(keras.models.load_model(tmp_path / "model.keras").layers) == 1

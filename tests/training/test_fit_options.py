@@ -140,7 +140,7 @@ def test_saves_averaged_weights_and_trains_the_others():
     images = np.random.default_rng(0).integers(0, 256, (32, 27, 18, 3)).astype("uint8")
     config = config_of(optimizer="sgd", learning_rate=1e-2, ema_momentum=0.9).replace(epochs=2)
     trained = []
-    keep = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: trained.append(keep.model.get_weights()))
+    keep = keras.callbacks.LambdaCallback(on_train_batch_end=lambda *_, **__: trained.append(keep.model.get_weights()))
     with without_graphs():
         model, history = fit_arrays(config, images, LABELS, (images, LABELS), callbacks=[keep], progress=False)
         evaluated = model.evaluate(images, LABELS, verbose=0)[0]
@@ -148,6 +148,17 @@ def test_saves_averaged_weights_and_trains_the_others():
     for weights, average, last in zip(model.get_weights(), averages, trained[-1], strict=True):
         assert (weights == average).all() and (weights != last).any()
     assert evaluated == pytest.approx(history["val_loss"].iloc[-1], rel=1e-5)
+
+
+def test_callbacks_see_the_averaged_weights_that_were_evaluated(tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (32, 27, 18, 3)).astype("uint8")
+    config = config_of(optimizer="sgd", learning_rate=1e-2, ema_momentum=0.9).replace(epochs=2)
+    save = keras.callbacks.ModelCheckpoint(tmp_path / "{epoch}.keras")
+    with without_graphs():
+        _, history = fit_arrays(config, images, LABELS, (images, LABELS), callbacks=[save], progress=False)
+        saved = [keras.models.load_model(tmp_path / f"{epoch}.keras") for epoch in (1, 2)]
+        losses = [model.evaluate(images, LABELS, verbose=0)[0] for model in saved]
+    assert losses == pytest.approx(history["val_loss"].tolist(), rel=1e-5)
 
 
 OPTIONS = {

@@ -85,6 +85,12 @@ def rename_genre(run, old, new):
             "held-out validation movies: 1.00, 2.50, 0.70. The expected calibration error on the test movies is 10.0%",
             "One temperature",
         ),
+        (lambda run: change_metrics(run, thresholds=None), "and ranks", "names those that reach their thresholds"),
+        (
+            lambda run: change_metrics(run, thresholds={"Horror": 0.25}),
+            "and names those that reach their thresholds",
+            "and ranks",
+        ),
         (lambda run: rename_genre(run, "Horror", "Horror|Gore"), r"| Horror\|Gore | ", "| Horror "),
         (
             lambda run: (run / "leak.json").write_text('{"clean": true, "leaks": []}'),

@@ -1,5 +1,7 @@
 """Runs that start from another run, go on for more epochs, or have one genre."""
 
+import warnings
+
 import keras
 import numpy as np
 import pandas as pd
@@ -8,6 +10,7 @@ from conftest import MOBILENET, SIGMOID, assert_same_weights
 
 import poster_cnn
 from poster_cnn import metrics, models
+from poster_cnn.datasets.seen_posters import SeenPosters
 from poster_cnn.files import read_json
 from poster_cnn.training.build import build_model
 from poster_cnn.training.continuation import continue_run
@@ -68,6 +71,35 @@ def test_test_posters_that_the_other_run_was_trained_on_are_counted(finished_run
     assert "so these scores are too high" in (tmp_path / "README.md").read_text()
 
 
+def test_runs_know_the_posters_of_all_trainings_before_them(finished_run, tiny_config, data_folder, tmp_path):
+    options = {"split": "random", "fractions": (0.2, 0.8), "split_seed": 3, "epochs": 1, "batch_size": 32}
+    config = tiny_config.replace(start_from=str(finished_run), **options)
+    train(config, data_folder, tmp_path / "second", progress=False)
+    train(config.replace(start_from=str(tmp_path / "second")), data_folder, tmp_path / "third", progress=False)
+    second, third = (read_json(tmp_path / name / "leak.json")["seen_before"]["seen"] for name in ("second", "third"))
+    assert third >= second > 0
+    first, last = (poster_cnn.load_model(folder)[1]["seen_posters"] for folder in (finished_run, tmp_path / "third"))
+    before, after = SeenPosters.from_text(first), SeenPosters.from_text(last)
+    assert after.count_copies(before) == len(before) < len(after)
+    evaluation = poster_cnn.evaluate(tmp_path / "third", data_folder, progress=False)
+    assert "of the scored posters look like posters that this network was trained on earlier" in evaluation.notes
+
+
+def test_runs_that_a_callback_stopped_cannot_go_on(tiny_config, data_folder, tmp_path):
+    stop = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: setattr(stop.model, "stop_training", True))
+    config = tiny_config.replace(batch_size=32, epochs=3)
+    train(config, data_folder, tmp_path / "stopped", callbacks=[stop], progress=False)
+    with pytest.raises(ValueError, match="`epochs` must be 3, as runs that stopped.*`start_from` takes their weights"):
+        continue_run(tmp_path / "stopped", data_folder, epochs=5)
+
+
+def test_runs_with_warmup_go_on_without_it(tiny_config, data_folder, tmp_path):
+    config = tiny_config.replace(batch_size=32, epochs=2, warmup_epochs=1)
+    train(config, data_folder, tmp_path / "run", progress=False)
+    continue_run(tmp_path / "run", data_folder, epochs=3, out=tmp_path / "longer", progress=False)
+    assert pd.read_csv(tmp_path / "longer" / "history.csv")["epoch"].tolist() == [0, 1, 2]
+
+
 def test_finished_run_goes_on_in_a_copy(finished_run, data_folder, tmp_path):
     before = {path.name: path.read_bytes() for path in finished_run.iterdir()}
     continue_run(finished_run, data_folder, epochs=12, out=tmp_path / "longer", progress=False)
@@ -105,7 +137,10 @@ def test_one_genre_is_yes_or_no(tiny_config, data_folder, tmp_path):
     options = {"split": "leak_free", "epochs": 1, "batch_size": 32, "metrics": metrics.EVERYDAY}
     config = tiny_config.replace(class_names=("horror",), **SIGMOID, **options)
     assert config.class_names == ("Horror",) and config.keep_unlabeled
-    result = train(config, data_folder, tmp_path, progress=False)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", ".*softmax over axis")
+        result = train(config, data_folder, tmp_path, progress=False)
+    assert not config.replace(class_names=("Horror", "Drama")).keep_unlabeled
     split = pd.read_csv(tmp_path / "split.csv")
     assert len(split) == 60 and 0 < split["Horror"].sum() < 60
     assert 0 <= result["test"]["label_accuracy"]["value"] <= 1 and set(result["thresholds"]) == {"Horror"}

@@ -223,6 +223,7 @@ def test_nan_loss_ends_the_run(data_folder, tiny_config, tmp_path):
         ({"model": "eight_layer_cnn"}, ValueError, "`model` must be a builder.*Received: model='eight_layer_cnn'"),
         ({"ratio": 3}, ValueError, "`input_shape` must be"),
         ({"model_args": {"filter": (8,)}}, ValueError, "seven_layer_cnn does not take filter. Expected .*filters"),
+        ({"model_args": {"num_classes": 2}}, ValueError, "seven_layer_cnn does not take num_classes"),
         ({"fine_tune_epochs": 1}, ValueError, "`model` must have a backbone.*Received: seven_layer_cnn"),
         ({"loss": "categorical_crossentrophy"}, ValueError, "categorical_crossentrophy"),
         ({"metrics": ("hit_at_1", "f1")}, ValueError, "Unknown metric. Expected one of .*hit_at_1.*Received: 'f1'"),

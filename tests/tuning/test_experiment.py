@@ -14,9 +14,17 @@ REPOSITORY = pathlib.Path(__file__).parents[2]
 EXPERIMENTS = sorted(
     path
     for path in REPOSITORY.glob("experiments/*/*.py")
-    if path.parent.name not in ("benchmarks", "soak") and path.name not in ("pack.py", "lettering.py", "sentences.py")
+    if path.parent.name not in ("benchmarks", "soak")
+    and path.name not in ("pack.py", "compare_augmentations.py", "lettering.py", "sentences.py")
 )
 SPACE = {"learning_rate": stats.loguniform(1e-4, 1e-2), "batch_size": [8, 16], "epochs": stats.randint(1, 100)}
+
+
+def test_rejects_names_that_are_too_long_for_a_folder(tiny_config):
+    names = tuple(f"Genre with a long name {number}" for number in range(20))
+    experiment = Experiment(tiny_config, {"class_names": (("Drama", "Comedy"), names)})
+    with pytest.raises(ValueError, match="`grid` must be of values with shorter names.*`sets` name them"):
+        experiment.cells()
 
 
 @pytest.mark.parametrize(
