@@ -177,7 +177,7 @@ img { max-width: 100%; height: auto; } nav a { margin-right: 1.2em; } .failed { 
 table { border-collapse: collapse; font-size: 0.85rem; margin: 0.7rem 0; font-variant-numeric: tabular-nums; }
 td, th { padding: 0.2rem 0.6rem; text-align: right; border-bottom: 1px solid #e4e4e4; }
 .output_subarea { overflow-x: auto; } pre { overflow-x: auto; font-size: 0.8rem; background: #f6f6f6; padding: 0.5rem; }
-a.anchor-link { display: none; } .jp-OutputPrompt, .jp-InputPrompt { display: none; }
+a.anchor-link, .prompt { display: none; }
 """
 
 
