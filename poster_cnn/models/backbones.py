@@ -56,7 +56,7 @@ def on_backbone(
         pytorch: Whether batch normalization is that of PyTorch where the network is trained. Defaults to `False`.
         options: Further arguments of `_backbone`.
     """
-    if len(input_shape) != 3:
+    if len(input_shape) != 3 or input_shape[2] != 3:
         arguments.refuse("input_shape", "(height, width, 3)", input_shape)
     backbone = _backbone(build, input_shape, weights, **options)
     backbone.trainable = trainable

@@ -90,7 +90,7 @@ def scaled_input(input_shape, smallest):
     Raises:
         ValueError: If height or width is below `smallest`.
     """
-    if len(input_shape) != 3 or min(input_shape[:2]) < smallest:
+    if len(input_shape) != 3 or None in input_shape or min(input_shape[:2]) < smallest:
         raise ValueError(
             "`input_shape` must be (height, width, channels), where height and width are at least "
             f"{smallest}, or no pixel is left after the poolings. Received: input_shape={input_shape}"

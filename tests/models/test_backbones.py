@@ -104,6 +104,12 @@ def test_rejects_an_unknown_channel_order(small):
 # --- heads ---
 
 
+@pytest.mark.parametrize("input_shape", [(32, 32), (32, 32, 1), (32, 32, 4)])
+def test_rejects_pictures_that_are_not_rgb(small, input_shape):
+    with pytest.raises(ValueError, match=r"`input_shape` must be \(height, width, 3\). Received: input_shape=\(32, 32"):
+        models.mobilenet_v2(input_shape, weights=None)
+
+
 def test_dropout_of_features_and_of_logits(small):
     model = models.resnet50((32, 32, 3), weights=None, dropout=0.2, logits_dropout=0.5)
     names = [layer.name for layer in model.layers]

@@ -178,7 +178,7 @@ def test_smallest_input_and_pixel_scaling(builder, options, smallest):
     first_convolution = keras.Model(model.input, model.get_layer("conv1").input)
     image = np.broadcast_to(np.float32([0, 51, 255]), (1, smallest, smallest, 3))
     assert np.allclose(first_convolution(image), [0, 0.2, 1])
-    for input_shape in [(smallest - 1, 300, 3), (300, smallest - 1, 3), (300, 300)]:
+    for input_shape in [(smallest - 1, 300, 3), (300, smallest - 1, 3), (300, 300), (None, None, 3)]:
         with pytest.raises(ValueError, match=rf"at least {smallest}, .* Received: input_shape=\({input_shape[0]}"):
             build(input_shape, 4, **options)
 
