@@ -109,9 +109,10 @@ def load_model(path=None, class_names=None):
         path = path / "model.keras"
     if not path.is_file():
         names = ", ".join(shipped.shipped_names())
+        hint = " The folder has an ensemble, for `predict_movies`." if (path.parent / "ensemble").is_dir() else ""
         raise FileNotFoundError(
             f"No model found. Expected a .keras file or a finished run folder, or one of {names}. Looked for "
-            f"{str(path)!r}."
+            f"{str(path)!r}.{hint}"
         )
     if path.suffix != ".keras" or not zipfile.is_zipfile(path):
         raise ValueError(f"Not a .keras file: {path}. Other formats can run code when loaded and are refused.")

@@ -7,6 +7,7 @@ import pytest
 from conftest import SIGMOID, write_data_folder
 from PIL import Image
 
+import poster_cnn
 from poster_cnn import metrics, results
 from poster_cnn.evaluation.evaluate import evaluate
 from poster_cnn.evaluation.predict import predict
@@ -73,6 +74,11 @@ def test_rejects_unfinished_runs(tmp_path, data_folder):
 def test_rejects_ensembles_and_their_branches(name, finished_ensemble, data_folder):
     with pytest.raises(ValueError, match="must be the run of a poster network.* are in .*metrics.json"):
         evaluate(finished_ensemble / name, data_folder)
+
+
+def test_posters_alone_are_no_input_of_an_ensemble(finished_ensemble, data_folder):
+    with pytest.raises(FileNotFoundError, match="The folder has an ensemble, for `predict_movies`"):
+        poster_cnn.predict(data_folder / "posters" / "1001.jpg", finished_ensemble)
 
 
 def test_uses_the_genre_groups_and_thresholds_of_the_run(tmp_path, data_folder, one_step_config):
