@@ -65,8 +65,8 @@ def download(table, posters_dir, *, retry_failed=False, progress=True, **options
         "already there", "failed" or "failed before"), reason (str, "" unless failed) and poster_path (str, "" if none).
 
     Raises:
-        ValueError: If the table lacks a column.
-        OSError: If the folder cannot be written to, or the disk is full.
+        ValueError: If the table lacks a column, or an option is not possible.
+        OSError: If another download has locked the folder, it cannot be written to, or the disk is full.
 
     Example:
 
@@ -77,8 +77,7 @@ def download(table, posters_dir, *, retry_failed=False, progress=True, **options
         table = load_movie_table(table, duplicates="keep", missing_genre="keep", min_genres=0)
     arguments.table("imdb_id", "poster_url")("table", table)
     posters_dir = arguments.path("posters_dir", posters_dir).absolute()
-    numbers = [imdb_number(str(imdb_id)) for imdb_id in table["imdb_id"]]
-    ids = [int(number) if number else None for number in numbers]
+    ids = [int(number) if (number := imdb_number(str(imdb_id))) else None for imdb_id in table["imdb_id"]]
     urls = [url.strip() if isinstance(url, str) else "" for url in table["poster_url"]]
     options = arguments.convert(DownloadOptions(**options))
     for name in ("concurrency", "concurrency_per_host"):
@@ -88,15 +87,14 @@ def download(table, posters_dir, *, retry_failed=False, progress=True, **options
         run = _Download(posters_dir, options)
         run.plan(ids, urls, retry_failed)
         bar = files.progress_bar(desc="Downloading", total=len(run.pending), unit=" posters", disable=not progress)
-        # The event loop runs in a thread, since a notebook already runs one in the main thread.
+        # In a thread, since a notebook already runs an event loop in the main thread.
         with bar, image_files.strict_decoding(), anyio.from_thread.start_blocking_portal() as portal:
             portal.call(run.run, bar)
-    report = pd.DataFrame({"imdb_id": pd.array(ids, dtype="Int64"), "poster_url": urls}, index=table.index)
+    asked = pd.DataFrame({"imdb_id": pd.array(ids, dtype="Int64"), "poster_url": urls}, index=table.index)
     outcomes = [run.outcomes.get(imdb_id, ("failed", "bad id")) for imdb_id in ids]
-    report["outcome"] = [outcome for outcome, _ in outcomes]
-    report["reason"] = [reason for _, reason in outcomes]
-    report["poster_path"] = ["" if reason else str(run.path(i)) for i, (_, reason) in zip(ids, outcomes, strict=True)]
-    return report
+    paths = ["" if reason else str(run.path(i)) for i, (_, reason) in zip(ids, outcomes, strict=True)]
+    found = pd.DataFrame(outcomes, table.index, ["outcome", "reason"]).assign(poster_path=paths)
+    return pd.concat([asked, found], axis=1)
 
 
 @arguments.checked(table=arguments.table("imdb_id"), num_movies=arguments.integer, seed=arguments.integer)
@@ -196,8 +194,7 @@ class _Download:
                 log.write("\n" + json.dumps(record))
 
     def _read_failures(self):
-        path = self.posters_dir / _FAILURES
-        failures = {}
+        path, failures = self.posters_dir / _FAILURES, {}
         for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else ():
             with contextlib.suppress(ValueError, KeyError, TypeError):  # an empty or truncated line
                 record = json.loads(line)

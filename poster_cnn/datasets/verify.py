@@ -10,15 +10,9 @@ import warnings
 import pandas as pd
 
 from poster_cnn import files as files_module
+from poster_cnn.datasets import inspection
 from poster_cnn.datasets.image_files import NO_PICTURE, PictureLimits, strict_decoding
-from poster_cnn.datasets.inspection import (
-    COLUMNS,
-    COPY_SUFFIX,
-    Inspector,
-    read_manifest,
-    require_manifest,
-    write_manifest,
-)
+from poster_cnn.datasets.inspection import COLUMNS, COPY_SUFFIX, Inspector, read_manifest, write_manifest
 from poster_cnn.metrics import arguments
 from poster_cnn.movies.data_folder import find_data_folder
 from poster_cnn.movies.poster_files import is_picture_name, poster_names
@@ -202,7 +196,7 @@ def verify_data(data, **verify_options):
         layout = f"a folder of posters, as its table cannot be used. {error}" if isinstance(error, ValueError) else ""
         return manifest, layout
     if manifest_path := verify_options.pop("manifest_path", None):
-        require_manifest(pathlib.Path(manifest_path))
+        inspection.require_manifest(pathlib.Path(manifest_path))
     report = check_posters(table, **verify_options)[1]
     if manifest_path:
         with files_module.write_atomically(manifest_path) as temporary:
