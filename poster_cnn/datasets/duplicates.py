@@ -1,6 +1,7 @@
 """Find duplicate posters, group them for splits, and certify that a split does not leak."""
 
 import dataclasses
+import os
 
 import numpy as np
 import pandas as pd
@@ -139,9 +140,12 @@ def describe_duplicates(manifest, *, pairs=None):
         sizes = usable[column].value_counts()
         lines.append(f"{(sizes > 1).sum():>6,} groups with {what}, {sizes[sizes > 1].sum():,} posters in them")
     lines.append(f"{len(pairs):>6,} further pairs that look the same")
-    for pair in pairs.head(10).itertuples():
-        names = _names(manifest.loc[[pair.first, pair.second]]).tolist()
-        lines.append(f"        {names[0]}  {names[1]}  similarity {pair.similarity:.3f}")
+    shown = pairs.head(10)
+    names = [_names(manifest.loc[shown[side]]) for side in ("first", "second")]
+    folder = os.path.commonpath([os.path.dirname(name) for side in names for name in side]) if len(shown) else ""
+    for first, second, similarity in zip(*names, shown["similarity"], strict=True):
+        first, second = (os.path.relpath(name, folder) if folder else name for name in (first, second))
+        lines.append(f"        {first}  {second}  similarity {similarity:.3f}")
     return "\n".join(lines)
 
 
