@@ -1,5 +1,7 @@
 """Cross-validated searches: accuracy of the folds, and accuracy by hyperparameter."""
 
+import re
+
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -32,7 +34,7 @@ def cross_validation_dots(results, *, lines=None, ax=None):
     ax = new_axes(2.2) if ax is None else ax
     names = results["set_name"]
     folds = 100 * results["validation_first_label_accuracy"]
-    positions = {name: position for position, name in enumerate(sorted(names.unique()))}
+    positions = {name: position for position, name in enumerate(sorted(names.unique(), key=_with_numbers))}
     reference_lines(ax, lines or {})
     ax.plot(names.map(positions), folds, "o", color=SKY, markeredgecolor=BLUE, markersize=3.5, label="Held-out fold")
     means = folds.groupby(names).mean()
@@ -88,3 +90,8 @@ def search_scatter(scores, *, part="held-out folds", lines=None, ax=None):
     ax.grid(axis="y")
     ax.legend(**LEGEND_ABOVE, ncols=2)
     return ax
+
+
+def _with_numbers(name):
+    """Return a key that sorts "set=10" after "set=9"."""
+    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)]

@@ -69,7 +69,8 @@ def tidy(raw, report):
     raw = apply_rule(raw, "impossible year", impossible, "year ignored", report)
     unknown = raw["year"].ne("") & cells.years(raw["year"]).isna()
     raw = apply_rule(raw, "year is not understood", unknown, "year ignored", report)
-    scores = pd.to_numeric(raw["score"], errors="coerce").astype("Float64")
+    points = raw["score"].astype(str).str.replace(r"^(\d+),(\d+)$", r"\1.\2", regex=True)  # 7,5 in European tables
+    scores = pd.to_numeric(points, errors="coerce").astype("Float64")
     odd = scores.isna() & raw["score"].ne("")
     raw = apply_rule(raw, "score is not a number", odd, "score ignored", report)
     return pd.DataFrame(

@@ -32,6 +32,11 @@ def test_cross_validation_dots_draw_folds_and_means(folds):
     assert legend(ax) == ["Majority class", "Held-out fold", "Mean of folds"]
 
 
+def test_cross_validation_dots_sort_sets_by_number(folds):
+    ax = figures.cross_validation_dots(pd.concat([folds.assign(set_name=f"set={number}") for number in (10, 9, 1)]))
+    assert [tick.get_text() for tick in ax.get_xticklabels()] == ["1", "9", "10"]
+
+
 def test_cross_validation_dots_draw_test_rows_next_to_the_folds(folds):
     test = figures.cross_validation_dots(folds.assign(first_label_accuracy=[0.1, 0.3, 0.2])).lines[-1]
     assert dict(zip(test.get_xdata(), test.get_ydata(), strict=True)) == pytest.approx({0.25: 25, 1.25: 10})

@@ -184,7 +184,7 @@ def test_years_in_titles(tmp_path, title, expected):
 
 
 def test_ignores_scores_that_are_not_numbers(tmp_path):
-    table, report = load(tmp_path, row("1", score="N/A"), row("2", score='"7,5"'))
+    table, report = load(tmp_path, row("1", score="N/A"), row("2", score="7/10"))
     assert table["score"].isna().tolist() == [True, True]
     assert ("score is not a number", 1, "score ignored", ["row 2"]) in report.findings
 
@@ -312,3 +312,11 @@ def test_real_posters_of_paper_1():
     paper = {"min_year": 1997, "max_year": 2017, "genres": ("Horror", "Romance", "Action", "Documentary")}
     table = load_movie_table(REAL_DATA / "MovieGenre.csv", posters_dir=REAL_DATA / "posters", min_genres=2, **paper)
     assert len(table) == 3488
+
+
+def test_scores_may_have_a_decimal_comma(tmp_path):
+    rows = "imdbId;Title;IMDB Score;Genre\n1;A (2001);7,5;Drama\n2;B (2001);8.25;Drama\n3;C (2001);1,2,3;Drama\n"
+    (tmp_path / "MovieGenre.csv").write_text(rows)
+    table = load_movie_table(tmp_path / "MovieGenre.csv", posters_dir=None)
+    assert table["score"].tolist()[:2] == [7.5, 8.25] and table["score"].isna().tolist() == [False, False, True]
+    assert table.attrs["report"].count("score is not a number") == 1
