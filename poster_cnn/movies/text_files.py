@@ -9,6 +9,7 @@ import pathlib
 import zipfile
 import zlib
 
+_PICTURES = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8")
 _ZIP = b"PK\x03\x04"
 _DECOMPRESS = {b"\x1f\x8b": gzip.decompress, b"BZh": bz2.decompress, b"\xfd7zXZ": lzma.decompress}
 # UTF-32 first, as its mark in little-endian order starts with that of UTF-16.
@@ -41,6 +42,8 @@ def read_text(path):
 
 
 def _unpack(content):
+    if content.startswith(_PICTURES):
+        raise ValueError("it is a picture, and the folder of pictures is needed")
     for magic, decompress in _DECOMPRESS.items():
         if content.startswith(magic):
             return decompress(content)

@@ -64,10 +64,11 @@ def test_reads_encodings_and_archives(tmp_path, content):
         (zipped(["xl/a.xml", "[Content_Types].xml"]), "spreadsheets must be saved as CSV.*Received: .*MovieGenre.csv"),
         (zipped(["a.csv", "b.csv"]), "a zip archive must hold one file, and it holds .*'a.csv', 'b.csv'"),
         (gzip.compress(TEXT.encode())[:-9], "plain or compressed: .*end-of-stream"),
+        (b"\xff\xd8\xff\xe0 a JPEG", "it is a picture, and the folder of pictures is needed"),
     ],
-    ids=["spreadsheet", "two files", "cut short"],
+    ids=["spreadsheet", "two files", "cut short", "picture"],
 )
-def test_rejects_other_archives(tmp_path, content, message):
+def test_rejects_other_archives_and_pictures(tmp_path, content, message):
     with pytest.raises(ValueError, match=message):
         load(tmp_path, content)
 
