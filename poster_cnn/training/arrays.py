@@ -134,6 +134,10 @@ def _batches(config, images, labels, seed):
         )
     if not len(images):
         raise ValueError(f"`images` must hold at least one poster. Received: shape {images.shape}")
+    if not ((labels >= 0) & (labels <= 1)).all():
+        arguments.refuse("labels", "zeros and ones", sorted(set(np.unique(labels)[-3:].tolist())))
+    if images.dtype.kind == "f" and 0 < images[:32].max() <= 1:
+        arguments.refuse("images", "pixels from 0 to 255, as the network scales them", f"at most {images[:32].max():g}")
     without = int((~np.asarray(labels).any(axis=1)).sum())
     if without and config.network.classifier_activation == "softmax":
         raise ValueError(

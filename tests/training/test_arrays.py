@@ -92,6 +92,25 @@ def test_rejects_empty_arrays(empty):
         fit_arrays(SMALL, *arrays, progress=False)
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda images, labels: (images, labels * 7),
+            r"`labels` must be zeros and ones. Received: labels=\[0.0, 7.0\]",
+        ),
+        (lambda images, labels: (images, labels * np.nan), "`labels` must be zeros and ones"),
+        (
+            lambda images, labels: (images / 255, labels),
+            "`images` must be pixels from 0 to 255.*Received: .*at most [01]",
+        ),
+    ],
+)
+def test_rejects_other_labels_and_scaled_pixels(change, message):
+    with pytest.raises(ValueError, match=message):
+        fit_arrays(SMALL, *change(*TRAIN), progress=False)
+
+
 class Spoil(keras.callbacks.Callback):
     """Callback that makes the output NaN, during training or validation."""
 
