@@ -115,8 +115,30 @@ def power_law(network):
     return [law[f"posters{end}"] / 1e6 for end in ("", "_low", "_high")]
 
 
+def augmentation(name, column):
+    row = committed("release_augmentation_table").set_index("augmentation").loc[name]
+    return [abs(number) for number in sorted(row[[column, f"{column}_low", f"{column}_high"]], key=abs)]
+
+
+def augmentations():
+    costs = [augmentation(name, "over_none") for name in ("randaugment", "mixup")]
+    gains = [augmentation(name, "micro_over_none") for name in ("flip", "light")]
+    return [number for low, value, high in costs + gains for number in (value, low, high)]
+
+
 OVER = [f"over_color{end}" for end in ("", "_low", "_high")]
 CLAIMS = [
+    (
+        "release",
+        "RandAugment costs {:.1f} points [{:.1f}, {:.1f}] and mixup {:.1f} [{:.1f}, {:.1f}]. Mirror images add {:.1f} "
+        "points of micro average precision [{:.1f}, {:.1f}], and `light` {:.1f} [{:.1f}, {:.1f}]",
+        augmentations,
+    ),
+    (
+        "release",
+        "{:.0f} minutes for {} runs, two at a time",
+        lambda: [*minutes("release_augmentation"), len(committed("release_augmentation"))],
+    ),
     (
         "release",
         "are {:.1f} and {:.1f} with binary cross-entropy, {:.1f} and {:.1f} with label smoothing, {:.1f} and {:.1f} "
