@@ -229,9 +229,10 @@ def _unseen_movies(data, class_names, split, genre_groups, seen_posters, keeps_a
     if (seen | copied).all():
         raise ValueError(f"`data` must have movies that were not used for training. Received: data={shown}\n{notes}")
     table = table[~(seen | copied)]
-    scored = SeenPosters.from_signatures(report.loc[table.index, "signature"], table["imdb_id"])
-    if trained_on and (count := SeenPosters.from_text(trained_on).count_copies(scored)):
-        notes += f"\n{count} of the scored posters look like posters that this network was trained on earlier"
+    if trained_on:
+        scored = SeenPosters.from_signatures(report.loc[table.index, "signature"], table["imdb_id"])
+        if count := SeenPosters.from_text(trained_on).count_copies(scored):
+            notes += f"\n{count} of the scored posters look like posters that this network was trained on earlier"
     if new := int((~table["imdb_id"].isin(split["imdb_id"])).sum()):
         notes += f"\n{new} of the {len(table)} scored movies are not in the run's split"
     lost = describe_losses(report, read.count("no poster file"), read.rows_kept)

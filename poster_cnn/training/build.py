@@ -245,9 +245,7 @@ def epoch_metrics(config):
     }
     wanted = [make(name) for name, make in offered.items() if name in config.metrics and not config.fit.is_sparse]
     nothing = np.zeros((1, len(config.data.class_names)), "float32")
-    for (
-        metric
-    ) in wanted:  # F1Score creates its variables here: in the first step, TensorFlow would trace the step twice
+    for metric in wanted:  # F1Score creates its variables: done in the first step, TensorFlow traces the step twice
         metric.update_state(nothing, nothing)
         metric.reset_state()
     return [accuracy(name="accuracy"), *wanted]
