@@ -29,7 +29,8 @@ def write_atomically(path):
     """Yield a temporary path next to `path`, which is renamed to `path` if the block succeeds, and removed otherwise.
 
     The block writes a file or makes a folder there. It replaces an existing file or folder (see `remove_leftovers`).
-    The content is synced to disk before the rename, and the rename after it, if the file system supports that.
+    The content is synced to disk before the rename, and the rename after it, if the file system supports that. A pipe
+    or a device is written to directly.
 
     Args:
         path: Path of the finished file or folder. Missing parent folders are created.
