@@ -213,7 +213,7 @@ def write_report(notebooks, path, workspace):
         notebook = nbformat.read(file, as_version=4)
         failed = _take_error(notebook)
         body, _ = exporter.from_notebook_node(notebook)
-        body = re.sub(r"<td>\*\*(.*?)\*\*</td>", r"<td><b>\1</b></td>", body)  # a table's Markdown
+        body = re.sub(r"\*\*([\d.]+)\*\*", r"<b>\1</b>", body)  # Markdown in the cells of `comparison_grid`
         name = html.escape(file.stem)
         links.append(f'<a href="#{name}">{name}</a>')
         warning = f'<p class="failed">This notebook stopped with an error: {html.escape(failed)}</p>' if failed else ""
