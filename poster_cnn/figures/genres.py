@@ -49,7 +49,8 @@ def genre_distribution(counts, *, highlight=(), unit="Posters", ax=None):
     _count_axis(ax, len(counts), num_ticks=5)
     if len(highlight):
         handles = [plt.Rectangle((0, 0), 1, 1, color=color) for color in (BLUE, SKY)]
-        ax.legend(handles, ["Chosen genres", "Other genres"], loc="lower right")
+        above = {"loc": "lower right", "bbox_to_anchor": (1, 1), "borderaxespad": 0, "ncols": 2}  # over no bar
+        ax.legend(handles, ["Chosen genres", "Other genres"], **above)
     return ax
 
 

@@ -90,7 +90,7 @@ def network_diagram(layers, *, merge_repeated=False, connections=(), ax=None):
     above = max((ARC * (last - first) for first, last in connections), default=0)
     width, height = slot * (per_line + 1), text_height + 1.43 + above  # of a line
     if ax is None:
-        _, ax = plt.subplots(figsize=(width, num_lines * height + 0.15), layout="constrained")
+        _, ax = plt.subplots(figsize=(width + 0.09, num_lines * height + 0.25), layout="constrained")  # and its pads
     highest = max((shape[0] for shape in shapes if len(shape) == 3), default=1)
     longest = max((math.log2(1 + shape[0]) for shape in shapes if len(shape) == 1), default=1)
     for line in range(num_lines):
@@ -146,6 +146,7 @@ def _layers_per_line(slot, num_layers):
 def _slot_width(outputs, num_params, names):
     texts = ([len(f"{number:,}") for number in num_params], [len(name) for name in names])
     pairs = [pair for lengths in texts for pair in itertools.pairwise(lengths)]
+    pairs.append((len("Parameters"), max(texts[0])))  # any layer may be the first of a line, next to the label
     numbers = [DIGIT * (left + right + 1) / 2 for left, right in pairs]  # neighbours, and a space
     return max([SLOT + CHARACTER * max(0, max(map(len, outputs)) - 6), *numbers])
 

@@ -1,6 +1,7 @@
 """Comparison tables that the papers share: our scores, the printed ones and the baselines, as DataFrame or Markdown."""
 
 import pathlib
+import textwrap
 
 import pandas as pd
 from pandas.api.types import is_float_dtype, is_numeric_dtype
@@ -210,8 +211,8 @@ def baseline_note(cells):
         cells: DataFrame from `beside_published`, or several of them concatenated.
 
     Returns:
-        str, one line per metric: the number of test posters, the baselines (as a range if they differ between cells)
-        and the greatest half-width of our 95% intervals.
+        str, one sentence or two per metric, in lines of at most 100 characters: the number of test posters, the
+        baselines (as a range if they differ between cells) and the greatest half-width of our 95% intervals.
     """
     lines = []
     for metric, group in cells.groupby("metric", sort=False):
@@ -224,7 +225,7 @@ def baseline_note(cells):
         if "low" in group and "high" in group:
             reach = pd.concat([group["high"] - group["ours"], group["ours"] - group["low"]]).max()
             line += f" Our 95% intervals reach up to {reach:.1f} points to either side."
-        lines.append(line)
+        lines += textwrap.wrap(line, 100)
     return "\n".join(lines)
 
 

@@ -76,6 +76,14 @@ def test_network_diagram_does_not_overlap_long_sizes(nested):
     assert first.x1 < second.x0
 
 
+def test_network_diagram_separates_the_labels_from_the_first_layer(layers):
+    dense = {"type": "Dense", "output_shape": (None, 64), "num_params": 954_244}
+    ax = figures.network_diagram(pd.DataFrame([dense] + [dense | {"num_params": 0}] * 2))
+    ax.figure.canvas.draw()
+    label, number = (next(text for text in ax.texts if text.get_text() == name) for name in ("Parameters", "954,244"))
+    assert label.get_window_extent().x1 + 2 < number.get_window_extent().x0
+
+
 def test_network_diagram_merges_repeated_layers():
     rows = [
         ("InputLayer", (8, 8, 3), 0),
