@@ -5,6 +5,7 @@ import os
 import pathlib
 import warnings
 
+import numpy as np
 import pandas as pd
 
 from poster_cnn.files import write_atomically
@@ -133,6 +134,32 @@ def prediction_arrays(predictions):
     """
     genres = genres_of(predictions)
     return genres, *(predictions[[f"{kind}_{name}" for name in genres]].to_numpy() for kind in ("true", "probability"))
+
+
+def stack_predictions(runs, predictions):
+    """Stack the predictions that several runs made of the same test movies.
+
+    Args:
+        runs: DataFrame from `collect_results`, such as the seeds of one network.
+        predictions: Dict of `(experiment, run)` -> predictions of each run; see `read_predictions`.
+
+    Returns:
+        `(imdb_ids, y_true, y_prob)`: arrays `(num_movies,)`, `(num_movies, num_classes)` and
+        `(num_runs, num_movies, num_classes)`.
+
+    Raises:
+        ValueError: If the runs have predicted different movies.
+    """
+    frames = {key: predictions[key] for key in zip(runs["experiment"], runs["run"], strict=True)}
+    (first, frame), *others = frames.items()
+    imdb_ids, (_, y_true, _) = frame["imdb_id"].to_numpy(), prediction_arrays(frame)
+    for key, other in others:
+        if not np.array_equal(other["imdb_id"], imdb_ids):
+            raise ValueError(
+                f"`runs` must have predicted the same movies, for example with the same split. Received: {first[1]} "
+                f"({len(imdb_ids)} movies) and {key[1]} ({len(other)} movies)"
+            )
+    return imdb_ids, y_true, np.stack([prediction_arrays(frame)[2] for frame in frames.values()])
 
 
 @arguments.checked(path=arguments.path)

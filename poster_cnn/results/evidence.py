@@ -8,7 +8,7 @@ import pandas as pd
 
 from poster_cnn import metrics
 from poster_cnn.metrics.resampling import sample_scorer
-from poster_cnn.results.collect import prediction_arrays
+from poster_cnn.results.collect import stack_predictions
 from poster_cnn.training.build import build_network
 
 METRIC = "average_precision"
@@ -44,15 +44,11 @@ def ladder_table(runs, predictions, baselines, seconds, *, num_resamples=1000):
     Raises:
         ValueError: If the networks have predicted different movies.
     """
-    first = next(iter(predictions.values()))
-    _, labels, _ = prediction_arrays(first)
-    groups, baselines = first["imdb_id"].to_numpy(), next(iter(baselines.values()))
+    groups, labels, _ = stack_predictions(runs, predictions)
+    baselines = next(iter(baselines.values()))
     arrays = {name: baselines[name][None] for name in ("label_prior", "color_histogram")}
     for name, own in runs.groupby("set_name", sort=False):
-        of_seeds = _of_runs(own, predictions)
-        if any(list(frame["imdb_id"]) != list(groups) for frame in of_seeds):
-            raise ValueError(f"All networks must have predicted the same movies. Received: others of {name!r}")
-        arrays[name] = np.stack([prediction_arrays(frame)[2] for frame in of_seeds])
+        arrays[name] = stack_predictions(own, predictions)[2]
     order = [*(name for name in TITLES if name in arrays), *(name for name in arrays if name not in TITLES)]
     rows, options = [], {"groups": groups, "num_resamples": num_resamples}
     for previous, name in zip([None, *order], order, strict=False):
@@ -86,14 +82,10 @@ def augmentation_table(runs, predictions, *, num_resamples=1000):
         `low` and `high`; `over_none` in points, with the bounds and the p value of a paired interval and Holm's
         correction as `over_none_holm`; the micro average precision `micro` and `micro_over_none` with its bounds.
     """
-    first, names = next(iter(predictions.values())), (METRIC, f"{METRIC}_micro")
-    _, labels, _ = prediction_arrays(first)
-    options = {"groups": first["imdb_id"].to_numpy(), "num_resamples": num_resamples}
+    names, (movies, labels, _) = (METRIC, f"{METRIC}_micro"), stack_predictions(runs, predictions)
+    options = {"groups": movies, "num_resamples": num_resamples}
     by_kind = {kind: own for kind, own in runs.groupby("augmentation", sort=False)}
-    arrays = {
-        kind: np.stack([prediction_arrays(frame)[2] for frame in _of_runs(own, predictions)])
-        for kind, own in by_kind.items()
-    }
+    arrays = {kind: stack_predictions(own, predictions)[2] for kind, own in by_kind.items()}
     rows = []
     for kind, y_prob in arrays.items():
         macro, micro = (metrics.score(names, labels, y_prob, **options)[name] for name in names)
@@ -187,10 +179,9 @@ def power_laws(runs, predictions, *, goal=0.5, num_resamples=1000):
     for name, of_network in runs.groupby("set_name", sort=False):
         sizes, samples = [], []
         for size, own in of_network.groupby("max_train_movies"):
-            of_seeds = _of_runs(own, predictions)
-            options = {"groups": of_seeds[0]["imdb_id"].to_numpy(), "num_resamples": num_resamples}
-            scores = sample_scorer(prediction_arrays(of_seeds[0])[1], **options)
-            value, sampled = scores(METRIC, np.stack([prediction_arrays(frame)[2] for frame in of_seeds]))
+            movies, labels, y_prob = stack_predictions(own, predictions)
+            scores = sample_scorer(labels, groups=movies, num_resamples=num_resamples)
+            value, sampled = scores(METRIC, y_prob)
             sizes.append(np.log(size))
             samples.append([value, *sampled])
         missing = np.log(1 - np.array(samples))  # (sizes, 1 + resamples)
@@ -205,7 +196,3 @@ def power_laws(runs, predictions, *, goal=0.5, num_resamples=1000):
             | {"scale": np.exp(start[0]), "posters": posters[0], "posters_low": low, "posters_high": high}
         )
     return pd.DataFrame(rows)
-
-
-def _of_runs(runs, predictions):
-    return [predictions[key] for key in zip(runs["experiment"], runs["run"], strict=True)]

@@ -8,7 +8,7 @@ from sklearn.metrics import average_precision_score
 
 from poster_cnn import metrics
 from poster_cnn.multimodal.config import MODALITIES
-from poster_cnn.results.collect import collect_results, prediction_arrays, read_predictions
+from poster_cnn.results.collect import collect_results, prediction_arrays, read_predictions, stack_predictions
 from poster_cnn.results.tables import BASELINES, MISSING, RANDOM_WEIGHTS, check_results, initial_weights, title
 
 METRICS = {"micro": "average_precision_micro", "macro": "average_precision", "samples": "average_precision_samples"}
@@ -25,25 +25,17 @@ def seed_intervals(runs_dir):
         runs_dir: Folder that holds run folders of one ensemble with its branches, one ensemble per seed.
 
     Returns:
-        DataFrame, one row per network and metric, and one for the gain of the ensemble over its best branch on the same
-        movies: `model`; `minus` (the branch whose score is subtracted, or ""); `metric` ("micro", "macro" or
-        "samples"); `value`, `low` and `high`, fractions; `runs` (int, number of seeds).
+        DataFrame, one row per network and metric: `model`; `metric` ("micro", "macro" or "samples"); `value`, `low` and
+        `high`, fractions; `runs` (int, number of seeds).
     """
-    folders = ensemble_folders(runs_dir)
-    arrays, parent = {}, {seed: folder.parent for seed, folder in folders.items()}
-    for name in (*MODALITIES, "ensemble"):
-        if all((folder / name / "predictions.csv").is_file() for folder in parent.values()):
-            of_seeds = [prediction_arrays(read_predictions(folder / name)) for folder in parent.values()]
-            arrays[name], y_true = np.stack([y_prob for _, _, y_prob in of_seeds]), of_seeds[0][1]
+    folders = [folder.parent for folder in ensemble_folders(runs_dir).values()]
     rows = []
-    for metric, name in METRICS.items():
-        scores = {model: metrics.score([name], y_true, of_seeds)[name] for model, of_seeds in arrays.items()}
-        rows += [(model, "", metric, *score.values(), len(folders)) for model, score in scores.items()]
-        if branches := [model for model in arrays if model != "ensemble"]:
-            best = max(branches, key=lambda model: scores[model]["value"])
-            gain = metrics.margins([name], y_true, arrays["ensemble"], {best: arrays[best]})[name][best]
-            rows.append(("ensemble", best, metric, gain["value"], gain["low"], gain["high"], len(folders)))
-    return pd.DataFrame(rows, columns="model minus metric value low high runs".split())
+    for model in (*MODALITIES, "ensemble"):
+        if all((folder / model / "predictions.csv").is_file() for folder in folders):
+            of_seeds = [prediction_arrays(read_predictions(folder / model)) for folder in folders]
+            scores = metrics.score(list(METRICS.values()), of_seeds[0][1], np.stack([run[2] for run in of_seeds]))
+            rows += [(model, metric, *scores[name].values(), len(folders)) for metric, name in METRICS.items()]
+    return pd.DataFrame(rows, columns="model metric value low high runs".split())
 
 
 def average_precision_scores(results, published, intervals=None):
@@ -68,8 +60,7 @@ def average_precision_scores(results, published, intervals=None):
     """
     _check_runs(results, ["model", "seed"])
     printed = published[published["table"] == "Figure 5"].set_index(["row", "metric"])["value"] / 100
-    if intervals is not None:
-        intervals = intervals[intervals["minus"] == ""].set_index(["model", "metric"])
+    intervals = intervals if intervals is None else intervals.set_index(["model", "metric"])
     rows = []
     for model, row in PRINTED_ROWS.items():
         runs = results[results["model"] == model].sort_values("seed")
@@ -148,9 +139,63 @@ def variants_table(results):
     lines = []
     unchanged = set(runs.loc[runs["set_name"] == "", "variant"])
     for name in sorted(best, key=lambda name: name not in unchanged):
-        line = {"Variant": name.replace("_", " ").replace(",", ", "), "Runs": int((names == name).sum())}
+        line = {"Variant": _readable(name), "Runs": int((names == name).sum())}
         lines.append(line | {head: _mean_and_sd(mean[of][name], sd[of][name]) for head, of in columns.items()})
     return pd.DataFrame(lines)
+
+
+def variant_margins(runs, predictions, *, num_resamples=1000):
+    """Compare each variant of the ensemble with the unchanged one and with its own poster branch, on the same movies.
+
+    The test movies are resampled for all seeds at once, as in `seed_intervals`.
+
+    Args:
+        runs: DataFrame as for `variants_table`, also with the branches.
+        predictions: Dict of `(experiment, run)` -> predictions of each run; see `read_predictions`.
+        num_resamples: Number of bootstrap resamples of the movies. Defaults to 1000.
+
+    Returns:
+        DataFrame, one row per variant, `minus` and metric: `variant`; `minus` ("unchanged" or "poster"); `metric`
+        ("micro", "macro" or "samples"); `value`, the difference of the means over the seeds, with `low` and `high`,
+        fractions; `p_value`, and `p_holm`, corrected by Holm's method for all rows of one `minus`.
+    """
+    _check_runs(runs, ["variant", "set_name", "model", "seed"])
+    names = runs["set_name"].where(runs["set_name"] != "", runs["variant"])
+    unchanged, arrays = names[runs["set_name"] == ""].iloc[0], {}
+    _, y_true, _ = stack_predictions(runs, predictions)
+    for key, own in runs.sort_values("seed", kind="stable").groupby([names, "model"], sort=False):
+        arrays[key] = stack_predictions(own, predictions)[2]
+    rows = []
+    for name in sorted({name for name, _ in arrays}, key=list(names).index):
+        others = {"poster": arrays.get((name, "poster"))}
+        others |= {"unchanged": arrays[unchanged, "ensemble"]} if name != unchanged else {}
+        others = {minus: y_prob for minus, y_prob in others.items() if y_prob is not None}
+        scores = metrics.margins(
+            list(METRICS.values()), y_true, arrays[name, "ensemble"], others, num_resamples=num_resamples
+        )
+        for metric, of_metric in METRICS.items():
+            rows += [{"variant": name, "minus": other, "metric": metric} | scores[of_metric][other] for other in others]
+    table = pd.DataFrame(rows)
+    return table.assign(p_holm=table.groupby("minus")["p_value"].transform(metrics.holm))
+
+
+def margins_table(margins):
+    """Format `variant_margins` over the unchanged ensemble for reading, one row per variant, in points.
+
+    Args:
+        margins: DataFrame from `variant_margins`.
+
+    Returns:
+        DataFrame of str: `Variant`, and `Micro`, `Macro` and `Samples` as "+5.8 [4.6, 7.0]", with a star where the
+        difference holds after Holm's correction (p below 0.05).
+    """
+    rows = margins[margins["minus"] == "unchanged"]
+    values = (100 * rows[["value", "low", "high"]]).itertuples(index=False)
+    stars = np.where(rows["p_holm"] < 0.05, " *", "")
+    texts = [f"{v:+.1f} [{low:.1f}, {high:.1f}]{star}" for (v, low, high), star in zip(values, stars, strict=True)]
+    table = rows.assign(text=texts).pivot(index="variant", columns="metric", values="text")[list(METRICS)]
+    table = table.loc[rows["variant"].unique()].rename(index=_readable, columns=str.capitalize)
+    return table.rename_axis(index="Variant", columns=None).reset_index()
 
 
 def modality_gains(subsets):
@@ -272,6 +317,10 @@ def average_precisions(y_true, y_prob):
 
 def _check_runs(results, keys):
     check_results(results, [*keys, *METRICS.values()], unique=keys)
+
+
+def _readable(name):
+    return name.replace("_", " ").replace(",", ", ")
 
 
 def _mean_and_sd(mean, sd=float("nan")):

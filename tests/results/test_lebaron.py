@@ -8,10 +8,10 @@ import pytest
 
 from poster_cnn import metrics
 from poster_cnn.results import lebaron
-from poster_cnn.results.collect import prediction_arrays, read_predictions
+from poster_cnn.results.collect import collect_results, prediction_arrays, read_predictions
 
 PAPER = "lebaron"
-INTERVALS = "model minus metric value low high runs".split()
+INTERVALS = "model metric value low high runs".split()
 METRICS = list(lebaron.METRICS.values())
 
 
@@ -163,22 +163,44 @@ def test_genre_average_precision(runs_dir):
 
 
 def test_seed_intervals_are_those_of_the_mean(runs_dir, monkeypatch):
-    for name in ("score", "margins"):
-        monkeypatch.setattr(metrics, name, functools.partial(getattr(metrics, name), num_resamples=40))
+    monkeypatch.setattr(metrics, "score", functools.partial(metrics.score, num_resamples=40))
     table = lebaron.seed_intervals(runs_dir)
     assert list(table.columns) == INTERVALS and set(table["runs"]) == {2}
-    own = table[table["minus"] == ""].set_index(["model", "metric"])
+    own = table.set_index(["model", "metric"])
     of_seeds = [prediction_arrays(read_predictions(runs_dir / cell / "ensemble"))[1:] for cell in ("cell6", "cell2")]
     mean = np.mean([metrics.average_precision(*arrays) for arrays in of_seeds])
     assert own.loc[("ensemble", "macro"), "value"] == pytest.approx(mean)
     assert (own["low"] <= own["high"]).all() and own.loc[("plot", "macro"), "low"] == 1  # right in each resample
-    gain = table[(table["minus"] != "") & (table["metric"] == "macro")].iloc[0]
-    assert (gain["model"], gain["minus"]) == ("ensemble", "plot")
-    assert gain["value"] == pytest.approx(mean - 1) and gain["low"] <= gain["value"] <= gain["high"] <= 0
+
+
+def test_variants_are_compared_on_the_same_movies(runs_dir):
+    for seed in (3, 7):
+        write_run(runs_dir / f"fused{seed}" / "ensemble", "ensemble", RIGHT, seed)  # without a poster branch
+    runs = collect_results(runs_dir)
+    runs["set_name"] = np.where(runs["run"].str.startswith("fused"), "fused_on_validation", "")
+    runs[list(METRICS)] = 0.5
+    runs = runs.assign(experiment="e", variant="corrected", validation_average_precision=0.5)
+    predictions = {("e", run): read_predictions(runs_dir / run) for run in runs["run"]}
+    table = lebaron.variant_margins(runs, predictions, num_resamples=40).set_index(["variant", "minus", "metric"])
+    assert sorted({key[:2] for key in table.index}) == [("corrected", "poster"), ("fused_on_validation", "unchanged")]
+    right, poster = (metrics.average_precision(np.array(TRUTH), np.array(y_prob)) for y_prob in (RIGHT, POSTER))
+    for key in (("corrected", "poster", "macro"), ("fused_on_validation", "unchanged", "macro")):
+        assert table.loc[key, "value"] == pytest.approx((right - poster) / 2)  # they differ in one of two seeds
+        assert table.loc[key, "low"] <= table.loc[key, "value"] <= table.loc[key, "high"]
+    assert (table["p_holm"] >= table["p_value"]).all()
+
+
+def test_margins_table_marks_what_holds_after_the_correction():
+    rows = [("a,b_c", "unchanged", metric, 0.058, 0.046, 0.07) for metric in lebaron.METRICS]
+    margins = pd.DataFrame(rows, columns="variant minus metric value low high".split()).assign(p_holm=[0.01, 0.2, 0.04])
+    margins = pd.concat([margins, margins.assign(variant="d", minus="poster")])
+    assert lebaron.margins_table(margins).to_dict("records") == [
+        {"Variant": "a, b c", "Micro": "+5.8 [4.6, 7.0] *", "Macro": "+5.8 [4.6, 7.0]", "Samples": "+5.8 [4.6, 7.0] *"}
+    ]
 
 
 def test_scores_take_the_intervals_of_the_mean(results, published):
-    intervals = pd.DataFrame([("poster", "", "macro", 0.45, 0.4, 0.5, 2)], columns=INTERVALS)
+    intervals = pd.DataFrame([("poster", "macro", 0.45, 0.4, 0.5, 2)], columns=INTERVALS)
     scores = lebaron.average_precision_scores(results, published, intervals).set_index(["model", "metric"])
     assert scores.loc[("poster", "macro"), ["low", "high"]].tolist() == [0.4, 0.5]
     without = lebaron.average_precision_scores(results, published).set_index(["model", "metric"])
