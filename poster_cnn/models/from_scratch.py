@@ -231,8 +231,8 @@ def six_conv_cnn(
 ):
     """Build a network of six 2×2 convolutions with spatial dropout (paper 4, section "Custom Convolutional ...").
 
-    Reference: "Multi-label Classification of Movies". One version of the paper's code leaves out the last block; pass
-    five `filters` and five dropouts to build that one.
+    Reference: "Multi-label Classification of Movies". The sizes are those of the paper's code. One version of it leaves
+    out the last block; pass five `filters` and five dropouts to build that one.
 
     The model takes raw pixels, 0–255, and scales them to 0–1 itself.
 

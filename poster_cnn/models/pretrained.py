@@ -183,8 +183,8 @@ def densenet121(
     Reference: "Multi-label Classification of Movies"; G. Huang et al., "Densely Connected Convolutional Networks",
     https://arxiv.org/abs/1608.06993.
 
-    Arguments are those of `resnet50`; the default `input_shape` is that of the paper's crops. The paper freezes the
-    backbone.
+    Arguments are those of `resnet50`; the default `input_shape` is that of the paper's crops. The paper's code
+    freezes the backbone.
 
     Example:
 
