@@ -275,8 +275,8 @@ CLAIMS = [
     ),
     (
         "release",
-        "RandAugment costs {:.1f} points [{:.1f}, {:.1f}]. Mixup costs {:.1f} [{:.1f}, {:.1f}] … Mirror images add {:.1f} "
-        "points of micro average precision [{:.1f}, {:.1f}], and `light` {:.1f} [{:.1f}, {:.1f}]",
+        "RandAugment costs {:.1f} points [{:.1f}, {:.1f}]. Mixup costs {:.1f} [{:.1f}, {:.1f}] … Mirror images add "
+        "{:.1f} points of micro average precision [{:.1f}, {:.1f}], and `light` {:.1f} [{:.1f}, {:.1f}]",
         augmentations,
     ),
     (
