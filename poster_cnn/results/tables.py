@@ -293,7 +293,7 @@ def _texts(column, digits):
         return [label(value) if is_float_dtype(column) or pd.isna(value) else str(value) for value in column]
     # 100 * 0.2875 is 28.749999999999996, which is to be shown as 28.8 like 28.75.
     digits = 3 if str(column.name).endswith(("_p", "_holm")) else digits  # p values
-    return [MISSING if pd.isna(value) else f"{round(value, 9):z.{digits}f}" for value in column]
+    return [MISSING if pd.isna(value) else f"{round(value, 9):.{digits}f}" for value in column]
 
 
 def _escape(text):

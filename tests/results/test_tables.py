@@ -110,9 +110,9 @@ def test_to_markdown_rounds_what_is_a_tie_up_to_floating_point():
     assert text.count("28.8") == 2
 
 
-def test_to_markdown_has_no_negative_zero_and_three_digits_of_p_values():
-    text = to_markdown(pd.DataFrame({"over_none": [-0.01], "over_none_holm": [0.0013]}))
-    assert text.splitlines()[-1] == "| 0.0 | 0.001 |"
+def test_to_markdown_keeps_the_sign_of_a_bound_below_zero_and_three_digits_of_p_values():
+    text = to_markdown(pd.DataFrame({"over_none_high": [-0.01], "over_none_holm": [0.0013]}))
+    assert text.splitlines()[-1] == "| -0.0 | 0.001 |"
 
 
 def test_rejects_several_runs_in_a_cell(results, published):
