@@ -8,6 +8,9 @@ import pytest
 
 from poster_cnn import movies, workspace
 from poster_cnn.evaluation import experiment as experiments
+from poster_cnn.evaluation.experiment import Experiment
+from poster_cnn.training.config import TrainingConfig
+from poster_cnn.tuning import Experiment as Plan
 from poster_cnn.tuning import sweep
 from poster_cnn.workspace import PRESETS, load_settings
 
@@ -242,3 +245,9 @@ def test_home_folder_is_expanded(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("POSTER_CNN_OUT", "~/results")
     assert load_settings(preset="results").out == tmp_path / "results"
+
+
+def test_an_experiment_of_one_genre_is_described():
+    config = TrainingConfig(("Horror",), classifier_activation="sigmoid", loss="binary_crossentropy")
+    shown = Experiment("tiny", Plan(config), data=None, out=None, shared=None)
+    assert "class_names = ['Horror']" in str(shown) and "classifier_activation = sigmoid" in str(shown)

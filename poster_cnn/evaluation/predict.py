@@ -223,12 +223,17 @@ def ranked_prediction(path, probabilities, about, modalities=None):
     """
     class_names, thresholds = about["class_names"], about["thresholds"] and list(about["thresholds"].values())
     calibration = Calibration.from_dict(about.get("calibration"), len(class_names))
-    if calibration:
-        probabilities, thresholds = calibration.probabilities(probabilities), calibration.thresholds(thresholds)
-    order = np.argsort(-probabilities, kind="stable")
+    found = np.asarray(probabilities, dtype="float64")
+    probabilities = calibration.probabilities(found) if calibration else found
+    order = np.lexsort((-found, -probabilities))
+    if calibration and thresholds and calibration.activation == "sigmoid":
+        # A low temperature rounds different probabilities to 1.0, which must change neither the genres nor their order.
+        reached, thresholds = found >= thresholds, calibration.thresholds(thresholds)
+        below = np.minimum(probabilities, np.nextafter(thresholds, 0))
+        probabilities, thresholds = np.where(reached, np.maximum(probabilities, thresholds), below), thresholds.tolist()
     ranked = [
         None if values is None else tuple(values[number] for number in order)
-        for values in (class_names, np.asarray(probabilities).tolist(), thresholds)
+        for values in (class_names, probabilities.tolist(), thresholds)
     ]
     return Prediction(path, *ranked, modalities)
 

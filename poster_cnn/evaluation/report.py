@@ -98,10 +98,11 @@ def _scores(evaluation, num_resamples):
         sampling = {"groups": groups, "num_resamples": num_resamples}
         margins = metrics.margins([metric], movies.y_true, movies.y_prob, {best: others[best]}, **sampling)
         margin = {key: 100 * margins[metric][best][key] for key in ("value", "low", "high")}
+        interval = f" [{percent(score['low'])}, {percent(score['high'])}]" if "low" in score else ""
         rows.append(
             {
                 "score": words(metric),
-                "this network": f"{percent(score['model'])} [{percent(score['low'])}, {percent(score['high'])}]",
+                "this network": f"{percent(score['model'])}{interval}",
                 **{words(name): percent(score[name]) for name in others},
                 "above the best baseline": "{value:+.1f} [{low:+.1f}, {high:+.1f}]".format(**margin),
             }

@@ -1,5 +1,7 @@
 """Baselines without a network: chance, constant predictions, and a logistic regression on color histograms."""
 
+import warnings
+
 import numpy as np
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
@@ -119,9 +121,14 @@ def fit_color_histogram(histograms, labels):
     Returns:
         A fitted scikit-learn pipeline; its `predict_proba` returns `(num_movies, num_classes)`.
     """
-    classifier = OneVsRestClassifier(LogisticRegression(max_iter=2000))
-    with threadpool_limits(1):  # more threads are slower on so little work
-        return make_pipeline(StandardScaler(), classifier).fit(histograms, np.asarray(labels, dtype="int64"))
+    labels, classifier = np.asarray(labels, dtype="int64"), OneVsRestClassifier(LogisticRegression(max_iter=2000))
+    with threadpool_limits(1), warnings.catch_warnings():  # more threads are slower on so little work
+        warnings.filterwarnings("ignore", "Label .* is present in all training examples", UserWarning)
+        fitted = make_pipeline(StandardScaler(), classifier).fit(histograms, labels)
+    for genre, column in zip(fitted[-1].estimators_, labels.T, strict=True):
+        if hasattr(genre, "y_"):  # constant; scikit-learn takes the only genre, if all movies have it, for one of none
+            genre.y_ = column[:1]
+    return fitted
 
 
 def color_histogram_weights(classifier):

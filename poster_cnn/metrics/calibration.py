@@ -19,7 +19,8 @@ class Calibration:
     """Temperatures that divide the logits of a network, stored in a saved model.
 
     Calibrated probabilities grow with the original ones. Thresholds are mapped by the same function, so the predicted
-    genres stay the same.
+    genres stay the same. Temperatures far below 1 round different high probabilities to 1; `predict` then decides by
+    the original ones.
 
     Args:
         temperatures: One positive number for all genres, or one for each genre of a sigmoid network, in label order.

@@ -214,6 +214,10 @@ def _backbone(builder, input_shape, weights, *, include_top=False, last_layer=No
         if found := re.search(r"at least (\d+)x(\d+)", str(error)):
             expected = f"at least {found[1]}×{found[2]} pixels for {builder.__name__}"
             arguments.refuse("input_shape", expected, tuple(input_shape))
+        if path not in (None, "imagenet") and isinstance(error, OSError | KeyError | ValueError):
+            expected = f"a weights file of {builder.__name__}(include_top={include_top})"
+            why = str(error).partition("\n")[0]
+            raise ValueError(f"`weights` must be {expected} ({why}). Received: weights={path!r}") from error
         if weights != "imagenet" or "fetch" not in str(error):
             raise
         raise RuntimeError(

@@ -161,7 +161,7 @@ def load_ensemble_data(config, data_folder, *, progress=True):
             vectors, inputs[modality] = _embed_plots(config, table, folder, notes)
     present = np.column_stack([_is_present(modality, array, table) for modality, array in inputs.items()])
     data = EnsembleData(movies, posters, inputs, present, encoder, vectors, extractor, "")
-    notes.append(_count_present(data))
+    notes.append(_count_present(data, notes))
     lost = describe_losses(manifest[manifest["poster_path"] != ""])  # a movie may lack a poster
     notes += [lost] * bool(lost)
     announce("\n".join(notes), lost)
@@ -267,12 +267,14 @@ def _is_present(modality, array, table):
     return array.any(axis=1)
 
 
-def _count_present(data):
+def _count_present(data, notes):
     lines = []
     for modality in data.inputs:
         counts = {part: len(data.rows(part, modality)) for part in splits.PARTS}
         if missing := [part for part in ("train", "validation") if not counts[part]]:
-            raise ValueError(f"No {' and no '.join(missing)} movie has a {modality}. Remove it from `modalities`.")
+            why = "".join(f"\n{note}" for note in notes if note.startswith(modality))
+            text = f"No {' and no '.join(missing)} movie has a {modality}. Remove it from `modalities`.{why}"
+            raise ValueError(text)
         shares = [f"{count:,} of {data.movies.count(part):,} {part}" for part, count in counts.items()]
         lines.append(f"{modality}: available for {', '.join(shares)} movies")
     return "\n".join(lines)

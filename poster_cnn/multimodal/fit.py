@@ -11,7 +11,7 @@ from poster_cnn.models import losses
 from poster_cnn.models.backbones import FEATURES
 from poster_cnn.training.arrays import fit_batches
 
-_NUM_FOLDS = 5  # of the validation movies, when the fusion is trained on them
+NUM_FOLDS = 5  # of the validation movies, when the fusion is trained on them
 
 
 def build_branch(modality, config, data):
@@ -114,7 +114,7 @@ def fit_fusion(fusion, opinions, config, data):
         return pd.DataFrame({"epoch": [0], "loss": loss[:1], "val_loss": loss[1:]}), None
     start, weights, histories = fusion.get_weights(), [], []
     held_out = np.zeros((len(validation), len(config.data.class_names)), dtype="float32")
-    folds = KFold(_NUM_FOLDS, shuffle=True, random_state=config.seed).split(validation)
+    folds = KFold(NUM_FOLDS, shuffle=True, random_state=config.seed).split(validation)
     for fold, (learned, others) in enumerate(folds):
         fusion.set_weights(start)
         history = _fit(fusion, inputs, validation[learned], validation[others], config, data)

@@ -14,6 +14,7 @@ from poster_cnn.metrics import arguments, baselines
 from poster_cnn.multimodal.config import EnsembleConfig
 from poster_cnn.multimodal.data import EnsembleData, backbone_of, load_ensemble_data
 from poster_cnn.multimodal.fit import (
+    NUM_FOLDS,
     build_branch,
     build_fusion,
     fit_branch,
@@ -82,6 +83,10 @@ def train_ensemble(config, data_folder, run_dir, *, ensemble_data=None, finished
     run_dir = pathlib.Path(run_dir)
     with locked(run_dir):
         data = ensemble_data or load_ensemble_data(config, data_folder, progress=progress)
+        held_out = data.movies.count("validation")
+        if config.fusion_rows == "validation" and held_out < NUM_FOLDS:  # fails now, not after the branches
+            expected = f"'train' or 'none' with fewer than {NUM_FOLDS} validation movies; there are {held_out}"
+            arguments.refuse("fusion_rows", expected, config.fusion_rows)
         alone = () if config.end_to_end else config.inputs.modalities
         networks = (*alone, ENSEMBLE)
         for modality in progress_bar(networks, run_dir.name, leave=False, unit="network", disable=not progress):

@@ -93,7 +93,8 @@ def read_results(path):
     """
     columns = pd.read_csv(path, nrows=0).columns
     text = [name for name in columns if name in TEXT_COLUMNS or name.endswith("_version")]
-    results = pd.read_csv(path, dtype=dict.fromkeys(text, str))
+    missing = {name: [""] if name in text else ["", "NA", "NaN", "nan"] for name in columns}  # "None" is a name
+    results = pd.read_csv(path, dtype=dict.fromkeys(text, str), keep_default_na=False, na_values=missing)
     return results.fillna({"set_name": ""})  # an empty name is not a missing value
 
 

@@ -69,7 +69,8 @@ def check_config(config, weights=None):
     if start is not None:
         take_weights(network, start, config.data.class_names)
     labels = np.eye(num_classes, dtype="float32")
-    compile_network(network, config, config.fit.learning_rate, labels=labels)
+    with_none = np.eye(num_classes + 1, num_classes)  # there is a warning of a genre that all movies have
+    compile_network(network, config, config.fit.learning_rate, labels=with_none)
     y_true, y_pred = np.arange(num_classes) if config.fit.is_sparse else labels, ops.full_like(labels, 1 / num_classes)
     try:
         network.compute_loss(y=y_true, y_pred=y_pred)
@@ -169,7 +170,8 @@ def _schedule(fit, learning_rate, epochs, steps_per_epoch):
         return keras.optimizers.schedules.PolynomialDecay(0.0, warmup, learning_rate) if warmup else learning_rate
     rising = {"warmup_target": learning_rate, "warmup_steps": warmup} if warmup else {}
     first = 0.0 if warmup else learning_rate
-    return keras.optimizers.schedules.CosineDecay(first, epochs * steps_per_epoch - warmup, **rising)
+    falling = max(1, epochs * steps_per_epoch - warmup)  # few steps may all be rounded to the warm-up
+    return keras.optimizers.schedules.CosineDecay(first, falling, **rising)
 
 
 def _optimizer(fit, learning_rate):

@@ -76,7 +76,7 @@ class TrainingData:
         other = copy.copy(self)
         other.split = _hold_out(self.split, self.folds, fold)
         other.__post_init__()
-        return other
+        return _with_genres(other)
 
     @functools.cached_property
     def certificate(self):
@@ -272,7 +272,7 @@ def split_rows(config, table, manifest, report, weights):
         `TrainingData`
 
     Raises:
-        ValueError: If a part of the split has no row.
+        ValueError: If a part of the split has no row, or none with a genre.
     """
     pairs = duplicates.similar_pairs(manifest)
     groups = duplicates.duplicate_groups(manifest, pairs=pairs).loc[table.index]
@@ -293,7 +293,7 @@ def split_rows(config, table, manifest, report, weights):
     empty = [part for part in expected if not (split == part).any()]
     if empty:
         raise ValueError(f"Too few movies for the split: {', '.join(empty)} would be empty. Received: {len(table)}.")
-    return TrainingData(
+    data = TrainingData(
         table=table,
         split=split,
         class_names=config.class_names,
@@ -305,6 +305,18 @@ def split_rows(config, table, manifest, report, weights):
         folds=folds,
         weights=weights,
     )
+    return _with_genres(data)
+
+
+def _with_genres(data):
+    """Return the data if each part has a genre, as movies without one are kept; others could not be scored."""
+    without = [part for part in splits.PARTS if data.count(part) and not data.labels(part).any()]
+    if without:
+        raise ValueError(
+            f"Too few movies of {', '.join(data.class_names)}: {', '.join(without)} would have none. "
+            f"Received: {int(data.all_labels.any(axis=1).sum())} of {len(data.table)}."
+        )
+    return data
 
 
 def _hold_out(split, folds, fold):

@@ -4,6 +4,7 @@ import collections.abc
 import dataclasses
 import itertools
 import pathlib
+import re
 import runpy
 import warnings
 from collections.abc import Callable
@@ -12,6 +13,8 @@ from poster_cnn.metrics import arguments
 from poster_cnn.multimodal.config import EnsembleConfig
 from poster_cnn.training.config import PRECISIONS, TrainingConfig
 from poster_cnn.tuning.random_search import RANKED_BY, draw_changes
+
+_KINDS, _EXPECTED = (TrainingConfig, EnsembleConfig), "a TrainingConfig or an EnsembleConfig"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +41,10 @@ class Experiment:
 
     def __post_init__(self):
         object.__setattr__(self, "grid", _lists("grid", self.grid))
-        arguments.dicts("sets", self.sets)
+        for name, together in arguments.dicts("sets", self.sets).items():
+            if both := [attribute for attribute in together if attribute in self.grid]:
+                expected = f"without {', '.join(both)}, which the grid would change again"
+                arguments.refuse(f"sets[{name!r}]", expected, together)
         arguments.natural("num_draws", self.num_draws)
         arguments.optional(arguments.function)("changes", self.changes)
         if self.space is None:
@@ -63,14 +69,19 @@ class Experiment:
             Dict of run folder name -> config, in the order of training. The folder of a random search is
             `<draw>/fold=<number>`, and the config's `set_name` is the draw.
         """
-        kinds = (TrainingConfig, EnsembleConfig)
-        arguments.instance(kinds, "a TrainingConfig or an EnsembleConfig")("config", self.config)
+        arguments.instance(_KINDS, _EXPECTED)("config", self.config)
         cells = self._cells_of_grid() if self.space is None else self._cells_of_draws()
+        named_by = "grid" if self.space is None else "space"
         folders = [folder for name in cells for folder in name.split("/")]
         longest = max(folders, key=lambda folder: len(folder.encode()), default="")
         if len(longest.encode()) > 255:  # more than a file system allows
             expected = "of values with shorter names, as run folders are named after them; `sets` name them as you like"
-            arguments.refuse("grid" if self.space is None else "space", expected, longest)
+            arguments.refuse(named_by, expected, longest)
+        # Outside of the folder of the runs, or hidden in it, a run would not be among the results.
+        lost = [name for name in cells if re.search(r"^/|(^|/)\.|\0", name)]
+        if lost:
+            expected = "of names that run folders can have: relative, and without a dot at the start of a folder"
+            arguments.refuse("sets" if self.sets else named_by, expected, lost[0])
         return cells
 
     def _cells_of_grid(self):
@@ -80,7 +91,7 @@ class Experiment:
         for *values, (set_name, together) in combinations:
             change = dict(zip(names, values, strict=True))
             parts = [set_name] * bool(set_name) + [f"{name}={_short(value)}" for name, value in change.items()]
-            cells[",".join(parts)] = self.config.replace(**{"set_name": set_name} | together | change)
+            cells[",".join(parts)] = self._changed("`grid` and `sets`", {"set_name": set_name} | together | change)
         if len(cells) < len(combinations):
             raise ValueError(f"The values of a grid must differ within 6 digits. Received: grid={self.grid}")
         return cells
@@ -89,15 +100,15 @@ class Experiment:
         cells = {}
         for draw in draw_changes(self.space, self.num_draws, self.config.seed):
             name = ",".join(f"{parameter}={_short(value)}" for parameter, value in draw.items())
-            changes = self.changes(draw) if self.changes else draw
-            try:
-                config = self.config.replace(set_name=name, **changes)
-            except TypeError as error:
-                raise ValueError(
-                    f"A draw must give changes of the config ({error}). Received: changes={changes}"
-                ) from None
+            config = self._changed("A draw", self.changes(draw) if self.changes else draw, set_name=name)
             cells |= {f"{name}/fold={fold}": config.replace(fold=fold) for fold in range(config.num_folds)}
         return cells
+
+    def _changed(self, what, changes, **others):
+        try:
+            return self.config.replace(**changes, **others)
+        except TypeError as error:
+            raise ValueError(f"{what} must give changes of the config ({error}). Received: {changes}") from None
 
 
 def _lists(name, value):
@@ -158,7 +169,9 @@ def load_experiment(path, *, preset="paper", precision=None):
         )
     config = names["config"]
     if preset != "paper":
-        config = config.replace(**names["quick_config"])
+        arguments.instance(_KINDS, _EXPECTED)("config", config)
+        is_dict = arguments.instance(collections.abc.Mapping, "a dict of changes of `config`")
+        config = config.replace(**is_dict("quick_config", names["quick_config"]))
         names |= {name.removeprefix("quick_"): value for name, value in names.items() if name.startswith("quick_")}
     if precision and isinstance(config, TrainingConfig):
         config = config.replace(precision=precision)
@@ -170,7 +183,8 @@ def load_experiment(path, *, preset="paper", precision=None):
 
 
 def _first_runs(experiment):
-    sets = {name: {**change, "epochs": 1} for name, change in list(experiment.sets.items())[:2]}
+    shorter = {} if "epochs" in experiment.grid else {"epochs": 1}
+    sets = {name: {**change, **shorter} for name, change in list(experiment.sets.items())[:2]}
     smallest = {"num_folds": 2, "crops_per_genre": 40}
     fewer = {name: value for name, value in smallest.items() if getattr(experiment.config, name, None)}
     return dataclasses.replace(

@@ -8,7 +8,7 @@ import traceback
 import keras
 import pandas as pd
 
-from poster_cnn.files import locked, progress_bar, read_json, write_json, write_text
+from poster_cnn.files import explained_errors, locked, progress_bar, read_json, write_json, write_text
 from poster_cnn.metrics import arguments
 from poster_cnn.movies.data_folder import data_path, find_data_folder
 from poster_cnn.multimodal.config import EnsembleConfig
@@ -103,12 +103,17 @@ def sweep(experiment, data, out_dir, *, shared=None, progress=True):
         Dict of failed cell -> reason, empty if every cell is finished. `error.txt` in the run folder of a failed cell
         has the traceback.
 
+    Raises:
+        FileNotFoundError: If there is no data folder.
+        OSError: If `out_dir` cannot be written.
+
     Example:
 
     >>> experiment = Experiment(config, {"learning_rate": (1e-3, 1e-4)})
     >>> failed = sweep(experiment, "data", "runs/rates")
     """
     distribution.require_one_host("Start the same sweep on each host instead; the processes share its cells.")
+    find_data_folder(data)  # fails now, not in each cell
     out_dir, shared = pathlib.Path(out_dir), shared or Shared()
     started, cells, failed = _clock(out_dir), experiment.cells(), {}
     with cost_bar(cells, out_dir, progress) as bar:
@@ -129,9 +134,10 @@ def sweep(experiment, data, out_dir, *, shared=None, progress=True):
 
 def _clock(folder):
     """Return the time of the disk that holds a folder, which can differ from that of this host."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=folder, prefix=".clock") as file:
-        return pathlib.Path(file.name).stat().st_mtime
+    with explained_errors(folder / ".clock"):
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=".clock") as file:
+            return pathlib.Path(file.name).stat().st_mtime
 
 
 def _train_locked(config, data, run_dir, shared, started, progress):

@@ -161,3 +161,13 @@ def test_copies_of_seen_posters_are_no_new_movies(finished_run, data_folder, tmp
     with open(folder / "MovieGenre.csv", "a", encoding="iso-8859-1") as file:
         file.writelines(lines)
     assert f"{num_copies} movies left out, as their" in evaluate(older, folder, num_resamples=20).notes
+
+
+def test_new_movies_that_lack_the_only_genre_are_explained(one_step_config, data_folder, tmp_path):
+    options = SIGMOID | {"class_names": ("Horror",), "split": "leak_free", "metrics": metrics.OF_ONE_GENRE}
+    train(one_step_config.replace(**options), data_folder, tmp_path / "run", progress=False)
+    split = pd.read_csv(tmp_path / "run" / "split.csv")
+    tested = split.loc[(split["part"] == "test") & (split["Horror"] == 1), "imdb_id"]
+    table = poster_cnn.load_movie_table(data_folder / "MovieGenre.csv", posters_dir=data_folder / "posters")
+    with pytest.raises(ValueError, match="`data` must have movies of the network's genres, Horror, that were not used"):
+        evaluate(tmp_path / "run", table[~table["imdb_id"].isin(tested)])

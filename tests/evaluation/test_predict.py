@@ -8,7 +8,7 @@ from poster_cnn import figures
 from poster_cnn.datasets.pixels import read_image
 from poster_cnn.evaluation.networks import open_network
 from poster_cnn.evaluation.pictures import find_pictures
-from poster_cnn.evaluation.predict import Prediction, draw_cards, predict, rank_pictures
+from poster_cnn.evaluation.predict import Prediction, draw_cards, predict, rank_pictures, ranked_prediction
 from poster_cnn.training.saved_model import load_model, save_model
 
 pytestmark = pytest.mark.usefixtures("eager")
@@ -166,3 +166,13 @@ def test_cards_show_thresholds_and_predicted_genres_in_bold(tmp_path, monkeypatc
 def test_card_rejects_missing_thresholds():
     with pytest.raises(ValueError, match="`thresholds` must have one value for each of `class_names`"):
         figures.prediction_card(None, [0.6, 0.4], ["Horror", "War"], thresholds=[0.5])
+
+
+@pytest.mark.parametrize("temperature", [0.05, 0.3, 1, 4])
+def test_calibration_changes_neither_the_predicted_genres_nor_their_order(temperature):
+    y_prob, thresholds = np.float32([0.87, 0.95, 0.99, 0.2]), [0.9, 0.94, 0.999, 0.1]
+    about = {"class_names": list("ABCD"), "thresholds": dict(zip("ABCD", thresholds, strict=True))}
+    about["calibration"] = {"temperatures": [temperature], "activation": "sigmoid"}
+    found = ranked_prediction("poster.jpg", y_prob, about)
+    assert found.predicted == ("B", "D") and found.class_names == tuple("CBAD")
+    assert max(found.probabilities + found.thresholds) <= 1

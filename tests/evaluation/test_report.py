@@ -104,3 +104,9 @@ def test_command_writes_the_report_and_prints_the_genres(finished_run, data_fold
     out, err = capsys.readouterr()
     assert "weighted avg" in out and "report.html" in err
     assert (tmp_path / "report.html").read_text("utf-8").startswith("<!DOCTYPE html>")
+
+
+def test_scores_without_intervals_are_reported_without_them(finished_run, data_folder, tmp_path):
+    evaluation = evaluate(finished_run, data_folder, num_resamples=0)
+    text = write_report(evaluation, tmp_path / "report.html", num_resamples=20).read_text()
+    assert f"<td>{100 * evaluation.scores['model'].iloc[0]:.1f}</td>" in text

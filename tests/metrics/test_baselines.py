@@ -92,3 +92,14 @@ def test_color_histogram_classifier_learns_colors_only():
     right = (probabilities > 0.5) == labels[80:]
     assert right[:, 0].mean() > 0.95
     assert right[:, 1].mean() < 0.75
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("shares", [(1,), (0,), (1, 0, 0.5)])
+def test_color_histogram_of_a_genre_that_all_or_no_movies_have_is_constant(shares):
+    histograms = np.random.default_rng(0).random((12, 72)).astype("float32")
+    labels = np.stack([np.arange(12) < 12 * share for share in shares], axis=1)
+    classifier = baselines.fit_color_histogram(histograms, labels)
+    of_weights = baselines.color_histogram(baselines.color_histogram_weights(classifier), histograms)
+    for probabilities in (classifier.predict_proba(histograms)[:, -len(shares) :], of_weights):
+        assert probabilities.mean(axis=0) == pytest.approx(shares, abs=0.01)

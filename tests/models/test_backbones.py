@@ -283,6 +283,21 @@ def test_rejects_a_missing_weights_file(builder, network):
         getattr(models, builder)((32, 32, 3), weights="nowhere.h5")
 
 
+def save_other_network(path):
+    inputs = keras.Input((3,))
+    keras.Model(inputs, keras.layers.Dense(2)(inputs)).save_weights(path)
+
+
+@pytest.mark.filterwarnings("ignore:Skipping nested container")
+@pytest.mark.parametrize("write", [lambda path: path.write_text("no weights"), save_other_network])
+def test_rejects_a_file_of_other_weights(tmp_path, write):
+    path = tmp_path / "other.weights.h5"
+    write(path)
+    message = r"`weights` must be a weights file of \w+\(include_top=False\) \(.*\). Received: weights='.*other.weights"
+    with pytest.raises(ValueError, match=message):
+        models.resnet18((32, 32, 3), weights=str(path))
+
+
 def test_resnet18_loads_a_weights_file(tmp_path):
     path = tmp_path / "resnet18.weights.h5"
     backbone = backbone_of(models.resnet18((32, 32, 3), 3))

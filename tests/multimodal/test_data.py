@@ -218,3 +218,12 @@ def test_reports_a_leak_in_the_given_split(ensemble_config, moviescope):
     config = ensemble_config.replace(split="given", class_names=("Comedy", "Drama"), modalities=("metadata",))
     notes = load_ensemble_data(config, moviescope, progress=False).notes
     assert "Leak certificate: some posters have a copy in another part" in notes
+
+
+def test_plots_in_which_no_word_has_a_vector_are_explained(movie_folder, ensemble_config, tmp_path):
+    folder = shutil.copytree(movie_folder, tmp_path / "data")
+    (glove,) = folder.glob("glove*.txt")
+    glove.write_text("zzz 1 2\nyyy 3 4\n")
+    config = ensemble_config.replace(modalities=("metadata", "plot"))
+    with pytest.raises(ValueError, match=r"validation movie has a plot.*\nplots: .* 0 of [\d,]+ words have a vector"):
+        load_ensemble_data(config, folder, progress=False)

@@ -330,3 +330,13 @@ def test_sweep_of_ensembles_shares_data_and_skips_finished_runs(
     assert trained["seed=1"][1] is trained["seed=2"][1]
     assert trained["seed=2"][2] == (tmp_path / "seed=0", tmp_path / "seed=1")
     assert trained["seed=1"][1].fingerprint == text_data.fingerprint  # loaded again
+
+
+def test_rejects_too_few_validation_movies_for_the_folds_of_the_fusion(text_config, text_data, tmp_path):
+    few = text_data.movies.split.where(text_data.movies.split != "validation", "train")
+    few.iloc[:4] = "validation"
+    data = dataclasses.replace(text_data, movies=dataclasses.replace(text_data.movies, split=few))
+    config = text_config.replace(fusion_rows="validation")
+    with pytest.raises(ValueError, match="`fusion_rows` must be 'train' or 'none' with fewer than 5 validation movies"):
+        train_ensemble(config, None, tmp_path / "run", ensemble_data=data, progress=False)
+    assert not (tmp_path / "run" / "plot").exists()

@@ -153,3 +153,12 @@ def test_skips_the_history_of_a_sweep(tmp_path, recwarn):
     (tmp_path / "history.csv").write_text("epoch,loss\n0,1.0\n")
     assert len(collect_results(tmp_path)) == 1
     assert not [warning for warning in recwarn if "left out" in str(warning.message)]
+
+
+def test_names_that_pandas_takes_for_missing_values_stay_names(tmp_path):
+    names = ["None", "NA", "null", "plain"]
+    frame = pd.DataFrame({"run": names, "set_name": names, "hit_at_1": [0.5, None, 0.25, 1.0]})
+    write_results(frame, tmp_path / "results.csv")
+    again = read_results(tmp_path / "results.csv")
+    assert again["run"].tolist() == again["set_name"].tolist() == names
+    assert again["hit_at_1"].isna().tolist() == [False, True, False, False]

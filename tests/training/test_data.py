@@ -272,3 +272,23 @@ def test_other_layouts_give_the_same_data(config, data_folder, tmp_path):
         loaded = load_training_data(config.data, folder)
         assert sorted(loaded.table["imdb_id"]) == sorted(expected.table["imdb_id"])
         assert order is None or loaded.fingerprint == expected.fingerprint
+
+
+@pytest.mark.parametrize("split", ["leak_free", "random"])
+def test_rejects_parts_that_no_movie_of_the_only_genre_is_in(config, data_folder, split):
+    table = load_movie_table(data_folder / "MovieGenre.csv", posters_dir=data_folder / "posters")
+    table["genres"] = [["Horror"] if number == 3 else ["Romance"] for number in range(len(table))]
+    of_horror = config.replace(class_names=("Horror",), split=split)
+    with pytest.raises(ValueError, match="Too few movies of Horror: .* would have none. Received: 1 of 60"):
+        load_training_data(of_horror.data, table)
+
+
+def test_rejects_a_fold_that_no_movie_of_the_only_genre_is_in(config, data_folder):
+    table = load_movie_table(data_folder / "MovieGenre.csv", posters_dir=data_folder / "posters")
+    table["genres"] = [["Horror"] if number in (3, 9, 21) else ["Romance"] for number in range(len(table))]
+    options = {"split": "leak_free", "fractions": (0.6, 0.2, 0.2), "num_folds": 3}
+    data = load_training_data(config.replace(class_names=("Horror",), **options, fold=0).data, table)
+    folds = data.folds[data.all_labels[:, 0] > 0]
+    (without,) = {0, 1, 2} - set(folds)  # one of the movies is in the test part
+    with pytest.raises(ValueError, match="Too few movies of Horror: validation would have none. Received: 3 of 60"):
+        data.with_fold(without)

@@ -12,7 +12,7 @@ from poster_cnn.models import losses
 from poster_cnn.training import fit as fitting
 from poster_cnn.training import processor
 from poster_cnn.training.arrays import fit_arrays
-from poster_cnn.training.build import build_model, compile_network
+from poster_cnn.training.build import build_model, check_config, compile_network
 from poster_cnn.training.config import TrainingConfig
 from poster_cnn.training.data import load_training_data
 from poster_cnn.training.train import train
@@ -73,6 +73,15 @@ def test_each_phase_has_its_own_schedule():
     compile_network(model, config, 0.5, epochs=config.fine_tune_epochs, labels=LABELS)
     model.optimizer.iterations.assign(4)
     assert float(model.optimizer.learning_rate) == pytest.approx(0.25)
+
+
+def test_a_warmup_may_take_all_steps_of_a_few():
+    config = config_of(schedule="cosine", warmup_epochs=4.9, learning_rate=1.0)
+    optimizer, found = build_model(config, labels=LABELS[:8]).optimizer, []  # one step per epoch
+    for step in range(5):
+        optimizer.iterations.assign(step)
+        found.append(float(optimizer.learning_rate))
+    assert found == pytest.approx([0, 0.2, 0.4, 0.6, 0.8])
 
 
 @pytest.mark.parametrize("options", [{"schedule": "cosine"}, {"warmup_epochs": 1}, {"class_weights": "balanced"}])
@@ -236,3 +245,9 @@ def test_warns_of_emulated_bfloat16(cpuinfo, precision, warned, tmp_path, monkey
         warnings.simplefilter("always")
         processor.warn_of_slow_precision(precision)
     assert [str(warning.message)[:42] for warning in caught] == warned * ["This processor has no bfloat16 arithmetic "]
+
+
+@pytest.mark.filterwarnings("error:Genres that")
+def test_checking_the_config_of_one_genre_does_not_warn_of_its_labels():
+    options = {"ratio": 10, "model_args": {"filters": (4,), "dense_units": (8,)}, "class_weights": "balanced"}
+    check_config(TrainingConfig(("Horror",), **SIGMOID, **options))

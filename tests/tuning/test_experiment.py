@@ -17,6 +17,7 @@ EXPERIMENTS = sorted(
     if path.parent.name not in ("benchmarks", "soak")
     and path.name not in ("pack.py", "compare_augmentations.py", "lettering.py", "sentences.py")
 )
+CONFIG = "import poster_cnn.training as t; config = t.TrainingConfig(('Drama', 'Horror'))"
 SPACE = {"learning_rate": stats.loguniform(1e-4, 1e-2), "batch_size": [8, 16], "epochs": stats.randint(1, 100)}
 
 
@@ -50,6 +51,22 @@ def test_every_combination_is_a_cell_named_after_its_changes(tiny_config, grid, 
 def test_rejects_cells_that_would_share_a_folder(tiny_config):
     with pytest.raises(ValueError, match="The values of a grid must differ within 6 digits"):
         Experiment(tiny_config, {"learning_rate": (0.001, 0.00100000001)}).cells()
+
+
+@pytest.mark.parametrize(
+    ("grid", "sets", "message"),
+    [
+        ({}, {"../other": {}}, r"`sets` must be of names .* Received: sets='\.\./other'"),
+        ({}, {"a": {}, "/other": {}}, "`sets` must be of names .*Received: sets='/other'"),
+        ({"seed": (0, 1)}, {".hidden": {}}, r"`sets` must be of names .*Received: sets='\.hidden,seed=0'"),
+        ({"start_from": (None, "runs/../other")}, {}, "`grid` must be of names .*Received: grid='start_from=runs"),
+        ({"seed": (0, 1)}, {"a": {"seed": 3}}, r"`sets\['a'\]` must be without seed, which the grid would change"),
+        ({"rate": (0, 1)}, {}, "`grid` and `sets` must give changes of the config .*'rate'"),
+    ],
+)
+def test_rejects_cells_whose_folder_or_changes_would_be_lost(tiny_config, grid, sets, message):
+    with pytest.raises(ValueError, match=message):
+        Experiment(tiny_config, grid, sets).cells()
 
 
 @pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: f"{path.parent.name}/{path.name}")
@@ -107,6 +124,8 @@ def test_table_2_is_the_papers_grid():
         ("grid = {}", "paper", "does not assign config"),
         ("config = 1; grid = {}", "quick", "does not assign quick_config, quick_grid"),
         ("config = 1; space = {}", "paper", "does not assign num_draws"),
+        ("config = 1; grid = quick_grid = {}; quick_config = {}", "quick", "`config` must be a TrainingConfig or an"),
+        (f"{CONFIG}; grid = quick_grid = {{}}; quick_config = config", "quick", "`quick_config` must be a dict of ch"),
         ("config = 1; grid = {}", "fast", "`preset` must be 'paper', 'quick' or 'smoke'. Received: preset='fast'"),
     ],
 )
