@@ -131,23 +131,18 @@ class Workspace:
             found[key] = getattr(self._experiments[run["experiment"]], what)(run["run"])
         return found
 
-    def computed(self, name, function, *args, index=None, optional=False, **options):
+    def computed(self, name, function, *args, index=None, **options):
         """Compute a table and keep it as `<out>/results/<name>.csv`, or read the committed one with preset "results".
 
         Args:
             name: Name of the csv file without suffix.
             function: Function that returns a DataFrame or Series, called with `args` and `options`.
             index: Name of the column that keeps the index of the table. Defaults to `None`: it is not kept.
-            optional: Whether the committed file may be missing, because its runs have not been repeated since the table
-                was added. Defaults to `False`.
 
         Returns:
-            DataFrame as read back from the file, or `None` if an optional file is missing. An empty cell is NaN in a
-            numeric column and "" in a text column.
+            DataFrame as read back from the file. An empty cell is NaN in a numeric column and "" in a text column.
         """
         path = self.committed(name)
-        if optional and self.preset == "results" and not path.is_file():
-            return None
         if self.preset != "results":
             path = self.out / "results" / f"{name}.csv"
             frame = function(*args, **options)

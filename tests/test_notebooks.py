@@ -11,6 +11,7 @@ import nbformat
 import pytest
 from conftest import without_graphs
 from keras import layers
+from PIL import Image, ImageChops
 
 from poster_cnn import reproduce
 from poster_cnn.datasets.embedded.dataset import make_dataset
@@ -64,14 +65,12 @@ def tiny_backbone(builder, input_shape, weights, *, include_top=False, last_laye
 
 
 @pytest.fixture
-def quickly(monkeypatch):
-    """Run in this process without tracing, as a few small steps take less time, and draw coarse figures."""
+def coarsely(monkeypatch):
+    """Save coarse figures, which takes less time."""
     from matplotlib.figure import Figure
 
     save = Figure.savefig
     monkeypatch.setattr(Figure, "savefig", lambda *figure, **options: save(*figure, **options | {"dpi": 40}))
-    with without_graphs():
-        yield
 
 
 def run_cells(path):
@@ -81,12 +80,12 @@ def run_cells(path):
     names = {}
     for number, cell in enumerate(code_cells(path)):
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            with warnings.catch_warnings(action="ignore"):
+            with warnings.catch_warnings(action="ignore"), without_graphs():  # tracing takes longer than a few steps
                 exec(compile(shortened(cell.source), f"{path.stem}[{number}]", "exec"), names)
         plt.close("all")
 
 
-def test_quickest_run_with_the_smoke_preset(tmp_path, monkeypatch, quickly):
+def test_quickest_run_with_the_smoke_preset(tmp_path, monkeypatch, coarsely):
     data, out = make_dataset(tmp_path / "data", num_movies=120, trailers=True), tmp_path / "out"
     for name, value in {"PRESET": "smoke", "DATA": data, "OUT": out}.items():
         monkeypatch.setenv(f"POSTER_CNN_{name}", str(value))
@@ -113,7 +112,7 @@ def test_all_run_on_the_embedded_dataset(tmp_path):
 
 
 @pytest.mark.slow
-def test_all_are_redrawn_from_the_committed_results(tmp_path, monkeypatch, quickly):
+def test_all_are_redrawn_from_the_committed_results(tmp_path, monkeypatch):
     for name, value in {"PRESET": "results", "DATA": "", "OUT": tmp_path}.items():
         monkeypatch.setenv(f"POSTER_CNN_{name}", str(value))
     for path in (path for path in NOTEBOOKS if path.stem != "12_your_own_posters"):
@@ -122,6 +121,21 @@ def test_all_are_redrawn_from_the_committed_results(tmp_path, monkeypatch, quick
     pages = {path: path.read_text() for path in find_repository().glob("experiments/*/README.md")}
     update_pages(tmp_path / "tables", find_repository())
     assert pages == {path: path.read_text() for path in pages}  # their tables agree with the results
+    redrawn = [path.name for path in (tmp_path / "figures").glob("*.png")]
+    committed = [path for path in find_repository().glob("figures/*.png") if path.name in redrawn]
+    stale = [path.name for path in committed if not looks_like(path, tmp_path / "figures" / path.name)]
+    assert not stale and len(committed) > 40
+
+
+def looks_like(committed, redrawn):
+    """Return whether two figures have the same pixels, as far as the same version of Matplotlib drew both."""
+    with Image.open(committed) as first, Image.open(redrawn) as second:
+        if first.info["Software"] != second.info["Software"]:
+            return True
+        return (
+            first.size == second.size
+            and not ImageChops.difference(first.convert("RGB"), second.convert("RGB")).getbbox()
+        )
 
 
 def test_the_longest_start_first_and_all_are_reported_in_order(tmp_path, monkeypatch):

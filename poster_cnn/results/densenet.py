@@ -4,10 +4,11 @@ import numpy as np
 import pandas as pd
 
 from poster_cnn.metrics import baselines
+from poster_cnn.metrics.paired import holm, margins
 from poster_cnn.metrics.scores import top_n_accuracy_by_genre
 from poster_cnn.movies.genre_text import canonical_genre
 from poster_cnn.movies.genres import encode_genres, genre_counts
-from poster_cnn.results.collect import prediction_arrays
+from poster_cnn.results.collect import prediction_arrays, stack_predictions
 from poster_cnn.results.tables import BASELINES, epoch_spread, image_sizes, in_percent, initial_weights, pretrained
 
 ALL = "All"  # row of totals; an image of several genres counts once
@@ -182,6 +183,36 @@ def genre_accuracy(results, predictions, splits):
         setting = {name: run[name] for name in ("experiment", "run", *_SETTING)}
         tables.append(pd.DataFrame(setting | {"genre": genres, "test_images": y_true.sum(axis=0)} | scores))
     return pd.concat(tables).dropna(ignore_index=True)
+
+
+def crop_margins(results, predictions, *, num_resamples=1000):
+    """Compare networks trained without crops, or tested on the middle of the posters, with the same network as usual.
+
+    Args:
+        results: DataFrame from `collect_results` of the corrected protocol, whose networks are tested on one image per
+            movie.
+        predictions: As in `genre_accuracy`.
+        num_resamples: Number of bootstrap resamples of the movies. Defaults to 1000.
+
+    Returns:
+        DataFrame, one row per network whose `setting` ends in "no_crops" or "center", if there is the same one without
+        that: `variant`, `network`, `setting`; `over_crops`, the difference of the top-n accuracies on the same movies
+        in points, with `over_crops_low`, `over_crops_high` (95% interval) and `over_crops_p` (p value by Holm's
+        method).
+    """
+    rows, runs = [], _with_settings(results)
+    for run in runs[runs["setting"].str.contains("no_crops|center")].to_dict("records"):
+        usual = runs[runs["set_name"].eq(run["set_name"].rpartition(",")[0]) & runs["seed"].eq(run["seed"])]
+        if len(usual):
+            pair = pd.concat([pd.DataFrame([run]), usual])
+            movies, y_true, (y_prob, other) = stack_predictions(pair, predictions)
+            options = {"groups": movies, "num_resamples": num_resamples}
+            margin = margins(["top_n_accuracy"], y_true, y_prob, {"usual": other}, **options)["top_n_accuracy"]["usual"]
+            rows.append([*(run[name] for name in _SETTING), *margin.values()])
+    table = pd.DataFrame(rows, columns=[*_SETTING, *(f"over_crops{end}" for end in ("", "_low", "_high", "_p"))])
+    table["over_crops_p"] = holm(table["over_crops_p"].astype("float64"))
+    numbers = ["over_crops", "over_crops_low", "over_crops_high"]
+    return table.assign(**100 * table[numbers].astype("float64"))
 
 
 def chance_table(by_genre, results, published):

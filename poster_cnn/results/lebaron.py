@@ -38,21 +38,20 @@ def seed_intervals(runs_dir):
     return pd.DataFrame(rows, columns="model metric value low high runs".split())
 
 
-def average_precision_scores(results, published, intervals=None):
+def average_precision_scores(results, published, intervals):
     """Compare average precision of all networks with the paper's and the baselines' (Fig. 5 of LeBaron, section 5).
 
     Args:
         results: DataFrame from `collect_results` or `read_results` of one ensemble with its branches, one run per seed.
         published: DataFrame from `read_published`.
-        intervals: DataFrame from `seed_intervals`. Defaults to `None`: `low` and `high` are the means of the seeds'
-            95% intervals, which is no interval of the mean.
+        intervals: DataFrame from `seed_intervals`.
 
     Returns:
         DataFrame, one row per network and metric, average precisions as fractions: `model` ("poster", "trailer",
         "metadata", "plot", "ensemble", then "human", the level that the paper quotes, and the baselines
         "color_histogram", "label_prior" and "majority"), `metric`
         ("micro", "macro" or "samples"), `value` (mean over the seeds), `sd` (sample standard deviation over the seeds),
-        `low` and `high` (95% interval), `runs` (int, number of seeds; 0 for baselines),
+        `low` and `high` (95% interval of the mean), `runs` (int, number of seeds; 0 for baselines),
         `published`. A network without runs has the paper's numbers alone.
 
     Raises:
@@ -60,17 +59,14 @@ def average_precision_scores(results, published, intervals=None):
     """
     _check_runs(results, ["model", "seed"])
     printed = published[published["table"] == "Figure 5"].set_index(["row", "metric"])["value"] / 100
-    intervals = intervals if intervals is None else intervals.set_index(["model", "metric"])
+    bounds = intervals.set_index(["model", "metric"])[["low", "high"]].to_dict("index")
     rows = []
     for model, row in PRINTED_ROWS.items():
         runs = results[results["model"] == model].sort_values("seed")
         for metric, name in METRICS.items():
-            interval = {side: runs[f"{name}_{side}"].mean() for side in ("low", "high")}
-            if intervals is not None and (model, metric) in intervals.index:
-                interval = {side: intervals.loc[(model, metric), side] for side in interval}
             seeds = {"value": runs[name].mean(), "sd": runs[name].std(), "runs": len(runs)}
             theirs = {"published": printed.get((row, name), float("nan"))}
-            rows.append({"model": model, "metric": metric} | seeds | interval | theirs)
+            rows.append({"model": model, "metric": metric} | seeds | bounds.get((model, metric), {}) | theirs)
     human = published[(published["row"] == "human") & (published["metric"] == METRICS["macro"])]["value"]
     if len(human):
         rows.append({"model": "human", "metric": "macro", "published": human.iloc[0] / 100, "runs": 0})
@@ -82,7 +78,7 @@ def average_precision_scores(results, published, intervals=None):
     return pd.DataFrame(rows, columns="model metric value sd low high runs published".split())
 
 
-def average_precision_table(results, published, intervals=None):
+def average_precision_table(results, published, intervals):
     """Format `average_precision_scores` for reading, one row per network or baseline, in percent.
 
     Args:
@@ -91,8 +87,7 @@ def average_precision_table(results, published, intervals=None):
     Returns:
         DataFrame of str: `Model` (with a note if its backbone has random weights), `Runs` (int, number of seeds), and
         for each metric a column such as "Macro [95%]" with mean ± standard deviation and interval, "56.3 ± 1.3 [54.0,
-        59.6]", and a column such as "Macro, paper"; "–" for missing values. Without `intervals` the first column is
-        called "Macro [mean 95%]".
+        59.6]", and a column such as "Macro, paper"; "–" for missing values.
 
     Raises:
         ValueError: As in `average_precision_scores`.
@@ -107,7 +102,7 @@ def average_precision_table(results, published, intervals=None):
         for score in of_model.set_index("metric").reindex(METRICS).rename_axis("metric").reset_index().itertuples():
             interval = "" if pd.isna(score.low) else f" [{100 * score.low:.1f}, {100 * score.high:.1f}]"
             name = score.metric.capitalize()
-            line[f"{name} [{'mean ' * (intervals is None)}95%]"] = _mean_and_sd(score.value, score.sd) + interval
+            line[f"{name} [95%]"] = _mean_and_sd(score.value, score.sd) + interval
             line[f"{name}, paper"] = _mean_and_sd(score.published)
         lines.append(line)
     return pd.DataFrame(lines)

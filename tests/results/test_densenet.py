@@ -4,8 +4,9 @@ import pytest
 
 from poster_cnn import figures
 from poster_cnn.datasets.crops import balance_by_crops
-from poster_cnn.metrics.scores import top_n_accuracy_by_genre
+from poster_cnn.metrics.scores import top_n_accuracy, top_n_accuracy_by_genre
 from poster_cnn.results import densenet
+from poster_cnn.results.collect import prediction_arrays
 
 PAPER = "densenet"
 GENRES = ["Action", "Drama", "Horror"]
@@ -54,6 +55,20 @@ def test_crop_counts_count_an_image_once_in_the_total():
     assert counts["posters"].tolist() == [3, 1, 1, 4]
     assert counts["crops"].tolist() == [2, 2, 2, 4]  # each Horror crop is also a Drama crop
     assert (counts["images"] == counts["posters"] + counts["crops"]).all()
+
+
+def test_crops_are_compared_on_the_same_movies(results, predictions):
+    runs = pd.concat([results[-1:]] * 3).assign(seed=0)
+    runs["set_name"] = ["mobilenet_v2,dropout", "mobilenet_v2,dropout,no_crops", "mobilenet_v2,no_crops"]
+    runs["run"] = runs["set_name"]
+    found = of_every_run(runs, predictions)
+    right = predictions.assign(probability_Horror=[0, 0.9, 0.95, 0], probability_Drama=[0, 0.9, 0, 1])
+    found["b", "mobilenet_v2,dropout,no_crops"] = right
+    (row,) = densenet.crop_margins(runs, found, num_resamples=50).to_dict("records")  # the last has no counterpart
+    assert (row["variant"], row["network"], row["setting"]) == ("leak_free", "mobilenet_v2", "dropout,no_crops")
+    accuracies = [top_n_accuracy(*prediction_arrays(frame)[1:]) for frame in (right, predictions)]
+    assert row["over_crops"] == pytest.approx(100 * (accuracies[0] - accuracies[1])) and accuracies[0] == 1
+    assert row["over_crops_low"] <= row["over_crops"] <= row["over_crops_high"]
 
 
 def test_total_table_matches_the_papers_numbers(published):
