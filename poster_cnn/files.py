@@ -18,7 +18,7 @@ import sys
 import uuid
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_FORBIDDEN = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST)
+_FORBIDDEN = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST, errno.EISDIR)
 # For terminals and files that cannot encode what the library prints.
 _PLAIN = str.maketrans({"█": "#", "✓": "*", "✗": "-", "…": "...", "–": "-", "→": "->", "×": "x"})
 _LEFTOVER = re.compile(r"\.[0-9a-f]{8}\.(tmp|old)\.(.+)")
@@ -108,10 +108,18 @@ def explained_errors(path):
             raise OSError(error.errno, text) from error
         # A file that the block reads elsewhere may be forbidden as well.
         if error.errno in _FORBIDDEN and _is_around(error.filename or path, path):
-            choose = "Set POSTER_CNN_CACHE to" if _is_cached(path) else "Choose"
-            text = f"{path} cannot be written ({why}). {choose} another folder, or make this one writable."
-            raise OSError(error.errno, text) from error
+            raise OSError(error.errno, f"{path} cannot be written ({why}). {_remedy(path, error.errno)}") from error
         raise
+
+
+def _remedy(path, number):
+    """Return what to do about a path that cannot be written, for the number of the error."""
+    if number == errno.EISDIR:
+        return "Choose another name, as this is a folder."
+    choose = "Set POSTER_CNN_CACHE to" if _is_cached(path) else "Choose"
+    if file := next(filter(os.path.isfile, path.parents), None):
+        return f"{choose} another folder, as {file} is a file."
+    return f"{choose} another folder, or make this one writable."
 
 
 def _is_cached(path):

@@ -123,11 +123,25 @@ def test_debug_prints_the_traceback(tmp_path, capsys):
             ["predict", "--model", "absent", "--plot", "Day.", "--trailer", "x"],
             "the run of an ensemble for --plot, --trailer",
         ),
+        (
+            ["predict", "x.jpg", "--plot", "Day."],
+            "Give --model RUN, the run of an ensemble for --plot. Received: no --model",
+        ),
         (["train", "--data", "absent", "--out", "x", "--genres", "Horror,Romance"], "absent"),
         (["train", "--data", "DATA", "--out", "OUT", "--genres", "Horror,Western"], "Western"),
         (["train", "--data", "DATA", "--out", "OUT", "--ratio", "20"], "Received: --image-size 54x36 (--ratio 20)"),
         (["train", "--data", "DATA", "--out", "OUT", "--genres", "War,War"], "Received: --genres War,War"),
         (["train", "--data", "DATA", "--out", "OUT", "--dropout", "2"], "`--dropout` must be a fraction"),
+        (["evaluate", "x", "--data", "DATA", "--json", "--per-genre"], "--json prints no text. Give one of them."),
+        (["train", "--data", "DATA", "--out", "OUT", "--patience", "2"], "--patience needs --early-stopping"),
+        (
+            ["train", "--data", "DATA", "--out", "OUT", "--fine-tune-learning-rate", "1e-5"],
+            "--fine-tune-learning-rate needs --fine-tune-epochs. Received: --fine-tune-learning-rate 1e-05 alone",
+        ),
+        (
+            ["check-claim", "--metric", "hit_at_1", "--prevalences", "0.5,0.4", "--genres", "War"],
+            "--genres needs --data",
+        ),
         (["predict", "x.jpg", "--card", "c.docx"], "`--card` must be a file with one of the suffixes .eps, "),
     ],
 )

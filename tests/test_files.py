@@ -158,6 +158,21 @@ def test_remove_leftovers_restores_the_latest_version(tmp_path):
     assert names_in(tmp_path / "dataset") == ["89abcdef"]
 
 
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [
+        ("folder", "folder cannot be written .Is a directory.. Choose another name, as this is a folder"),
+        ("file.txt/scores.csv", "scores.csv cannot be written .*Choose another folder, as .*file.txt is a file"),
+    ],
+)
+def test_says_what_is_in_the_way(tmp_path, path, says):
+    (tmp_path / "folder" / "old").mkdir(parents=True)
+    (tmp_path / "file.txt").touch()
+    with pytest.raises(OSError, match=says):
+        files.write_text(tmp_path / path, "text")
+    assert names_in(tmp_path) == ["file.txt", "folder"]
+
+
 def test_failed_rename_keeps_the_old_folder(tmp_path, monkeypatch):
     (tmp_path / "dataset").mkdir()
     (tmp_path / "dataset" / "old.jpg").write_text("old")

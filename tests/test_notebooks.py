@@ -35,6 +35,12 @@ def test_cells_are_small_and_without_outputs(path):
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=NAMES)
+def test_extras_are_installed_from_the_repository(path):
+    commands = re.findall(r"pip install [^`\n]*", path.read_text(encoding="utf-8"))
+    assert all(command.startswith("pip install -e '.[") for command in commands)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=NAMES)
 def test_cells_define_no_functions_and_do_not_ask_for_the_preset(path):
     code = "\n".join(cell.source for cell in code_cells(path))
     assert not re.search(r"^\s*(def|class|if) | if |\blambda\b|\.preset|is None|runs_dir /", code, flags=re.MULTILINE)

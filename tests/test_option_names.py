@@ -37,6 +37,12 @@ TRAIN = ["train", "--data", "d", "--out", "o"]
             "`claimed` must be a score. Received: claimed=2",
             "`--claim` must be a score. Received: --claim 2",
         ),
+        (
+            ["check-claim", "--metric", "hit_at_1"],
+            "Expected either `labels` or `prevalences`",
+            "Expected either `--data` or `--prevalences`",
+        ),
+        (TRAIN, "Expected a column `genres` of text", None),
         (TRAIN, "No file seed=(foo bar).csv, model_args={x} or epochs=1.2.3", None),
         (TRAIN, "The address http://x/?seed=abc and config.epochs=3 stay", None),
         (["evaluate", "r", "--data", "d"], "`run_dir` and `class_names`. Received: run_dir='r'", None),

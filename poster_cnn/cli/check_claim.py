@@ -24,6 +24,8 @@ def run(options):
     """Print the check."""
     from poster_cnn.evaluation.claims import check_claim, shares_of
 
+    if options.genres and not options.data:
+        raise ValueError(f"--genres needs --data, whose genres are counted. Received: --genres {options.genres} alone")
     printed = {name: getattr(options, name) for name in ("precision", "recall", "f1")}
     checked = check_claim(
         options.metric,

@@ -22,6 +22,8 @@ def run(options):
     """Print the scores of the run."""
     from poster_cnn.movies.data_folder import find_data_folder
 
+    if options.json and options.per_genre:
+        raise ValueError("--per-genre adds a table to the text, and --json prints no text. Give one of them.")
     evaluation = poster_cnn.evaluate(options.run_dir, find_data_folder(options.data, posters_dir=options.posters))
     if options.json:
         print_json(evaluation.to_dict())

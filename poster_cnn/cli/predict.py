@@ -101,7 +101,8 @@ def _is_ensemble(model):
 
 def _predict_movies(options, given):
     if not _is_ensemble(options.model):
-        raise ValueError(f"Expected the run of an ensemble for {', '.join(given)}. Received: --model {options.model}")
+        received = f"--model {options.model}" if options.model else "no --model"
+        raise ValueError(f"Give --model RUN, the run of an ensemble for {', '.join(given)}. Received: {received}")
     from poster_cnn.evaluation import predict_movies
 
     about = {"plot": options.plot, "trailer": options.trailer, "metadata": options.metadata or []}

@@ -19,7 +19,7 @@ from poster_cnn.movies.genres import encode_genres, merge_genres
 from poster_cnn.movies.table import load_movie_table
 from poster_cnn.training.process_state import unchanged_process
 from poster_cnn.training.run_folder import read_colors, read_seen_posters
-from poster_cnn.training.saved_model import load_model
+from poster_cnn.training.saved_model import hint_if_unfinished, load_model
 
 NOT_DEFINED = "not defined"  # a score of a genre without movies
 
@@ -138,7 +138,8 @@ def evaluate(run_dir, data, *, batch_size=32, num_resamples=1000, progress=True)
     if find_ensemble(run_dir):
         _refuse_ensemble(run_dir, find_ensemble(run_dir))
     if not (run_dir / "metrics.json").is_file():
-        raise FileNotFoundError(f"Expected a finished run folder, with metrics.json in it. Looked in {run_dir}.")
+        expected = f"Expected a finished run folder, with metrics.json in it. Looked in {run_dir}."
+        raise FileNotFoundError(f"{expected}{hint_if_unfinished(run_dir)}")
     config = read_json(run_dir / "config.json")["config"]
     if "modalities" in config and config["model"] != "poster":
         _refuse_ensemble(run_dir, run_dir)

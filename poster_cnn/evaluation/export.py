@@ -13,6 +13,7 @@ import numpy as np
 
 from poster_cnn.datasets import pixels
 from poster_cnn.datasets.embedded.posters import draw_poster
+from poster_cnn.datasets.image_files import RefusedPicture
 from poster_cnn.evaluation.networks import open_network
 from poster_cnn.evaluation.predict_movies import find_ensemble
 from poster_cnn.files import write_atomically
@@ -144,13 +145,20 @@ def _images(pictures, image_size, about):
     if pictures is not None:
         if not pictures:
             arguments.refuse("pictures", "at least one picture file", pictures)
-        images = [pixels.read_image(path, image_size, about["interpolation"], about["crop_size"]) for path in pictures]
-        return np.stack(images)
+        return np.stack([_read(path, image_size, about) for path in pictures])
     drawn = [draw_poster([genre], genre, ["A", "B"], random.Random(genre)) for genre in _GENRES]
     resized = keras.ops.image.resize(
         np.stack([np.asarray(poster, dtype="float32") for poster in drawn]), image_size, antialias=True
     )
     return np.clip(np.round(keras.ops.convert_to_numpy(resized)), 0, 255)
+
+
+def _read(path, image_size, about):
+    """Return one picture as the network takes it, or raise an error that names the file."""
+    try:
+        return pixels.read_image(path, image_size, about["interpolation"], about["crop_size"])
+    except RefusedPicture as error:
+        raise ValueError(f"`pictures` must be picture files. Received: {str(path)!r}, {error}") from error
 
 
 def _in_float32(network):

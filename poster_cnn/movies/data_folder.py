@@ -82,7 +82,7 @@ def find_data_folder(root, *, posters_dir=None):
     root = root.expanduser()
     source, root = (root, root.parent) if root.is_file() else (root, root)
     if not root.is_dir():
-        raise FileNotFoundError(f"No data folder found. Looked for the folder {str(root)!r}.")
+        raise FileNotFoundError(f"No data found. Looked for the folder or file {str(source)!r}.")
     layout = find_layout(source)
     root = layout.source if layout.source.is_dir() else layout.source.parent
     if posters and layout.posters == "own":
@@ -92,8 +92,10 @@ def find_data_folder(root, *, posters_dir=None):
         if posters is None and not (layout.posters == "either" and not needs_posters(layout.source)):
             names = "posters/ and SampleMoviePosters/, Movie_Poster_Dataset/, and posters in folders such as 1995/"
             inside = ", ".join(sorted(os.listdir(root))[:8]) or "nothing"
+            is_empty = layout.source.is_file() and not layout.source.stat().st_size
+            about = f" The table {layout.source.name} is empty, too." * is_empty
             raise FileNotFoundError(
-                f"The data folder {str(root)!r} has no posters. Looked for the folders {names}. Found: {inside}."
+                f"The data folder {str(root)!r} has no posters. Looked for the folders {names}. Found: {inside}.{about}"
             )
     return DataFolder(
         root=root,

@@ -4,7 +4,9 @@ import contextlib
 import copy
 import logging
 import random
+import signal
 import sys
+import threading
 
 import keras
 import numpy as np
@@ -18,7 +20,8 @@ def unchanged_process(*, deterministic=False):
     """Restore the state of the process after the block, or after a function that this decorates.
 
     The state consists of the random generators of Python, NumPy, Keras and its backend, Keras's dtype policy and names
-    of layers, TensorFlow's determinism, and the filters of its log.
+    of layers, TensorFlow's determinism, and the filters of its log. An interrupt is raised as `KeyboardInterrupt`, also
+    while Keras traces a step, when it becomes another error.
 
     Args:
         deterministic: Whether TensorFlow computes the same bits in each run of the block. Defaults to `False`: as
@@ -33,7 +36,31 @@ def unchanged_process(*, deterministic=False):
             stack.callback(torch.set_rng_state, torch.get_rng_state())
         if "tensorflow" in sys.modules:  # JAX and PyTorch work without it
             stack.enter_context(_unchanged_tensorflow(deterministic))
+        stack.enter_context(_interrupts_kept())
         yield
+
+
+@contextlib.contextmanager
+def _interrupts_kept():
+    """Raise `KeyboardInterrupt` for any error after an interrupt."""
+    handler, interrupts = signal.getsignal(signal.SIGINT), []
+    if threading.current_thread() is not threading.main_thread() or not callable(handler):
+        yield  # no signal arrives here, or it is ignored
+        return
+
+    def note(number, frame):
+        interrupts.append(number)
+        handler(number, frame)
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield
+    except Exception as error:
+        if interrupts:
+            raise KeyboardInterrupt from error
+        raise
+    finally:
+        signal.signal(signal.SIGINT, handler)
 
 
 def _copy_of(attributes):

@@ -68,6 +68,12 @@ def save_model(
             archive.writestr(_ENTRY, content, compress_type=zipfile.ZIP_DEFLATED)
 
 
+def hint_if_unfinished(run_dir):
+    """Return a sentence for an error about a run folder if its training has started, else an empty text."""
+    started = (pathlib.Path(run_dir) / "config.json").is_file()
+    return " Its training is not finished: start it again with the same command." if started else ""
+
+
 def read_content(path):
     """Return the description in a `.keras` file or in that of a run folder as a dict; empty if there is none."""
     path = pathlib.Path(path)
@@ -109,7 +115,9 @@ def load_model(path=None, class_names=None):
         path = path / "model.keras"
     if not path.is_file():
         names = ", ".join(shipped.shipped_names())
-        hint = " The folder has an ensemble, for `predict_movies`." if (path.parent / "ensemble").is_dir() else ""
+        hint = hint_if_unfinished(path.parent)
+        if (path.parent / "ensemble").is_dir():
+            hint = " The folder has an ensemble, for `predict_movies`."
         raise FileNotFoundError(
             f"No model found. Expected a .keras file or a finished run folder, or one of {names}. Looked for "
             f"{str(path)!r}.{hint}"

@@ -104,7 +104,7 @@ def sweep(experiment, data, out_dir, *, shared=None, progress=True):
         has the traceback.
 
     Raises:
-        FileNotFoundError: If there is no data folder.
+        FileNotFoundError, ValueError: If the data folder, its table or its posters are missing.
         OSError: If `out_dir` cannot be written.
 
     Example:
@@ -113,7 +113,7 @@ def sweep(experiment, data, out_dir, *, shared=None, progress=True):
     >>> failed = sweep(experiment, "data", "runs/rates")
     """
     distribution.require_one_host("Start the same sweep on each host instead; the processes share its cells.")
-    find_data_folder(data)  # fails now, not in each cell
+    find_data_folder(data)  # a wrong folder is one error, not one for each cell
     out_dir, shared = pathlib.Path(out_dir), shared or Shared()
     started, cells, failed = _clock(out_dir), experiment.cells(), {}
     with cost_bar(cells, out_dir, progress) as bar:

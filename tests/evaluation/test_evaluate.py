@@ -68,6 +68,9 @@ def test_rejects_folders_without_any_of_the_genres(finished_run, tmp_path):
 def test_rejects_unfinished_runs(tmp_path, data_folder):
     with pytest.raises(FileNotFoundError, match="finished run folder"):
         evaluate(tmp_path, data_folder)
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(FileNotFoundError, match="training is not finished: start it again with the same command"):
+        evaluate(tmp_path, data_folder)
 
 
 @pytest.mark.parametrize("name", [".", "ensemble", "plot"])

@@ -159,6 +159,10 @@ def test_keeps_no_export_that_differs_from_keras(tmp_path, monkeypatch):
         ({"path": "run", "format": "saved_model"}, "`path` must be a new folder or an older SavedModel"),
         ({"format": "tflite"}, "`format` must be .*onnx.*litert.*saved_model.*Received: format='tflite'"),
         ({"pictures": []}, "`pictures` must be at least one picture file"),
+        (
+            {"pictures": ["run/metrics.json"]},
+            "`pictures` must be picture files. Received: 'run/metrics.json', text, not",
+        ),
         ({"model": "absent"}, "No model found"),
     ],
 )

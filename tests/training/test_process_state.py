@@ -1,5 +1,6 @@
 """Calls of the library leave the process as it was: random generators, settings of Keras, logs, warnings, signals."""
 
+import contextlib
 import logging
 import os
 import random
@@ -128,3 +129,22 @@ def test_names_of_layers_go_on_after_a_cleared_session():
     with unchanged_process():
         keras.backend.clear_session()
     assert keras.layers.Dense(1).name == f"dense_{number + 1}"
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_an_interrupt_that_becomes_another_error_is_still_an_interrupt(nested):
+    @unchanged_process()
+    def trace():
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            raise TypeError("traced halfway") from None
+
+    def sweep():
+        with contextlib.suppress(Exception):  # of one cell
+            trace()
+
+    with pytest.raises(KeyboardInterrupt):
+        (unchanged_process()(sweep) if nested else trace)()
+    with pytest.raises(TypeError, match="no interrupt"), unchanged_process():
+        raise TypeError("no interrupt")

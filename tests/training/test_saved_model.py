@@ -191,8 +191,11 @@ def test_rejects_other_suffixes(saved, tmp_path, name):
 
 def test_rejects_missing_file(tmp_path):
     for path in (tmp_path, tmp_path / "model.keras"):
-        with pytest.raises(FileNotFoundError, match="Expected a .keras file or a finished run folder.*model.keras"):
+        with pytest.raises(FileNotFoundError, match="Expected a .keras file or a finished run folder.*model.keras'.$"):
             load_model(path)
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(FileNotFoundError, match="training is not finished: start it again with the same command"):
+        load_model(tmp_path)
 
 
 def test_thresholds_are_restored_exactly_in_label_order(model, tmp_path):
