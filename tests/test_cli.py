@@ -134,6 +134,8 @@ def test_debug_prints_the_traceback(tmp_path, capsys):
         (["train", "--data", "DATA", "--out", "OUT", "--dropout", "2"], "`--dropout` must be a fraction"),
         (["evaluate", "x", "--data", "DATA", "--json", "--per-genre"], "--json prints no text. Give one of them."),
         (["train", "--data", "DATA", "--out", "OUT", "--patience", "2"], "--patience needs --early-stopping"),
+        (["audit", "absent", "--split", "absent.csv"], "No split found. Looked for the file 'absent.csv'"),
+        (["download", "films.csv", "OUT", "--seed", "2"], "--seed needs --sample. Received: --seed 2 alone"),
         (
             ["train", "--data", "DATA", "--out", "OUT", "--fine-tune-learning-rate", "1e-5"],
             "--fine-tune-learning-rate needs --fine-tune-epochs. Received: --fine-tune-learning-rate 1e-05 alone",

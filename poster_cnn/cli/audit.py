@@ -1,5 +1,7 @@
 """`poster-cnn audit`: find duplicate posters, and splits that leak."""
 
+import os
+
 
 def add_arguments(command):
     """Add the arguments of the command to its parser."""
@@ -13,6 +15,8 @@ def run(options):
     from poster_cnn.datasets import duplicates
     from poster_cnn.datasets.verify import verify_data
 
+    if options.split and not os.path.isfile(options.split):  # fails now, not after the posters are read
+        raise FileNotFoundError(f"No split found. Looked for the file {options.split!r}.")
     manifest, layout = verify_data(options.data)
     print(f"data: {layout}\n" * bool(layout), end="")
     pairs = duplicates.similar_pairs(manifest)

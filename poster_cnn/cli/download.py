@@ -8,7 +8,7 @@ def add_arguments(command):
     command.add_argument("csv", metavar="TABLE", help="movie table: a CSV, or a file or folder of OMDb records")
     command.add_argument("posters_dir", metavar="DIR", help="folder to write; existing posters are not fetched again")
     command.add_argument("--sample", type=int, help="number of movies to draw at random (default: all movies)")
-    command.add_argument("--seed", type=int, default=0, help="seed of the sample (default: 0)")
+    command.add_argument("--seed", type=int, help="seed of the sample (default: 0)")
     command.add_argument("--retry-failed", action="store_true", help="try remembered failures again")
     command.add_argument("--allow-private", action="store_true", help="allow addresses of private networks")
     command.add_argument("--concurrency", type=int, default=16, help="simultaneous downloads (default: 16)")
@@ -19,12 +19,14 @@ def run(options):
     from poster_cnn.datasets import describe
     from poster_cnn.datasets.download import download, sample_posters
 
+    if options.seed is not None and options.sample is None:
+        raise ValueError(f"--seed needs --sample. Received: --seed {options.seed} alone")
     choices = {name: getattr(options, name) for name in ("retry_failed", "allow_private", "concurrency")}
     if options.sample is None:
         report = download(options.csv, options.posters_dir, **choices)
     else:
         table = poster_cnn.load_movie_table(options.csv)
-        _, report = sample_posters(table, options.posters_dir, options.sample, seed=options.seed, **choices)
+        _, report = sample_posters(table, options.posters_dir, options.sample, seed=options.seed or 0, **choices)
     print(describe(report))
     print(f"posters: {options.posters_dir}")
     outcome = report["outcome" if "outcome" in report else "verdict"]
