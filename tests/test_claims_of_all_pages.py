@@ -254,9 +254,9 @@ CLAIMS = [
     ),
     (
         "README",
-        "from color histograms ({:.1f}% macro average precision) over a network from scratch ({:.1f}) to the shipped "
-        "one ({:.1f}). Five splits move a frozen network by {:.1f} points (standard deviation), and three seeds the "
-        "one from scratch by {:.1f}",
+        "from color histograms ({:.1f}% macro average precision) through a network from scratch ({:.1f}) to the "
+        "shipped one ({:.1f}). The standard deviation is {:.1f} points over five splits for a frozen network, and "
+        "{:.1f} over three seeds for one from scratch",
         lambda: [
             *(ladder(name, AP)[0] for name in ("color histogram", SCRATCH, "shipped network, 224×152")),
             *variance(FROZEN, "split_spread"),
@@ -265,7 +265,7 @@ CLAIMS = [
     ),
     (
         "README",
-        "the shipped network loses {:.1f} points, and {:.1f} with as much hidden elsewhere",
+        "the shipped network loses {:.1f} points, and {:.1f} if boxes of the same sizes hide other places",
         lambda: [lost(kind)[0] for kind in ("without_lettering", "elsewhere")],
     ),
     (

@@ -82,7 +82,7 @@ def find_data_folder(root, *, posters_dir=None):
     root = root.expanduser()
     source, root = (root, root.parent) if root.is_file() else (root, root)
     if not root.is_dir():
-        raise FileNotFoundError(f"No data found. Looked for the folder or file {str(source)!r}.")
+        raise FileNotFoundError(f"No data folder found. Looked for the folder or file {str(source)!r}.")
     layout = find_layout(source)
     root = layout.source if layout.source.is_dir() else layout.source.parent
     if posters and layout.posters == "own":

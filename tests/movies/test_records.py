@@ -123,7 +123,7 @@ def test_takes_a_table_and_posters_of_any_name(tmp_path):
         FileNotFoundError, match="no posters. Looked for the folders posters/.* films.csv is empty, too"
     ):
         find_data_folder(tmp_path / "films.csv")
-    with pytest.raises(FileNotFoundError, match="No data found. Looked for the folder or file '.*absent.csv'"):
+    with pytest.raises(FileNotFoundError, match="No data folder found. Looked for the folder or file '.*absent.csv'"):
         find_data_folder(tmp_path / "absent.csv")
     folder = find_data_folder(tmp_path / "films.csv", posters_dir=tmp_path / "pictures")
     assert (folder.csv, folder.posters) == (tmp_path / "films.csv", tmp_path / "pictures")

@@ -306,7 +306,7 @@ def test_workers_end_with_the_process_that_started_them(experiment_file, data_fo
 
 def test_a_folder_that_is_missing_or_cannot_be_written_fails_before_the_cells(tiny_config, data_folder, tmp_path):
     experiment = Experiment(tiny_config, {"seed": (0, 1)})
-    with pytest.raises(FileNotFoundError, match="No data found"):
+    with pytest.raises(FileNotFoundError, match="No data folder found"):
         sweep(experiment, tmp_path / "nowhere", tmp_path / "runs", progress=False)
     assert not (tmp_path / "runs").exists()
     (tmp_path / "file").touch()
