@@ -94,7 +94,7 @@ def average_precision_dots(scores):
         for name, linestyle in zip(lines, LINE_STYLES, strict=False):
             ax.axvline(100 * cells.at[name, "value"], color=GREY, linestyle=linestyle, linewidth=0.9, label=title(name))
         ours = 100 * cells.reindex(models)[["value", "sd", "low", "high", "published"]].astype(float)
-        interval = {"color": SKY, "linewidth": 4.5, "label": "95% interval over test movies, mean of seeds"}
+        interval = {"color": SKY, "linewidth": 4.5, "label": "95% interval of the mean, over test movies"}
         ax.hlines(places, ours["low"], ours["high"], **interval)
         sd = {"fmt": "o", "color": BLUE, "markersize": 3.5, "elinewidth": 1}
         name = "Ours, mean ± standard deviation of seeds" if ours["sd"].notna().any() else "Ours"
