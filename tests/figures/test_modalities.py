@@ -93,7 +93,7 @@ def test_average_precision_dots_draw_means_and_intervals(scores):
         interval = next(part for part in ax.collections if part.get_label().startswith("95%"))
         np.testing.assert_allclose(interval.get_segments()[0][:, 0], [30, 35])
     assert sorted(legend(figure)) == [
-        "95% interval over test movies, mean of seeds",
+        "95% interval of the mean, over test movies",
         "Label prior",
         "Ours, mean ± standard deviation of seeds",
         "Paper",
