@@ -134,14 +134,15 @@ def test_all_are_redrawn_from_the_committed_results(tmp_path, monkeypatch):
 
 
 def looks_like(committed, redrawn):
-    """Return whether two figures have the same pixels, as far as the same version of Matplotlib drew both."""
+    """Return whether two figures look alike, as far as the same version of Matplotlib drew both.
+
+    Levels may differ a little, as processors round differently.
+    """
     with Image.open(committed) as first, Image.open(redrawn) as second:
         if first.info["Software"] != second.info["Software"]:
             return True
-        return (
-            first.size == second.size
-            and not ImageChops.difference(first.convert("RGB"), second.convert("RGB")).getbbox()
-        )
+        change = ImageChops.difference(first.convert("RGB"), second.convert("RGB"))
+        return first.size == second.size and max(most for _, most in change.getextrema()) < 8
 
 
 def test_the_longest_start_first_and_all_are_reported_in_order(tmp_path, monkeypatch):
