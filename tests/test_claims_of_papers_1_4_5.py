@@ -237,9 +237,9 @@ CLAIMS = [
     (
         "densenet",
         "scores {:.1f}% on its kind of images … has {:.1f} points more than the ranking by frequency where crops leak "
-        "[{:.1f}, {:.1f}], and the same network has {:.1f} points more where movies are split first [{:.1f}, {:.1f}] … With "
-        "dropout and without crops, it has {:.1f} points more [{:.1f}, {:.1f}], and {:.1f} points more than a color "
-        "histogram [{:.1f}, {:.1f}]",
+        "[{:.1f}, {:.1f}], and the same network has {:.1f} points more where movies are split first [{:.1f}, {:.1f}] … "
+        "With dropout and without crops, it has {:.1f} points more [{:.1f}, {:.1f}], and {:.1f} points more than a "
+        "color histogram [{:.1f}, {:.1f}]",
         lambda: [
             densenet(SANE, f"label_prior_{TOP_N}"),
             *over(SANE, "label_prior"),
