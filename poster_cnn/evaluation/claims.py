@@ -310,11 +310,9 @@ def _least_precision(labels, given):
         return []
     (precision, by), (recall, recall_by) = given["precision"], given["recall"]
     least = (recall - recall_by) * labels.mean()
-    if precision + by >= least:
-        return []
     text = f"With a micro-averaged recall of {100 * recall:.1f}%, precision is at least {100 * least:.1f}%, as no more"
     text += f" than all {labels.shape[1]} genres can be named. A precision of {100 * precision:.1f}% is impossible."
-    return [("impossible", text)]
+    return [("impossible", text)] if precision + by < least else []
 
 
 def _agreement(printed, given):
@@ -323,7 +321,8 @@ def _agreement(printed, given):
     least, mean, greatest = f1_range(precision, recall, by, recall_by)
     text = f"Precision {printed['precision']} and recall {printed['recall']} give an F1 of {100 * mean:.2f}%"
     if least <= f1 + f1_by and f1 - f1_by <= greatest:
-        return "", f"{text}, as printed."
+        how = "as" if abs(mean - f1) <= f1_by else "which agrees within rounding with the value"
+        return "", f"{text}, {how} printed."
     text += f", and no numbers that round to them give {printed['f1']}. The three contradict each other"
     # The harmonic mean is concave, so the mean of several F1 is never above that of the mean precision and recall.
     text += "." if f1 > mean else ", unless they are means over genres, movies or batches."

@@ -82,6 +82,14 @@ def test_precision_recall_and_f1_agree_to_their_digits(precision, recall, f1, ag
     assert ("unless they are means" in finding) == (not agree and f1 not in ("0.60", "0.9"))  # which are too high
 
 
+def test_numbers_that_agree_by_rounding_alone_are_said_to():
+    (finding,) = check_claim(precision="0.5", recall="0.5", f1="0.6").findings
+    assert (
+        finding
+        == "Precision 0.5 and recall 0.5 give an F1 of 50.00%, which agrees within rounding with the value printed."
+    )
+
+
 @pytest.mark.parametrize(
     ("options", "finding"),
     [
