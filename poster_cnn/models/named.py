@@ -5,7 +5,7 @@ import importlib
 import inspect
 
 import numpy as np
-from keras import applications, layers
+from keras import Model, applications, layers
 
 from poster_cnn import models
 from poster_cnn.metrics import arguments
@@ -179,9 +179,13 @@ def _image_encoder(preset, input_shape, load_weights):
         except Exception as error:
             expected = f"{own}, the size of the preset {preset}; set `image_size` to {own[:2]}"
             raise ValueError(f"`input_shape` must be {expected}. Received: input_shape={tuple(input_shape)}") from error
-    if isinstance(encoder.output, dict) or len(encoder.output.shape) not in (3, 4):
+    output = encoder.output
+    if not isinstance(output, dict) and len(output.shape) == 2:  # SigLIP pools its tokens itself
+        tokens = [layer.output for layer in encoder.layers if len(layer.output.shape) == 3]
+        output = tokens[-1] if tokens else output
+    if isinstance(output, dict) or len(output.shape) not in (3, 4):
         arguments.refuse("model", "'hub:' and a preset whose encoder has maps or tokens", HUB + preset)
-    return encoder
+    return encoder if output is encoder.output else Model(encoder.input, output, name=encoder.name)
 
 
 def _load(preset, load_weights):

@@ -147,13 +147,17 @@ def presets(tmp_path):
     hub = pytest.importorskip("keras_hub", reason="needs the extra 'hub'")
     from keras_hub.src.models.clip.clip_text_encoder import CLIPTextEncoder
     from keras_hub.src.models.clip.clip_vision_encoder import CLIPVisionEncoder
+    from keras_hub.src.models.siglip.siglip_text_encoder import SigLIPTextEncoder
+    from keras_hub.src.models.siglip.siglip_vision_encoder import SigLIPVisionEncoder
 
     size = {"patch_size": 8, "num_layers": 1, "num_heads": 2, "hidden_dim": 8, "image_shape": (32, 32, 3)}
     text = CLIPTextEncoder(50, 8, 8, 1, 2, 16, max_sequence_length=4)
+    siglip_text = SigLIPTextEncoder(50, 8, 8, 1, 2, 16, max_sequence_length=4, projection_dim=8)
     encoders = {
         "vit": hub.models.ViTBackbone(mlp_dim=16, **size),
         "dinov2": hub.models.DINOV2Backbone(intermediate_dim=16, **size),
         "clip": hub.models.CLIPBackbone(CLIPVisionEncoder(intermediate_dim=16, **size), text, projection_dim=8),
+        "siglip": hub.models.SigLIPBackbone(SigLIPVisionEncoder(intermediate_dim=16, **size), siglip_text),
     }
     for name, encoder in encoders.items():
         encoder.save_to_preset(tmp_path / name)
