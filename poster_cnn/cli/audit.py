@@ -1,7 +1,5 @@
 """`poster-cnn audit`: find duplicate posters, and splits that leak."""
 
-import os
-
 
 def add_arguments(command):
     """Add the arguments of the command to its parser."""
@@ -14,9 +12,9 @@ def run(options):
     """Print the duplicates."""
     from poster_cnn.datasets import duplicates
     from poster_cnn.datasets.verify import verify_data
+    from poster_cnn.movies.splits import read_split
 
-    if options.split and not os.path.isfile(options.split):  # fails now, not after the posters are read
-        raise FileNotFoundError(f"No split found. Looked for the file {options.split!r}.")
+    split = read_split(options.split) if options.split else None  # fails now, not after the posters are read
     manifest, layout = verify_data(options.data)
     print(f"data: {layout}\n" * bool(layout), end="")
     pairs = duplicates.similar_pairs(manifest)
@@ -24,5 +22,5 @@ def run(options):
     if options.pairs:
         duplicates.write_pairs(pairs, manifest, options.pairs)
         print(f"pairs: {options.pairs}")
-    if options.split:
-        print(duplicates.certificate_of_csv(options.split, manifest, pairs))
+    if split is not None:
+        print(duplicates.certificate_of_split(split, manifest, pairs))

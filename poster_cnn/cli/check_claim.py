@@ -3,6 +3,7 @@
 import sys
 
 import poster_cnn
+from poster_cnn.cli.option_names import require
 from poster_cnn.evaluation.terminal import print_json
 
 
@@ -24,8 +25,7 @@ def run(options):
     """Print the check."""
     from poster_cnn.evaluation.claims import check_claim, shares_of
 
-    if options.genres and not options.data:
-        raise ValueError(f"--genres needs --data, whose genres are counted. Received: --genres {options.genres} alone")
+    require(options, "genres", "data")
     printed = {name: getattr(options, name) for name in ("precision", "recall", "f1")}
     checked = check_claim(
         options.metric,

@@ -1,6 +1,7 @@
 """`poster-cnn download`: fetch posters by their URLs."""
 
 import poster_cnn
+from poster_cnn.cli.option_names import require
 
 
 def add_arguments(command):
@@ -19,8 +20,7 @@ def run(options):
     from poster_cnn.datasets import describe
     from poster_cnn.datasets.download import download, sample_posters
 
-    if options.seed is not None and options.sample is None:
-        raise ValueError(f"--seed needs --sample. Received: --seed {options.seed} alone")
+    require(options, "seed", "sample")
     choices = {name: getattr(options, name) for name in ("retry_failed", "allow_private", "concurrency")}
     if options.sample is None:
         report = download(options.csv, options.posters_dir, **choices)

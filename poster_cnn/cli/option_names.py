@@ -53,6 +53,21 @@ def name_options(message, parser, options):
     return _TWICE.sub(r"\1\2\1", _ARGUMENT.sub(as_typed, message))
 
 
+def require(options, name, other):
+    """Raise a ValueError if an option is given without the one that it needs to have an effect.
+
+    Args:
+        options: Namespace of the parsed options, in which an option that is not given is `None`.
+        name: Attribute of the option.
+        other: Attribute of the option that it needs.
+    """
+    value = getattr(options, name)
+    if value is not None and not getattr(options, other):
+        option, needed = (f"--{attribute.replace('_', '-')}" for attribute in (name, other))
+        typed = f"{value:g}" if isinstance(value, float) else value
+        raise ValueError(f"{option} needs {needed}. Received: {option} {typed} alone")
+
+
 def _typed(action, value, options):
     """Return the value of an option as it is typed, with a space before it."""
     if action.nargs == 0:  # a flag

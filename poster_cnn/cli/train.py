@@ -5,6 +5,7 @@ import functools
 import importlib.util
 import pathlib
 
+from poster_cnn.cli.option_names import require
 from poster_cnn.datasets.crops import AUGMENTATIONS
 from poster_cnn.evaluation.terminal import print_scores
 from poster_cnn.movies.data_folder import LAYOUTS
@@ -91,11 +92,8 @@ def run(options):
     takes_all = options.genres.strip().lower() == "all"
     if options.min_posters is not None and not takes_all:
         raise ValueError(f"--min-posters needs --genres all. Received: --genres {options.genres}")
-    if options.patience is not None and options.early_stopping is None:
-        raise ValueError(f"--patience needs --early-stopping. Received: --patience {options.patience} alone")
-    if options.fine_tune_learning_rate is not None and not options.fine_tune_epochs:
-        received = f"--fine-tune-learning-rate {options.fine_tune_learning_rate:g} alone"
-        raise ValueError(f"--fine-tune-learning-rate needs --fine-tune-epochs. Received: {received}")
+    require(options, "patience", "early_stopping")
+    require(options, "fine_tune_learning_rate", "fine_tune_epochs")
     out, start, loaded = pathlib.Path(options.out), None, None
     config = _config(options, _recorded_genres(out) if takes_all else options.genres.split(","))
     callbacks = [_tensorboard(out / "tensorboard")] if options.tensorboard else []

@@ -12,7 +12,6 @@ from poster_cnn.datasets.signatures import cropped_versions, directions, frequen
 from poster_cnn.files import write_atomically
 from poster_cnn.metrics import arguments
 from poster_cnn.movies import splits
-from poster_cnn.movies.cells import imdb_number
 from poster_cnn.movies.genres import encode_genres
 
 # Measured on 10,349 posters and 11 kinds of copies of 600 of them (quality 40, half the size, up to 5% cropped from
@@ -312,15 +311,11 @@ def write_pairs(pairs, manifest, path):
         pairs.assign(**named).to_csv(temporary, index=False, errors="backslashreplace")
 
 
-def certificate_of_csv(path, manifest, pairs):
-    """Return the `LeakCertificate` of a split in a CSV with `imdb_id` and `part`, such as a run's `split.csv`."""
-    split = pd.read_csv(path, dtype=str, keep_default_na=False)
-    arguments.table("imdb_id", "part", empty=False)("split", split)
-    numbers = split["imdb_id"].map(imdb_number).replace("", pd.NA).astype("Int64")
-    split = split[["part"]].assign(imdb_id=numbers).dropna().drop_duplicates()  # a movie may be in several parts
+def certificate_of_split(split, manifest, pairs):
+    """Return the `LeakCertificate` of a split from `splits.read_split`."""
     posters = manifest.rename_axis("label").reset_index().merge(split, on="imdb_id", how="left")
     if not posters["part"].notna().any():
-        raise ValueError(f"`split` must have imdbIds of the posters. Received: none of them in {str(path)!r}")
+        raise ValueError("`split` must have imdbIds of the posters. Received: none of them")
     row_of = pd.Series(posters.index, index=posters["label"]).groupby(level=0).first()
     pairs = pairs.assign(**{side: pairs[side].map(row_of) for side in ("first", "second")})
     return leak_certificate(posters["part"].dropna(), posters, pairs=pairs)

@@ -6,11 +6,9 @@ has the whole center, which is searched for at all positions that it can have.
 
 import base64
 import binascii
-import functools
 
 import numpy as np
 from PIL import Image
-from threadpoolctl import ThreadpoolController
 
 from poster_cnn.datasets.signatures import HASHED, KEPT, cosines, frequencies, signature
 
@@ -64,11 +62,6 @@ def _unpack(hashes):
     levels = np.stack([hashes >> 4, hashes & 15], axis=-1).reshape(len(hashes), 56)[:, : len(_ORDER)]
     levels = levels.astype("float32") - _LEVELS
     return _unit(levels * np.abs(levels))
-
-
-@functools.cache
-def _threads():
-    return ThreadpoolController()
 
 
 class SeenPosters:
@@ -150,8 +143,7 @@ class SeenPosters:
         kept = frequencies([signature(image)])[0]
         # All pairs of crops of the height and of the width.
         centers = np.einsum("aik,kl,bjl->abij", _CENTERS, kept, _CENTERS, optimize=True)
-        with _threads().limit(limits=1):  # next to other work, threads wait ten times as long as they compute
-            similarity = (_directions(centers).reshape(-1, len(_ORDER)) @ self._known.T).max(axis=0, initial=0)
+        similarity = (_directions(centers).reshape(-1, len(_ORDER)) @ self._known.T).max(axis=0, initial=0)
         if not len(self) or similarity.max() < _MIN_SIMILARITY:
             return None
         best = int(similarity.argmax())

@@ -152,6 +152,9 @@ def evaluate(run_dir, data, *, batch_size=32, num_resamples=1000, progress=True)
     trained_on = about.get("seen_posters")
     table, notes = _unseen_movies(data, class_names, split, genre_groups, seen, keeps_all, trained_on, progress)
     labels = encode_genres(table, class_names)
+    if not labels.any():  # a network of one genre keeps movies without it
+        expected = f"movies of the network's genres, {', '.join(class_names)}, that were not used for training"
+        raise ValueError(f"`data` must have {expected}. Received:\n{notes}")
     crop_size = about["crop_size"]
     posters = datasets.poster_dataset(
         table if crop_size is None else crops.center_crops(table, crop_size),
@@ -230,9 +233,6 @@ def _unseen_movies(data, class_names, split, genre_groups, seen_posters, keeps_a
     if (seen | copied).all():
         raise ValueError(f"`data` must have movies that were not used for training. Received: data={shown}\n{notes}")
     table = table[~(seen | copied)]
-    if not encode_genres(table, class_names).any():  # with movies of no genre, which a network of one genre keeps
-        expected = f"movies of the network's genres, {', '.join(class_names)}, that were not used for training"
-        raise ValueError(f"`data` must have {expected}. Received: data={shown}\n{notes}")
     if trained_on:
         scored = SeenPosters.from_signatures(report.loc[table.index, "signature"], table["imdb_id"])
         if count := SeenPosters.from_text(trained_on).count_copies(scored):

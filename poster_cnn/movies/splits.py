@@ -4,6 +4,7 @@ A split is a Series over the table's index with the values "train", "validation"
 """
 
 import functools
+import pathlib
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ from iterstrat.ml_stratifiers import MultilabelStratifiedKFold, MultilabelStrati
 from sklearn.model_selection import StratifiedKFold, train_test_split
 
 from poster_cnn.metrics import arguments
+from poster_cnn.movies.cells import imdb_number
 from poster_cnn.movies.genres import encode_genres
 
 PARTS = ("train", "validation", "test")
@@ -294,3 +296,25 @@ def _draw(group_labels, candidates, size, seed):
     splitter = MultilabelStratifiedShuffleSplit(n_splits=1, test_size=size / len(candidates), random_state=seed)
     rest, taken = next(splitter.split(candidates, group_labels[candidates]))
     return candidates[rest], candidates[taken]
+
+
+@arguments.checked(path=arguments.path)
+def read_split(path):
+    """Read a split from a CSV, such as a run's `split.csv`.
+
+    Args:
+        path: Path of a CSV with the columns `imdb_id` (numbers, or ids such as "tt0114709") and `part`.
+
+    Returns:
+        DataFrame with `part` (str) and `imdb_id` (Int64). A movie in several parts has a row for each.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If a column is missing, or there are no rows.
+    """
+    if not pathlib.Path(path).is_file():
+        raise FileNotFoundError(f"No split found. Looked for the file {str(path)!r}.")
+    split = pd.read_csv(path, dtype=str, keep_default_na=False)
+    arguments.table("imdb_id", "part", empty=False)("split", split)
+    numbers = split["imdb_id"].map(imdb_number).replace("", pd.NA).astype("Int64")
+    return split[["part"]].assign(imdb_id=numbers).dropna().drop_duplicates()

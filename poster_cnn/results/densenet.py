@@ -201,18 +201,17 @@ def crop_margins(results, predictions, *, num_resamples=1000):
         method).
     """
     rows, runs = [], _with_settings(results)
-    for run in runs[runs["setting"].str.contains("no_crops|center")].to_dict("records"):
+    for run in runs[runs["setting"].str.endswith(("no_crops", "center"))].to_dict("records"):
         usual = runs[runs["set_name"].eq(run["set_name"].rpartition(",")[0]) & runs["seed"].eq(run["seed"])]
         if len(usual):
             pair = pd.concat([pd.DataFrame([run]), usual])
             movies, y_true, (y_prob, other) = stack_predictions(pair, predictions)
             options = {"groups": movies, "num_resamples": num_resamples}
             margin = margins(["top_n_accuracy"], y_true, y_prob, {"usual": other}, **options)["top_n_accuracy"]["usual"]
-            rows.append([*(run[name] for name in _SETTING), *margin.values()])
+            bounds = [100 * margin[name] for name in ("value", "low", "high")]
+            rows.append([*(run[name] for name in _SETTING), *bounds, margin["p_value"]])
     table = pd.DataFrame(rows, columns=[*_SETTING, *(f"over_crops{end}" for end in ("", "_low", "_high", "_p"))])
-    table["over_crops_p"] = holm(table["over_crops_p"].astype("float64"))
-    numbers = ["over_crops", "over_crops_low", "over_crops_high"]
-    return table.assign(**100 * table[numbers].astype("float64"))
+    return table.assign(over_crops_p=holm(table["over_crops_p"].astype("float64")))
 
 
 def chance_table(by_genre, results, published):

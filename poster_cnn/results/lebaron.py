@@ -16,25 +16,26 @@ METRICS = {"micro": "average_precision_micro", "macro": "average_precision", "sa
 PRINTED_ROWS = {"poster": "Poster", "trailer": "Video", "metadata": "Metadata", "plot": "Text", "ensemble": "Combined"}
 
 
-def seed_intervals(runs_dir):
+def seed_intervals(runs, predictions, *, num_resamples=1000):
     """Compute 95% intervals of the mean over the seeds, resampling the test movies for all seeds at once.
 
     The mean of the seeds' intervals is not an interval of their mean. Neither contains the variance of the split.
 
     Args:
-        runs_dir: Folder that holds run folders of one ensemble with its branches, one ensemble per seed.
+        runs: DataFrame from `collect_results` of one ensemble with its branches, one run per seed.
+        predictions: Dict of `(experiment, run)` -> predictions of each run; see `read_predictions`.
+        num_resamples: Number of bootstrap resamples of the movies. Defaults to 1000.
 
     Returns:
         DataFrame, one row per network and metric: `model`; `metric` ("micro", "macro" or "samples"); `value`, `low` and
         `high`, fractions; `runs` (int, number of seeds).
     """
-    folders = [folder.parent for folder in ensemble_folders(runs_dir).values()]
+    _check_runs(runs, ["model", "seed"])
     rows = []
-    for model in (*MODALITIES, "ensemble"):
-        if all((folder / model / "predictions.csv").is_file() for folder in folders):
-            of_seeds = [prediction_arrays(read_predictions(folder / model)) for folder in folders]
-            scores = metrics.score(list(METRICS.values()), of_seeds[0][1], np.stack([run[2] for run in of_seeds]))
-            rows += [(model, metric, *scores[name].values(), len(folders)) for metric, name in METRICS.items()]
+    for model, own in runs.sort_values("seed").groupby("model", sort=False):
+        _, y_true, y_prob = stack_predictions(own, predictions)
+        scores = metrics.score(list(METRICS.values()), y_true, y_prob, num_resamples=num_resamples)
+        rows += [(model, metric, *scores[name].values(), len(own)) for metric, name in METRICS.items()]
     return pd.DataFrame(rows, columns="model metric value low high runs".split())
 
 
@@ -161,7 +162,7 @@ def variant_margins(runs, predictions, *, num_resamples=1000):
     for key, own in runs.sort_values("seed", kind="stable").groupby([names, "model"], sort=False):
         arrays[key] = stack_predictions(own, predictions)[2]
     rows = []
-    for name in sorted({name for name, _ in arrays}, key=list(names).index):
+    for name in names.unique():
         others = {"poster": arrays.get((name, "poster"))}
         others |= {"unchanged": arrays[unchanged, "ensemble"]} if name != unchanged else {}
         others = {minus: y_prob for minus, y_prob in others.items() if y_prob is not None}

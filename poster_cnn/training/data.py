@@ -62,6 +62,12 @@ class TrainingData:
         self.baseline_predictions = functools.cache(self._baseline_predictions)
         for name in ("fingerprint", "certificate", "_color_classifier"):  # these depend on the split
             self.__dict__.pop(name, None)
+        without = [part for part in splits.PARTS if self.count(part) and not self.labels(part).any()]
+        if without:  # movies without a genre are kept, but could not be scored
+            raise ValueError(
+                f"Too few movies of {', '.join(self.class_names)}: {', '.join(without)} would have none. "
+                f"Received: {int(self.all_labels.any(axis=1).sum())} of {len(self.table)}."
+            )
 
     def resized(self, image_size, interpolation):
         """Return the same movies with posters of another size."""
@@ -76,7 +82,7 @@ class TrainingData:
         other = copy.copy(self)
         other.split = _hold_out(self.split, self.folds, fold)
         other.__post_init__()
-        return _with_genres(other)
+        return other
 
     @functools.cached_property
     def certificate(self):
@@ -293,7 +299,7 @@ def split_rows(config, table, manifest, report, weights):
     empty = [part for part in expected if not (split == part).any()]
     if empty:
         raise ValueError(f"Too few movies for the split: {', '.join(empty)} would be empty. Received: {len(table)}.")
-    data = TrainingData(
+    return TrainingData(
         table=table,
         split=split,
         class_names=config.class_names,
@@ -305,18 +311,6 @@ def split_rows(config, table, manifest, report, weights):
         folds=folds,
         weights=weights,
     )
-    return _with_genres(data)
-
-
-def _with_genres(data):
-    """Return the data if each part has a genre, as movies without one are kept; others could not be scored."""
-    without = [part for part in splits.PARTS if data.count(part) and not data.labels(part).any()]
-    if without:
-        raise ValueError(
-            f"Too few movies of {', '.join(data.class_names)}: {', '.join(without)} would have none. "
-            f"Received: {int(data.all_labels.any(axis=1).sum())} of {len(data.table)}."
-        )
-    return data
 
 
 def _hold_out(split, folds, fold):

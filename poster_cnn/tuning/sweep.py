@@ -113,7 +113,7 @@ def sweep(experiment, data, out_dir, *, shared=None, progress=True):
     >>> failed = sweep(experiment, "data", "runs/rates")
     """
     distribution.require_one_host("Start the same sweep on each host instead; the processes share its cells.")
-    find_data_folder(data)  # a wrong folder is one error, not one for each cell
+    data = find_data_folder(data)  # a wrong folder is one error, not one for each cell
     out_dir, shared = pathlib.Path(out_dir), shared or Shared()
     started, cells, failed = _clock(out_dir), experiment.cells(), {}
     with cost_bar(cells, out_dir, progress) as bar:

@@ -14,6 +14,7 @@ from poster_zoo import draw_poster, encode
 from poster_cnn.datasets import duplicates, signatures
 from poster_cnn.datasets.inspection import pixel_hash
 from poster_cnn.datasets.verify import verify
+from poster_cnn.movies.splits import read_split
 
 
 def cropped(image, left, top, right, bottom):
@@ -272,7 +273,7 @@ def test_certificate_of_a_csv_finds_movies_in_several_parts(leaky, tmp_path, ids
     manifest = manifest.drop_duplicates("imdb_id")
     pd.DataFrame({"imdb_id": ids, "part": parts}).to_csv(tmp_path / "split.csv", index=False)
     pairs = duplicates.similar_pairs(manifest)
-    certificate = duplicates.certificate_of_csv(tmp_path / "split.csv", manifest, pairs)
+    certificate = duplicates.certificate_of_split(read_split(tmp_path / "split.csv"), manifest, pairs)
     assert [row["leaked"] for row in certificate.rows if row["part"] == "test"] == [leaked]
     assert certificate.clean == (not leaked)
 
@@ -287,7 +288,8 @@ def test_certificate_of_a_csv_finds_movies_in_several_parts(leaky, tmp_path, ids
 def test_rejects_splits_of_other_posters(leaky, tmp_path, split, message):
     pd.DataFrame(split).to_csv(tmp_path / "split.csv", index=False)
     with pytest.raises(ValueError, match=f"`split` .*{message}"):
-        duplicates.certificate_of_csv(tmp_path / "split.csv", leaky[1], pd.DataFrame({"first": [], "second": []}))
+        read = read_split(tmp_path / "split.csv")
+        duplicates.certificate_of_split(read, leaky[1], pd.DataFrame({"first": [], "second": []}))
 
 
 def test_pairs_name_their_files(posters, tmp_path):

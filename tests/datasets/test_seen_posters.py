@@ -9,6 +9,7 @@ import sys
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageEnhance
+from threadpoolctl import threadpool_limits
 
 from poster_cnn.datasets.seen_posters import SeenPosters
 from poster_cnn.datasets.signatures import signature
@@ -115,7 +116,8 @@ def test_finds_real_copies_and_no_other_posters():
     paths = sorted(REAL_POSTERS.glob("*.jpg"))[:4000]
     images = [Image.open(path).convert("RGB") for path in paths]
     seen = SeenPosters.from_signatures([signature(image) for image in images[::2]], range(len(images[::2])))
-    assert sum(seen.find(image) is not None for image in images[1::2]) <= len(paths) / 400
-    for name, change in COPIES.items():
-        found = [seen.find(change(image)) for image in images[:500:2]]
-        assert sum(match is not None for match in found) >= 0.996 * len(found), name
+    with threadpool_limits(1, "blas"):  # as when `predict` looks for copies
+        assert sum(seen.find(image) is not None for image in images[1::2]) <= len(paths) / 400
+        for name, change in COPIES.items():
+            found = [seen.find(change(image)) for image in images[:500:2]]
+            assert sum(match is not None for match in found) >= 0.996 * len(found), name

@@ -1,4 +1,3 @@
-import functools
 import json
 import shutil
 
@@ -174,9 +173,17 @@ def test_genre_average_precision(runs_dir):
     assert table["average_precision"].mean() == pytest.approx(metrics.average_precision(*arrays))
 
 
-def test_seed_intervals_are_those_of_the_mean(runs_dir, monkeypatch):
-    monkeypatch.setattr(metrics, "score", functools.partial(metrics.score, num_resamples=40))
-    table = lebaron.seed_intervals(runs_dir)
+def results_of(runs_dir):
+    """Return the results of run folders, and the predictions of each run."""
+    runs = collect_results(runs_dir)
+    runs = runs.assign(
+        experiment="e", variant="corrected", validation_average_precision=0.5, **dict.fromkeys(METRICS, 0.5)
+    )
+    return runs, {("e", run): read_predictions(runs_dir / run) for run in runs["run"]}
+
+
+def test_seed_intervals_are_those_of_the_mean(runs_dir):
+    table = lebaron.seed_intervals(*results_of(runs_dir), num_resamples=40)
     assert list(table.columns) == INTERVALS and set(table["runs"]) == {2}
     own = table.set_index(["model", "metric"])
     of_seeds = [prediction_arrays(read_predictions(runs_dir / cell / "ensemble"))[1:] for cell in ("cell6", "cell2")]
@@ -188,11 +195,8 @@ def test_seed_intervals_are_those_of_the_mean(runs_dir, monkeypatch):
 def test_variants_are_compared_on_the_same_movies(runs_dir):
     for seed in (3, 7):
         write_run(runs_dir / f"fused{seed}" / "ensemble", "ensemble", RIGHT, seed)  # without a poster branch
-    runs = collect_results(runs_dir)
+    runs, predictions = results_of(runs_dir)
     runs["set_name"] = np.where(runs["run"].str.startswith("fused"), "fused_on_validation", "")
-    runs[list(METRICS)] = 0.5
-    runs = runs.assign(experiment="e", variant="corrected", validation_average_precision=0.5)
-    predictions = {("e", run): read_predictions(runs_dir / run) for run in runs["run"]}
     table = lebaron.variant_margins(runs, predictions, num_resamples=40).set_index(["variant", "minus", "metric"])
     assert sorted({key[:2] for key in table.index}) == [("corrected", "poster"), ("fused_on_validation", "unchanged")]
     right, poster = (metrics.average_precision(np.array(TRUTH), np.array(y_prob)) for y_prob in (RIGHT, POSTER))
