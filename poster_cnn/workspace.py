@@ -172,7 +172,7 @@ class Workspace:
         print(f"saved figures/{name}.png")
 
     def save_table(self, frame, name, *, digits=1):
-        """Save a table as `<out>/tables/<name>.csv` and as Markdown, and return it for display."""
+        """Save a table as `<out>/tables/<name>.csv` and as Markdown, and return the rounded texts for display."""
         from poster_cnn.results import tables
 
         for suffix, text in (
@@ -180,7 +180,7 @@ class Workspace:
             ("md", tables.to_markdown(frame, digits=digits) + "\n"),
         ):
             write_text(self.out / "tables" / f"{name}.{suffix}", text)
-        return frame
+        return tables.to_text(frame, digits=digits)
 
 
 def load_settings(*, preset=None, data=None, out=None, precision=None):

@@ -91,8 +91,9 @@ def test_computed_tables_keep_a_named_index(data_folder, tmp_path):
 
 def test_tables_are_saved_as_csv_and_markdown(data_folder, tmp_path, capsys):
     loaded = load_settings(preset="quick", data=data_folder, out=tmp_path)
-    loaded.save_table(pd.DataFrame({"a": [1]}), "small")
-    assert (tmp_path / "tables" / "small.md").read_text().startswith("| a |")
+    shown = loaded.save_table(pd.DataFrame({"a": [1], "score": [43.8466]}), "small")
+    assert shown.to_numpy().tolist() == [["1", "43.8"]]  # as in the Markdown
+    assert (tmp_path / "tables" / "small.md").read_text().startswith("| a | score |")
     assert pd.read_csv(tmp_path / "tables" / "small.csv")["a"].tolist() == [1]
 
 

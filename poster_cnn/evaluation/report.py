@@ -158,8 +158,8 @@ def _confusion(movies):
     names = [printable(name) for name in movies.class_names]
     ax = figures.genre_confusion_heatmap(movies.y_true, movies.predicted, names)
     about = (
-        "A row holds the movies of a genre. On the framed diagonal stands the share that the genre was predicted for. "
-        "Elsewhere stands the share that a wrong genre was predicted for, of the movies that lack it."
+        "A row holds the movies of a genre. The framed diagonal shows how often the genre was predicted, and the other "
+        "cells how often another one was predicted for movies that lack it."
     )
     return f'<div class="wide">{_drawn(ax, "Genres taken for others")}</div><p>{about}</p>'
 

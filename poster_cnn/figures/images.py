@@ -40,9 +40,10 @@ def image_grid(images, *, titles=None, columns=6):
         )
     shapes = [np.shape(image) for image in images if image is not None]
     largest = max((shape[0] / shape[1] for shape in shapes), default=1)
-    figure, axes = _axes_in_rows(len(images), columns, aspect=largest, text=0.25)
+    titles, lines = _wrapped(titles, columns)
+    figure, axes = _axes_in_rows(len(images), columns, aspect=largest, text=0.25 + 0.1 * lines)
     for ax, image, text in zip(axes, images, titles, strict=True):
-        ax.set_title(text, fontsize=6, wrap=True)
+        ax.set_title(text, fontsize=6)
         if image is not None:
             draw_image(ax, image)
     return figure
@@ -73,9 +74,7 @@ def prediction_grid(images, predictions, *, columns=8):
             f"Received: {len(images)} images, {len(predictions)} predictions"
         )
     genres, y_true, y_prob = prediction_arrays(predictions)
-    width = int(135 / min(columns, len(images)))  # characters below a poster
-    below = [textwrap.fill(", ".join(np.array(genres)[truth > 0]), width) for truth in y_true]
-    lines = max(text.count("\n") for text in below)
+    below, lines = _wrapped([", ".join(np.array(genres)[truth > 0]) for truth in y_true], columns)
     figure, axes = _axes_in_rows(len(images), columns, aspect=1.36, text=0.36 + 0.1 * lines)
     for ax, image, truth, scores, names in zip(axes, images, y_true, y_prob, below, strict=True):
         draw_image(ax, image)
@@ -84,6 +83,13 @@ def prediction_grid(images, predictions, *, columns=8):
         ax.set_title(f"{mark} {genres[top]}\n{100 * scores[top]:.0f}%", fontsize=6, color=color, pad=2)
         ax.text(0.5, -0.02, names, transform=ax.transAxes, ha="center", va="top", fontsize=6)
     return figure
+
+
+def _wrapped(texts, columns):
+    """Return texts in lines as wide as an image of a row, and the highest number of further lines."""
+    width = int(135 / min(columns, len(texts)))  # characters
+    wrapped = ["\n".join(textwrap.fill(line, width) for line in str(text).split("\n")) for text in texts]
+    return wrapped, max(text.count("\n") for text in wrapped)
 
 
 def _axes_in_rows(count, columns, *, aspect, text):

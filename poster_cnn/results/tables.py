@@ -241,8 +241,13 @@ def to_markdown(frame, *, digits=1):
         str, without a final newline.
     """
     lines = [frame.columns, ["---:" if is_numeric_dtype(dtype) else "---" for dtype in frame.dtypes]]
-    lines += zip(*(_texts(frame[name], digits) for name in frame), strict=True)
+    lines += to_text(frame, digits=digits).itertuples(index=False)
     return "\n".join(f"| {' | '.join(map(_escape, line))} |" for line in lines)
+
+
+def to_text(frame, *, digits=1):
+    """Return a DataFrame with the texts of `to_markdown`, such as for display in a notebook."""
+    return pd.DataFrame({name: _texts(frame[name], digits) for name in frame}, dtype=object)
 
 
 def check_results(results, columns, *, unique=()):

@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -43,6 +45,15 @@ def test_image_grid_has_rows_and_empty_places():
     assert [ax.get_title() for ax in figure.axes] == ["a", "b", "c", ""]
     with pytest.raises(ValueError, match="Received: 0 images, 0 titles"):
         figures.image_grid([])
+
+
+def test_titles_of_image_grid_do_not_overlap():
+    titles = ["Hey There, It's Yogi Bear! (1964)", "The Fast and the Furious: Tokyo Drift (2006)", "Signs"] * 2
+    figure = figures.image_grid([Image.new("RGB", (20, 30))] * 6, titles=titles)
+    figure.canvas.draw()
+    boxes = [ax.title.get_window_extent() for ax in figure.axes]
+    assert all(left.x1 <= right.x0 for left, right in itertools.pairwise(boxes))
+    assert max(box.y1 for box in boxes) <= figure.bbox.y1
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "P", "CMYK", "RGBA"])
