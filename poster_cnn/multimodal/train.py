@@ -11,6 +11,7 @@ import numpy as np
 from poster_cnn import metrics, models, training
 from poster_cnn.files import locked, progress_bar, read_json, remove_leftovers, write_atomically, write_json
 from poster_cnn.metrics import arguments, baselines
+from poster_cnn.movies.data_folder import data_path
 from poster_cnn.multimodal.config import EnsembleConfig
 from poster_cnn.multimodal.data import EnsembleData, backbone_of, load_ensemble_data
 from poster_cnn.multimodal.fit import (
@@ -35,7 +36,7 @@ _OF_BRANCHES = {"fusion": "logits", "fusion_rows": "train", "hidden_share": 0.0}
 
 
 @arguments.checked(
-    data_folder=arguments.optional(arguments.path),
+    data_folder=arguments.optional(data_path),
     run_dir=arguments.path,
     ensemble_data=arguments.optional(arguments.instance(EnsembleData)),
     finished=arguments.paths,

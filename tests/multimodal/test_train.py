@@ -322,6 +322,7 @@ def test_sweep_of_ensembles_shares_data_and_skips_finished_runs(
 
     def train(config, data, run_dir, *, ensemble_data, finished, progress):
         trained[run_dir.name] = config.seed, ensemble_data, finished
+        train_ensemble(config, data, run_dir, ensemble_data=ensemble_data, finished=finished, progress=progress)
 
     monkeypatch.setattr("poster_cnn.tuning.sweep.train_ensemble", train)
     experiment = Experiment(text_config, {"seed": (0, 1, 2)})
