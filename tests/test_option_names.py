@@ -43,6 +43,7 @@ TRAIN = ["train", "--data", "d", "--out", "o"]
             "Expected either `--data` or `--prevalences`",
         ),
         (TRAIN, "Expected a column `genres` of text", None),
+        (TRAIN, "The dataset `genres` of a.hdf5 must have names", None),
         (TRAIN, "No file seed=(foo bar).csv, model_args={x} or epochs=1.2.3", None),
         (TRAIN, "The address http://x/?seed=abc and config.epochs=3 stay", None),
         (["evaluate", "r", "--data", "d"], "`run_dir` and `class_names`. Received: run_dir='r'", None),

@@ -21,7 +21,7 @@ _OTHER_NAMES = {
     "callbacks": "tensorboard",
 }
 _VALUE = r"""(?:'[^']*'|"[^"]*"|\([^()]*\)|\[[^\[\]]*\]|\{[^{}]*\}|True|False|None|-?[\d.]+(?:e-?\d+)?)(?!\w)"""
-_ARGUMENT = re.compile(rf"(?<!column )`(\w+)`|(?<![^\s(])(\w+)=({_VALUE})(?!/)")
+_ARGUMENT = re.compile(rf"(?<!column )(?<!dataset )`(\w+)`|(?<![^\s(])(\w+)=({_VALUE})(?!/)")
 _TWICE = re.compile(r"(`?)(--[\w-]+(?: \w+)?)\1(?: \(\2\)|,? or \2\b)")  # messages may name an option themselves
 
 
