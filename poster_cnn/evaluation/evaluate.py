@@ -66,6 +66,7 @@ class Evaluation:
         num_movies: Number of scored movies.
         notes: Text that explains which movies were left out.
         movies: `ScoredMovies`.
+        num_seen: Number of scored posters that look like posters of this training or those it started from.
     """
 
     scores: pd.DataFrame
@@ -73,6 +74,15 @@ class Evaluation:
     num_movies: int
     notes: str
     movies: ScoredMovies | None = dataclasses.field(default=None, repr=False, compare=False)
+    num_seen: int = 0
+
+    @property
+    def warning(self):
+        """Sentence on scores that may be too high, or an empty text."""
+        if not self.num_seen:
+            return ""
+        posters = f"{self.num_seen:,} of the {self.num_movies:,} scored posters"
+        return f"{posters} look like posters that this network was trained on earlier, so its scores may be too high."
 
     def __str__(self):
         return f"{self.notes}\n\n{self.as_text()}"
@@ -87,7 +97,9 @@ class Evaluation:
             about = (
                 "precision, recall and F1 at 50%, as the network has no thresholds; it names the most probable genre"
             )
-        return f"{self.num_movies} movies, scores in percent\n\n{percent}\n\nBy genre ({about})\n\n{per_genre}"
+        warning = f"{self.warning}\n\n" if self.warning else ""
+        head = f"{self.num_movies} movies, scores in percent\n\n{warning}"
+        return f"{head}{percent}\n\nBy genre ({about})\n\n{per_genre}"
 
     def classification_report(self):
         """Return scikit-learn's `classification_report` of the predicted genres, a text."""
@@ -101,6 +113,7 @@ class Evaluation:
         """Return a dict for JSON."""
         return {
             "num_movies": self.num_movies,
+            "num_seen": self.num_seen,
             "scores": _without_nan(self.scores),
             "genres": _without_nan(self.genres),
             "notes": self.notes.splitlines(),
@@ -149,8 +162,9 @@ def evaluate(run_dir, data, *, batch_size=32, num_resamples=1000, progress=True)
     genre_groups = config.get("genre_groups", {})
     keeps_all = config.get("keep_unlabeled", False)
     seen = read_seen_posters(run_dir)
-    trained_on = about.get("seen_posters")
-    table, notes = _unseen_movies(data, class_names, split, genre_groups, seen, keeps_all, trained_on, progress)
+    known = {"split": split, "seen_posters": seen, "trained_on": about.get("seen_posters")}
+    kept = {"genre_groups": genre_groups, "keeps_all": keeps_all}
+    table, notes, num_seen = _unseen_movies(data, class_names, **known, **kept, progress=progress)
     labels = encode_genres(table, class_names)
     if not labels.any():  # a network of one genre keeps movies without it
         expected = f"movies of the network's genres, {', '.join(class_names)}, that were not used for training"
@@ -179,6 +193,7 @@ def evaluate(run_dir, data, *, batch_size=32, num_resamples=1000, progress=True)
         num_movies=len(table),
         notes=notes,
         movies=ScoredMovies(table, class_names, labels, y_prob, train_labels, about, others),
+        num_seen=num_seen,
     )
 
 
@@ -201,7 +216,7 @@ def _refuse_ensemble(run_dir, folder):
     )
 
 
-def _unseen_movies(data, class_names, split, genre_groups, seen_posters, keeps_all, trained_on, progress):
+def _unseen_movies(data, class_names, *, split, seen_posters, trained_on, genre_groups, keeps_all, progress):
     folder = find_data_folder(data)
     shown = "a DataFrame" if isinstance(folder.csv, pd.DataFrame) else repr(str(folder.root))
     table = load_movie_table(folder.csv, posters_dir=folder.posters)
@@ -233,16 +248,16 @@ def _unseen_movies(data, class_names, split, genre_groups, seen_posters, keeps_a
     if (seen | copied).all():
         raise ValueError(f"`data` must have movies that were not used for training. Received: data={shown}\n{notes}")
     table = table[~(seen | copied)]
-    if trained_on:
-        scored = SeenPosters.from_signatures(report.loc[table.index, "signature"], table["imdb_id"])
-        if count := SeenPosters.from_text(trained_on).count_copies(scored):
-            notes += f"\n{count} of the scored posters look like posters that this network was trained on earlier"
+    scored = SeenPosters.from_signatures(report.loc[table.index, "signature"], table["imdb_id"])
+    num_seen = SeenPosters.from_text(trained_on).count_copies(scored) if trained_on else 0
+    if num_seen:
+        notes += f"\n{num_seen} of the scored posters look like posters that this network was trained on earlier"
     if new := int((~table["imdb_id"].isin(split["imdb_id"])).sum()):
         notes += f"\n{new} of the {len(table)} scored movies are not in the run's split"
     lost = describe_losses(report, read.count("no poster file"), read.rows_kept)
     notes += f"\n{lost}" if lost else ""
     announce(notes, lost)
-    return table, notes
+    return table, notes, num_seen
 
 
 def _copies_of_seen(report, seen_ids, seen_posters):

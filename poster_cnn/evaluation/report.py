@@ -76,10 +76,11 @@ def write_report(evaluation, path, *, title="Evaluation", num_resamples=1000):
     links = " ".join(f'<a href="#{_anchor(name)}">{name}</a>' for name in sections)
     body = "".join(f'<h2 id="{_anchor(name)}">{name}</h2>{content}' for name, content in sections.items())
     about = f"{evaluation.num_movies:,} movies, {len(movies.class_names)} genres. All scores are in percent."
+    warning = f"<p><strong>{evaluation.warning}</strong></p>" if evaluation.warning else ""
     page = f"""<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>
 <meta name="viewport" content="width=device-width, initial-scale=1"><style>{_STYLE}</style></head><body>
-<h1>{html.escape(title)}</h1><p>{about}</p><nav>{links}</nav>{body}</body></html>
+<h1>{html.escape(title)}</h1><p>{about}</p>{warning}<nav>{links}</nav>{body}</body></html>
 """
     write_text(path, page.encode("utf-8", "backslashreplace").decode())
     return path

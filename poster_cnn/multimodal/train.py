@@ -70,7 +70,7 @@ def train_ensemble(config, data_folder, run_dir, *, ensemble_data=None, finished
 
     Raises:
         ValueError: If a folder holds a run of another config or other data.
-        FloatingPointError: If a loss becomes NaN or infinite.
+        FloatingPointError: If a loss or a weight becomes NaN or infinite.
 
     Example:
 

@@ -52,7 +52,7 @@ def fit_arrays(config, images, labels, validation=None, *, callbacks=(), progres
     Raises:
         ValueError: If the shapes of the arrays do not match the config, if it asks for fine-tuning or augmentation, or
             if a row of labels has no genre with softmax.
-        FloatingPointError: If a loss becomes NaN or infinite.
+        FloatingPointError: If a loss or a weight becomes NaN or infinite.
 
     Example:
 
@@ -107,10 +107,10 @@ def fit_batches(model, train, validation, fit, callbacks, name, validation_steps
         DataFrame with one row per epoch: `epoch` (from 0), `loss`, and the compiled metrics.
 
     Raises:
-        FloatingPointError: If a loss becomes NaN or infinite.
+        FloatingPointError: If a loss or a weight becomes NaN or infinite.
     """
     finite = keras.callbacks.LambdaCallback(
-        on_epoch_end=lambda epoch, logs: require_finite({"epoch": epoch} | logs, name, fit.learning_rate)
+        on_epoch_end=lambda epoch, logs: require_finite({"epoch": epoch} | logs, name, fit.learning_rate, model.weights)
     )
     history = model.fit(
         train,

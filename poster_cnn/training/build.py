@@ -263,21 +263,30 @@ def _top_n_accuracy(y_true, y_pred):
     return ops.sum(ranked * among_top_n, axis=-1) / ops.maximum(num_genres[:, 0], 1)
 
 
-def require_finite(row, what, learning_rate):
-    """Check that the losses of an epoch are finite.
+def require_finite(row, what, learning_rate, weights):
+    """Check that the losses and the weights of an epoch are finite.
+
+    NaN weights need not show in a loss, as ReLU can turn NaN into 0.
 
     Args:
         row: Dict of one epoch with `epoch`, `loss` and, with validation, `val_loss`. The last step of an epoch may
             spoil the weights, which only the latter shows.
         what: What is trained, such as the run folder, for the message.
         learning_rate: Learning rate of the epoch, for the message.
+        weights: Weights after the epoch, such as `model.weights`.
 
     Raises:
-        FloatingPointError: If a loss is NaN or infinite.
+        FloatingPointError: If a loss or a weight is NaN or infinite.
     """
-    for name in ("loss", "val_loss"):
-        if not math.isfinite(row.get(name, 0)):
-            raise FloatingPointError(
-                f"The {name} became {row[name]} in epoch {row['epoch']} of {what}. "
-                f"Try a smaller learning rate. Received: learning_rate={learning_rate:g}"
-            )
+    losses = [(f"The {name}", row[name]) for name in ("loss", "val_loss") if name in row]
+    spoilt = next((f"{name} became {value}" for name, value in losses if not math.isfinite(value)), None)
+    if spoilt is None:
+        arrays = ((weight.path, ops.convert_to_numpy(weight)) for weight in weights)
+        spoilt = next(
+            (f"{path} became NaN or infinite" for path, array in arrays if not np.isfinite(array).all()), None
+        )
+    if spoilt is not None:
+        raise FloatingPointError(
+            f"{spoilt} in epoch {row['epoch']} of {what}. Try a smaller learning rate, or float32 if the precision is "
+            f"mixed_bfloat16. Received: learning_rate={learning_rate:g}"
+        )

@@ -42,7 +42,7 @@ def fit(config, data, run_dir, *, strategy=None, callbacks=(), progress=True):
         Fitted `keras.Model`.
 
     Raises:
-        FloatingPointError: If a loss becomes NaN or infinite.
+        FloatingPointError: If a loss or a weight becomes NaN or infinite. The epoch before is kept.
     """
     strategy, fit = strategy or tf.distribute.get_strategy(), config.fit
     require_possible(fit, strategy, callbacks)
@@ -153,7 +153,7 @@ def _fit_phase(network, model, epochs, batches, checkpoint, *, config, strategy,
         if config.fit.fine_tune_epochs:
             row["trainable_backbone"] = epoch >= config.fit.epochs
         rate = float(keras.ops.convert_to_numpy(network.optimizer.learning_rate))
-        require_finite(row, checkpoint.parent, rate)
+        require_finite(row, checkpoint.parent, rate, network.weights)
         history.append(row)
         if config.fit.early_stopping and not _epochs_since_best(history, epochs.start, config.fit):
             _save_weights(network, checkpoint.with_name(_BEST + checkpoint.name))

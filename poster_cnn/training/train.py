@@ -85,7 +85,7 @@ def train(config, data, run_dir, *, training_data=None, strategy="auto", callbac
     Raises:
         RuntimeError: If another host does not answer or is lost.
         ValueError: If the folder holds a run of another config or other data, or the config is invalid.
-        FloatingPointError: If the loss becomes NaN or infinite.
+        FloatingPointError: If the loss or a weight becomes NaN or infinite.
 
     Example:
 

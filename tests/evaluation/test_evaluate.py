@@ -20,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("eager")
 def test_scores_the_test_movies_of_the_own_folder(finished_run, data_folder):
     outcome = evaluate(finished_run, data_folder, num_resamples=20)
     assert "first_label_accuracy" in str(outcome) and "Documentary" in str(outcome)
-    assert set(outcome.to_dict()) == {"num_movies", "scores", "genres", "notes"}
+    assert set(outcome.to_dict()) == {"num_movies", "num_seen", "scores", "genres", "notes"}
     saved = results.read_predictions(finished_run)
     assert outcome.num_movies == len(saved)
     assert f"{60 - len(saved)} movies left out" in outcome.notes and "not in the run's split" not in outcome.notes

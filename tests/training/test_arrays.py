@@ -122,9 +122,16 @@ class Spoil(keras.callbacks.Callback):
         self.model.get_layer("predictions").bias.assign(np.full(4, np.nan))
 
 
-@pytest.mark.parametrize(("part", "when"), [("loss", "on_train_begin"), ("val_loss", "on_test_begin")])
-def test_nan_loss_raises(part, when, eager):
-    with pytest.raises(FloatingPointError, match=rf"The {part} became nan in epoch 0.*learning_rate=0.01"):
+@pytest.mark.parametrize(
+    ("said", "when"),
+    [
+        ("The loss became nan", "on_train_begin"),
+        ("The val_loss became nan", "on_test_begin"),
+        ("predictions/bias became NaN or infinite", "on_test_end"),
+    ],
+)
+def test_nan_losses_and_weights_raise(said, when, eager):
+    with pytest.raises(FloatingPointError, match=rf"{said} in epoch 0.*learning_rate=0.01"):
         fit_arrays(SMALL, *TRAIN, HELD_OUT, callbacks=[Spoil(when)], progress=False)
 
 

@@ -83,6 +83,7 @@ def test_runs_know_the_posters_of_all_trainings_before_them(finished_run, tiny_c
     assert after.count_copies(before) == len(before) < len(after)
     evaluation = poster_cnn.evaluate(tmp_path / "third", data_folder, progress=False)
     assert "of the scored posters look like posters that this network was trained on earlier" in evaluation.notes
+    assert 0 < evaluation.num_seen <= evaluation.num_movies and evaluation.warning in evaluation.as_text()
 
 
 def test_runs_that_a_callback_stopped_cannot_go_on(tiny_config, data_folder, tmp_path):

@@ -217,6 +217,22 @@ def test_nan_loss_ends_the_run(data_folder, tiny_config, tmp_path):
     assert not (tmp_path / "checkpoint.weights.h5").exists()
 
 
+def test_nan_weights_that_no_loss_shows_end_the_run_after_the_epoch_before(data_folder, tiny_config, tmp_path, eager):
+    def spoil(epoch, logs):
+        if epoch == 1:
+            kernel = spoiling.model.layers[2].kernel
+            kernel.assign(np.full(kernel.shape, np.nan))
+
+    spoiling = keras.callbacks.LambdaCallback(on_epoch_end=spoil)
+    config = tiny_config.replace(epochs=3)
+    with pytest.raises(FloatingPointError, match="kernel became NaN or infinite in epoch 1 .*float32 if the precision"):
+        train(config, data_folder, tmp_path / "run", callbacks=[spoiling], progress=False)
+    assert len(pd.read_csv(tmp_path / "run" / "history.csv")) == 1
+    train(config, data_folder, tmp_path / "run", progress=False)  # goes on
+    train(config, data_folder, tmp_path / "whole", progress=False)
+    assert read_predictions(tmp_path / "run").equals(read_predictions(tmp_path / "whole"))
+
+
 @pytest.mark.parametrize(
     ("changes", "error", "message"),
     [
