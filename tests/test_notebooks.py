@@ -15,6 +15,7 @@ from PIL import Image, ImageChops
 
 from poster_cnn import reproduce
 from poster_cnn.datasets.embedded.dataset import make_dataset
+from poster_cnn.files import read_json
 from poster_cnn.models import backbones, shipped
 from poster_cnn.results.pages import update_pages
 from poster_cnn.workspace import find_repository, load_settings
@@ -115,6 +116,9 @@ def test_all_run_on_the_embedded_dataset(tmp_path):
     for path in (tmp_path / "report.html", *(tmp_path / "notebooks").glob("*.ipynb")):
         text = path.read_text(encoding="utf-8")
         assert str(tmp_path) not in text and os.environ["POSTER_CNN_CACHE"] not in text and "stderr" not in text
+    transfer = read_json(next((tmp_path / "runs" / "zavala_transfer_leak_free").glob("*/metrics.json")))
+    for metric in ("first_label_accuracy", "movie_hit_at_1"):  # MobileNetV2 starts from the shipped weights
+        assert transfer["test"][metric]["low"] > transfer["chance"][metric] > 0.16
 
 
 @pytest.mark.slow
