@@ -3,7 +3,7 @@
     poster-cnn sweep experiments/wang/vgg_like.py --data DATA --out runs/wang_vgg_like
 
 Each epoch's scores are in history.csv, so the 5 epochs are those of the 10. Expected with the paper preset on 6,000
-posters and --precision mixed_bfloat16: 76 minutes a network on 2 busy CPU cores, longer in float32; OF1 .3852 in the
+posters and --precision mixed_bfloat16: 43 minutes a network on 2 busy CPU cores, longer in float32; OF1 .3852 in the
 paper.
 """
 

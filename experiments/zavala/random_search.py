@@ -15,7 +15,6 @@ table_3 = runpy.run_path(str(pathlib.Path(__file__).with_name("table_3.py")))
 
 config = table_3["config"].replace(experiment="zavala_random_search")
 num_draws = 10  # section II.B
-# The committed results were drawn from the same ranges by another sampler, so a new search makes other draws.
 space = {
     "learning_rate": stats.loguniform(1e-4, 1e-2),  # section II.B: 10^x, x ~ U[-4, -2)
     "dropout": [round(0.2 + 0.01 * step, 2) for step in range(31)],  # section II.B: two decimals in [.2, .5]
