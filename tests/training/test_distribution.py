@@ -89,6 +89,9 @@ try:
     distribution.require_same(distribution.choose_strategy(), os.environ["TF_CONFIG"])  # differs between hosts
 except ValueError as error:
     print(error, flush=True)
+(out / f"done{json.loads(os.environ['TF_CONFIG'])['task']['index']}").touch()
+while not all((out / f"done{number}").exists() for number in range(2)):  # a host that ends too soon is lost
+    time.sleep(0.02)
 os.kill(os.getpid(), signal.SIGTERM)  # as clusters end jobs
 time.sleep(60)
 """
