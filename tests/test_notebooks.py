@@ -117,8 +117,9 @@ def test_all_run_on_the_embedded_dataset(tmp_path):
         text = path.read_text(encoding="utf-8")
         assert str(tmp_path) not in text and os.environ["POSTER_CNN_CACHE"] not in text and "stderr" not in text
     transfer = read_json(next((tmp_path / "runs" / "zavala_transfer_leak_free").glob("*/metrics.json")))
-    for metric in ("first_label_accuracy", "movie_hit_at_1"):  # MobileNetV2 starts from the shipped weights
-        assert transfer["test"][metric]["low"] > transfer["chance"][metric] > 0.16
+    test, chance = transfer["test"], transfer["chance"]  # beaten, as MobileNetV2 starts from the shipped weights
+    assert test["first_label_accuracy"]["low"] > chance["first_label_accuracy"] == pytest.approx(1 / 6)
+    assert test["movie_hit_at_1"]["low"] > chance["movie_hit_at_1"] > chance["first_label_accuracy"]
 
 
 @pytest.mark.slow

@@ -79,10 +79,7 @@ class Evaluation:
     @property
     def warning(self):
         """Sentence on scores that may be too high, or an empty text."""
-        if not self.num_seen:
-            return ""
-        posters = f"{self.num_seen:,} of the {self.num_movies:,} scored posters"
-        return f"{posters} look like posters that this network was trained on earlier, so its scores may be too high."
+        return f"{_describe_seen(self.num_seen)}, so its scores may be too high." if self.num_seen else ""
 
     def __str__(self):
         return f"{self.notes}\n\n{self.as_text()}"
@@ -159,12 +156,7 @@ def evaluate(run_dir, data, *, batch_size=32, num_resamples=1000, progress=True)
     split = pd.read_csv(run_dir / "split.csv")
     model, about = load_model(run_dir)
     class_names = about["class_names"]
-    genre_groups = config.get("genre_groups", {})
-    keeps_all = config.get("keep_unlabeled", False)
-    seen = read_seen_posters(run_dir)
-    known = {"split": split, "seen_posters": seen, "trained_on": about.get("seen_posters")}
-    kept = {"genre_groups": genre_groups, "keeps_all": keeps_all}
-    table, notes, num_seen = _unseen_movies(data, class_names, **known, **kept, progress=progress)
+    table, notes, num_seen = _unseen_movies(data, run_dir, config, split, about, progress)
     labels = encode_genres(table, class_names)
     if not labels.any():  # a network of one genre keeps movies without it
         expected = f"movies of the network's genres, {', '.join(class_names)}, that were not used for training"
@@ -216,7 +208,14 @@ def _refuse_ensemble(run_dir, folder):
     )
 
 
-def _unseen_movies(data, class_names, *, split, seen_posters, trained_on, genre_groups, keeps_all, progress):
+def _describe_seen(count):
+    return f"{count} of the scored posters look like posters that this network was trained on earlier"
+
+
+def _unseen_movies(data, run_dir, config, split, about, progress):
+    """Return the table of the movies to score, the notes, and how many of them earlier trainings have seen."""
+    class_names, seen_posters = about["class_names"], read_seen_posters(run_dir)
+    genre_groups = config.get("genre_groups", {})
     folder = find_data_folder(data)
     shown = "a DataFrame" if isinstance(folder.csv, pd.DataFrame) else repr(str(folder.root))
     table = load_movie_table(folder.csv, posters_dir=folder.posters)
@@ -227,7 +226,7 @@ def _unseen_movies(data, class_names, *, split, seen_posters, trained_on, genre_
     if not has_genre.any():
         expected = f"movies of the network's genres, {', '.join(class_names)}"
         raise ValueError(f"`data` must have {expected}. Received: data={shown}\n{notes}")
-    if not keeps_all:
+    if not config.get("keep_unlabeled", False):
         notes += f"\n{(~has_genre).sum()} movies without any of the network's genres left out"
         table = table[has_genre]
     table, report = check_posters(table, progress=progress)
@@ -248,10 +247,11 @@ def _unseen_movies(data, class_names, *, split, seen_posters, trained_on, genre_
     if (seen | copied).all():
         raise ValueError(f"`data` must have movies that were not used for training. Received: data={shown}\n{notes}")
     table = table[~(seen | copied)]
-    scored = SeenPosters.from_signatures(report.loc[table.index, "signature"], table["imdb_id"])
-    num_seen = SeenPosters.from_text(trained_on).count_copies(scored) if trained_on else 0
-    if num_seen:
-        notes += f"\n{num_seen} of the scored posters look like posters that this network was trained on earlier"
+    num_seen = 0
+    if trained_on := about.get("seen_posters"):
+        scored = SeenPosters.from_signatures(report.loc[table.index, "signature"], table["imdb_id"])
+        num_seen = SeenPosters.from_text(trained_on).count_copies(scored)
+    notes += f"\n{_describe_seen(num_seen)}" if num_seen else ""
     if new := int((~table["imdb_id"].isin(split["imdb_id"])).sum()):
         notes += f"\n{new} of the {len(table)} scored movies are not in the run's split"
     lost = describe_losses(report, read.count("no poster file"), read.rows_kept)

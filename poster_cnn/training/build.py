@@ -278,15 +278,13 @@ def require_finite(row, what, learning_rate, weights):
     Raises:
         FloatingPointError: If a loss or a weight is NaN or infinite.
     """
-    losses = [(f"The {name}", row[name]) for name in ("loss", "val_loss") if name in row]
-    spoilt = next((f"{name} became {value}" for name, value in losses if not math.isfinite(value)), None)
-    if spoilt is None:
-        arrays = ((weight.path, ops.convert_to_numpy(weight)) for weight in weights)
-        spoilt = next(
-            (f"{path} became NaN or infinite" for path, array in arrays if not np.isfinite(array).all()), None
-        )
-    if spoilt is not None:
+    names = [name for name in ("loss", "val_loss") if not math.isfinite(row.get(name, 0))]
+    spoilt = [f"The {name} became {row[name]}" for name in names]
+    if not spoilt:
+        not_finite = [weight.path for weight in weights if not np.isfinite(ops.convert_to_numpy(weight)).all()]
+        spoilt = [f"{path} became NaN or infinite" for path in not_finite]
+    if spoilt:
         raise FloatingPointError(
-            f"{spoilt} in epoch {row['epoch']} of {what}. Try a smaller learning rate, or float32 if the precision is "
-            f"mixed_bfloat16. Received: learning_rate={learning_rate:g}"
+            f"{spoilt[0]} in epoch {row['epoch']} of {what}. Try a smaller learning rate, or float32 if the "
+            f"precision is mixed_bfloat16. Received: learning_rate={learning_rate:g}"
         )
