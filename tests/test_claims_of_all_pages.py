@@ -130,6 +130,21 @@ def augmentations():
     return [number for low, value, high in costs + gains for number in (value, low, high)]
 
 
+def distilled(*networks):
+    columns = ["over_one", "over_one_low", "over_one_high"]
+    return (
+        committed("release_distillation").set_index("network").loc[list(networks), columns].to_numpy().ravel().tolist()
+    )
+
+
+def students():
+    values = (
+        np.array(distilled("student of the seeds", "student of the seeds and the regression")).round(1).reshape(2, 3)
+    )
+    assert (values[0] == values[1]).all()
+    return values[0].tolist()
+
+
 def of_drawn(trained, tested, column=AP):
     rows = committed("evidence_lettering").query("data == 'embedded' and genre == 'all'")
     return 100 * rows.query("trained_on == @trained and tested_on == @tested")[column].item()
@@ -284,6 +299,13 @@ CLAIMS = [
         "which Holm's correction for the four comparisons makes uncertain (p = {:.2f})",
         lambda: [committed("release_augmentation_table").set_index("augmentation").loc["mixup", "over_none_holm"]],
     ),
+    (
+        "release",
+        "The mean of three seeds has {:.1f} points more [{:.1f}, {:.1f}], and the mean of these and of the regression "
+        "on two other networks {:.1f} [{:.1f}, {:.1f}]",
+        lambda: distilled("mean of 3 seeds", "mean of seeds and regression"),
+    ),
+    ("release", "With either teacher it has {:.1f} points more than without [{:.1f}, {:.1f}]", students),
     (
         "release",
         "{:.0f} process-minutes for {} runs, two at a time",

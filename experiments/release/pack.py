@@ -15,6 +15,7 @@ import zipfile
 import keras
 import numpy as np
 import onnx
+import pandas as pd
 from onnx import TensorProto, helper
 
 from poster_cnn.evaluation.networks import open_network
@@ -25,6 +26,7 @@ from poster_cnn.training.model_card import model_card
 from poster_cnn.training.saved_model import load_model
 
 _TRAINING_ONLY = ("weights", "trainable", "dropout", "logits_dropout")  # arguments that do not change predictions
+RESULTS = pathlib.Path(__file__).parent.parent / "results"
 _ACTIVATIONS = {"relu": "Relu", "relu6": "Relu6", "sigmoid": "Sigmoid", "softmax": "Softmax", "linear": None}
 
 
@@ -60,10 +62,50 @@ def pack(run_dir, name, scores_dir=None, folder=shipped.FOLDER):
     write_json(folder / f"{name}.json", content)
     with write_atomically(folder / f"{name}.onnx") as temporary:
         onnx.save(_Graph(model, folder / f"{name}.npz").to_onnx(), temporary)
-    write_text(folder / f"{name}.md", model_card(run_dir, scored_run=scores_dir, name=name, license="mit"))
+    card = model_card(run_dir, scored_run=scores_dir, name=name, license="mit")
+    is_default = name == shipped.DEFAULT  # the others are not measured
+    write_text(folder / f"{name}.md", card + (f"\n## Further measurements\n\n{measurements()}" if is_default else ""))
     images = np.random.default_rng(0).integers(0, 256, (8, *model.input_shape[1:])).astype("float32")
     shipped_model, _ = load_model(name)
     return float(np.abs(shipped_model.predict_on_batch(images) - open_network(name).run(images)).max())
+
+
+def measurements(results=RESULTS):
+    """Return a Markdown table of what was measured of the default network apart from its scores, with the commands."""
+    copies = pd.read_csv(results / "release_near_copies.csv").set_index("posters")
+    exports = pd.read_csv(results / "release_exports.csv").set_index("format")
+    seconds = pd.read_csv(results / "benchmark_latency.csv").set_index("command").loc["predict", "seconds"]
+    points = pd.read_csv(results / "pointing_game.csv").query("network == 'mobilenet_v2' and method == 'grad_cam'")
+    copy, latency = (
+        "python experiments/release/near_copies.py data/posters",
+        "python experiments/benchmarks/latency.py data",
+    )
+    pointing = "python experiments/benchmarks/pointing_game.py"
+    rows = [
+        *(
+            (f"copies recognized: {name}", f"{found} of {tried}", copy)
+            for name, tried, found in copies[:-1].itertuples()
+        ),
+        ("other posters taken for copies", "{found:,} of {tried:,}".format(**copies.iloc[-1]), copy),
+        ("one poster, from the prompt to the answer, 2 cores", f"{seconds:.2f} s", latency),
+    ]
+    for name, row in exports.iterrows():
+        what = f"largest difference of {name} from Keras, {row['num_posters']:,} posters"
+        command = f"poster-cnn export --format {name} --pictures data/posters/*.jpg"
+        rows.append((what, f"{row['largest_difference']:g}", command))
+    trained = points.set_index("weights").loc["trained"]
+    others = (
+        points.set_index("weights").loc["random", "hits"],
+        trained["other_map"],
+        trained["center"],
+        trained["chance"],
+    )
+    titles = "the same with random weights", "another poster's map", "the center of the picture", "chance"
+    what = "Grad-CAM's hottest point on the emblem of drawn posters, last layer trained on them"
+    for title, hits in ((what, trained["hits"]), *zip(titles, others, strict=True)):
+        rows.append((title, f"{hits:.1%}", pointing))
+    lines = [f"| {what} | {value} | `{command}` |" for what, value, command in rows]
+    return "\n".join(["| what | measured | command |", "| --- | ---: | --- |", *lines, ""])
 
 
 def write_weights(model, path):

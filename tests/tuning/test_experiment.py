@@ -9,11 +9,11 @@ from poster_cnn import models
 from poster_cnn.tuning.experiment import Experiment, load_experiment
 
 REPOSITORY = pathlib.Path(__file__).parents[2]
+SCRIPTS = ("pack", "compare_augmentations", "distill", "teacher_features", "near_copies", "lettering", "sentences")
 EXPERIMENTS = sorted(
     path
     for path in REPOSITORY.glob("experiments/*/*.py")
-    if path.parent.name not in ("benchmarks", "soak")
-    and path.name not in ("pack.py", "compare_augmentations.py", "lettering.py", "sentences.py")
+    if path.parent.name not in ("benchmarks", "soak") and path.stem not in SCRIPTS
 )
 CONFIG = "import poster_cnn.training as t; config = t.TrainingConfig(('Drama', 'Horror'))"
 SPACE = {"learning_rate": stats.loguniform(1e-4, 1e-2), "batch_size": [8, 16], "epochs": stats.randint(1, 100)}
@@ -171,6 +171,8 @@ def test_changes_turn_a_draw_into_config_attributes(search):
         ({"num_folds": 2}, {"space": {"rate": [1]}}, "A draw must give changes of the config .*rate"),
         ({"num_folds": 2}, {"space": {"seed": [1, 2]}, "num_draws": 3}, "`space` must have at least `num_draws` diff"),
         ({"num_folds": 2}, {"grid": {"seed": (1, 2)}}, "A random search has no `grid` and no `sets`"),
+        ({"num_folds": 2, "metrics": ("hit_at_1",)}, {}, "needs the metric 'first_label_accuracy'. Received: metrics="),
+        ({"num_folds": 2}, {"space": {"learning_rate": [-1]}}, "`learning_rate` must be a positive number"),
     ],
 )
 def test_rejects_searches_that_cannot_run(changes, options, message, tiny_config):
