@@ -284,7 +284,7 @@ def small_backbones():
     import keras
 
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("ResNet50", "DenseNet121", "MobileNetV2", "VGG16"):
+        for name in ("ResNet50", "ResNet152", "DenseNet121", "DenseNet201", "MobileNetV2", "VGG16"):
             patch.setattr(keras.applications, name, small_backbone)
         yield small_backbone
 

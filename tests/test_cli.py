@@ -66,6 +66,7 @@ def test_sweep_writes_tidy_results(data_folder, tmp_path, capsys):
         "small = {'filters': (4, 8), 'dense_units': (8,)}\n"
         "config = TrainingConfig(class_names=('Horror', 'Romance'), ratio=10, epochs=1, model_args=small)\n"
         "grid = {'learning_rate': (1e-3, 1e-4)}\n"
+        "quick_config, quick_grid = {}, {'learning_rate': (1e-3,)}\n"
     )
     arguments = ["sweep", str(experiment), "--data", str(data_folder), "--out", str(tmp_path / "runs")]
     assert main(arguments) == 0
@@ -73,6 +74,8 @@ def test_sweep_writes_tidy_results(data_folder, tmp_path, capsys):
     assert "2 cells finished, 0 failed" in printed.out and printed.err.count("39 posters: 39 ok") == 1
     assert all("39 posters: 39 ok" in path.read_text() for path in (tmp_path / "runs").glob("*/notes.txt"))
     assert pd.read_csv(tmp_path / "runs" / "results.csv")["learning_rate"].tolist() == [1e-3, 1e-4]
+    assert main([*arguments, "--preset", "quick"]) == 0
+    assert "1 cells finished, 0 failed" in capsys.readouterr().out
 
 
 def test_search_names_the_best_draw(data_folder, tmp_path, capsys):
@@ -89,6 +92,25 @@ def test_search_names_the_best_draw(data_folder, tmp_path, capsys):
     printed = capsys.readouterr().out
     assert "best: learning_rate=0.00" in printed and "2 cells finished, 0 failed" in printed
     assert pd.read_csv(tmp_path / "runs" / "results.csv")["fold"].tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("command", ["sweep", "search"])
+def test_failed_runs_are_named_and_counted(command, data_folder, tmp_path, monkeypatch, capsys):
+    def train(*_, **__):
+        raise FloatingPointError("The loss became nan")
+
+    monkeypatch.setattr("poster_cnn.tuning.sweep.train", train)
+    space = "space, num_draws = {'learning_rate': [1e-3]}, 1\n"
+    (tmp_path / "rates.py").write_text(
+        "from poster_cnn import TrainingConfig\n"
+        "config = TrainingConfig(class_names=('Horror', 'Romance'), ratio=30, num_folds=2)\n"
+        + {"sweep": "grid = {'fold': (0, 1)}\n", "search": space}[command]
+    )
+    arguments = [command, str(tmp_path / "rates.py"), "--data", str(data_folder), "--out", str(tmp_path / "runs")]
+    assert main(arguments) == 1
+    printed = capsys.readouterr()
+    assert "0 cells finished, 2 failed" in printed.out and "best:" not in printed.out
+    assert printed.err.count("FloatingPointError: The loss became nan") == 2
 
 
 def test_posters_may_lie_elsewhere(tmp_path, capsys, monkeypatch):

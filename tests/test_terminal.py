@@ -135,18 +135,22 @@ def test_failed_cells_leave_their_traceback(data_folder, tmp_path, monkeypatch, 
 
 
 def test_a_sweep_with_workers_prints_each_report_once(data_folder, tmp_path, monkeypatch, capsys):
-    def work(*_, **__):
+    def work(experiment, command, *_, **__):
+        commands.append(list(map(str, command)))
         for name, text in (("a", "2 lost"), ("b", "2 lost"), ("c/ensemble", "3 lost")):
             files.write_text(tmp_path / "runs" / name / "notes.txt", f"{text}\n")
         return {}
 
+    commands = []
     monkeypatch.setattr("poster_cnn.tuning.workers.sweep_with_workers", work)
     (tmp_path / "one.py").write_text(
         "from poster_cnn import TrainingConfig\n"
         "config, grid = TrainingConfig(class_names=('Horror', 'Romance'), ratio=30), {'seed': (0,)}\n"
+        "quick_config, quick_grid = {}, grid\n"
     )
     command = ["sweep", str(tmp_path / "one.py"), "--data", str(data_folder), "--out", str(tmp_path / "runs")]
-    assert main([*command, "--workers", "2"]) == 0
+    command += ["--preset", "quick", "--precision", "mixed_bfloat16"]
+    assert main([*command, "--workers", "2"]) == 0 and commands == [command]
     assert capsys.readouterr().err == "2 lost\n\n3 lost\n"
 
 

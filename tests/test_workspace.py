@@ -1,6 +1,7 @@
 """The workspace of the notebooks: presets, data folder, experiments, and committed results."""
 
 import dataclasses
+import shutil
 
 import keras
 import pandas as pd
@@ -141,8 +142,7 @@ def test_runs_are_trained_once_and_read(data_folder, finished_run, tmp_path, mon
 
     def fake_sweep(plan, data, folder, *, shared):
         calls.append(folder)
-        folder.mkdir(parents=True)
-        (folder / "cell").symlink_to(finished_run)
+        shutil.copytree(finished_run, folder / "cell")
         return {}
 
     monkeypatch.setattr(experiments, "sweep", fake_sweep)
@@ -155,6 +155,8 @@ def test_runs_are_trained_once_and_read(data_folder, finished_run, tmp_path, mon
     assert len(predictions) == (split["part"] == "test").sum() == len(tiny.training_data("cell").part("test"))
     assert set(tiny.metrics("cell")) >= {"test", "baselines"} and "posters" in tiny.notes("cell")
     assert len(tiny.predict("cell", pictures)) == 2
+    assert len(tiny.results) == 1 and set(tiny.history["run"]) == {"cell"}
+    assert {path.name for path in (loaded.out / "results").iterdir()} == {"tiny.csv", "tiny_history.csv"}
     runs = pd.DataFrame({"experiment": ["tiny"], "run": ["cell"], "variant": ["faithful"]})
     assert loaded.per_run("split", runs)["tiny", "cell"].equals(split)
     assert loaded.per_run("predictions", runs, by="variant")["faithful"].equals(predictions)
@@ -220,11 +222,11 @@ def test_trailers_are_used_where_the_data_have_them(data, modalities, tmp_path, 
 
 
 def test_experiments_share_the_movies_that_they_read(data_folder, tmp_path, monkeypatch, write_experiment):
-    for name in ("one", "other"):
+    for name, max_words in (("one", 3000), ("other", 3000), ("fewer_words", 7)):
         write_experiment(
             name,
             "from poster_cnn.multimodal.config import EnsembleConfig",
-            f"config = EnsembleConfig(('Horror', 'Drama'), experiment='{name}')",
+            f"config = EnsembleConfig(('Horror', 'Drama'), max_words={max_words}, experiment='{name}')",
             "grid, quick_config, quick_grid = {}, {}, {}",
         )
     given = []
@@ -236,10 +238,10 @@ def test_experiments_share_the_movies_that_they_read(data_folder, tmp_path, monk
     monkeypatch.setattr(sweep, "load_ensemble_data", lambda *_, **__: object())
     monkeypatch.setattr(sweep, "train_ensemble", train)
     loaded = load(tmp_path, preset="quick", data=data_folder)
-    for name in ("one", "other"):
+    for name in ("one", "other", "fewer_words"):
         with pytest.raises(RuntimeError, match="stop here"):
             loaded.experiment(name).results  # noqa: B018
-    assert given[0] is given[1]
+    assert given[0] is given[1] is not given[2]
 
 
 def test_home_folder_is_expanded(monkeypatch, tmp_path):

@@ -282,6 +282,7 @@ def test_certificate_of_a_csv_finds_movies_in_several_parts(leaky, tmp_path, ids
     ("split", "message"),
     [
         ({"id": [1], "part": ["train"]}, "imdb_id"),
+        ({"imdb_id": [1]}, "part"),
         ({"imdb_id": [99], "part": ["train"]}, "must have imdbIds of the post"),
     ],
 )

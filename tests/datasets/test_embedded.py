@@ -275,6 +275,7 @@ def test_embedded_dataset_adds_trailers_on_request(tmp_path, monkeypatch):
     assert embedded_dataset(trailers=True) == folder
     assert len(list((folder / "trailers").iterdir())) == 40
     assert before.items() < digests(folder).items()
+    assert dataset.is_embedded(folder) and not dataset.is_embedded(tmp_path)
 
 
 @pytest.mark.slow

@@ -153,9 +153,12 @@ def test_accepts_the_columns_of_movie_tables(finished_ensemble, test_movies, mov
 def test_movies_without_input_have_no_prediction(finished_ensemble):
     words = ["N/A", "nan", " ", None, pd.NA, np.nan]
     movies = [{"plot": word, "director_name": word, "poster": word} for word in words]
-    for given in (movies, pd.DataFrame(movies).assign(title="Any")):
-        predictions, problems = predict_movies.predict_movies(finished_ensemble, given)
-        assert predictions == {} and problems == dict.fromkeys(range(6), dict.fromkeys(MODALITIES, "not given"))
+    for given, labels in (
+        (movies, range(6)),
+        (pd.DataFrame(movies, index=list("abcdef")).assign(title="Any"), "abcdef"),
+    ):
+        predictions, problems = predict_movies.predict_movies(finished_ensemble, given, batch_size=4)
+        assert predictions == {} and problems == dict.fromkeys(labels, dict.fromkeys(MODALITIES, "not given"))
     assert predict_movies.predict_movies(finished_ensemble, []) == ({}, {})
 
 

@@ -103,8 +103,9 @@ def test_scores_of_bootstrap_samples_equal_those_of_their_rows(name, digits, gro
     y_true, y_prob = rng.integers(0, 2, (40, 5)), rng.random((40, 5)).round(digits)  # one digit gives many ties
     y_true[3], y_true[:, 2], y_true[:, 4] = 0, 0, 0  # a movie without a genre, a genre without a movie, a rare genre
     y_true[7, 4] = 1
-    expected = metrics.bootstrap_interval(metrics.BY_NAME[name], y_true, y_prob, groups=groups, num_resamples=10)
-    found = metrics.score([name], y_true, y_prob, groups=groups, num_resamples=10)[name]
+    options = {"groups": groups, "num_resamples": 10, "seed": 1}
+    expected = metrics.bootstrap_interval(metrics.BY_NAME[name], y_true, y_prob, **options)
+    found = metrics.score([name], y_true, y_prob, **options)[name]
     assert (found["low"], found["high"]) == pytest.approx(expected, abs=1e-12)
 
 

@@ -63,10 +63,14 @@ def test_parameters_and_batch_normalization(builder, num_classes, num_params, nu
 # ResNet18 takes the pixels of PyTorch's weights, as DenseNet does.
 @pytest.mark.parametrize(
     ("builder", "like"),
-    [("resnet18", "densenet"), *((name, name) for name in ("resnet50", "densenet121", "mobilenet_v2", "vgg16"))],
+    [
+        *(("resnet18", "densenet"), ("resnet50", "resnet"), ("resnet152", "resnet")),
+        *(("densenet121", "densenet"), ("densenet201", "densenet")),
+        *((name, name) for name in ("mobilenet_v2", "vgg16")),
+    ],
 )
 def test_scales_pixels_as_keras_applications(builder, like, small):
-    preprocess = getattr(keras.applications, like.removesuffix("50").removesuffix("121")).preprocess_input
+    preprocess = getattr(keras.applications, like).preprocess_input
     model = getattr(models, builder)((32, 32, 3), weights=None)
     for color in (RED, BLUE, (10, 100, 200)):
         assert np.allclose(seen_by_backbone(model, color), preprocess(np.float32([color]))[0], atol=1e-4)

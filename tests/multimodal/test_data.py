@@ -11,6 +11,7 @@ import pytest
 from conftest import draw_poster
 
 from poster_cnn.datasets.pipeline import poster_dataset
+from poster_cnn.movies.data_folder import find_data_folder
 from poster_cnn.movies.metadata import load_movie_metadata
 from poster_cnn.multimodal import data as module
 from poster_cnn.multimodal.data import backbone_network, load_ensemble_data
@@ -200,6 +201,8 @@ def test_given_split_of_moviescope_is_used(ensemble_config, moviescope):
     assert data.inputs["trailer"][:, 0].tolist() == [1, 2, 3, 4, 5, 6, 7, 8, 0]
     assert data.present.all(axis=1).tolist() == [False, *[True] * 7, False]
     assert "Leak certificate" not in data.notes
+    of_folder = load_ensemble_data(config, find_data_folder(moviescope), progress=False)  # as a sweep hands it on
+    assert of_folder.fingerprint == data.fingerprint
 
 
 def test_given_split_without_validation_movies_gets_some_of_the_training_movies(ensemble_config, moviescope):

@@ -24,6 +24,7 @@ from poster_cnn.multimodal.train import train_ensemble
 from poster_cnn.training import distribution
 from poster_cnn.training import train as training
 from poster_cnn.tuning import sweep
+from poster_cnn.tuning.workers import sweep_with_workers
 
 SMALL_BACKBONE = """
 import keras
@@ -320,6 +321,10 @@ def test_single_process_is_the_chief():
     [
         (lambda: sweep.sweep(tuning.Experiment(None, {}), "data", "runs"), "Start the same sweep on each host instead"),
         (lambda: train_ensemble(None, "data", "runs"), "An ensemble is trained on one host"),
+        (
+            lambda: sweep_with_workers(None, [], "data", "runs", num_workers=2),
+            r"\(--workers\) are processes of one host",
+        ),
     ],
 )
 def test_rejects_sweeps_and_ensembles_on_several_hosts(call, message, monkeypatch):

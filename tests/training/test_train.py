@@ -154,6 +154,7 @@ def test_interrupted_run_resumes_bit_identically(finished_run, data_folder, tiny
     (tmp_path / "run" / ".0badcafe.tmp.history.csv").write_text("half of the hi")  # as after a kill
     (tmp_path / "run" / ".0badcafe.tmp.checkpoint.weights.h5").write_text("half of the we")
     monkeypatch.undo()
+    monkeypatch.setattr(fitting, "_run_epoch", lambda *_: pytest.fail("a finished epoch is trained again"))
     train(tiny_config, data_folder, tmp_path / "run", progress=False)
     assert_same_run(finished_run, tmp_path / "run")
 

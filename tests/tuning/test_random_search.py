@@ -45,3 +45,4 @@ def test_the_best_draw_has_the_highest_mean_over_all_its_folds():
     assert best_draw(frame) == "b"
     with pytest.raises(ValueError, match="No draw is finished on all its folds. .*Received: 1 runs"):
         best_draw(frame[-1:])
+    assert rank_draws(pd.DataFrame(columns=["run", "set_name"])).empty  # all runs failed

@@ -22,6 +22,7 @@ from poster_cnn.tuning.experiment import Experiment
 from poster_cnn.tuning.sweep import Shared, sweep
 from poster_cnn.tuning.workers import sweep_with_workers
 
+time_sleep = time.sleep  # before a test replaces it
 SLOW_EPOCHS = """
 import sys, time
 from poster_cnn.training import fit
@@ -74,10 +75,11 @@ def contents(run_dir):
 def test_skips_finished_cells(tiny_config, data_folder, tmp_path, trained):
     experiment = Experiment(tiny_config, {"seed": (0, 1, 2)})
     finish(tmp_path / "seed=1", tiny_config.replace(seed=1), load_training_data(tiny_config.data, data_folder))
+    (tmp_path / "seed=1" / "checkpoint.weights.h5").touch()  # of a process that was killed before it removed it
     for _ in range(2):
         assert sweep(experiment, data_folder, tmp_path, progress=False) == {}
         assert [name for name, _ in trained] == ["seed=0", "seed=2"]
-    assert not list(tmp_path.glob("*/attempts.json"))
+    assert not [*tmp_path.glob("*/attempts.json"), *tmp_path.glob("*/checkpoint*")]
 
 
 def test_reports_a_cell_finished_with_another_config_or_other_data(tiny_config, data_folder, tmp_path, finished_run):
@@ -115,6 +117,8 @@ def test_shows_the_share_done_and_the_time_left(tiny_config, data_folder, tmp_pa
     sweep(Experiment(tiny_config, {"seed": (0, 1)}), data_folder, tmp_path)
     shown = capsys.readouterr().err
     assert "2 cells:" in shown and "100%" in shown and " left" in shown and "seed=1" in shown
+    sweep(Experiment(tiny_config, {"seed": (0, 1)}), data_folder, tmp_path)
+    assert "100%" in (again := capsys.readouterr().err) and "  0%" not in again  # it starts with the finished cells
     sweep(Experiment(tiny_config, {"seed": (0, 1, 2)}), data_folder, tmp_path / "quiet", progress=False)
     assert capsys.readouterr().err == ""
 
@@ -208,11 +212,70 @@ def test_two_sweeps_of_one_folder_share_the_work(tiny_config, data_folder, tmp_p
     assert not failed and not list(tmp_path.glob("*/error.txt"))
 
 
-@pytest.mark.parametrize("status", [1, 3])
-def test_workers_that_fail_outside_of_a_cell_are_reported(status):
-    command = [sys.executable, "-c", f"import sys; sys.exit({status})"]
+@pytest.mark.parametrize(
+    ("code", "status", "num_starts"),
+    [("sys.exit(1)", 1, 1), ("sys.exit(3)", 3, 1), ("os.kill(os.getpid(), 9)", -9, 3)],
+)
+def test_workers_that_fail_outside_of_a_cell_are_reported(code, status, num_starts, monkeypatch, capsys):
+    monkeypatch.setattr(workers.time, "sleep", lambda seconds: time_sleep(0.05))
     with pytest.raises(RuntimeError, match=rf"Workers failed outside of a cell: 0 \(status {status}\)"):
-        workers._run(command, 1, restarts=3, poll=lambda: None)
+        workers._run([sys.executable, "-c", f"import os, sys; {code}"], 1, restarts=2, poll=lambda: None)
+    assert capsys.readouterr().err.count("starts again") == num_starts - 1
+
+
+@pytest.fixture
+def started(monkeypatch):
+    """List of the processes that are started as workers, with their environments."""
+    processes, start = [], subprocess.Popen
+
+    def popen(command, env, **options):
+        process = start(command, env=env, **options)
+        processes.append((process, env))
+        return process
+
+    monkeypatch.setattr(workers.subprocess, "Popen", popen)
+    return processes
+
+
+@pytest.mark.parametrize(
+    ("num_gpus", "named", "expected"),
+    [
+        (0, None, [None, None, None]),
+        (1, None, ["0", "0", "0"]),
+        (2, None, ["0", "1", "0"]),
+        (2, "5,7", ["5", "7", "5"]),
+    ],
+)
+def test_each_worker_has_a_gpu_and_its_share_of_the_memory(started, monkeypatch, num_gpus, named, expected):
+    monkeypatch.setattr(workers.tf.config, "list_physical_devices", lambda kind: ["GPU"] * num_gpus)
+    monkeypatch.setattr(workers.time, "sleep", lambda seconds: time_sleep(0.05))
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setenv("POSTER_CNN_MEMORY", "3GB")
+    if named:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", named)
+    workers._run(["true"], 3, restarts=0, poll=lambda: None)
+    assert [environment.get("CUDA_VISIBLE_DEVICES") for _, environment in started] == expected
+    assert [environment["POSTER_CNN_MEMORY"] for _, environment in started] == ["1000000000"] * 3
+
+
+def test_an_interrupt_ends_the_workers(started, monkeypatch):
+    def interrupt():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(workers.time, "sleep", lambda seconds: time_sleep(0.05))
+    with pytest.raises(KeyboardInterrupt):
+        workers._run(["sleep", "600"], 2, restarts=0, poll=interrupt)
+    assert [process.poll() for process, _ in started] == [-signal.SIGTERM] * 2
+
+
+def test_there_are_no_more_workers_than_cells(tiny_config, data_folder, tmp_path, monkeypatch):
+    def run(command, num_workers, restarts, poll):
+        assert command[-2:] == ["sweep", "file"] and (num_workers, restarts) == (2, 2 * module.MAX_KILLS)
+
+    monkeypatch.setattr(workers, "_run", run)
+    experiment = Experiment(tiny_config, {"seed": (0, 1)})
+    failed = sweep_with_workers(experiment, ["sweep", "file"], data_folder, tmp_path, num_workers=5, progress=False)
+    assert list(failed) == ["seed=0", "seed=1"]
 
 
 def test_failures_include_finished_cells_of_other_data(tiny_config, data_folder, tmp_path):
@@ -308,6 +371,8 @@ def test_a_folder_that_is_missing_or_cannot_be_written_fails_before_the_cells(ti
     experiment = Experiment(tiny_config, {"seed": (0, 1)})
     with pytest.raises(FileNotFoundError, match="No data folder found"):
         sweep(experiment, tmp_path / "nowhere", tmp_path / "runs", progress=False)
+    with pytest.raises(FileNotFoundError, match="No data folder found"):
+        sweep_with_workers(experiment, [], tmp_path / "nowhere", tmp_path / "runs", num_workers=2)
     assert not (tmp_path / "runs").exists()
     (tmp_path / "file").touch()
     with pytest.raises(OSError, match="cannot be written.*Choose another folder"):
