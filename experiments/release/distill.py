@@ -50,7 +50,7 @@ def regression_predictions(features, data):
     """Predict all rows from the features of both teachers; the penalty is chosen on the validation movies.
 
     Returns:
-        `(penalty, y_prob)`, `y_prob` as in `network_predictions`.
+        As `network_predictions`.
     """
     rows = {part: np.flatnonzero((data.split == part).to_numpy()) for part in PARTS}
     train, labels = rows["train"], data.all_labels
@@ -61,11 +61,10 @@ def regression_predictions(features, data):
         score = metrics.values(NAMES, labels[rows["validation"]], y_prob[rows["validation"]])
         print(f"logistic regression, C={penalty:g}: validation {score}")
         found[penalty] = score["average_precision"], regression, y_prob
-    best = max(found, key=lambda penalty: found[penalty][0])
-    _, regression, y_prob = found[best]
+    _, regression, y_prob = found[max(found, key=lambda penalty: found[penalty][0])]
     folds = KFold(5, shuffle=True, random_state=0)
     y_prob[train] = cross_val_predict(regression, features[train], labels[train], cv=folds, method="predict_proba")
-    return best, y_prob.astype("float32")
+    return y_prob.astype("float32")
 
 
 def train_student(config, data, teacher, run_dir):
@@ -120,10 +119,10 @@ def main():
     order = pd.Series(np.arange(len(in_file)), index=in_file).loc[data.table["imdb_id"]].to_numpy()
     with np.load(options.features) as file:
         both = np.concatenate([file[name] for name in file.files], axis=2)[order]
-    penalty, regression = regression_predictions(both.mean(axis=1), data)
+    regression = regression_predictions(both.mean(axis=1), data)
     seeds = [network_predictions(load_model(run)[0], data) for run in runs]
     mean = np.mean(seeds, axis=0)
-    predictions = {"one network": seeds[0], f"logistic regression, two EfficientNet-Lite, C={penalty:g}": regression}
+    predictions = {"one network": seeds[0], "regression, two EfficientNet-Lite": regression}
     predictions |= {f"mean of {len(seeds)} seeds": mean, "mean of seeds and regression": (mean + regression) / 2}
     teachers = {"seeds": mean, "all": (mean + regression) / 2}
     folder = options.runs.with_name(f"{options.runs.name}_students")
