@@ -76,34 +76,26 @@ def measurements(results=RESULTS):
     exports = pd.read_csv(results / "release_exports.csv").set_index("format")
     seconds = pd.read_csv(results / "benchmark_latency.csv").set_index("command").loc["predict", "seconds"]
     points = pd.read_csv(results / "pointing_game.csv").query("network == 'mobilenet_v2' and method == 'grad_cam'")
-    copy, latency = (
-        "python experiments/release/near_copies.py data/posters",
-        "python experiments/benchmarks/latency.py data",
-    )
+    copying = "python experiments/release/near_copies.py data/posters"
     pointing = "python experiments/benchmarks/pointing_game.py"
     rows = [
-        *(
-            (f"copies recognized: {name}", f"{found} of {tried}", copy)
-            for name, tried, found in copies[:-1].itertuples()
-        ),
-        ("other posters taken for copies", "{found:,} of {tried:,}".format(**copies.iloc[-1]), copy),
-        ("one poster, from the prompt to the answer, 2 cores", f"{seconds:.2f} s", latency),
+        (f"taken for copies: {what}", f"{found:,} of {tried:,}", copying) for what, tried, found in copies.itertuples()
     ]
+    latency = "one poster, from the prompt to the answer, 2 cores", f"{seconds:.2f} s"
+    rows.append((*latency, "python experiments/benchmarks/latency.py data"))
     for name, row in exports.iterrows():
         what = f"largest difference of {name} from Keras, {row['num_posters']:,} posters"
         command = f"poster-cnn export --format {name} --pictures data/posters/*.jpg"
         rows.append((what, f"{row['largest_difference']:g}", command))
-    trained = points.set_index("weights").loc["trained"]
-    others = (
-        points.set_index("weights").loc["random", "hits"],
-        trained["other_map"],
-        trained["center"],
-        trained["chance"],
-    )
-    titles = "the same with random weights", "another poster's map", "the center of the picture", "chance"
-    what = "Grad-CAM's hottest point on the emblem of drawn posters, last layer trained on them"
-    for title, hits in ((what, trained["hits"]), *zip(titles, others, strict=True)):
-        rows.append((title, f"{hits:.1%}", pointing))
+    trained, random = (points.set_index("weights").loc[name] for name in ("trained", "random"))
+    shares = {
+        "Grad-CAM's hottest point on the emblem of drawn posters, last layer trained on them": trained["hits"],
+        "the same with random weights": random["hits"],
+        "another poster's map": trained["other_map"],
+        "the center of the picture": trained["center"],
+        "chance": trained["chance"],
+    }
+    rows += [(what, f"{share:.1%}", pointing) for what, share in shares.items()]
     lines = [f"| {what} | {value} | `{command}` |" for what, value, command in rows]
     return "\n".join(["| what | measured | command |", "| --- | ---: | --- |", *lines, ""])
 

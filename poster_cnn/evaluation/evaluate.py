@@ -79,7 +79,8 @@ class Evaluation:
     @property
     def warning(self):
         """Sentence on scores that may be too high, or an empty text."""
-        return f"{_describe_seen(self.num_seen)}, so its scores may be too high." if self.num_seen else ""
+        seen = _describe_seen(self.num_seen, self.num_movies)
+        return f"{seen}, so its scores may be too high." if self.num_seen else ""
 
     def __str__(self):
         return f"{self.notes}\n\n{self.as_text()}"
@@ -208,8 +209,8 @@ def _refuse_ensemble(run_dir, folder):
     )
 
 
-def _describe_seen(count):
-    return f"{count} of the scored posters look like posters that this network was trained on earlier"
+def _describe_seen(count, num_movies):
+    return f"{count:,} of the {num_movies:,} scored posters look like posters that this network was trained on earlier"
 
 
 def _unseen_movies(data, run_dir, config, split, about, progress):
@@ -251,7 +252,7 @@ def _unseen_movies(data, run_dir, config, split, about, progress):
     if trained_on := about.get("seen_posters"):
         scored = SeenPosters.from_signatures(report.loc[table.index, "signature"], table["imdb_id"])
         num_seen = SeenPosters.from_text(trained_on).count_copies(scored)
-    notes += f"\n{_describe_seen(num_seen)}" if num_seen else ""
+    notes += f"\n{_describe_seen(num_seen, len(table))}" if num_seen else ""
     if new := int((~table["imdb_id"].isin(split["imdb_id"])).sum()):
         notes += f"\n{new} of the {len(table)} scored movies are not in the run's split"
     lost = describe_losses(report, read.count("no poster file"), read.rows_kept)

@@ -24,6 +24,31 @@ TITLES = {  # name of a baseline or of a set, in the order of the ladder -> titl
 }
 
 
+def compare(metric, labels, y_prob, others, *, prefix="", **sampling):
+    """Score predictions, and compare them with others of the same movies.
+
+    Args:
+        metric: Key of `metrics.BY_NAME`.
+        labels: Zeros and ones `(num_movies, num_classes)`.
+        y_prob: Probabilities `(num_movies, num_classes)`, or of several seeds `(num_seeds, num_movies, num_classes)`.
+        others: Dict of name -> probabilities whose scores are subtracted, of one or several seeds.
+        prefix: Name of the score and start of the other names. Defaults to "": the score is named after the metric.
+        **sampling: Options of `metrics.score`, such as `groups`.
+
+    Returns:
+        dict: the score in percent; `low` and `high`, the bounds of its 95% interval; and for each other prediction
+        `over_<name>` in points, with the bounds and the p value of a paired interval.
+    """
+    start, score = f"{prefix}_" if prefix else "", metrics.score([metric], labels, y_prob, **sampling)[metric]
+    row = {prefix or metric: 100 * score["value"]}
+    row |= {f"{start}low": 100 * score["low"], f"{start}high": 100 * score["high"]}
+    for other, gain in metrics.margins([metric], labels, y_prob, others, **sampling)[metric].items():
+        name = f"{start}over_{other}"
+        row |= {name: 100 * gain["value"], f"{name}_low": 100 * gain["low"], f"{name}_high": 100 * gain["high"]}
+        row[f"{name}_p_value"] = gain["p_value"]
+    return row
+
+
 def ladder_table(runs, predictions, baselines, seconds, *, num_resamples=1000):
     """Compare networks with the color histogram and with the network before them, on the same test movies.
 
@@ -52,16 +77,11 @@ def ladder_table(runs, predictions, baselines, seconds, *, num_resamples=1000):
     order = [*(name for name in TITLES if name in arrays), *(name for name in arrays if name not in TITLES)]
     rows, options = [], {"groups": groups, "num_resamples": num_resamples}
     for previous, name in zip([None, *order], order, strict=False):
-        score = metrics.score([METRIC], labels, arrays[name], **options)[METRIC]
-        spread = pd.Series([metrics.average_precision(labels, y_prob) for y_prob in arrays[name]]).std()
-        row = {"network": TITLES.get(name, name), "seeds": len(arrays[name]), METRIC: 100 * score["value"]}
-        row |= {"low": 100 * score["low"], "high": 100 * score["high"]}
-        row |= {"seed_spread": 100 * spread}
         others = {"color": arrays["color_histogram"], "previous": arrays[previous]} if previous else {}
-        for title, gain in metrics.margins([METRIC], labels, arrays[name], others, **options)[METRIC].items():
-            row |= {f"over_{title}": 100 * gain["value"], f"over_{title}_low": 100 * gain["low"]}
-            row |= {f"over_{title}_high": 100 * gain["high"], f"over_{title}_p_value": gain["p_value"]}
-        rows.append(row | {"seconds": seconds.get(name)})
+        row = {"network": TITLES.get(name, name), "seeds": len(arrays[name])}
+        row |= compare(METRIC, labels, arrays[name], others, **options)
+        spread = pd.Series([metrics.average_precision(labels, y_prob) for y_prob in arrays[name]]).std()
+        rows.append(row | {"seed_spread": 100 * spread, "seconds": seconds.get(name)})
     table = pd.DataFrame(rows)
     trained = ~table["network"].isin([TITLES["label_prior"], TITLES["color_histogram"]])
     table["over_color_holm"] = metrics.holm(table["over_color_p_value"].where(trained))
@@ -80,24 +100,19 @@ def augmentation_table(runs, predictions, *, num_resamples=1000):
         DataFrame, one row per augmentation in the order of the runs: `augmentation`, `seeds` (int); macro average
         precision in percent, the mean of the seeds, of the validation movies (`validation`) and of the test movies with
         `low` and `high`; `over_none` in points, with the bounds and the p value of a paired interval and Holm's
-        correction as `over_none_holm`; the micro average precision `micro` and `micro_over_none` with its bounds.
+        correction as `over_none_holm`; the same, uncorrected, of micro average precision, in columns named `micro…`.
     """
-    names, (movies, labels, _) = (METRIC, f"{METRIC}_micro"), stack_predictions(runs, predictions)
+    movies, labels, _ = stack_predictions(runs, predictions)
     options = {"groups": movies, "num_resamples": num_resamples}
     by_kind = {kind: own for kind, own in runs.groupby("augmentation", sort=False)}
     arrays = {kind: stack_predictions(own, predictions)[2] for kind, own in by_kind.items()}
     rows = []
     for kind, y_prob in arrays.items():
-        macro, micro = (metrics.score(names, labels, y_prob, **options)[name] for name in names)
-        row = {"augmentation": kind, "seeds": len(y_prob)}
-        row["validation"] = 100 * by_kind[kind][f"validation_{METRIC}"].mean()
-        row |= {METRIC: 100 * macro["value"], "low": 100 * macro["low"], "high": 100 * macro["high"]}
-        gains = metrics.margins(names, labels, y_prob, {"none": arrays["none"]} if kind != "none" else {}, **options)
-        for title, name in (("over_none", METRIC), ("micro_over_none", f"{METRIC}_micro")):
-            for gain in gains[name].values():
-                row |= {title: 100 * gain["value"], f"{title}_low": 100 * gain["low"]}
-                row |= {f"{title}_high": 100 * gain["high"], f"{title}_p_value": gain["p_value"]}
-        rows.append(row | {"micro": 100 * micro["value"]})
+        others = {"none": arrays["none"]} if kind != "none" else {}
+        validation = 100 * by_kind[kind][f"validation_{METRIC}"].mean()
+        row = {"augmentation": kind, "seeds": len(y_prob), "validation": validation}
+        row |= compare(METRIC, labels, y_prob, others, **options)
+        rows.append(row | compare(f"{METRIC}_micro", labels, y_prob, others, prefix="micro", **options))
     return pd.DataFrame(rows).assign(over_none_holm=lambda table: metrics.holm(table["over_none_p_value"]))
 
 

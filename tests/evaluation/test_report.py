@@ -67,7 +67,7 @@ def test_page_needs_no_other_files(evaluation, tmp_path):
     assert "its scores may be too high" not in text
     of_seen = dataclasses.replace(evaluation, num_seen=3)
     text = write_report(of_seen, path, num_resamples=20).read_text(encoding="utf-8")
-    assert "<strong>3 of the scored posters look like" in text.partition("<nav>")[0]
+    assert f"<strong>3 of the {evaluation.num_movies:,} scored posters look like" in text.partition("<nav>")[0]
     score = evaluation.scores.loc["hit_at_1"]
     assert f"{100 * score['model']:.1f} [{100 * score['low']:.1f}, {100 * score['high']:.1f}]" in text
 

@@ -82,7 +82,10 @@ def test_runs_know_the_posters_of_all_trainings_before_them(finished_run, tiny_c
     before, after = SeenPosters.from_text(first), SeenPosters.from_text(last)
     assert after.count_copies(before) == len(before) < len(after)
     evaluation = poster_cnn.evaluate(tmp_path / "third", data_folder, progress=False)
-    assert "of the scored posters look like posters that this network was trained on earlier" in evaluation.notes
+    seen = (
+        f"{evaluation.num_seen} of the {evaluation.num_movies} scored posters look like posters that this network was"
+    )
+    assert f"{seen} trained on earlier" in evaluation.notes
     assert 0 < evaluation.num_seen <= evaluation.num_movies and evaluation.warning in evaluation.as_text()
 
 

@@ -22,7 +22,6 @@ from poster_cnn.tuning.experiment import Experiment
 from poster_cnn.tuning.sweep import Shared, sweep
 from poster_cnn.tuning.workers import sweep_with_workers
 
-time_sleep = time.sleep  # before a test replaces it
 SLOW_EPOCHS = """
 import sys, time
 from poster_cnn.training import fit
@@ -212,21 +211,10 @@ def test_two_sweeps_of_one_folder_share_the_work(tiny_config, data_folder, tmp_p
     assert not failed and not list(tmp_path.glob("*/error.txt"))
 
 
-@pytest.mark.parametrize(
-    ("code", "status", "num_starts"),
-    [("sys.exit(1)", 1, 1), ("sys.exit(3)", 3, 1), ("os.kill(os.getpid(), 9)", -9, 3)],
-)
-def test_workers_that_fail_outside_of_a_cell_are_reported(code, status, num_starts, monkeypatch, capsys):
-    monkeypatch.setattr(workers.time, "sleep", lambda seconds: time_sleep(0.05))
-    with pytest.raises(RuntimeError, match=rf"Workers failed outside of a cell: 0 \(status {status}\)"):
-        workers._run([sys.executable, "-c", f"import os, sys; {code}"], 1, restarts=2, poll=lambda: None)
-    assert capsys.readouterr().err.count("starts again") == num_starts - 1
-
-
 @pytest.fixture
 def started(monkeypatch):
-    """List of the processes that are started as workers, with their environments."""
-    processes, start = [], subprocess.Popen
+    """List of the processes that are started as workers, with their environments; they are looked after often."""
+    processes, start, sleep = [], subprocess.Popen, time.sleep
 
     def popen(command, env, **options):
         process = start(command, env=env, **options)
@@ -234,7 +222,18 @@ def started(monkeypatch):
         return process
 
     monkeypatch.setattr(workers.subprocess, "Popen", popen)
+    monkeypatch.setattr(workers.time, "sleep", lambda seconds: sleep(0.05))
     return processes
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "num_starts"),
+    [("sys.exit(1)", 1, 1), ("sys.exit(3)", 3, 1), ("os.kill(os.getpid(), 9)", -9, 3)],
+)
+def test_workers_that_fail_outside_of_a_cell_are_reported(code, status, num_starts, started, capsys):
+    with pytest.raises(RuntimeError, match=rf"Workers failed outside of a cell: 0 \(status {status}\)"):
+        workers._run([sys.executable, "-c", f"import os, sys; {code}"], 1, restarts=2, poll=lambda: None)
+    assert len(started) == num_starts == capsys.readouterr().err.count("starts again") + 1
 
 
 @pytest.mark.parametrize(
@@ -248,7 +247,6 @@ def started(monkeypatch):
 )
 def test_each_worker_has_a_gpu_and_its_share_of_the_memory(started, monkeypatch, num_gpus, named, expected):
     monkeypatch.setattr(workers.tf.config, "list_physical_devices", lambda kind: ["GPU"] * num_gpus)
-    monkeypatch.setattr(workers.time, "sleep", lambda seconds: time_sleep(0.05))
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.setenv("POSTER_CNN_MEMORY", "3GB")
     if named:
@@ -258,11 +256,10 @@ def test_each_worker_has_a_gpu_and_its_share_of_the_memory(started, monkeypatch,
     assert [environment["POSTER_CNN_MEMORY"] for _, environment in started] == ["1000000000"] * 3
 
 
-def test_an_interrupt_ends_the_workers(started, monkeypatch):
+def test_an_interrupt_ends_the_workers(started):
     def interrupt():
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(workers.time, "sleep", lambda seconds: time_sleep(0.05))
     with pytest.raises(KeyboardInterrupt):
         workers._run(["sleep", "600"], 2, restarts=0, poll=interrupt)
     assert [process.poll() for process, _ in started] == [-signal.SIGTERM] * 2
