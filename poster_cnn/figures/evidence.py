@@ -37,17 +37,19 @@ def ladder_scatter(ladder):
     """
     rows = ladder[ladder["seconds"].notna()]
     ax = new_axes(2.9, PAGE_WIDTH)
-    ax.axhline(0, color=GREY, linewidth=0.9, linestyle=":")
-    ax.annotate("color histogram", (0.995, 0), xycoords=("axes fraction", "data"), ha="right", va="bottom", color=GREY)
+    ax.axhline(0, color=GREY, linewidth=0.9, linestyle=":", label="Color histogram")
     bounds = np.abs(rows[["over_color_low", "over_color_high"]].to_numpy().T - rows["over_color"].to_numpy())
     ax.errorbar(rows["seconds"], rows["over_color"], bounds, fmt="o", color=BLUE, markersize=4, capsize=2)
     for row in rows.to_dict("records"):
         place = {"textcoords": "offset points", "xytext": (6, -8), "fontsize": 6.5}
-        ax.annotate(row["network"], (row["seconds"], row["over_color"]), **place)
+        box = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}  # over the line of the color histogram
+        ax.annotate(row["network"], (row["seconds"], row["over_color"]), bbox=box, **place)
     ax.set_xscale("log")
     ax.margins(x=0.25)
     ax.xaxis.set_major_formatter(matplotlib.ticker.FormatStrFormatter("%g"))
+    ax.xaxis.set_major_locator(matplotlib.ticker.LogLocator(subs=(1, 2, 5)))
     ax.xaxis.set_minor_formatter(matplotlib.ticker.NullFormatter())
+    ax.legend(loc="upper left")
     ax.set(xlabel="seconds per thousand posters", ylabel="average precision over\nthe color histogram, points")
     return ax
 
