@@ -28,6 +28,7 @@ COLUMNS = [
 ]
 COPY_SUFFIX = ".repaired.png"
 _RULES_VERSION = 2  # Increase it when verdicts change, which invalidates earlier manifests.
+_AT_ONCE = 16  # files that a thread takes at once
 _LARGE_FILE = 20_000_000  # bytes; larger files are read and decoded one at a time
 
 
@@ -146,6 +147,36 @@ class Inspector:
         if len(os.fsencode(os.path.basename(name))) > 200:  # with the suffixes, more than a file name may have
             name = hashlib.sha256(os.fsencode(name)).hexdigest()
         return self.repaired_dir / (name + COPY_SUFFIX)
+
+
+def inspect_all(inspector, names, rows, workers=None, progress=True):
+    """Append the manifest rows of files to a list, sorted by name; an error leaves those that are finished.
+
+    Args:
+        inspector: `Inspector`.
+        names: List of file names.
+        rows: List to which the rows are appended.
+        workers: Number of threads. Defaults to `None`: one per core.
+        progress: Whether to show a progress bar after one second. Defaults to `True`.
+    """
+
+    def inspect(part):
+        for name in part:
+            rows.append(inspector(name))
+        return len(part)
+
+    # Threads suffice, as reading, hashing, decoding and resizing release the GIL. Handing over a single file takes as
+    # long as recognizing a known one.
+    pool = concurrent.futures.ThreadPoolExecutor(workers or os.cpu_count())
+    parts = [names[start : start + _AT_ONCE] for start in range(0, len(names), _AT_ONCE)]
+    options = {"desc": "Verifying", "total": len(names), "unit": " posters", "delay": 1, "disable": not progress}
+    try:
+        with image_files.strict_decoding(), files.progress_bar(**options) as bar:
+            for count in pool.map(inspect, parts):
+                bar.update(count)
+    finally:
+        pool.shutdown(cancel_futures=True)
+        rows.sort(key=lambda row: row["file"])
 
 
 def pixel_hash(rgb):

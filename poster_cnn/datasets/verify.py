@@ -1,6 +1,5 @@
 """Decode every poster once, repair what can be repaired, and remember the verdicts in a manifest."""
 
-import concurrent.futures
 import hashlib
 import logging
 import os
@@ -11,7 +10,7 @@ import pandas as pd
 
 from poster_cnn import files as files_module
 from poster_cnn.datasets import inspection
-from poster_cnn.datasets.image_files import NO_PICTURE, PictureLimits, strict_decoding
+from poster_cnn.datasets.image_files import NO_PICTURE, PictureLimits
 from poster_cnn.datasets.inspection import COLUMNS, COPY_SUFFIX, Inspector, read_manifest, write_manifest
 from poster_cnn.metrics import arguments
 from poster_cnn.movies.data_folder import find_data_folder
@@ -102,7 +101,7 @@ def verify(
     inspector = Inspector(posters_dir, repaired_dir, image_size, limits or PictureLimits(), remembered)
     rows = []
     try:
-        _inspect_all(inspector, names, rows, workers, progress)
+        inspection.inspect_all(inspector, names, rows, workers, progress)
     finally:  # also after Ctrl-C, to keep the verdicts so far
         others = [] if files is not None else [row["file"] for row in rows if _is_no_picture(row)]
         rows = [row for row in rows if row["file"] not in others]
@@ -232,9 +231,8 @@ def describe(report):
 
 def _label(row):
     label = row.get("file") or str(row["imdb_id"])
-    unit = {"too many bytes": "bytes", "too many pixels": "width", "too small": "width"}.get(
-        row["reason"].split(" (")[0]
-    )
+    units = {"too many bytes": "bytes", "too many pixels": "width", "too small": "width"}
+    unit = units.get(row["reason"].split(" (")[0])
     if unit is None or pd.isna(row.get(unit)):
         return label
     return f"{label} ({row['bytes']:,})" if unit == "bytes" else f"{label} ({row['width']:,} × {row['height']:,})"
@@ -283,10 +281,9 @@ def cache_folder(posters_dir):
 def _names(posters_dir):
     if not posters_dir.is_dir():
         raise FileNotFoundError(f"No folder of posters found. Received: posters_dir={str(posters_dir)!r}")
-    names = poster_names(posters_dir)
-    if not names:
-        raise _no_posters(posters_dir)
-    return names
+    if names := poster_names(posters_dir):
+        return names
+    raise _no_posters(posters_dir)
 
 
 class _NoPosters(FileNotFoundError):
@@ -299,18 +296,6 @@ def _no_posters(posters_dir):
         f"No pictures in the folder of posters; expected <imdbId>.jpg. "
         f"Received: posters_dir={str(posters_dir)!r}, which holds {inside}"
     )
-
-
-def _inspect_all(inspector, names, rows, workers, progress):
-    # Threads suffice, as reading, hashing, decoding and resizing release the GIL.
-    pool = concurrent.futures.ThreadPoolExecutor(workers or os.cpu_count())
-    try:
-        with strict_decoding():
-            found = pool.map(inspector, names)
-            options = {"unit": " posters", "delay": 1, "disable": not progress}
-            rows.extend(files_module.progress_bar(found, "Verifying", len(names), **options))
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def _mark_placeholders(rows, placeholder_ids):

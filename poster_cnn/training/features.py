@@ -9,6 +9,7 @@ import pathlib
 import keras
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from poster_cnn import datasets, models
 from poster_cnn.datasets.poster_cache import read_rows, with_options
@@ -83,10 +84,11 @@ def poster_features(model, data, *, about=(), batch_size=32, cache=None, progres
         known = _read_index(folder, num_features)
         wanted = dict(zip(data.poster_hashes, range(len(data.table)), strict=True))
         missing = [row for poster_hash, row in wanted.items() if poster_hash not in known]
+        compute = _prediction_function(extractor) if missing else None
         with progress_bar(total=len(missing), desc="features", unit="poster", leave=False, disable=not progress) as bar:
             for start in range(0, len(missing), _CHUNK):
                 chunk = missing[start : start + _CHUNK]
-                computed = extractor.predict(_posters(data, chunk, batch_size), verbose=0)
+                computed = compute(_posters(data, chunk, batch_size))
                 with explained_errors(folder / "features.f32"):
                     _append(folder, computed, [data.poster_hashes[row] for row in chunk], known)
                 bar.update(len(chunk))
@@ -108,6 +110,7 @@ def cache_folder(extractor, data, about, cache):
         "interpolation": data.interpolation,
         "versions": [keras.__version__, keras.backend.backend(), tf.__version__],
         "devices": sorted({device.device_type for device in tf.config.list_logical_devices()}),
+        "constant_weights": not tf.config.list_logical_devices("GPU"),
     }
     key = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]
     return pathlib.Path(cache or cache_dir() / "features") / key, about
@@ -118,6 +121,17 @@ def _settings(layer):
     if isinstance(layer, keras.Model):
         return [f"{type(inner).__name__} {_settings(inner)}" for inner in layer.operations]
     return {name: value for name, value in layer.get_config().items() if name != "name"}
+
+
+def _prediction_function(extractor):
+    """Return a function that computes the features of a dataset of images."""
+    if tf.config.list_logical_devices("GPU"):
+        return lambda images: extractor.predict(images, verbose=0)
+    # With constant weights, TensorFlow makes batch normalization and activations part of the convolutions.
+    signature = tf.TensorSpec((None, *extractor.input_shape[1:]), "float32")
+    function = tf.function(lambda images: extractor(images, training=False), input_signature=[signature])
+    constant = convert_variables_to_constants_v2(function.get_concrete_function())
+    return lambda images: np.concatenate([constant(tf.cast(batch, "float32"))[0].numpy() for batch in images])
 
 
 def _posters(data, rows, batch_size):

@@ -2,7 +2,6 @@
 
 import shutil
 
-import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -114,7 +113,7 @@ def test_computes_features_once_per_poster(model, data, tmp_path, monkeypatch):
     first = features.poster_features(model, data, cache=tmp_path, progress=False)
     assert isinstance(first.array, np.memmap)
     assert len(first.array) == data.table["imdb_id"].nunique() < len(first.positions) == len(data.table)
-    monkeypatch.setattr(keras.Model, "predict", None)
+    monkeypatch.setattr(features, "_prediction_function", None)
     again = features.poster_features(model, data, cache=tmp_path, progress=False)
     assert np.array_equal(first[:], again[:])
 
