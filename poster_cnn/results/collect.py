@@ -19,7 +19,7 @@ HISTORY_COLUMNS = "run experiment variant set_name model ratio learning_rate see
 RUN_FILES = ("config.json", "history.csv", "metrics.json")
 SORT_COLUMNS = "experiment variant model ratio learning_rate seed run".split()
 # Read as text: "3.11" is a version, and the fingerprint 12e45 is not a number.
-TEXT_COLUMNS = "run experiment variant set_name model class_names data_fingerprint device date".split()
+TEXT_COLUMNS = "run experiment variant set_name model class_names data_fingerprint device processor flags date".split()
 
 
 @arguments.checked(runs_dir=arguments.path)
@@ -36,8 +36,8 @@ def collect_results(runs_dir):
         `image_size` as `image_height` and `image_width`); `num_train`, `num_validation` and `num_test`; each test
         metric as `<metric>`, `<metric>_low` and `<metric>_high`, fractions in 0..1; `<baseline>_<metric>`,
         `<metric>_over_<baseline>`, the difference, with `_low`, `_high` and `_p_value`, in runs that have it;
-        `validation_<metric>` and `leak_...`; `<library>_version`, `device`, `date` and `seconds`. Rows are sorted by
-        experiment, variant, model, ratio, learning rate (descending) and seed.
+        `validation_<metric>` and `leak_...`; `<library>_version`, `device`, `processor`, `flags` (of the processor),
+        `date` and `seconds`. Rows are sorted by experiment, variant, model, ratio, learning rate (descending) and seed.
 
     Raises:
         FileNotFoundError: If `runs_dir` is not a folder.
@@ -240,7 +240,8 @@ def _result_row(name, folder):
     row |= _flatten(metrics.get("leak") or {}, prefix="leak_")
     versions = record.get("versions") or {}
     row |= {f"{library.replace('-', '_')}_version": version for library, version in versions.items()}
-    last = {"device": record.get("device"), "date": record.get("date"), "seconds": metrics.get("seconds")}
+    last = {name: record.get(name) for name in ("device", "processor", "flags", "date")}
+    last["seconds"] = metrics.get("seconds")
     return row | {name: value for name, value in last.items() if value is not None}
 
 

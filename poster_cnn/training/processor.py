@@ -1,20 +1,39 @@
 """Features of the processor that decide whether a precision is fast."""
 
 import pathlib
+import platform
 import warnings
 
 import tensorflow as tf
 
 _CPUINFO = pathlib.Path("/proc/cpuinfo")
 # Flags of x86 and Arm processors that compute in bfloat16; the others emulate it.
-_BFLOAT16 = {"avx512_bf16", "amx_bf16", "bf16"}
+_BFLOAT16 = ("avx512_bf16", "amx_bf16", "bf16")
+_FAST = ("avx2", "avx512f", *_BFLOAT16)
+
+
+def about_processor():
+    """Return a dict of the name of the `processor` and of those of its `flags` on which the speed of training depends.
+
+    Example:
+
+    >>> about_processor()
+    {'processor': 'Intel(R) Xeon(R) Processor', 'flags': 'avx2 avx512f avx512_bf16 amx_bf16'}
+    """
+    flags = processor_flags()
+    name = _cpuinfo("model name") or platform.processor() or platform.machine()
+    return {"processor": name, "flags": " ".join(flag for flag in _FAST if flag in flags)}
 
 
 def processor_flags():
     """Return the set of the processor's features as Linux names them, such as `"avx2"`; empty elsewhere."""
+    return set(_cpuinfo("flags", "Features").split())
+
+
+def _cpuinfo(*names):
     lines = _CPUINFO.read_text(errors="replace").splitlines() if _CPUINFO.is_file() else []
     named = (line.partition(":") for line in lines)
-    return next((set(value.split()) for name, _, value in named if name.strip() in ("flags", "Features")), set())
+    return next((value.strip() for name, _, value in named if name.strip() in names), "")
 
 
 def warn_of_slow_precision(precision):
@@ -23,11 +42,16 @@ def warn_of_slow_precision(precision):
     Nothing is said where the features of the processor are not known.
     """
     flags = processor_flags()
-    if precision != "mixed_bfloat16" or not flags or flags & _BFLOAT16 or tf.config.list_logical_devices("GPU"):
+    if (
+        precision != "mixed_bfloat16"
+        or not flags
+        or flags.intersection(_BFLOAT16)
+        or tf.config.list_logical_devices("GPU")
+    ):
         return
     warnings.warn(
         "This processor has no bfloat16 arithmetic (none of its flags is "
-        f"{', '.join(sorted(_BFLOAT16))}), so precision='mixed_bfloat16' is emulated and several times slower than "
+        f"{', '.join(_BFLOAT16)}), so precision='mixed_bfloat16' is emulated and several times slower than "
         "float32. Use precision='float32' (on the command line, --precision float32).",
         stacklevel=2,
     )

@@ -21,6 +21,7 @@ from poster_cnn.training.build import pretrained_weights
 from poster_cnn.training.config import TrainingConfig
 from poster_cnn.training.model_card import card_text
 from poster_cnn.training.parts import from_json
+from poster_cnn.training.processor import about_processor
 from poster_cnn.training.saved_model import save_model
 
 _SEEN_POSTERS = ".posters.csv.gz"
@@ -154,6 +155,7 @@ def write_record(run_dir, config, about, data, extra=None, strategy=None, seen=N
         "data": {"fingerprint": about["fingerprint"]} | counts | about,
         "versions": _versions(),
         "device": _device(),
+        **about_processor(),
         "strategy": strategy or {"name": "one", "num_replicas": 1, "num_workers": 1},
         "date": datetime.date.today().isoformat(),
     }

@@ -10,6 +10,7 @@ def write_run(folder, **config):
     folder.mkdir(parents=True)
     defaults = {"experiment": "dave", "class_names": ["Horror", "Romance"], "image_size": [107, 73], "seed": 0}
     record = {"config": defaults | {"allow_leak": True} | config, "date": "2024-01-31"}
+    record |= {"device": "2 CPU cores", "processor": "a laptop", "flags": "avx2"}
     record["versions"] = {"python": "3.11", "scikit-learn": "1.5.0"}
     record["data"] = {"fingerprint": "12e45", "num_train": 80, "num_validation": 10, "num_test": 20}
     metrics = {
@@ -51,6 +52,9 @@ def test_results_have_one_sorted_row_per_run(runs_dir):
         "leak_fraction": 0.05,
         "scikit_learn_version": "1.5.0",
         "data_fingerprint": "12e45",
+        "device": "2 CPU cores",
+        "processor": "a laptop",
+        "flags": "avx2",
         "date": "2024-01-31",
         "seconds": 12.5,
     }

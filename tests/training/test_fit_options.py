@@ -1,5 +1,6 @@
 """Options of the fit: optimizers, schedules, losses, averaged weights."""
 
+import platform
 import warnings
 
 import keras
@@ -245,6 +246,16 @@ def test_warns_of_emulated_bfloat16(cpuinfo, precision, warned, tmp_path, monkey
         warnings.simplefilter("always")
         processor.warn_of_slow_precision(precision)
     assert [str(warning.message)[:42] for warning in caught] == warned * ["This processor has no bfloat16 arithmetic "]
+
+
+def test_names_the_processor_and_the_flags_that_matter(tmp_path, monkeypatch):
+    file = tmp_path / "cpuinfo"
+    file.write_text("processor\t: 0\nmodel name\t: a laptop\nflags\t\t: fpu amx_bf16 avx2 sse avx512f\n")
+    monkeypatch.setattr(processor, "_CPUINFO", file)
+    assert processor.about_processor() == {"processor": "a laptop", "flags": "avx2 avx512f amx_bf16"}
+    file.unlink()
+    about = processor.about_processor()
+    assert about["flags"] == "" and about["processor"] in (platform.processor(), platform.machine())
 
 
 @pytest.mark.filterwarnings("error:Genres that")

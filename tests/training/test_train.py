@@ -34,6 +34,7 @@ from poster_cnn.training import train as training
 from poster_cnn.training.build import build_model, check_config
 from poster_cnn.training.config import TrainingConfig
 from poster_cnn.training.data import load_training_data
+from poster_cnn.training.processor import about_processor
 from poster_cnn.training.run_folder import is_finished
 from poster_cnn.training.saved_model import load_model, save_model
 from poster_cnn.training.train import train
@@ -69,6 +70,7 @@ def test_run_folder_is_complete(finished_run, tiny_config):
     assert TrainingConfig.from_dict(about["config"]).to_dict() == tiny_config.to_dict()
     assert len(about["data"]["fingerprint"]) == 64
     assert {"python", "tensorflow", "keras", "numpy", "pillow", "poster-cnn"} <= set(about["versions"])
+    assert about_processor().items() <= about.items() and about["device"].endswith(" CPU cores")
 
     split = pd.read_csv(finished_run / "split.csv")
     counts = {part: about["data"][f"num_{part}"] for part in ("train", "validation", "test")}
