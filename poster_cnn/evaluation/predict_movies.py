@@ -19,12 +19,11 @@ from poster_cnn.metrics import arguments
 from poster_cnn.movies.cells import UNAMBIGUOUS
 from poster_cnn.movies.metadata import METADATA_COLUMNS
 from poster_cnn.movies.text_files import decode
-from poster_cnn.multimodal import trailers
+from poster_cnn.multimodal import trailers, word_vectors
 from poster_cnn.multimodal.config import EnsembleConfig
 from poster_cnn.multimodal.data import backbone_network
 from poster_cnn.multimodal.metadata_encoder import MetadataEncoder, load_metadata_encoder
 from poster_cnn.multimodal.train import ENSEMBLE
-from poster_cnn.multimodal.word_vectors import WordVectors, load_word_vectors, plot_coverage, plot_vectors
 from poster_cnn.training.process_state import unchanged_process
 from poster_cnn.training.saved_model import load_model
 
@@ -40,7 +39,7 @@ class _Ensemble:
     model: keras.Model
     about: dict
     encoder: MetadataEncoder | None
-    vectors: WordVectors | None
+    vectors: word_vectors.WordVectors | None
 
     def branch(self, modality):
         return self.model.get_layer(f"{modality}_branch")
@@ -137,7 +136,8 @@ def _load_ensemble(run_dir):
     config = training.recorded_config(folder, EnsembleConfig)
     model, about = load_model(folder)
     encoder = load_metadata_encoder(folder / "metadata_encoder.json") if "metadata" in config.modalities else None
-    vectors = load_word_vectors(folder / "word_vectors.npz") if "plot" in config.modalities else None
+    has_words = "plot" in config.modalities and config.plot_encoder == "word_vectors"
+    vectors = word_vectors.load_word_vectors(folder / "word_vectors.npz") if has_words else None
     return _Ensemble(config, model, about, encoder, vectors)
 
 
@@ -257,10 +257,14 @@ def _read_metadata(movies, ensemble):
 
 
 def _read_plots(movies, ensemble):
+    plots = [movie["plot"] for movie in movies]
+    if ensemble.vectors is None:
+        known = zip(word_vectors.sentence_vectors(plots), map(word_vectors.tokenize, plots), strict=True)
+        return [(vector, None) if words else (None, "it has no words") for vector, words in known]
     options, found = {"max_words": ensemble.config.max_words}, []
-    for plot in [movie["plot"] for movie in movies]:
-        vector = plot_vectors([plot], ensemble.vectors, **options)[0]
-        coverage, reason = plot_coverage([plot], ensemble.vectors, **options), None
+    for plot in plots:
+        vector = word_vectors.plot_vectors([plot], ensemble.vectors, **options)[0]
+        coverage, reason = word_vectors.plot_coverage([plot], ensemble.vectors, **options), None
         if coverage.empty:
             reason = "it has no words"
         elif not vector.any() or coverage.known_words < coverage.words:

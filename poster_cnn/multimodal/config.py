@@ -31,12 +31,15 @@ class InputConfig:
             `models.pretrained`, such as `"mobilenet_v2"`. Defaults to `"vgg16"`.
         backbone_weights: `"imagenet"`, the path of a file, or `None` for random weights. A file
             `<backbone>_<anything>.h5` in the data folder replaces "imagenet". Defaults to `"imagenet"`.
-        max_words: Number of words used from the start of a plot. Defaults to 3000 (section 3).
+        plot_encoder: `"word_vectors"`, the mean vector of a plot's words as in the paper, or `"sentences"`, an embedding
+            of the whole plot; see `word_vectors.sentence_vectors`. Defaults to `"word_vectors"` (section 3).
+        max_words: Number of words used from the start of a plot, with word vectors. Defaults to 3000 (section 3).
     """
 
     modalities: tuple = ("poster", "metadata", "plot")
     backbone: str = "vgg16"
     backbone_weights: str | None = "imagenet"
+    plot_encoder: str = "word_vectors"
     max_words: int = 3000
 
     def __post_init__(self):
@@ -46,6 +49,7 @@ class InputConfig:
         require(set(given) <= set(MODALITIES), self, "modalities", expected)
         set_attributes(self, modalities=tuple(name for name in MODALITIES if name in given))
         require_in(self, "backbone", _BACKBONES)
+        require_in(self, "plot_encoder", ("word_vectors", "sentences"))
         require(self.max_words >= 1, self, "max_words", "1 or more")
 
 

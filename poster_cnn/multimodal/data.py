@@ -23,7 +23,14 @@ from poster_cnn.movies.poster_files import poster_paths
 from poster_cnn.multimodal import trailers
 from poster_cnn.multimodal.config import EnsembleConfig
 from poster_cnn.multimodal.metadata_encoder import MetadataEncoder, fit_metadata_encoder
-from poster_cnn.multimodal.word_vectors import WordVectors, plot_coverage, plot_vectors, plot_words, read_word_vectors
+from poster_cnn.multimodal.word_vectors import (
+    WordVectors,
+    plot_coverage,
+    plot_vectors,
+    plot_words,
+    read_word_vectors,
+    sentence_vectors,
+)
 from poster_cnn.training.build import build_network
 from poster_cnn.training.config import NetworkConfig
 from poster_cnn.training.data import TrainingData, split_rows
@@ -43,7 +50,7 @@ class EnsembleData:
         present: bool array `(num_movies, num_modalities)`, in the order of `inputs`. A plot without known words and
             metadata without known values count as missing.
         encoder: `MetadataEncoder` fitted to the training set; `None` without metadata.
-        vectors: `WordVectors` of the words in the plots; `None` without plots.
+        vectors: `WordVectors` of the words in the plots; `None` without plots, and with `plot_encoder="sentences"`.
         extractor: Frozen `keras.Model` from raw posters to `inputs["poster"]`; `None` without posters.
         notes: Text on omitted movies, missing modalities and unknown values.
     """
@@ -101,6 +108,8 @@ class EnsembleData:
         digest.update(" ".join(self.posters.poster_hashes).encode())
         if self.vectors is not None:
             digest.update(" ".join(self.vectors.row_of).encode() + self.vectors.array.tobytes())
+        elif "plot" in self.inputs:
+            digest.update(self.inputs["plot"].tobytes())
         if "trailer" in self.inputs:
             digest.update(self.inputs["trailer"].tobytes())
         return digest.hexdigest()
@@ -245,6 +254,8 @@ def _encode_metadata(table, split, notes):
 
 
 def _embed_plots(config, table, folder, notes):
+    if config.plot_encoder == "sentences":
+        return None, sentence_vectors(table["plot"])
     if folder.glove is None:
         raise FileNotFoundError(f"Plots need word vectors, glove*.txt, in the data folder {str(folder.root)!r}.")
     vectors = read_word_vectors(folder.glove, plot_words(table["plot"], max_words=config.max_words))

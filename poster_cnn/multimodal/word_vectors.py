@@ -1,4 +1,4 @@
-"""Mean GloVe vectors of plots, and their vocabulary coverage (paper 5, section 3)."""
+"""Mean GloVe vectors of plots, their vocabulary coverage (paper 5, section 3), and vectors of whole texts."""
 
 import collections
 import dataclasses
@@ -226,6 +226,44 @@ def plot_vectors(plots, vectors, *, max_words=MAX_WORDS):
         if rows := [vectors.row_of[word] for word in words[:max_words] if word in vectors.row_of]:
             mean[:] = vectors.array[rows].mean(axis=0, dtype="float64")
     return means
+
+
+@arguments.checked(plots=_texts)
+def sentence_vectors(plots):
+    """Compute an embedding of each whole plot with WordLlama, in place of paper 5's mean word vectors.
+
+    The weights are in the package `wordllama`, so nothing is downloaded.
+
+    Args:
+        plots: Series or list of texts.
+
+    Returns:
+        float32 array `(num_plots, 256)` of vectors of length 1, zeros for a plot without words.
+
+    Raises:
+        ImportError: If the package is not installed.
+
+    Example:
+
+    >>> sentence_vectors(["A mother moves to a haunted house."]).shape
+    (1, 256)
+    """
+    vectors = np.zeros((len(plots), 256), dtype="float32")
+    known = [number for number, plot in enumerate(plots) if tokenize(plot)]
+    if known:
+        vectors[known] = _embedding().embed([list(plots)[number] for number in known], norm=True)
+    return vectors
+
+
+@functools.cache
+def _embedding():
+    try:
+        import wordllama
+    except ImportError as error:
+        message = "Vectors of whole plots need WordLlama: pip install -e '.[sentences]'"
+        raise ImportError(message, name=error.name) from None
+    # It would look for a file on the Internet, were it not for its own folder, which has all files.
+    return wordllama.WordLlama.load(cache_dir=pathlib.Path(wordllama.__file__).parent, disable_download=True)
 
 
 @arguments.checked(plots=_texts, vectors=arguments.instance(WordVectors), max_words=arguments.integer)

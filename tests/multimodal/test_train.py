@@ -15,9 +15,11 @@ from conftest import without_graphs
 
 from poster_cnn import metrics, models
 from poster_cnn.evaluation.predict import predict
+from poster_cnn.evaluation.predict_movies import predict_movies
 from poster_cnn.models import losses
 from poster_cnn.multimodal import fit as ensemble_fitting
 from poster_cnn.multimodal import train as ensemble_training
+from poster_cnn.multimodal import word_vectors
 from poster_cnn.multimodal.fit import build_branch, build_fusion, fit_branch, fit_fusion, hide_some, trainable_part
 from poster_cnn.multimodal.train import check_run, is_finished, train_ensemble
 from poster_cnn.results.collect import collect_history, collect_results, read_predictions
@@ -74,6 +76,32 @@ def test_run_folders_are_complete(finished_ensemble, ensemble_config, ensemble_d
     assert set(history["model"]) == set(PARTS) and history["val_loss"].notna().all()
     split = pd.read_csv(finished_ensemble / "plot" / "split.csv")
     assert split["has_plot"].tolist() == ensemble_data.present[:, 3].astype(int).tolist()
+
+
+class Embedding:
+    """Stand-in for WordLlama, whose vectors say which letters a text has."""
+
+    def embed(self, texts, norm):
+        return np.array([[chr(code) in text for code in range(256)] for text in texts], dtype="float32")
+
+
+def test_an_ensemble_of_sentence_vectors_needs_no_word_vectors(text_config, movie_folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(word_vectors, "_embedding", Embedding)
+    folder = shutil.copytree(movie_folder, tmp_path / "own", ignore=shutil.ignore_patterns("trailers", "glove*"))
+    config = text_config.replace(plot_encoder="sentences")
+    train_ensemble(config, folder, tmp_path / "run", progress=False)
+    assert not (tmp_path / "run" / "ensemble" / "word_vectors.npz").exists()
+    predictions = read_predictions(tmp_path / "run" / "plot")
+    plots = pd.read_csv(folder / "movie_metadata.csv").set_index("imdbId")["plot_summary"]
+    imdb_id = next(imdb_id for imdb_id in predictions["imdb_id"] if isinstance(plots[imdb_id], str))
+    found, problems = predict_movies(tmp_path / "run", [{"plot": plots[imdb_id]}, {"plot": "?"}])
+    assert problems[1]["plot"] == "it has no words"
+    branch, _ = load_model(tmp_path / "run" / "plot")
+    row = predictions["imdb_id"].tolist().index(imdb_id)
+    expected = branch.predict(word_vectors.sentence_vectors([plots[imdb_id]]), verbose=0)[0]
+    named = [f"probability_{name}" for name in config.class_names]
+    assert np.allclose(predictions.loc[row, named].to_numpy(float), expected, atol=1e-5)
+    assert list(found) == [0] and found[0].modalities == ("plot",)
 
 
 def test_scores_match_the_predictions(finished_ensemble, ensemble_config, ensemble_data):

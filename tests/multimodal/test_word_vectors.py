@@ -1,12 +1,15 @@
-"""Word vectors and plots: reading GloVe files, tokenizing, mean vectors, coverage."""
+"""Word vectors and plots: reading GloVe files, tokenizing, mean vectors, coverage, vectors of whole plots."""
 
 import pathlib
+import sys
 import tracemalloc
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from poster_cnn.movies.metadata import load_movie_metadata
+from poster_cnn.multimodal import word_vectors
 from poster_cnn.multimodal.word_vectors import (
     load_word_vectors,
     plot_coverage,
@@ -186,3 +189,38 @@ def test_original_plots_and_vectors():
     assert 0.85 < coverage.known_words / coverage.words < 0.87
     means = plot_vectors(plots, vectors)
     assert ((means == 0).all(axis=1) == (plots == "")).all() and np.isfinite(means).all()
+
+
+# --- vectors of whole plots ---
+
+
+class Embedding:
+    """Stand-in for WordLlama, whose vectors are the lengths of texts."""
+
+    def embed(self, texts, norm):
+        assert norm
+        return np.array([[len(text)] + [0] * 255 for text in texts], dtype="float32")
+
+
+def test_sentence_vectors_of_plots_with_and_without_words(monkeypatch):
+    monkeypatch.setattr(word_vectors, "_embedding", Embedding)
+    found = word_vectors.sentence_vectors(pd.Series(["A war.", "", " ?! ", "The end."], index=[3, 1, 7, 9]))
+    assert found.dtype == "float32" and found[:, 0].tolist() == [6, 0, 0, 8] and not found[:, 1:].any()
+    assert word_vectors.sentence_vectors([]).shape == (0, 256)
+    with pytest.raises(ValueError, match="`plots` must be a Series or list"):
+        word_vectors.sentence_vectors("A war.")
+
+
+def test_sentence_vectors_name_the_missing_package(monkeypatch):
+    word_vectors._embedding.cache_clear()
+    monkeypatch.setitem(sys.modules, "wordllama", None)
+    with pytest.raises(ImportError, match=r"pip install -e '.\[sentences\]'"):
+        word_vectors.sentence_vectors(["A war."])
+
+
+def test_similar_plots_have_similar_vectors():
+    pytest.importorskip("wordllama")
+    a, b, c = word_vectors.sentence_vectors(
+        ["A ghost haunts an old house.", "A spirit terrifies a family at home.", "Two rivals compete in a car race."]
+    )
+    assert np.linalg.norm(a) == pytest.approx(1, abs=1e-5) and a @ b > a @ c
