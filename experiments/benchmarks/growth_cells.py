@@ -20,9 +20,9 @@ import time
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import pandas as pd
-from machine import about_machine
 
 from poster_cnn.results.collect import write_results
+from poster_cnn.training.processor import about_machine
 
 OUT = pathlib.Path(__file__).parents[1] / "results" / "benchmark_growth_cells.csv"
 

@@ -17,10 +17,10 @@ import tempfile
 import time
 
 import pandas as pd
-from machine import about_machine
 
 from poster_cnn.movies.data_folder import find_data_folder
 from poster_cnn.results.collect import write_results
+from poster_cnn.training.processor import about_machine
 
 OUT = pathlib.Path(__file__).parents[1] / "results" / "benchmark_latency.csv"
 

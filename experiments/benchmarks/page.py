@@ -22,14 +22,14 @@ NAMES = {
     "avx512_bf16": "bfloat16 in AVX-512",
     "amx_bf16": "bfloat16 in AMX",
 }
+PACKAGES = {"tensorflow": "TensorFlow", "keras": "Keras", "torch": "PyTorch", "opencv_python_headless": "OpenCV"}
 
 
 def machine(row):
     """Return a sentence about the machine of a measurement."""
     row = row.dropna()
     flags = ", ".join(name for flag, name in NAMES.items() if flag in str(row.get("flags", "")).split())
-    versions = ("tensorflow", "TensorFlow"), ("keras", "Keras"), ("torch", "PyTorch"), ("opencv", "OpenCV")
-    versions = [f"{name} {row[f'{key}_version']}" for key, name in versions if row.get(f"{key}_version")]
+    versions = [f"{name} {row[f'{key}_version']}" for key, name in PACKAGES.items() if row.get(f"{key}_version")]
     onednn = {"1": "on", "0": "off"}.get(str(row.get("onednn", "")).partition(".")[0])
     parts = [f"{row['cores']:.0f} cores of {row['processor']}", flags, onednn and f"oneDNN {onednn}", *versions]
     date = row.get("date", "")

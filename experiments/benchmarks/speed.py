@@ -39,11 +39,10 @@ def load_table(data, count=NUM_POSTERS):
 def measure(task, options):
     """Return the rows of one task as a DataFrame."""
     # Imported here, because each worker of a DataLoader imports this file.
-    from machine import about_machine
-
     from poster_cnn.results.collect import write_results
+    from poster_cnn.training.processor import about_machine
 
-    about, beside = about_machine(), options.out.with_name
+    about, beside = about_machine("torch", "torchvision", "opencv-python-headless"), options.out.with_name
     if task == "reading":
         import reading
 

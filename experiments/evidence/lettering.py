@@ -17,6 +17,7 @@ import argparse
 import json
 import os
 import pathlib
+import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -31,11 +32,12 @@ from poster_cnn.datasets.arrays import poster_arrays
 from poster_cnn.datasets.embedded.posters import LAYERS
 from poster_cnn.datasets.pixels import open_picture
 from poster_cnn.evaluation.networks import open_network
-from poster_cnn.files import progress_bar, write_text
+from poster_cnn.files import progress_bar
 from poster_cnn.movies.data_folder import find_data_folder
 from poster_cnn.movies.poster_files import poster_paths
 from poster_cnn.movies.splits import leak_free
-from poster_cnn.results import prediction_arrays, read_predictions
+from poster_cnn.results import prediction_arrays, read_predictions, write_results
+from poster_cnn.training.processor import about_machine
 
 OUT = pathlib.Path(__file__).parents[1] / "results" / "evidence_lettering.csv"
 CLASS_NAMES = ("Action", "Comedy", "Crime", "Documentary", "Drama", "Horror", "Romance", "Thriller")
@@ -54,12 +56,12 @@ def main():
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("runs/evidence_lettering"))
     parser.add_argument("--table", type=pathlib.Path, default=OUT, help="csv file to write")
     parser.add_argument("--epochs", type=int, default=EPOCHS, help="for the embedded posters")
-    options = parser.parse_args()
+    options, started = parser.parse_args(), time.monotonic()
     options.out.mkdir(parents=True, exist_ok=True)
     rows = embedded_rows(options.epochs)
     if options.runs:
         rows += real_rows(options.data, options.runs, options.out)
-    write_text(options.table, pd.DataFrame(rows).to_csv(index=False, float_format="%.6g"))
+    write_results(pd.DataFrame(rows).assign(seconds=time.monotonic() - started, **about_machine()), options.table)
     print(f"{len(rows)} rows: {options.table}")
 
 

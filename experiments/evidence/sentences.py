@@ -1,70 +1,102 @@
 """Paper 5's plots with better sentences: what are 25-number word vectors worth beside a sentence embedding?
 
-    python experiments/evidence/sentences.py --data DATA
+    python experiments/evidence/sentences.py --data DATA [--runs runs/lebaron_plots]
 
 The movies, the genres and the split are those of `experiments/lebaron/ensemble.py`. Four encodings of the same plots go
 through one logistic regression, whose penalty is chosen on the validation movies: the paper's mean of word vectors,
 the vectors of single words weighted by TF-IDF, both TF-IDF and the mean, and the sentence embedding of the package
 `wordllama` (`pip install -e ".[sentences]"`; 256 numbers, its weights are in the package). About 2 minutes on a CPU.
+
+With the runs of `experiments/lebaron/plots.py`, the table also has paper 5's plot branch and ensemble with word vectors
+and with sentence embeddings, each as the mean score of its seeds.
 """
 
 import argparse
 import pathlib
 import runpy
+import time
 
+import numpy as np
 import pandas as pd
-import wordllama
 from scipy import sparse
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
-from sklearn.preprocessing import StandardScaler, normalize
+from sklearn.preprocessing import StandardScaler
 
 from poster_cnn import metrics
-from poster_cnn.files import write_text
 from poster_cnn.metrics import baselines
 from poster_cnn.multimodal.data import load_ensemble_data
+from poster_cnn.multimodal.word_vectors import sentence_vectors
+from poster_cnn.results import prediction_arrays, read_predictions, write_results
+from poster_cnn.training.processor import about_machine
 
 HERE = pathlib.Path(__file__).parent
 OUT = HERE.parent / "results" / "evidence_sentences.csv"
 PENALTIES = (0.00003, 0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30)
 METRICS = ("average_precision", "average_precision_micro")
+FIRST = "mean of 25-d word vectors"
 
 
 def main():
     """Encode the plots, score each encoding, and write the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=pathlib.Path, required=True, help="data folder with movie_metadata.csv")
+    parser.add_argument("--runs", type=pathlib.Path, help="finished runs of experiments/lebaron/plots.py")
     parser.add_argument("--table", type=pathlib.Path, default=OUT, help="csv file to write")
-    options = parser.parse_args()
+    options, started = parser.parse_args(), time.monotonic()
+    rows = regressions(options.data) + (networks(options.runs) if options.runs else [])
+    found = pd.DataFrame(rows).assign(seconds=time.monotonic() - started, **about_machine("wordllama"))
+    write_results(found, options.table)
+    print(found.iloc[:, :12].round(3).T.to_string())
+    print(f"{len(found)} rows: {options.table}")
+
+
+def regressions(folder):
+    """Return the rows of the logistic regressions, after one of the label prior."""
     config = runpy.run_path(str(HERE.parent / "lebaron" / "ensemble.py"))["config"]
-    data = load_ensemble_data(config.replace(modalities=("metadata", "plot")), options.data)
+    data = load_ensemble_data(config.replace(modalities=("metadata", "plot")), folder)
     rows = {part: data.rows(part, "plot") for part in ("train", "validation", "test")}
     labels = {part: data.movies.all_labels[rows[part]] for part in rows}
-    predicted, chosen = {}, {}
+    predicted = {"label prior": baselines.label_prior(labels["train"], len(labels["test"]))}
+    chosen = {}
     for name, features in encodings(data, rows["train"]).items():
         predicted[name], chosen[name] = best_probabilities(features, rows, labels)
-    found, first = [], "mean of 25-d word vectors"
-    prior = baselines.label_prior(labels["train"], len(labels["test"]))
-    for name, y_prob in ({"label prior": prior} | predicted).items():
-        row = {"encoding": name, "penalty": chosen.get(name), "num_test": len(y_prob)}
-        scores = metrics.score(METRICS, labels["test"], y_prob)
-        gains = metrics.margins(METRICS, labels["test"], y_prob, {first: predicted[first]})
+    found = score_rows("logistic regression", labels["test"], predicted)
+    return [row | {"penalty": chosen.get(row["encoding"])} for row in found]
+
+
+def networks(runs):
+    """Return the rows of paper 5's plot branch and ensemble, whose seeds are scored together."""
+    found = []
+    for network, part in (("plot branch", "plot"), ("ensemble", "ensemble")):
+        predicted = {}
+        for name, encoding in (("word_vectors", FIRST), ("sentences", "sentence embedding")):
+            seeds = [prediction_arrays(read_predictions(run / part)) for run in sorted(runs.glob(f"{name},*"))]
+            labels, predicted[encoding] = seeds[0][1], np.stack([y_prob for _, _, y_prob in seeds])
+        found += score_rows(network, labels, predicted)
+    return found
+
+
+def score_rows(network, labels, predicted):
+    """Return a row per encoding, with the paired gain over the paper's kind of encoding.
+
+    Args:
+        network: Name of the network.
+        labels: Zeros and ones `(num_movies, num_classes)`.
+        predicted: Dict of encoding -> probabilities, perhaps of several seeds.
+    """
+    found = []
+    for name, y_prob in predicted.items():
+        scores = metrics.score(METRICS, labels, y_prob)
+        gains = metrics.margins(METRICS, labels, y_prob, {FIRST: predicted[FIRST]})
+        row = {"network": network, "encoding": name, "num_test": len(labels)}
         for metric in METRICS:
-            row |= {
-                f"{metric}{end}": scores[metric][key]
-                for end, key in {"": "value", "_low": "low", "_high": "high"}.items()
-            }
-            gain = gains[metric][first]
-            row |= {
-                f"{metric}_gain": gain["value"],
-                f"{metric}_gain_low": gain["low"],
-                f"{metric}_gain_high": gain["high"],
-            }
+            for end, key in {"": "value", "_low": "low", "_high": "high"}.items():
+                row[f"{metric}{end}"] = scores[metric][key]
+                row[f"{metric}_gain{end}"] = gains[metric][FIRST][key]
         found.append(row)
-    write_text(options.table, pd.DataFrame(found).to_csv(index=False, float_format="%.6g"))
-    print(pd.DataFrame(found).round(3).T.to_string())
-    print(f"{len(found)} rows: {options.table}")
+    return found
 
 
 def encodings(data, train):
@@ -76,16 +108,13 @@ def encodings(data, train):
     """
     plots = data.movies.table["plot"]
     words = TfidfVectorizer(sublinear_tf=True, min_df=3, stop_words="english").fit(plots.iloc[train])
-    # Its files lie in the package; without the folder it would look for one of them on the Internet.
-    embedding = wordllama.WordLlama.load(cache_dir=pathlib.Path(wordllama.__file__).parent, disable_download=True)
-    mean, tf_idf = data.inputs["plot"], words.transform(plots)
-    sentences = normalize(embedding.embed(plots.tolist()))
-    scaled = {name: standardized(array, train) for name, array in (("mean", mean), ("sentences", sentences))}
+    mean, sentences = (standardized(array, train) for array in (data.inputs["plot"], sentence_vectors(plots)))
+    tf_idf = words.transform(plots)
     return {
-        "mean of 25-d word vectors": scaled["mean"],
+        FIRST: mean,
         "TF-IDF": tf_idf,
-        "TF-IDF and mean": sparse.hstack([tf_idf, sparse.csr_array(scaled["mean"] / 10)]).tocsr(),
-        "sentence embedding": scaled["sentences"],
+        "TF-IDF and mean": sparse.hstack([tf_idf, sparse.csr_array(mean / 10)]).tocsr(),
+        "sentence embedding": sentences,
     }
 
 

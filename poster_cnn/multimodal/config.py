@@ -31,8 +31,8 @@ class InputConfig:
             `models.pretrained`, such as `"mobilenet_v2"`. Defaults to `"vgg16"`.
         backbone_weights: `"imagenet"`, the path of a file, or `None` for random weights. A file
             `<backbone>_<anything>.h5` in the data folder replaces "imagenet". Defaults to `"imagenet"`.
-        plot_encoder: `"word_vectors"`, the mean vector of a plot's words as in the paper, or `"sentences"`, an embedding
-            of the whole plot; see `word_vectors.sentence_vectors`. Defaults to `"word_vectors"` (section 3).
+        plot_encoder: `"word_vectors"`, the mean vector of a plot's words as in the paper, or `"sentences"`, an
+            embedding of the whole plot; see `sentence_vectors`. Defaults to `"word_vectors"` (section 3).
         max_words: Number of words used from the start of a plot, with word vectors. Defaults to 3000 (section 3).
     """
 

@@ -1,5 +1,8 @@
-"""Features of the processor that decide whether a precision is fast."""
+"""The processor, of which some features decide whether a precision is fast, and what else a measurement depends on."""
 
+import datetime
+import importlib.metadata
+import os
 import pathlib
 import platform
 import warnings
@@ -10,6 +13,31 @@ _CPUINFO = pathlib.Path("/proc/cpuinfo")
 # Flags of x86 and Arm processors that compute in bfloat16; the others emulate it.
 _BFLOAT16 = ("avx512_bf16", "amx_bf16", "bf16")
 _FAST = ("avx2", "avx512f", *_BFLOAT16)
+
+
+_PACKAGES = ("tensorflow", "keras", "numpy", "pillow", "scikit-learn")
+
+
+def about_machine(*packages):
+    """Return a dict of what a table of measurements says about the machine.
+
+    Args:
+        *packages: Names of further packages. Defaults to none.
+
+    Returns:
+        Dict: `about_processor()`, the number of `cores`, `onednn` ("1" if TensorFlow uses it), the `<package>_version`
+        of the main packages and of `packages` ("" if one is not installed), and the `date`.
+    """
+    versions = {f"{name.replace('-', '_')}_version": _version(name) for name in (*_PACKAGES, *packages)}
+    about = about_processor() | {"cores": os.cpu_count(), "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "")}
+    return about | versions | {"date": datetime.date.today().isoformat()}
+
+
+def _version(package):
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
 
 
 def about_processor():
@@ -42,12 +70,8 @@ def warn_of_slow_precision(precision):
     Nothing is said where the features of the processor are not known.
     """
     flags = processor_flags()
-    if (
-        precision != "mixed_bfloat16"
-        or not flags
-        or flags.intersection(_BFLOAT16)
-        or tf.config.list_logical_devices("GPU")
-    ):
+    is_emulated = flags and not flags.intersection(_BFLOAT16) and not tf.config.list_logical_devices("GPU")
+    if precision != "mixed_bfloat16" or not is_emulated:
         return
     warnings.warn(
         "This processor has no bfloat16 arithmetic (none of its flags is "
