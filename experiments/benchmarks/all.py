@@ -1,6 +1,6 @@
 """All measurements of speed in one run, and the page of the benchmarks updated from them.
 
-    python experiments/benchmarks/all.py DATA [--minutes 12] [--ratios 30,40]
+    python experiments/benchmarks/all.py DATA [--minutes 22] [--ratios 30,40]
 
 The parts run one after the other. A part for which the time is not enough is left out and named, and its earlier
 results stay. The sizes of the growth with posters and the cached features have scripts of their own.
@@ -17,8 +17,8 @@ HERE = pathlib.Path(__file__).parent
 PARTS = {
     "reading": (110, ["speed.py", "DATA", "--tasks", "reading"]),
     "training": (190, ["speed.py", "DATA", "--tasks", "training"]),
-    "profile and features": (60, ["speed.py", "DATA", "--tasks", "features,profile"]),
-    "sweep": (200, ["speed.py", "DATA", "--tasks", "sweep", "--ratios", "RATIOS"]),
+    "profile and features": (200, ["speed.py", "DATA", "--tasks", "features,profile"]),
+    "sweep": (580, ["speed.py", "DATA", "--tasks", "sweep", "--ratios", "RATIOS"]),
     "latency": (75, ["latency.py", "DATA"]),
     "cells": (60, ["growth_cells.py", "--cells", "CELLS"]),
 }
@@ -28,7 +28,7 @@ def main():
     """Run the parts within the time, and print the measured parts of the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", help="data folder")
-    parser.add_argument("--minutes", type=float, default=12, help="default: 12")
+    parser.add_argument("--minutes", type=float, default=22, help="default: 22")
     parser.add_argument("--ratios", default="30,40", help="of the sweep, five cells each; default: 30,40")
     parser.add_argument("--cells", default="1,25", help="of the growth with cells; default: 1,25")
     options = parser.parse_args()

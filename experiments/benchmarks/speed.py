@@ -3,8 +3,8 @@
     python experiments/benchmarks/speed.py DATA [--tasks reading,training,features,sweep,profile] [--out RESULTS.csv]
 
 Writes and prints a row for each side of each comparison, and draws the ratios in figures/ or next to RESULTS.csv. A
-task that is run again replaces its rows. Alternatives whose packages are not installed are left out. Takes about ten
-minutes on 2 CPU cores with the sweep of `--ratios 30,40`, and 15 with all 25 cells.
+task that is run again replaces its rows. Alternatives whose packages are not installed are left out. Takes about 18
+minutes on 2 CPU cores with the sweep of `--ratios 30,40`, and 45 with all 25 cells.
 """
 
 import argparse
@@ -56,7 +56,7 @@ def measure(task, options):
     elif task == "features":
         import features
 
-        rows = features.rows(options.data, options.posters) + features.limits()
+        rows = features.rows(options.data) + features.limits()
     elif task == "sweep":
         import sweep
 

@@ -30,7 +30,7 @@ SIDES = {
 }
 
 
-def rows(data, ratios=(30, 40, 50, 60, 70), epochs=1):
+def rows(data, ratios=(30, 40, 50, 60, 70), epochs=3):
     """Measure cells per minute of all sides, each as a whole command, with equal posters, split, networks and epochs.
 
     All read the posters and score the test posters. The sweeps also write resumable run folders with baselines and
@@ -39,12 +39,13 @@ def rows(data, ratios=(30, 40, 50, 60, 70), epochs=1):
     Args:
         data: Path of a data folder.
         ratios: Ratios of Table 2, with five learning rates each. Defaults to all five.
-        epochs: Epochs of each cell. Defaults to 1; the paper's 50 take hours.
+        epochs: Epochs of each cell. Defaults to 3; the paper's 50 take hours.
 
     Returns:
         List of dicts as from `turns.take_turns`, with `accuracy`, the mean first-label accuracy of the networks.
     """
     found, cells = [], 5 * len(ratios)
+    load_training_data(tuning.load_experiment(EXPERIMENT).config.data, data)  # no side has to verify the posters
     for side, (options, threads) in SIDES.items():
         with tempfile.TemporaryDirectory() as folder:
             experiment = pathlib.Path(folder) / "table_2.py"

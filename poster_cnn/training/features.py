@@ -16,6 +16,7 @@ from poster_cnn.datasets.poster_cache import read_rows, with_options
 from poster_cnn.files import cache_dir, explained_errors, locked, progress_bar, write_json
 
 _CHUNK = 512  # posters between two writes, which a kill can lose
+_MAX_CONSTANTS = 200_000_000  # weights; a TensorFlow graph holds at most 2 GB
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,7 +111,7 @@ def cache_folder(extractor, data, about, cache):
         "interpolation": data.interpolation,
         "versions": [keras.__version__, keras.backend.backend(), tf.__version__],
         "devices": sorted({device.device_type for device in tf.config.list_logical_devices()}),
-        "constant_weights": not tf.config.list_logical_devices("GPU"),
+        "constant_weights": _with_constants(extractor),
     }
     key = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]
     return pathlib.Path(cache or cache_dir() / "features") / key, about
@@ -125,13 +126,17 @@ def _settings(layer):
 
 def _prediction_function(extractor):
     """Return a function that computes the features of a dataset of images."""
-    if tf.config.list_logical_devices("GPU"):
+    if not _with_constants(extractor):
         return lambda images: extractor.predict(images, verbose=0)
-    # With constant weights, TensorFlow makes batch normalization and activations part of the convolutions.
+    # On a CPU, TensorFlow makes batch normalization with constant weights a part of the convolutions.
     signature = tf.TensorSpec((None, *extractor.input_shape[1:]), "float32")
-    function = tf.function(lambda images: extractor(images, training=False), input_signature=[signature])
+    function = tf.function(lambda images: extractor(images, training=False), [signature], autograph=False)
     constant = convert_variables_to_constants_v2(function.get_concrete_function())
     return lambda images: np.concatenate([constant(tf.cast(batch, "float32"))[0].numpy() for batch in images])
+
+
+def _with_constants(extractor):
+    return not tf.config.list_logical_devices("GPU") and extractor.count_params() <= _MAX_CONSTANTS
 
 
 def _posters(data, rows, batch_size):

@@ -1,4 +1,4 @@
-"""Random generators, Keras settings and logs of the process, which a run leaves as it found them."""
+"""Random generators, Keras settings, logs and memory of the process, which a run leaves as it found them."""
 
 import contextlib
 import copy
@@ -61,6 +61,29 @@ def _interrupts_kept():
         raise
     finally:
         signal.signal(signal.SIGINT, handler)
+
+
+@contextlib.contextmanager
+def freed_networks():
+    """Free the memory of the networks that the block builds and trains, of which no more is used afterwards."""
+    registry = _custom_gradients()
+    before = set(registry)
+    try:
+        yield
+    finally:
+        # TensorFlow keeps the gradient of each traced training step, and with it the whole network, until its process
+        # ends (issue 97697 of TensorFlow).
+        for name in set(registry) - before:
+            del registry[name]
+        keras.backend.clear_session()
+
+
+def _custom_gradients():
+    if "tensorflow" not in sys.modules:
+        return {}
+    from tensorflow.python.framework import ops
+
+    return getattr(ops.gradient_registry, "_registry", {})
 
 
 def _copy_of(attributes):

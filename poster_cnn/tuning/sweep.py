@@ -5,7 +5,6 @@ import pathlib
 import tempfile
 import traceback
 
-import keras
 import pandas as pd
 
 from poster_cnn.files import explained_errors, locked, progress_bar, read_json, write_json, write_text
@@ -20,7 +19,7 @@ from poster_cnn.training import distribution
 from poster_cnn.training.build import check_config
 from poster_cnn.training.data import load_training_data
 from poster_cnn.training.fit import remove_checkpoints
-from poster_cnn.training.process_state import unchanged_process
+from poster_cnn.training.process_state import freed_networks, unchanged_process
 from poster_cnn.training.run_folder import is_finished
 from poster_cnn.training.train import check_run, train
 from poster_cnn.tuning.experiment import Experiment
@@ -165,16 +164,15 @@ def _train_locked(config, data, run_dir, shared, started, progress):
         if not isinstance(error, Exception):
             raise
         return _write_failure(run_dir, error)  # a cell that fails must not end the sweep
-    finally:
-        keras.backend.clear_session()
 
 
 def _train_cell(config, data, run_dir, loaded, shared, progress):
-    if isinstance(config, EnsembleConfig):
-        options = {"ensemble_data": loaded, "finished": tuple(shared.finished), "progress": progress}
-        train_ensemble(config, data, run_dir, **options)
-    else:
-        train(config, data, run_dir, training_data=loaded, progress=progress)
+    with freed_networks():
+        if isinstance(config, EnsembleConfig):
+            options = {"ensemble_data": loaded, "finished": tuple(shared.finished), "progress": progress}
+            train_ensemble(config, data, run_dir, **options)
+        else:
+            train(config, data, run_dir, training_data=loaded, progress=progress)
 
 
 def _count_start(run_dir):

@@ -1,6 +1,7 @@
 """Calls of the library leave the process as it was: random generators, settings of Keras, logs, warnings, signals."""
 
 import contextlib
+import gc
 import logging
 import os
 import random
@@ -14,11 +15,13 @@ import tensorflow as tf
 from conftest import without_graphs
 from PIL import ImageFile
 from tensorflow.python.framework import config  # only switching determinism on is public
+from tensorflow.python.framework.func_graph import FuncGraph
+from tensorflow.python.framework.ops import gradient_registry
 
 import poster_cnn
 from poster_cnn.cli import main
 from poster_cnn.training.arrays import fit_arrays
-from poster_cnn.training.process_state import unchanged_process
+from poster_cnn.training.process_state import freed_networks, unchanged_process
 from poster_cnn.tuning import Experiment
 from poster_cnn.tuning import sweep as sweeps
 from poster_cnn.workspace import load_settings
@@ -129,6 +132,22 @@ def test_names_of_layers_go_on_after_a_cleared_session():
     with unchanged_process():
         keras.backend.clear_session()
     assert keras.layers.Dense(1).name == f"dense_{number + 1}"
+
+
+def count_graphs():
+    gc.collect()
+    return sum(isinstance(found, FuncGraph) for found in gc.get_objects())
+
+
+def test_a_trained_network_leaves_no_graph_in_memory():
+    before, names = count_graphs(), set(gradient_registry.list())
+    with freed_networks():
+        model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+        model.compile("sgd", "mse")
+        model.train_on_batch(np.zeros((4, 3), "float32"), np.zeros((4, 2), "float32"))
+        assert set(gradient_registry.list()) > names  # or TensorFlow does not keep it any more
+        del model
+    assert set(gradient_registry.list()) == names and count_graphs() <= before
 
 
 @pytest.mark.parametrize("nested", [False, True])

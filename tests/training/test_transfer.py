@@ -118,7 +118,9 @@ def test_computes_features_once_per_poster(model, data, tmp_path, monkeypatch):
     assert np.array_equal(first[:], again[:])
 
 
-def test_cached_features_equal_those_of_the_extractor(model, data, tmp_path):
+@pytest.mark.parametrize("max_constants", [10**9, 0])  # the second as for a network that no graph can hold
+def test_cached_features_equal_those_of_the_extractor(max_constants, model, data, tmp_path, monkeypatch):
+    monkeypatch.setattr(features, "_MAX_CONSTANTS", max_constants)
     extractor, _ = models.feature_extractor_and_head(model)
     found = features.poster_features(model, data, cache=tmp_path, progress=False)
     test = np.flatnonzero(data.split == "test")
