@@ -59,10 +59,12 @@ def speed(frame):
 
 def machines(frame):
     """Return a sentence about the machine, or one for each group of tasks where they were measured on several."""
-    of_group = {group: machine(rows.iloc[-1]) for group, rows in frame.groupby("group", sort=False)}
+    last = frame.drop_duplicates("group", keep="last").set_index("group")
+    dates = sorted(set(last["date"].dropna()))
+    of_group = {group: machine(row.drop("date")) for group, row in last.iterrows()}
     if len(set(of_group.values())) == 1:
-        return next(iter(of_group.values()))
-    return " ".join(f"{group.capitalize()}: {sentence}" for group, sentence in of_group.items())
+        return next(iter(of_group.values())).replace("Measured", f"Measured on {' and '.join(dates)}", 1)
+    return " ".join(f"{group.capitalize()}: {machine(row)}" for group, row in last.iterrows())
 
 
 def notes(frame):

@@ -64,7 +64,7 @@ def rows(data, ratios=(30, 40, 50, 60, 70), epochs=3):
             done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
             per_minute = 60 * cells / (time.perf_counter() - started)
             accuracy = float(done.stdout.split()[-1]) if options is None else _mean_accuracy(f"{folder}/runs", cells)
-        found.append({"task": f"{cells} cells, epochs={epochs}", "side": side, "unit": "cells/minute", "rounds": 1})
+        found.append({"task": f"{cells} cells, {epochs} epochs", "side": side, "unit": "cells/minute", "rounds": 1})
         found[-1] |= {"rate": per_minute, "accuracy": accuracy, "goal": 1.8 if options is None else None}
         print(f"{side}: {per_minute:.1f} cells/minute", flush=True)
     for row in found:
