@@ -9,7 +9,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "comparisons": ["claims_dots", "comparison_dots", "errata_dots", "genre_accuracy_dots"],
         "curves": ["accuracy_and_loss", "early_stopping_curve", "learning_curve", "learning_curve_grid"],
         "diagnostics": ["genre_confusion_heatmap", "precision_recall_curve", "reliability_diagram"],
-        "evidence": ["ladder_scatter", "lettering_dots", "split_strips", "training_size_curves"],
+        "evidence": ["encoding_dots", "ladder_scatter", "lettering_dots", "split_strips", "training_size_curves"],
         "explanations": ["explanation_cards", "heat_map"],
         "genres": ["crop_distribution", "genre_cooccurrence_heatmap", "genre_distribution"],
         "images": ["image_grid", "prediction_grid"],

@@ -143,3 +143,27 @@ def lettering_dots(lettering):
     ax.set_xlabel("average precision without lettering, minus that with other places hidden, points")
     ax.legend(**LEGEND_ABOVE, ncols=4)
     return ax
+
+
+@arguments.checked(sentences=arguments.table("network", "encoding", METRIC, f"{METRIC}_low", f"{METRIC}_high"))
+@paper_style()
+def encoding_dots(sentences):
+    """Draw the average precision of networks with several encodings of plots.
+
+    Args:
+        sentences: DataFrame from `experiments/evidence/sentences.py`, of at most four networks.
+
+    Returns:
+        matplotlib Axes of page width.
+    """
+    ax = new_axes(0.9 + 0.22 * len(sentences), PAGE_WIDTH)
+    rows = sentences.reset_index(drop=True)
+    for (color, marker), (network, own) in zip(_LOOKS, rows.groupby("network", sort=False), strict=False):
+        score, low, high = (100 * own[f"{METRIC}{suffix}"] for suffix in ("", "_low", "_high"))
+        options = {"color": color, "markersize": 4, "capsize": 2, "label": network}
+        ax.errorbar(score, own.index, xerr=[score - low, high - score], fmt=marker, **options)
+    category_rows(ax, len(rows))
+    ax.set_yticks(rows.index, rows["encoding"])
+    ax.set_xlabel("macro average precision, %")
+    ax.legend(**LEGEND_ABOVE, ncols=4)
+    return ax

@@ -145,3 +145,13 @@ def test_figures_have_every_network_and_genre(ladder, runs, laws):
     ).assign(over_elsewhere=-0.02, over_elsewhere_low=-0.04, over_elsewhere_high=0.01)
     ax = figures.lettering_dots(lettering)
     assert [tick.get_text() for tick in ax.get_yticklabels()] == ["All (macro)", "Horror"]
+
+
+def test_encodings_have_a_row_each_and_networks_a_color_each():
+    scores = {"average_precision": 0.5, "average_precision_low": 0.4, "average_precision_high": 0.7}
+    rows = [{"network": network, "encoding": name} | scores for network in ("branch", "ensemble") for name in "ab"]
+    ax = figures.encoding_dots(pd.DataFrame(rows))
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["a", "b", "a", "b"]
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["branch", "ensemble"]
+    lines = [line for line in ax.lines if line.get_linestyle() == "None" and len(line.get_xdata())]
+    assert {tuple(line.get_xdata()) for line in lines} >= {(50, 50)}
