@@ -24,6 +24,7 @@ from poster_cnn import tuning
 from poster_cnn.results.collect import write_results
 from poster_cnn.training.data import load_training_data
 from poster_cnn.training.fit import fit
+from poster_cnn.training.processor import about_machine
 
 EXPERIMENT = pathlib.Path(__file__).parents[1] / "zavala" / "transfer_leak_free.py"
 ROUNDS = 2
@@ -64,8 +65,7 @@ def main(data_folder, results_path=None):
     )
     print(frame.round(2).to_string(index=False))
     if results_path:
-        about = {"keras_version": keras.__version__, "cores": os.cpu_count(), "posters": data.count("train")}
-        write_results(frame.assign(unit="seconds", **about), results_path)
+        write_results(frame.assign(unit="seconds", posters=data.count("train"), **about_machine()), results_path)
         print(f"written to {results_path}")
 
 

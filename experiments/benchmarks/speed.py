@@ -75,7 +75,7 @@ def main():
     parser.add_argument("--tasks", default=",".join(TASKS), help=f"some of {', '.join(TASKS)} (default: all)")
     parser.add_argument("--ratios", default="30,40,50,60,70", help="of the sweep, five cells each (default: all five)")
     parser.add_argument("--rounds", type=int, default=5, help="of reading and training (default: 5)")
-    parser.add_argument("--posters", type=int, default=NUM_POSTERS, help=f"default: {NUM_POSTERS}")
+    parser.add_argument("--posters", type=int, default=NUM_POSTERS, help=f"read and trained on; default: {NUM_POSTERS}")
     parser.add_argument("--out", type=pathlib.Path, default=OUT, help="default: experiments/results/")
     import page
     from draw import draw_ratios

@@ -28,7 +28,7 @@ from poster_cnn import metrics
 from poster_cnn.metrics import baselines
 from poster_cnn.multimodal.data import load_ensemble_data
 from poster_cnn.multimodal.word_vectors import sentence_vectors
-from poster_cnn.results import prediction_arrays, read_predictions, write_results
+from poster_cnn.results import prediction_arrays, read_predictions, read_results, write_results
 from poster_cnn.training.processor import about_machine
 
 HERE = pathlib.Path(__file__).parent
@@ -47,6 +47,9 @@ def main():
     options, started = parser.parse_args(), time.monotonic()
     rows = regressions(options.data) + (networks(options.runs) if options.runs else [])
     found = pd.DataFrame(rows).assign(seconds=time.monotonic() - started, **about_machine("wordllama"))
+    if not options.runs and options.table.is_file():  # keep the networks of an earlier call
+        old = read_results(options.table)
+        found = pd.concat([found, old[old["network"] != found["network"].iloc[0]]], ignore_index=True)
     write_results(found, options.table)
     print(found.iloc[:, :12].round(3).T.to_string())
     print(f"{len(found)} rows: {options.table}")
@@ -73,6 +76,8 @@ def networks(runs):
         predicted = {}
         for name, encoding in (("word_vectors", FIRST), ("sentences", "sentence embedding")):
             seeds = [prediction_arrays(read_predictions(run / part)) for run in sorted(runs.glob(f"{name},*"))]
+            if not seeds:
+                raise SystemExit(f"--runs must hold finished runs of experiments/lebaron/plots.py. Received: {runs}")
             labels, predicted[encoding] = seeds[0][1], np.stack([y_prob for _, _, y_prob in seeds])
         found += score_rows(network, labels, predicted)
     return found

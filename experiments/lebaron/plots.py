@@ -1,4 +1,4 @@
-"""Paper 5's ensemble with sentence vectors of the plots, beside the paper's mean word vectors (LeBaron, section 3).
+"""Paper 5's ensemble with sentence vectors of the plots, next to the paper's mean word vectors (LeBaron, section 3).
 
     pip install -e '.[sentences]'
     poster-cnn sweep experiments/lebaron/plots.py --data DATA --out runs/lebaron_plots

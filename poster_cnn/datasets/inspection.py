@@ -28,7 +28,7 @@ COLUMNS = [
 ]
 COPY_SUFFIX = ".repaired.png"
 _RULES_VERSION = 2  # Increase it when verdicts change, which invalidates earlier manifests.
-_AT_ONCE = 16  # files that a thread takes at once
+_AT_ONCE = 16  # files that a thread takes at once, at most
 _LARGE_FILE = 20_000_000  # bytes; larger files are read and decoded one at a time
 
 
@@ -160,23 +160,34 @@ def inspect_all(inspector, names, rows, workers=None, progress=True):
         progress: Whether to show a progress bar after one second. Defaults to `True`.
     """
 
+    workers = workers or os.cpu_count()
+    at_once = max(1, min(_AT_ONCE, len(names) // (4 * workers)))
+    parts = [names[start : start + at_once] for start in range(0, len(names), at_once)]
+    stopped = threading.Event()
+
     def inspect(part):
         for name in part:
-            rows.append(inspector(name))
+            if stopped.is_set():
+                break
+            try:
+                rows.append(inspector(name))
+            except BaseException:
+                stopped.set()
+                raise
         return len(part)
 
     # Threads suffice, as reading, hashing, decoding and resizing release the GIL. Handing over a single file takes as
     # long as recognizing a known one.
-    pool = concurrent.futures.ThreadPoolExecutor(workers or os.cpu_count())
-    parts = [names[start : start + _AT_ONCE] for start in range(0, len(names), _AT_ONCE)]
+    pool = concurrent.futures.ThreadPoolExecutor(workers)
     options = {"desc": "Verifying", "total": len(names), "unit": " posters", "delay": 1, "disable": not progress}
-    try:
-        with image_files.strict_decoding(), files.progress_bar(**options) as bar:
+    with image_files.strict_decoding(), files.progress_bar(**options) as bar:
+        try:
             for count in pool.map(inspect, parts):
                 bar.update(count)
-    finally:
-        pool.shutdown(cancel_futures=True)
-        rows.sort(key=lambda row: row["file"])
+        finally:  # the threads end before the decoding is lenient again
+            stopped.set()
+            pool.shutdown(cancel_futures=True)
+            rows.sort(key=lambda row: row["file"])
 
 
 def pixel_hash(rgb):

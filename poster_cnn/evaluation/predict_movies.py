@@ -102,7 +102,8 @@ def predict_movies(run_dir, movies, *, batch_size=32):
         FileNotFoundError: If there is no finished ensemble, or one of its files is missing.
         ValueError: If a movie has a modality that the ensemble lacks, an unknown key, or a value that is neither text
             nor path, or if `batch_size` is below 1.
-        ImportError, RuntimeError: If a trailer is a video, and PyAV or the pretrained weights are not available.
+        ImportError, RuntimeError: If a trailer is a video, and PyAV or the pretrained weights are not available, or the
+            ensemble has sentence vectors, and WordLlama is not.
 
     Example:
 

@@ -113,10 +113,10 @@ def plot_branch(
     classifier_activation="sigmoid",
     name="plot_branch",
 ):
-    """Build a network of one hidden layer on the mean word vector of a plot (paper 5, section 4).
+    """Build a network of one hidden layer on the vector of a plot, in paper 5 the mean of its word vectors (section 4).
 
     Args:
-        num_features: Dimensions of the word vectors. Defaults to 300.
+        num_features: Dimensions of the vectors. Defaults to 300.
         dense_units: Units of the hidden layer, with ReLU. Defaults to 50.
         num_classes, dropout, classifier_activation, name: See `poster_branch`.
 

@@ -126,7 +126,8 @@ def load_ensemble_data(config, data_folder, *, progress=True):
     Args:
         config: `EnsembleConfig`.
         data_folder: Path of a data folder with `movie_metadata.csv`; see `find_data_folder`. With `split="given"`, the
-            folder of MovieScope; see `read_moviescope`. Plots need word vectors in it, `glove*.txt`.
+            folder of MovieScope; see `read_moviescope`. Plots need word vectors in it, `glove*.txt`, unless
+            `plot_encoder` is `"sentences"`.
         progress: Whether to show a progress bar. Defaults to `True`.
 
     Returns:
@@ -136,6 +137,7 @@ def load_ensemble_data(config, data_folder, *, progress=True):
         FileNotFoundError: If the folder lacks the files of a modality.
         ValueError: If no movie has any of the genres, a part of the split is empty, a modality is missing from all
             training or validation movies, no trailer is usable, or features are not finite.
+        ImportError: If a package is missing that trailers or sentence vectors need.
     """
     folder, table, notes = _read_movies(config, data_folder)
     require_known(table, config.class_names)
@@ -148,7 +150,10 @@ def load_ensemble_data(config, data_folder, *, progress=True):
         )
     notes.append(f"{(~has_genre).sum()} movies without any of the selected genres left out")
     table = table[has_genre].reset_index(drop=True)
-    network = backbone_network(config, folder.weights) if "poster" in config.modalities else None  # fails now or never
+    # What is not installed or has no weights fails now or never.
+    network = backbone_network(config, folder.weights) if "poster" in config.modalities else None
+    if "plot" in config.modalities and config.plot_encoder == "sentences":
+        sentence_vectors(["Is WordLlama installed?"])
     usable, manifest = check_posters(table, progress=progress)
     notes.append(describe(manifest))
     table["poster_path"] = usable["poster_path"].reindex(table.index, fill_value="")

@@ -19,7 +19,7 @@ def build_branch(modality, config, data):
 
     Args:
         modality: "poster": raw pixels, 0–255, `(batch, height, width, 3)`; "trailer": features of frames
-            `(batch, frames, num_features)`; "metadata": one-hot columns; "plot": mean word vectors.
+            `(batch, frames, num_features)`; "metadata": one-hot columns; "plot": vectors of plots.
         config: `EnsembleConfig`.
         data: `EnsembleData`.
 

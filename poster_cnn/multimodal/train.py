@@ -50,8 +50,8 @@ def train_ensemble(config, data_folder, run_dir, *, ensemble_data=None, finished
     `split.csv` has columns `has_<modality>`. All have the same test movies in the same order. For a movie without its
     modality, a branch predicts the label prior; `num_test_missing` in `config.json` counts these movies. The ensemble's
     model takes raw posters, frames of trailers, metadata and plots as vectors, and which of them are present. The
-    encoders of texts are next to it, in `metadata_encoder.json` and `word_vectors.npz`, and `notes.txt` lists missing
-    inputs. With `config.end_to_end`, no branch is trained alone.
+    encoders of texts are next to it, in `metadata_encoder.json` and, unless `plot_encoder` is `"sentences"`,
+    `word_vectors.npz`. `notes.txt` lists missing inputs. With `config.end_to_end`, no branch is trained alone.
 
     Finished folders are not trained again; an interrupted one starts anew, which takes seconds. The same config gives
     the same numbers.

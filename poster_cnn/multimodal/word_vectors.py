@@ -262,7 +262,7 @@ def _embedding():
     except ImportError as error:
         message = "Vectors of whole plots need WordLlama: pip install -e '.[sentences]'"
         raise ImportError(message, name=error.name) from None
-    # It would look for a file on the Internet, were it not for its own folder, which has all files.
+    # Without `cache_dir`, it looks for one of its files on the Internet.
     return wordllama.WordLlama.load(cache_dir=pathlib.Path(wordllama.__file__).parent, disable_download=True)
 
 

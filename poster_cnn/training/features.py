@@ -77,7 +77,8 @@ def poster_features(model, data, *, about=(), batch_size=32, cache=None, progres
     >>> LogisticRegression().fit(features[train_rows], train_labels)
     """
     extractor, _ = models.feature_extractor_and_head(model)
-    folder, about = cache_folder(extractor, data, dict(about), cache)
+    about = dict(about) | {"constant_weights": _with_constants(extractor)}
+    folder, about = cache_folder(extractor, data, about, cache)
     num_features = extractor.output.shape[-1]
     with locked(folder, timeout=-1):
         if not (folder / "about.json").is_file():
@@ -111,7 +112,6 @@ def cache_folder(extractor, data, about, cache):
         "interpolation": data.interpolation,
         "versions": [keras.__version__, keras.backend.backend(), tf.__version__],
         "devices": sorted({device.device_type for device in tf.config.list_logical_devices()}),
-        "constant_weights": _with_constants(extractor),
     }
     key = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]
     return pathlib.Path(cache or cache_dir() / "features") / key, about

@@ -65,7 +65,7 @@ def _interrupts_kept():
 
 @contextlib.contextmanager
 def freed_networks():
-    """Free the memory of the networks that the block builds and trains, of which no more is used afterwards."""
+    """Free the networks that the block builds and trains. They cannot be used after it."""
     registry = _custom_gradients()
     before = set(registry)
     try:

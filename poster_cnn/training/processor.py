@@ -1,4 +1,4 @@
-"""The processor, of which some features decide whether a precision is fast, and what else a measurement depends on."""
+"""The processor and the versions that a measurement depends on, and a warning where bfloat16 is emulated."""
 
 import datetime
 import importlib.metadata

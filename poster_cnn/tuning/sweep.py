@@ -38,6 +38,7 @@ class Shared:
     finished: list = dataclasses.field(default_factory=list)
     _key: object = None
     _folds: dict = dataclasses.field(default_factory=dict)
+    _ensembles: dict = dataclasses.field(default_factory=dict)
 
     def load(self, config, data, *, check=False, progress=True):
         """Load the data of a run, or reuse those of earlier runs where the configs agree.
@@ -52,10 +53,10 @@ class Shared:
             `TrainingData` or `EnsembleData`.
         """
         if isinstance(config, EnsembleConfig):
-            if self._key != (config.data, config.inputs):
-                self._folds = {None: load_ensemble_data(config, data, progress=progress)}
-                self._key = config.data, config.inputs
-            return self._folds[None]
+            key = repr((config.data, config.inputs))
+            if key not in self._ensembles:
+                self._ensembles[key] = load_ensemble_data(config, data, progress=progress)
+            return self._ensembles[key]
         wanted = config.data
         # The same movies can be resized, and split into other folds, without reading the table again.
         movies = dataclasses.replace(wanted, ratio=None, image_size=(1, 1), interpolation="bilinear", fold=None)

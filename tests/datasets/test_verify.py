@@ -1,7 +1,10 @@
+import errno
 import os
 import pathlib
 import subprocess
 import sys
+import threading
+import time
 
 import numpy as np
 import pandas as pd
@@ -292,6 +295,25 @@ def test_interrupted_call_keeps_its_verdicts(posters, monkeypatch, decoded):
     decoded.clear()
     assert len(verify(posters, progress=False)) == 8
     assert len(decoded) == 4  # 5.jpg to 8.jpg
+
+
+def test_decodes_strictly_until_the_last_thread_ends(posters, monkeypatch):
+    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
+    judge, others, seen = inspection.Inspector._judge, threading.Event(), []
+
+    def full_disk(self, name, data):
+        if name == "1.jpg":
+            others.wait(10)
+            raise OSError(errno.ENOSPC, "No space left on device")
+        others.set()
+        time.sleep(0.05)  # the error comes first
+        seen.append(ImageFile.LOAD_TRUNCATED_IMAGES)
+        return judge(self, name, data)
+
+    monkeypatch.setattr(inspection.Inspector, "_judge", full_disk)
+    with pytest.raises(OSError, match="No space left"):
+        verify(posters, workers=2, progress=False)
+    assert seen and not any(seen) and ImageFile.LOAD_TRUNCATED_IMAGES
 
 
 def test_rejects_missing_and_empty_folders(tmp_path):

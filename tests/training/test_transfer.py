@@ -2,6 +2,7 @@
 
 import shutil
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -122,7 +123,12 @@ def test_computes_features_once_per_poster(model, data, tmp_path, monkeypatch):
 def test_cached_features_equal_those_of_the_extractor(max_constants, model, data, tmp_path, monkeypatch):
     monkeypatch.setattr(features, "_MAX_CONSTANTS", max_constants)
     extractor, _ = models.feature_extractor_and_head(model)
-    found = features.poster_features(model, data, cache=tmp_path, progress=False)
+    with monkeypatch.context() as patch:
+        if max_constants:
+            patch.setattr(keras.Model, "predict", None)
+        found = features.poster_features(model, data, cache=tmp_path, progress=False)
+    (about,) = tmp_path.glob("*/about.json")
+    assert read_json(about)["constant_weights"] == bool(max_constants)
     test = np.flatnonzero(data.split == "test")
     assert np.allclose(found[test], extractor.predict(data.images("test"), verbose=0), atol=1e-4)
     batch, labels = next(iter(found.batches(test, data.labels("test"), batch_size=4)))
