@@ -120,6 +120,13 @@ def with_sentences(network):
     return [after[AP], before[AP], *(after[f"{AP}_gain{end}"] for end in ("", "_low", "_high"))]
 
 
+def training_speed():
+    here, elsewhere = committed("benchmark_speed"), committed("benchmark_speed_other_processors")
+    here = here[here["side"].str.startswith("PyTorch, channels_last") & ~here["side"].str.contains("compiled")]
+    elsewhere = elsewhere.query("flags == 'avx2' and onednn == 1 and side == 'PyTorch 2.13, channels_last'")
+    return [here["ratio"].min(), elsewhere["ratio"].item()]
+
+
 def power_law(network):
     law = committed("evidence_power_laws").set_index("network").loc[network]
     return [law[f"posters{end}"] / 1e6 for end in ("", "_low", "_high")]
@@ -261,6 +268,11 @@ CLAIMS = [
         "evidence",
         "metadata and plots has {:.1f} and {:.1f}, {:.1f} points more [{:.1f}, {:.1f}]",
         lambda: with_sentences("ensemble"),
+    ),
+    (
+        "README",
+        "training was {:.1f} times as fast as PyTorch on an Intel Xeon with AVX-512, and {:.1f} times on an AMD EPYC",
+        training_speed,
     ),
     ("evidence", "An earlier run of the latter, on paper 5's page, has {:.1f}", lambda: [macro("ensemble")]),
     (
