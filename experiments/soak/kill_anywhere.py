@@ -7,7 +7,7 @@ with a rename or is an append, and at two random times per round. A round uses a
 times, and started again each time. At the end of a round, weights, histories, predictions, scores, result tables and
 caches must be bit-identical to those of the uninterrupted run, and run folders must have no half-written files.
 `--every 10` uses every tenth point, which is enough for larger pieces. `experiments/results/soak_kills.csv` has every
-5th point of `train`, 8th of `posters`, 2nd of `report`, 12th to 16th of the others, with `--kills 5`, and results
+5th point of `report`, 12th of `posters`, and 14th to 16th of the others, with four or five kills a round, and results
 of full_disk.py. Its columns are the piece, the kill point, the number of kills, and whether all results were identical.
 """
 

@@ -162,7 +162,8 @@ def outcome(root):
     """
     contents = {}
     for path in sorted(root.rglob("*")):
-        name = path.relative_to(root).as_posix()
+        # The cache of a folder of posters is named after its path, which is below `root` where posters are drawn.
+        name = re.sub(r"^(cache/posters/[^/]+-)[0-9a-f]{12}/", r"\1*/", path.relative_to(root).as_posix())
         in_run_folder = (path.parent / "config.json").exists()
         if path.is_file() and not _UNIMPORTANT.search(name) and (in_run_folder or not _HALF_WRITTEN.search(name)):
             contents[name] = _content(path, root)
