@@ -45,6 +45,14 @@ hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=No
 hypothesis.settings.load_profile("repeatable")
 
 
+class LengthEmbedding:
+    """Stand-in for WordLlama, whose vectors are the lengths of texts."""
+
+    def embed(self, texts, norm):
+        assert norm
+        return np.array([[len(text)] + [0] * 255 for text in texts], dtype="float32")
+
+
 def pytest_collection_modifyitems(items):
     """Start with the longest tests, so that the processes end together, and let one of them train the ensemble."""
     longest = ("test_all_run_on_the_embedded_dataset", "test_quickest_run_with_the_smoke_preset")

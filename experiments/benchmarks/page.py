@@ -61,10 +61,9 @@ def speed(frame):
 def machines(frame):
     """Return a sentence about the machine, or one for each group of tasks where they were measured on several."""
     last = frame.drop_duplicates("group", keep="last").set_index("group")
-    dates = sorted(set(last["date"].dropna()))
-    of_group = {group: machine(row.drop("date")) for group, row in last.iterrows()}
-    if len(set(of_group.values())) == 1:
-        return next(iter(of_group.values())).replace("Measured", f"Measured on {' and '.join(dates)}", 1)
+    if len({machine(row.drop("date")) for _, row in last.iterrows()}) == 1:
+        dates = sorted(set(last["date"].dropna()))
+        return machine(pd.Series({**last.iloc[0], "date": " and ".join(dates)}))
     return " ".join(f"{group.capitalize()}: {machine(row)}" for group, row in last.iterrows())
 
 

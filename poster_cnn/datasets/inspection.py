@@ -150,22 +150,22 @@ class Inspector:
 
 
 def inspect_all(inspector, names, rows, workers=None, progress=True):
-    """Append the manifest rows of files to a list, sorted by name; an error leaves those that are finished.
+    """Append the manifest rows of files to a list, sorted by name.
 
     Args:
         inspector: `Inspector`.
         names: List of file names.
-        rows: List to which the rows are appended.
+        rows: List to which the rows, dicts of str, are appended.
         workers: Number of threads. Defaults to `None`: one per core.
         progress: Whether to show a progress bar after one second. Defaults to `True`.
-    """
 
-    workers = workers or os.cpu_count()
-    at_once = max(1, min(_AT_ONCE, len(names) // (4 * workers)))
-    parts = [names[start : start + at_once] for start in range(0, len(names), at_once)]
-    stopped = threading.Event()
+    Raises:
+        OSError, KeyboardInterrupt: As raised by the inspector. The list has the rows of the files before.
+    """
+    workers, stopped = workers or os.cpu_count(), threading.Event()
 
     def inspect(part):
+        """Append the rows of some files until a thread has failed, and return the number of these files."""
         for name in part:
             if stopped.is_set():
                 break
@@ -176,8 +176,10 @@ def inspect_all(inspector, names, rows, workers=None, progress=True):
                 raise
         return len(part)
 
-    # Threads suffice, as reading, hashing, decoding and resizing release the GIL. Handing over a single file takes as
-    # long as recognizing a known one.
+    # Threads suffice, as reading, hashing, decoding and resizing release the GIL. Each takes several files at once,
+    # because handing over a file takes as long as recognizing a known one.
+    at_once = max(1, min(_AT_ONCE, len(names) // (4 * workers)))
+    parts = [names[start : start + at_once] for start in range(0, len(names), at_once)]
     pool = concurrent.futures.ThreadPoolExecutor(workers)
     options = {"desc": "Verifying", "total": len(names), "unit": " posters", "delay": 1, "disable": not progress}
     with image_files.strict_decoding(), files.progress_bar(**options) as bar:

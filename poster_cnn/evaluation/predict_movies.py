@@ -260,8 +260,8 @@ def _read_metadata(movies, ensemble):
 def _read_plots(movies, ensemble):
     plots = [movie["plot"] for movie in movies]
     if ensemble.vectors is None:
-        known = zip(word_vectors.sentence_vectors(plots), map(word_vectors.tokenize, plots), strict=True)
-        return [(vector, None) if words else (None, "it has no words") for vector, words in known]
+        vectors = word_vectors.sentence_vectors(plots)
+        return [(vector, None) if vector.any() else (None, "it has no words") for vector in vectors]
     options, found = {"max_words": ensemble.config.max_words}, []
     for plot in plots:
         vector = word_vectors.plot_vectors([plot], ensemble.vectors, **options)[0]

@@ -29,6 +29,7 @@ from poster_cnn.multimodal.word_vectors import (
     plot_vectors,
     plot_words,
     read_word_vectors,
+    sentence_embedding,
     sentence_vectors,
 )
 from poster_cnn.training.build import build_network
@@ -153,7 +154,7 @@ def load_ensemble_data(config, data_folder, *, progress=True):
     # What is not installed or has no weights fails now or never.
     network = backbone_network(config, folder.weights) if "poster" in config.modalities else None
     if "plot" in config.modalities and config.plot_encoder == "sentences":
-        sentence_vectors(["Is WordLlama installed?"])
+        sentence_embedding()
     usable, manifest = check_posters(table, progress=progress)
     notes.append(describe(manifest))
     table["poster_path"] = usable["poster_path"].reindex(table.index, fill_value="")

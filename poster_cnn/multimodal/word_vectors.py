@@ -248,15 +248,17 @@ def sentence_vectors(plots):
     >>> sentence_vectors(["A mother moves to a haunted house."]).shape
     (1, 256)
     """
+    has_words = np.array([bool(tokenize(plot)) for plot in plots], dtype=bool)
     vectors = np.zeros((len(plots), 256), dtype="float32")
-    known = [number for number, plot in enumerate(plots) if tokenize(plot)]
-    if known:
-        vectors[known] = _embedding().embed([list(plots)[number] for number in known], norm=True)
+    if has_words.any():
+        known = [plot for plot, has in zip(plots, has_words, strict=True) if has]
+        vectors[has_words] = sentence_embedding().embed(known, norm=True)
     return vectors
 
 
 @functools.cache
-def _embedding():
+def sentence_embedding():
+    """Return the embedding of `sentence_vectors`, which is loaded once; an ImportError says how to install it."""
     try:
         import wordllama
     except ImportError as error:

@@ -13,9 +13,12 @@ _CPUINFO = pathlib.Path("/proc/cpuinfo")
 # Flags of x86 and Arm processors that compute in bfloat16; the others emulate it.
 _BFLOAT16 = ("avx512_bf16", "amx_bf16", "bf16")
 _FAST = ("avx2", "avx512f", *_BFLOAT16)
+_PACKAGES = ("poster-cnn", "tensorflow", "keras", "numpy", "pandas", "pillow", "scikit-learn")
 
 
-_PACKAGES = ("tensorflow", "keras", "numpy", "pillow", "scikit-learn")
+def versions(*packages):
+    """Return a dict of the versions of Python, of the main packages and of `packages`; "" if one is not installed."""
+    return {"python": platform.python_version()} | {name: _version(name) for name in (*_PACKAGES, *packages)}
 
 
 def about_machine(*packages):
@@ -25,12 +28,12 @@ def about_machine(*packages):
         *packages: Names of further packages. Defaults to none.
 
     Returns:
-        Dict: `about_processor()`, the number of `cores`, `onednn` ("1" if TensorFlow uses it), the `<package>_version`
-        of the main packages and of `packages` ("" if one is not installed), and the `date`.
+        Dict: `about_processor()`, the number of `cores`, `onednn` ("1" if TensorFlow uses it), `versions(*packages)` as
+        `<package>_version`, and the `date`.
     """
-    versions = {f"{name.replace('-', '_')}_version": _version(name) for name in (*_PACKAGES, *packages)}
     about = about_processor() | {"cores": os.cpu_count(), "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "")}
-    return about | versions | {"date": datetime.date.today().isoformat()}
+    about |= {f"{name.replace('-', '_')}_version": version for name, version in versions(*packages).items()}
+    return about | {"date": datetime.date.today().isoformat()}
 
 
 def _version(package):

@@ -2,10 +2,8 @@
 
 import datetime
 import gzip
-import importlib.metadata
 import os
 import pathlib
-import platform
 
 import pandas as pd
 import tensorflow as tf
@@ -21,7 +19,7 @@ from poster_cnn.training.build import pretrained_weights
 from poster_cnn.training.config import TrainingConfig
 from poster_cnn.training.model_card import card_text
 from poster_cnn.training.parts import from_json
-from poster_cnn.training.processor import about_processor
+from poster_cnn.training.processor import about_processor, versions
 from poster_cnn.training.saved_model import save_model
 
 _SEEN_POSTERS = ".posters.csv.gz"
@@ -153,7 +151,7 @@ def write_record(run_dir, config, about, data, extra=None, strategy=None, seen=N
     content = {
         "config": config.to_dict(),
         "data": {"fingerprint": about["fingerprint"]} | counts | about,
-        "versions": _versions(),
+        "versions": versions(),
         "device": _device(),
         **about_processor(),
         "strategy": strategy or {"name": "one", "num_replicas": 1, "num_workers": 1},
@@ -303,11 +301,6 @@ def _write_predictions(run_dir, data, y_prob):
         predictions[f"probability_{name}"] = y_prob[:, number].astype("float64")
     with write_atomically(run_dir / "predictions.csv") as temporary:
         predictions.to_csv(temporary, index=False)
-
-
-def _versions():
-    packages = ("poster-cnn", "tensorflow", "keras", "numpy", "pandas", "pillow", "scikit-learn")
-    return {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in packages}
 
 
 def _device():

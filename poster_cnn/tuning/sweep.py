@@ -53,7 +53,7 @@ class Shared:
             `TrainingData` or `EnsembleData`.
         """
         if isinstance(config, EnsembleConfig):
-            key = repr((config.data, config.inputs))
+            key = repr((config.data, config.inputs))  # which have dicts and are not hashable
             if key not in self._ensembles:
                 self._ensembles[key] = load_ensemble_data(config, data, progress=progress)
             return self._ensembles[key]

@@ -11,12 +11,13 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import without_graphs
+from conftest import LengthEmbedding, without_graphs
 
 from poster_cnn import metrics, models
 from poster_cnn.evaluation.predict import predict
 from poster_cnn.evaluation.predict_movies import predict_movies
 from poster_cnn.models import losses
+from poster_cnn.multimodal import data as ensemble_data_module
 from poster_cnn.multimodal import fit as ensemble_fitting
 from poster_cnn.multimodal import train as ensemble_training
 from poster_cnn.multimodal import word_vectors
@@ -78,15 +79,9 @@ def test_run_folders_are_complete(finished_ensemble, ensemble_config, ensemble_d
     assert split["has_plot"].tolist() == ensemble_data.present[:, 3].astype(int).tolist()
 
 
-class Embedding:
-    """Stand-in for WordLlama, whose vectors say which letters a text has."""
-
-    def embed(self, texts, norm):
-        return np.array([[chr(code) in text for code in range(256)] for text in texts], dtype="float32")
-
-
 def test_an_ensemble_of_sentence_vectors_needs_no_word_vectors(text_config, movie_folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(word_vectors, "_embedding", Embedding)
+    monkeypatch.setattr(word_vectors, "sentence_embedding", LengthEmbedding)
+    monkeypatch.setattr(ensemble_data_module, "sentence_embedding", LengthEmbedding)
     folder = shutil.copytree(movie_folder, tmp_path / "own", ignore=shutil.ignore_patterns("trailers", "glove*"))
     config = text_config.replace(plot_encoder="sentences")
     train_ensemble(config, folder, tmp_path / "run", progress=False)

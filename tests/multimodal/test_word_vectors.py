@@ -7,6 +7,7 @@ import tracemalloc
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import LengthEmbedding
 
 from poster_cnn.movies.metadata import load_movie_metadata
 from poster_cnn.multimodal import word_vectors
@@ -194,16 +195,8 @@ def test_original_plots_and_vectors():
 # --- vectors of whole plots ---
 
 
-class Embedding:
-    """Stand-in for WordLlama, whose vectors are the lengths of texts."""
-
-    def embed(self, texts, norm):
-        assert norm
-        return np.array([[len(text)] + [0] * 255 for text in texts], dtype="float32")
-
-
 def test_sentence_vectors_of_plots_with_and_without_words(monkeypatch):
-    monkeypatch.setattr(word_vectors, "_embedding", Embedding)
+    monkeypatch.setattr(word_vectors, "sentence_embedding", LengthEmbedding)
     found = word_vectors.sentence_vectors(pd.Series(["A war.", "", " ?! ", "The end."], index=[3, 1, 7, 9]))
     assert found.dtype == "float32" and found[:, 0].tolist() == [6, 0, 0, 8] and not found[:, 1:].any()
     assert word_vectors.sentence_vectors([]).shape == (0, 256)
@@ -212,7 +205,7 @@ def test_sentence_vectors_of_plots_with_and_without_words(monkeypatch):
 
 
 def test_sentence_vectors_name_the_missing_package(monkeypatch):
-    word_vectors._embedding.cache_clear()
+    word_vectors.sentence_embedding.cache_clear()
     monkeypatch.setitem(sys.modules, "wordllama", None)
     with pytest.raises(ImportError, match=r"pip install -e '.\[sentences\]'"):
         word_vectors.sentence_vectors(["A war."])
