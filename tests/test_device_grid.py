@@ -1,9 +1,12 @@
-"""The benchmark that trains paper 1's grid on any device: its cells, and its count of operations."""
+"""The benchmarks that train paper 1's grid on any device: their cells, and their count of operations."""
 
+import os
 import pathlib
 
+import numpy as np
 import pandas as pd
 import pytest
+from conftest import run_on_backend
 
 from poster_cnn import models
 
@@ -41,6 +44,42 @@ def test_grid_trains_the_missing_cells(device_grid, data_folder, tmp_path, monke
     assert [config.learning_rate for config in trained] == [1e-4] and len(pd.read_csv(results)) == 2
     device_grid.run(posters, results, cells=1, epochs=3)
     assert trained[-1].epochs == 3
+
+
+TOGETHER = """
+import pathlib, sys
+import flops, keras, numpy, vectorized_grid
+from poster_cnn.training.arrays import fit_arrays
+posters, results = map(pathlib.Path, sys.argv[1:])
+vectorized_grid.peak_flops = lambda precision: 1e12
+config = vectorized_grid.runpy.run_path(str(vectorized_grid.EXPERIMENT))["config"].replace(ratio=30, epochs=2)
+images, labels = vectorized_grid.read_parts(posters, config)["train"]
+images, labels = images[:40], labels[:40]  # a batch of 32 and one of 8
+configs = [config.replace(learning_rate=rate, seed=seed) for rate, seed in [(1e-2, 0), (1e-3, 0), (1e-3, 1)]]
+model, state, losses, seconds = vectorized_grid.train_together(configs, images, labels, progress=False)
+together = vectorized_grid.predict_together(model, state, images)
+for of_one, loss, predictions in zip(configs, losses, together, strict=True):
+    alone, history = fit_arrays(of_one, images, labels, progress=False)
+    numpy.testing.assert_allclose(loss, history["loss"].iloc[-1], rtol=1e-4)
+    numpy.testing.assert_allclose(predictions, alone.predict(images, verbose=0), atol=1e-4)
+assert len(seconds) == 2 and min(abs(together[0] - together[1]).max(), abs(together[1] - together[2]).max()) > 1e-3
+vectorized_grid.run(posters, results, ratios=[30], seeds=[0], epochs=1)
+vectorized_grid.train_size = None  # finished sizes are not trained again
+vectorized_grid.run(posters, results, ratios=[30], seeds=[0], epochs=1)
+"""
+
+
+@pytest.mark.slow
+def test_networks_trained_together_are_those_trained_alone(device_grid, data_folder, tmp_path):
+    posters, results = tmp_path / "posters", tmp_path / "results.csv"
+    device_grid.prepare(data_folder, posters)
+    (tmp_path / "tensorflow.py").write_text("raise ImportError('blocked')")  # Keras imports it where it can
+    path = os.pathsep.join(filter(None, [str(tmp_path), str(BENCHMARKS), os.environ.get("PYTHONPATH")]))
+    assert "results.csv" in run_on_backend("jax", TOGETHER, posters, results, PYTHONPATH=path)
+    rows = pd.read_csv(results)
+    assert rows[["learning_rate", "seed"]].drop_duplicates().shape == (5, 2) and (rows["networks"] == 5).all()
+    assert rows["loss"].nunique() == 5 and rows["fraction_of_peak"].between(0, 1).all()
+    assert np.allclose(rows["seconds"], rows["seconds"].iloc[0]) and (rows["seconds"] > 0).all()
 
 
 def test_counts_operations_of_nested_models(monkeypatch):

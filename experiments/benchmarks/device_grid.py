@@ -28,10 +28,12 @@ from poster_cnn.files import write_atomically
 from poster_cnn.results.collect import read_results, write_results
 from poster_cnn.training.arrays import fit_arrays
 from poster_cnn.training.config import PRECISIONS
+from poster_cnn.training.processor import about_machine
 
 EXPERIMENT = pathlib.Path(__file__).parents[1] / "dave" / "table_2.py"
 PARTS = ("train", "validation", "test")
 CELL = ["ratio", "learning_rate", "epochs", "precision", "backend", "device"]  # identify a finished cell
+SHOWN = ["seconds", "posters_per_s", "fraction_of_peak", "first_label_accuracy"]
 
 
 class EpochClock(keras.callbacks.Callback):
@@ -129,7 +131,7 @@ def run(posters, results_path, *, cells=None, epochs=None, precision="float32"):
     config = experiment["config"].replace(precision=precision, epochs=epochs or experiment["config"].epochs)
     about = {"epochs": config.epochs, "precision": precision, "backend": keras.backend.backend()}
     about |= {"device": device_name()}
-    versions = {"keras_version": keras.__version__, "data_fingerprint": movies_of(posters)["data_fingerprint"].iloc[0]}
+    fingerprint = {"data_fingerprint": movies_of(posters)["data_fingerprint"].iloc[0]}
     results = read_results(results_path) if results_path.is_file() else pd.DataFrame(columns=CELL)
     grid = list(itertools.product(*experiment["grid"].values()))
     peak, parts, size = None, None, None
@@ -141,11 +143,12 @@ def run(posters, results_path, *, cells=None, epochs=None, precision="float32"):
         if of_cell.image_size != size:
             parts, size = read_parts(posters, of_cell), of_cell.image_size
         peak = peak or peak_flops(precision)
-        row = cell | about | versions | train_cell(of_cell, parts, peak)
+        row = cell | about | train_cell(of_cell, parts, peak) | fingerprint | about_machine(about["backend"])
         results = pd.DataFrame([*results.to_dict("records"), row])
         write_results(results, results_path)
         keras.backend.clear_session()
-    print(results.drop(columns="data_fingerprint").to_string(index=False, float_format="%.4g"))
+    print(results[[*CELL, *SHOWN]].to_string(index=False, float_format="%.4g"))
+    print(f"results: {results_path}")
 
 
 def main():

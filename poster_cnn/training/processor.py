@@ -7,8 +7,6 @@ import pathlib
 import platform
 import warnings
 
-import tensorflow as tf
-
 _CPUINFO = pathlib.Path("/proc/cpuinfo")
 # Flags of x86 and Arm processors that compute in bfloat16; the others emulate it.
 _BFLOAT16 = ("avx512_bf16", "amx_bf16", "bf16")
@@ -72,6 +70,8 @@ def warn_of_slow_precision(precision):
 
     Nothing is said where the features of the processor are not known.
     """
+    import tensorflow as tf  # the rest of this module is for every backend
+
     flags = processor_flags()
     is_emulated = flags and not flags.intersection(_BFLOAT16) and not tf.config.list_logical_devices("GPU")
     if precision != "mixed_bfloat16" or not is_emulated:
