@@ -448,7 +448,7 @@ CLAIMS = [
     ),
     (
         "wang",
-        "the custom network | {:.0f} and {:.0f} minutes |",
+        "the custom network | {:.0f} minutes per learning rate, and {:.0f} minutes |",
         lambda: minutes("wang_vgg_like", "wang_vgg_like_leak_free"),
     ),
     ("wang", "at 24% | {:.0f} to {:.0f} minutes per", lambda: range_of(committed(RANDOM)["seconds"] / 60)),

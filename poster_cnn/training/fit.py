@@ -2,6 +2,7 @@
 
 import functools
 import math
+import time
 
 import keras
 import numpy as np
@@ -10,7 +11,7 @@ import tensorflow as tf
 
 from poster_cnn import datasets, models
 from poster_cnn.datasets.augmentation import augment
-from poster_cnn.files import progress_bar, require_room, write_atomically
+from poster_cnn.files import progress_bar, require_room, write_atomically, write_text
 from poster_cnn.metrics import arguments
 from poster_cnn.models.backbones import first_unfrozen
 from poster_cnn.training import distribution
@@ -20,6 +21,7 @@ from poster_cnn.training.features import poster_features
 from poster_cnn.training.replicas import epoch_function
 
 _CHECKPOINTS = ("checkpoint.weights.h5", "fine_tuning.weights.h5")  # of the first and the fine-tuning phase
+_SECONDS = ".seconds"  # how long an interrupted run has been trained, over all its starts
 _BEST = "best_"  # prefix of a phase's checkpoint of the best epoch, with early stopping
 
 
@@ -45,6 +47,7 @@ def fit(config, data, run_dir, *, strategy=None, callbacks=(), progress=True):
         FloatingPointError: If a loss or a weight becomes NaN or infinite. The epoch before is kept.
     """
     strategy, fit = strategy or tf.distribute.get_strategy(), config.fit
+    started = time.monotonic() - training_seconds(run_dir)
     require_possible(fit, strategy, callbacks)
     labels = data.labels("train")
     with strategy.scope():
@@ -61,7 +64,7 @@ def fit(config, data, run_dir, *, strategy=None, callbacks=(), progress=True):
     total = fit.epochs + fit.fine_tune_epochs
     events = EachEpoch(list(callbacks), total)
     with progress_bar(total=total, desc=run_dir.name, leave=False, unit="epoch", disable=not progress) as bar:
-        options = {"config": config, "strategy": strategy, "events": events, "bar": bar}
+        options = {"config": config, "strategy": strategy, "events": events, "bar": bar, "started": started}
         first, second = (run_dir / name for name in _CHECKPOINTS)
         if not distribution.chief_says(strategy, second.is_file()):
             _fit_phase(network, model, range(fit.first_epoch, fit.epochs), batches, first, **options)
@@ -73,6 +76,7 @@ def fit(config, data, run_dir, *, strategy=None, callbacks=(), progress=True):
             epochs, batches = range(fit.epochs, total), _poster_batches(fit, data)
             _fit_phase(model, model, epochs, batches, second, **options)
     events.end()
+    _save_seconds(run_dir, started)
     return model
 
 
@@ -88,8 +92,21 @@ def require_possible(fit, strategy, callbacks):
         arguments.refuse("early_stopping", "None with several hosts", fit.early_stopping)
 
 
+def training_seconds(run_dir):
+    """Return the seconds that a run was trained for, over all its starts, until its last finished epoch."""
+    try:
+        return float((run_dir / _SECONDS).read_text())
+    except (OSError, ValueError):  # not begun, or begun by an older version
+        return 0.0
+
+
+def _save_seconds(run_dir, started):
+    write_text(run_dir / _SECONDS, f"{time.monotonic() - started:.1f}")
+
+
 def remove_checkpoints(run_dir):
     """Remove the files that only an interrupted fit needs."""
+    (run_dir / _SECONDS).unlink(missing_ok=True)
     for name in _CHECKPOINTS:
         (run_dir / name).unlink(missing_ok=True)
         (run_dir / f"{_BEST}{name}").unlink(missing_ok=True)
@@ -130,7 +147,7 @@ def _with_labels(batches, fit):
     return datasets.with_options(batches.map(lambda inputs, labels: (inputs, tf.argmax(labels, axis=-1))))
 
 
-def _fit_phase(network, model, epochs, batches, checkpoint, *, config, strategy, events, bar):
+def _fit_phase(network, model, epochs, batches, checkpoint, *, config, strategy, events, bar, started):
     """Fit the remaining epochs of one phase. `network` is `model` or its head."""
     train, validation, steps = batches
     with strategy.scope():
@@ -158,6 +175,7 @@ def _fit_phase(network, model, epochs, batches, checkpoint, *, config, strategy,
         if config.fit.early_stopping and not _epochs_since_best(history, epochs.start, config.fit):
             _save_weights(network, checkpoint.with_name(_BEST + checkpoint.name))
         _save_epoch(network, history, checkpoint)
+        _save_seconds(checkpoint.parent, started)
         bar.update()
         bar.set_postfix(loss=f"{row['loss']:.3f}", val_accuracy=f"{row['val_accuracy']:.3f}")
         if model.stop_training:  # a callback asked for it

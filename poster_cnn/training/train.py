@@ -2,7 +2,6 @@
 
 import pathlib
 import shutil
-import time
 
 import keras
 import numpy as np
@@ -19,7 +18,7 @@ from poster_cnn.training.callbacks import callback_list
 from poster_cnn.training.config import TrainingConfig
 from poster_cnn.training.data import TrainingData, load_training_data
 from poster_cnn.training.features import poster_features
-from poster_cnn.training.fit import fit, remove_checkpoints, require_possible
+from poster_cnn.training.fit import fit, remove_checkpoints, require_possible, training_seconds
 from poster_cnn.training.process_state import unchanged_process
 from poster_cnn.training.processor import warn_of_slow_precision
 from poster_cnn.training.run_folder import (
@@ -114,13 +113,12 @@ def _train(config, data, run_dir, training_data, strategy, callbacks, progress):
         if distribution.chief_says(strategy, is_finished(run_dir)):
             result = read_json(run_dir / "metrics.json") if is_chief else {}
         if result is None:
-            started = time.monotonic()
             keras.utils.set_random_seed(config.fit.seed)
             warn_of_slow_precision(config.fit.precision)
             options = {"strategy": strategy, "callbacks": callbacks, "progress": progress}
             model = fit(config, training_data, run_dir, **options)
             if is_chief:
-                result = _finish(model, config, training_data, run_dir, time.monotonic() - started)
+                result = _finish(model, config, training_data, run_dir, training_seconds(run_dir))
             distribution.chief_says(strategy, True)  # the other hosts wait for the chief
         remove_checkpoints(run_dir)  # a kill can come before they are removed
         if is_chief:

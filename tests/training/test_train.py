@@ -157,8 +157,11 @@ def test_interrupted_run_resumes_bit_identically(finished_run, data_folder, tiny
     (tmp_path / "run" / ".0badcafe.tmp.checkpoint.weights.h5").write_text("half of the we")
     monkeypatch.undo()
     monkeypatch.setattr(fitting, "_run_epoch", lambda *_: pytest.fail("a finished epoch is trained again"))
-    train(tiny_config, data_folder, tmp_path / "run", progress=False)
+    assert fitting.training_seconds(tmp_path / "run") > 0
+    (tmp_path / "run" / ".seconds").write_text("5000.0")  # as if the epochs had taken so long
+    assert 5000 <= train(tiny_config, data_folder, tmp_path / "run", progress=False)["seconds"] < 6000
     assert_same_run(finished_run, tmp_path / "run")
+    assert not (tmp_path / "run" / ".seconds").exists()
 
 
 @pytest.mark.slow
