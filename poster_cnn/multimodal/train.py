@@ -25,7 +25,7 @@ from poster_cnn.multimodal.fit import (
     trainable_part,
 )
 from poster_cnn.training import distribution, run_folder
-from poster_cnn.training.process_state import unchanged_process
+from poster_cnn.training.process_state import freed_networks, unchanged_process
 from poster_cnn.training.saved_model import load_model
 
 ENSEMBLE = "ensemble"  # folder of the whole, next to those of its branches
@@ -42,6 +42,7 @@ _OF_BRANCHES = {"fusion": "logits", "fusion_rows": "train", "hidden_share": 0.0}
     finished=arguments.paths,
 )
 @unchanged_process(deterministic=True)
+@freed_networks()
 def train_ensemble(config, data_folder, run_dir, *, ensemble_data=None, finished=(), progress=True):
     """Train a branch for each modality, then their fusion (paper 5, sections 4 and 5).
 

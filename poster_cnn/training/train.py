@@ -1,5 +1,6 @@
 """Training one network into a run folder; an interrupted run continues at its epoch."""
 
+import contextlib
 import pathlib
 import shutil
 
@@ -19,7 +20,7 @@ from poster_cnn.training.config import TrainingConfig
 from poster_cnn.training.data import TrainingData, load_training_data
 from poster_cnn.training.features import poster_features
 from poster_cnn.training.fit import fit, remove_checkpoints, require_possible, training_seconds
-from poster_cnn.training.process_state import unchanged_process
+from poster_cnn.training.process_state import freed_networks, unchanged_process
 from poster_cnn.training.processor import warn_of_slow_precision
 from poster_cnn.training.run_folder import (
     about_weights,
@@ -94,12 +95,14 @@ def train(config, data, run_dir, *, training_data=None, strategy="auto", callbac
     metrics.check_names(config.metrics, "metrics")  # also with `training_data`: fails now, not after the epochs
     run_dir = pathlib.Path(run_dir)
     strategy = distribution.choose_strategy(strategy)
-    if number := distribution.worker_number(strategy):
-        folder = run_dir / f"worker{number}"
-        _train(config, data, folder, training_data, strategy, callbacks, progress)
-        shutil.rmtree(folder, ignore_errors=True)
-        return {}
-    return _train(config, data, run_dir, training_data, strategy, callbacks, progress)
+    number = distribution.worker_number(strategy)
+    folder = run_dir / f"worker{number}" if number else run_dir
+    with contextlib.nullcontext() if callbacks else freed_networks():  # a callback may keep the network
+        result = _train(config, data, folder, training_data, strategy, callbacks, progress)
+    if not number:
+        return result
+    shutil.rmtree(folder, ignore_errors=True)
+    return {}
 
 
 def _train(config, data, run_dir, training_data, strategy, callbacks, progress):

@@ -19,7 +19,7 @@ from poster_cnn.training import distribution
 from poster_cnn.training.build import check_config
 from poster_cnn.training.data import load_training_data
 from poster_cnn.training.fit import remove_checkpoints
-from poster_cnn.training.process_state import freed_networks, unchanged_process
+from poster_cnn.training.process_state import unchanged_process
 from poster_cnn.training.run_folder import is_finished
 from poster_cnn.training.train import check_run, train
 from poster_cnn.tuning.experiment import Experiment
@@ -168,12 +168,11 @@ def _train_locked(config, data, run_dir, shared, started, progress):
 
 
 def _train_cell(config, data, run_dir, loaded, shared, progress):
-    with freed_networks():
-        if isinstance(config, EnsembleConfig):
-            options = {"ensemble_data": loaded, "finished": tuple(shared.finished), "progress": progress}
-            train_ensemble(config, data, run_dir, **options)
-        else:
-            train(config, data, run_dir, training_data=loaded, progress=progress)
+    if isinstance(config, EnsembleConfig):
+        options = {"ensemble_data": loaded, "finished": tuple(shared.finished), "progress": progress}
+        train_ensemble(config, data, run_dir, **options)
+    else:
+        train(config, data, run_dir, training_data=loaded, progress=progress)
 
 
 def _count_start(run_dir):

@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 from conftest import SIGMOID, assert_same_run, assert_same_weights, without_graphs
+from tensorflow.python.framework.ops import gradient_registry
 
 from poster_cnn import metrics
 from poster_cnn.datasets.pixels import open_picture
@@ -145,6 +146,7 @@ def test_rejects_run_folder_of_other_data(finished_run, tiny_config, tmp_path, d
 
 
 def test_interrupted_run_resumes_bit_identically(finished_run, data_folder, tiny_config, tmp_path, monkeypatch):
+    graphs = set(gradient_registry.list())
     for name, time_number in [
         ("checkpoint.weights.h5", 3),  # after the history of the third epoch
         ("predictions.csv", 1),  # before the scores
@@ -162,6 +164,7 @@ def test_interrupted_run_resumes_bit_identically(finished_run, data_folder, tiny
     assert 5000 <= train(tiny_config, data_folder, tmp_path / "run", progress=False)["seconds"] < 6000
     assert_same_run(finished_run, tmp_path / "run")
     assert not (tmp_path / "run" / ".seconds").exists()
+    assert set(gradient_registry.list()) == graphs  # TensorFlow would keep each network in memory
 
 
 @pytest.mark.slow

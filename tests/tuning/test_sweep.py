@@ -9,12 +9,9 @@ import sys
 import threading
 import time
 
-import keras
-import numpy as np
 import pandas as pd
 import pytest
 from conftest import assert_same_run
-from tensorflow.python.framework.ops import gradient_registry
 
 from poster_cnn.files import locked, write_json
 from poster_cnn.training.data import load_training_data
@@ -97,20 +94,6 @@ def test_reports_a_cell_finished_with_another_config_or_other_data(tiny_config, 
         assert list(failed) == ["seed=0"] and f"holds a run that differs in: {what}" in failed["seed=0"]
     assert sweep(Experiment(tiny_config, {"seed": (0,)}), data_folder, tmp_path / "runs", progress=False) == {}
     assert contents(tmp_path / "runs" / "seed=0") == before
-
-
-def test_frees_the_network_of_each_cell(tiny_config, data_folder, tmp_path, monkeypatch):
-    def train(config, data, run_dir, *, training_data, progress):
-        model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
-        model.compile("sgd", "mse")
-        model.train_on_batch(np.zeros((4, 3), "float32"), np.zeros((4, 2), "float32"))
-        graphs.append(len(gradient_registry.list()))
-        finish(run_dir, config, training_data)
-
-    monkeypatch.setattr(module, "train", train)
-    before, graphs = len(gradient_registry.list()), []
-    sweep(Experiment(tiny_config, {"seed": (0, 1)}), data_folder, tmp_path, progress=False)
-    assert graphs == 2 * [graphs[0]] and graphs[0] > before == len(gradient_registry.list())
 
 
 def test_cells_with_the_same_posters_share_one_decoded_copy(tiny_config, data_folder, tmp_path, trained):
