@@ -1,4 +1,4 @@
-"""Tables of the evidence: the ladder of networks, splits against seeds, learning curves, and lettering."""
+"""Tables of the evidence: the ladder of networks, splits against seeds, seeds of other runs, and learning curves."""
 
 import time
 
@@ -170,6 +170,33 @@ def variance_table(runs):
             | {"mean": scores.to_numpy().mean(), "split_spread": between**0.5, "seed_spread": within**0.5}
             | {"split_share": 100 * between / (between + within), "movie_spread": width / (2 * 1.96)}
             | {"over_color": gain.mean(), "least": gain.min(), "most": gain.max()}
+        )
+    return pd.DataFrame(rows)
+
+
+def seed_table(runs, measures):
+    """Summarize the scores of networks that were trained with several seeds.
+
+    Args:
+        runs: DataFrame from `collect_results`; the seeds of a network have one `set_name`.
+        measures: Dict of `set_name` -> metric to summarize.
+
+    Returns:
+        DataFrame, one row per network in the order of `measures`: `network`, `measure`, `seeds` (int); the `mean` in
+        percent with `seed_spread` (standard deviation), `least` and `most`; the baselines that need no poster
+        (`trivial`, the highest of them) and `color_histogram` in percent, NaN where a run has none; and the number of
+        seeds whose paired interval over the color histogram is above 0, `above_color`.
+    """
+    rows = []
+    for name, measure in measures.items():
+        own = runs[runs["set_name"] == name]
+        scores, color = 100 * own[measure], f"{measure}_over_color_histogram_low"
+        trivial = own.filter(regex=f"^(majority|label_prior|frequent_genres|all_zeros)_{measure}$").max(axis=1)
+        rows.append(
+            {"network": name, "measure": measure, "seeds": len(own), "mean": scores.mean()}
+            | {"seed_spread": scores.std(), "least": scores.min(), "most": scores.max()}
+            | {"trivial": 100 * trivial.mean(), "color_histogram": 100 * own[f"color_histogram_{measure}"].mean()}
+            | {"above_color": int((own[color] > 0).sum())}
         )
     return pd.DataFrame(rows)
 

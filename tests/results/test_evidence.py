@@ -103,6 +103,28 @@ def test_seeds_alone_give_no_variance_between_splits(runs):
     assert row["split_share"] < 5 and row["seed_spread"] == pytest.approx(1, rel=0.05)
 
 
+def test_seeds_are_summarized_by_the_measure_of_each_network():
+    runs = pd.DataFrame(
+        {
+            "set_name": ["a", "a", "a", "b"],
+            "hit_at_1": [0.5, 0.6, 0.7, 0.1],
+            "majority_hit_at_1": 0.2,
+            "label_prior_hit_at_1": 0.3,
+            "color_histogram_hit_at_1": 0.4,
+            "hit_at_1_over_color_histogram_low": [-0.1, 0.1, 0.2, -0.4],
+            "overall_f1": [None, None, None, 0.9],
+            "color_histogram_overall_f1": [None, None, None, 0.95],
+            "frequent_genres_overall_f1": [None, None, None, 0.8],
+            "overall_f1_over_color_histogram_low": [None, None, None, -0.2],
+        }
+    )
+    table = evidence.seed_table(runs, {"b": "overall_f1", "a": "hit_at_1"}).set_index("network")
+    assert table.loc["a", "measure":].tolist() == ["hit_at_1", 3, *map(pytest.approx, (60, 10, 50, 70, 30, 40)), 2]
+    one = table.loc["b"]
+    assert one[["mean", "least", "most", "trivial", "color_histogram"]].tolist() == pytest.approx([90, 90, 90, 80, 95])
+    assert (one["seeds"], one["above_color"]) == (1, 0) and np.isnan(one["seed_spread"])
+
+
 @pytest.fixture(scope="module")
 def by_size():
     # The more posters, the better the predictions.

@@ -1,0 +1,34 @@
+"""The README's headline networks of papers 2, 3 and 4 with five seeds: how much of a score is chance?
+
+    poster-cnn sweep experiments/evidence/headline_seeds.py --data DATA --out runs/evidence_headline_seeds
+
+Each is a run of another experiment, whose seed is 0, with four more seeds; the split stays the same. Papers 1 and 5 have
+such experiments of their own. Paper 2's custom network and paper 3's unfrozen MobileNetV2 are not among them, as
+each seed takes more than half an hour. Expected on the papers' posters: about an hour on one CPU core, most of it with
+paper 4's printed batch size of 2.
+"""
+
+import pathlib
+
+from poster_cnn.tuning import load_experiment
+
+folder = pathlib.Path(__file__).parents[1]
+HEADLINES = {  # set -> experiment, run
+    "paper 2, corrected": ("wang/frozen_mobilenet_leak_free.py", "dropout,learning_rate=0.001"),
+    "paper 3, corrected": ("zavala/transfer_leak_free.py", "dropout,learning_rate=0.0001"),
+    "paper 4, sane rate": ("densenet/accuracy.py", "mobilenet_v2,sane_rate,seed=0"),
+    "paper 4, corrected": ("densenet/accuracy_leak_free.py", "mobilenet_v2,dropout,no_crops,seed=0"),
+    "paper 4, as printed": ("densenet/accuracy.py", "mobilenet_v2,as_printed,seed=0"),
+}
+runs = {name: load_experiment(folder / path).cells()[run].to_dict() for name, (path, run) in HEADLINES.items()}
+
+config = load_experiment(folder / "wang" / "frozen_mobilenet_leak_free.py").config.replace(
+    experiment="evidence_headline_seeds", variant="headline_seeds"
+)
+own = ("experiment", "variant", "set_name", "seed")
+sets = {name: {key: value for key, value in run.items() if key not in own} for name, run in runs.items()}
+grid = {"seed": (0, 1, 2, 3, 4)}
+
+quick = load_experiment(folder / "wang" / "frozen_mobilenet_leak_free.py", preset="quick")
+quick_config = {key: value for key, value in quick.config.to_dict().items() if key not in own}
+quick_sets, quick_grid = {"paper 2, corrected": {}}, {"seed": (0, 1)}
