@@ -2,7 +2,7 @@
 
     poster-cnn search experiments/zavala/random_search_batch_norm.py --data DATA --out runs/batch_norm
 
-40 trainings. Expected with the paper preset on 1,800 rows: about 35 minutes on 2 CPU cores. The paper's own five sets
+40 trainings. Expected with the paper preset on 1,800 rows: about 50 minutes on 2 CPU cores. The paper's own five sets
 are in table_4.py.
 """
 
@@ -16,7 +16,6 @@ config = random_search["config"].replace(
     seed=1,  # draws of its own, as Table 4 has other sets than Table 3
 )
 num_draws = 10  # section II.B
-# The committed results were drawn from the same ranges by another sampler, so a new search makes other draws.
 space = random_search["space"]
 
 
