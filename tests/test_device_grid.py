@@ -34,6 +34,11 @@ def test_grid_trains_the_missing_cells(device_grid, data_folder, tmp_path, monke
 
     device_grid.run(posters, results, cells=1, epochs=2)
     first = pd.read_csv(results)
+    assert first[["num_train", "num_test"]].to_numpy().tolist() == [
+        movies["part"].value_counts()[["train", "test"]].tolist()
+    ]
+    device_grid.prepare(data_folder, tmp_path / "few", 20)
+    assert len(pd.read_csv(tmp_path / "few" / "split.csv")) == len(list((tmp_path / "few" / "posters").iterdir())) == 20
     assert first[["ratio", "learning_rate", "epochs"]].to_numpy().tolist() == [[30, 1e-3, 2]]
     assert 0 < first["fraction_of_peak"].item() < 1 and first["seconds"].item() > 0
     assert first["first_label_accuracy_low"].item() <= first["first_label_accuracy"].item() <= 1
@@ -64,8 +69,13 @@ for of_one, loss, predictions in zip(configs, losses, together, strict=True):
     numpy.testing.assert_allclose(predictions, alone.predict(images, verbose=0), atol=1e-4)
 assert len(seconds) == 2 and min(abs(together[0] - together[1]).max(), abs(together[1] - together[2]).max()) > 1e-3
 vectorized_grid.run(posters, results, ratios=[30], seeds=[0], epochs=1)
-vectorized_grid.train_size = None  # finished sizes are not trained again
+trained = []
+vectorized_grid.train_size = lambda configs, *_: trained.extend(configs) or [{} for _ in configs]
 vectorized_grid.run(posters, results, ratios=[30], seeds=[0], epochs=1)
+assert not trained  # finished networks are not trained again
+results.with_name("more.csv").write_bytes(results.read_bytes())
+vectorized_grid.run(posters, results.with_name("more.csv"), ratios=[30], seeds=[0, 1], epochs=1)
+assert [config.fit.seed for config in trained] == [1] * 5
 """
 
 

@@ -4,8 +4,8 @@
     KERAS_BACKEND=jax python experiments/benchmarks/device_grid.py run POSTERS RESULTS.csv
 
 `prepare` copies the 3,488 posters of `experiments/dave/table_2.py` as `split.csv` and JPEG files (47 MB); it needs
-TensorFlow. `run` reads that folder, needs the backend only, and skips cells that RESULTS.csv has for the same backend,
-device, precision and epochs. To try it: `--cells 1 --epochs 2`.
+TensorFlow. `run` reads that folder, needs the backend only, and skips cells that RESULTS.csv has for the same posters,
+backend, device, precision and epochs. To try it: `prepare --movies 640` and `run --cells 1 --epochs 3`.
 """
 
 import argparse
@@ -32,7 +32,8 @@ from poster_cnn.training.processor import about_machine
 
 EXPERIMENT = pathlib.Path(__file__).parents[1] / "dave" / "table_2.py"
 PARTS = ("train", "validation", "test")
-CELL = ["ratio", "learning_rate", "epochs", "precision", "backend", "device"]  # identify a finished cell
+# Identify a finished cell.
+CELL = ["ratio", "learning_rate", "epochs", "precision", "backend", "device", "num_train", "num_test"]
 SHOWN = ["seconds", "posters_per_s", "fraction_of_peak", "first_label_accuracy"]
 
 
@@ -50,13 +51,12 @@ class EpochClock(keras.callbacks.Callback):
         self.seconds.append(time.perf_counter() - self._started)
 
 
-def prepare(data, posters):
-    """Write `split.csv` (one row per movie: part, genres, poster file) and the poster files."""
+def prepare(data, posters, num_movies=None):
+    """Write `split.csv` (part, genres, poster file) and the posters, of all movies or of the first ones."""
     from poster_cnn.training.data import load_training_data  # needs TensorFlow, unlike `run`
 
     loaded = load_training_data(runpy.run_path(str(EXPERIMENT))["config"].data, data)
-    movies = loaded.table[["imdb_id", "genres", "poster_path"]].assign(part=loaded.split)
-    movies["data_fingerprint"] = loaded.fingerprint
+    movies = loaded.table[["imdb_id", "genres", "poster_path"]].assign(part=loaded.split)[:num_movies]
     with write_atomically(posters) as folder:
         (folder / "posters").mkdir(parents=True)
         for path in movies["poster_path"]:
@@ -69,7 +69,7 @@ def prepare(data, posters):
 
 def movies_of(posters):
     """Read the movies that `prepare` has written."""
-    movies = pd.read_csv(posters / "split.csv", dtype={"data_fingerprint": str})
+    movies = pd.read_csv(posters / "split.csv")
     movies["genres"] = movies["genres"].str.split("|")
     movies["poster_path"] = [str(posters / path) for path in movies["poster_path"]]
     return movies
@@ -125,13 +125,23 @@ def device_name():
     return f"{os.cpu_count()} CPU cores" if name == "cpu" else name
 
 
+def about_cells(posters, epochs, precision):
+    """Return what the rows of all cells of a call have in common."""
+    parts = movies_of(posters)["part"].value_counts()
+    sizes = {f"num_{part}": int(parts[part]) for part in ("train", "test")}
+    return {
+        "epochs": epochs,
+        "precision": precision,
+        "backend": keras.backend.backend(),
+        "device": device_name(),
+    } | sizes
+
+
 def run(posters, results_path, *, cells=None, epochs=None, precision="float32"):
     """Train the cells that are missing from the results, and write the results after each."""
     experiment = runpy.run_path(str(EXPERIMENT))
     config = experiment["config"].replace(precision=precision, epochs=epochs or experiment["config"].epochs)
-    about = {"epochs": config.epochs, "precision": precision, "backend": keras.backend.backend()}
-    about |= {"device": device_name()}
-    fingerprint = {"data_fingerprint": movies_of(posters)["data_fingerprint"].iloc[0]}
+    about = about_cells(posters, config.epochs, precision)
     results = read_results(results_path) if results_path.is_file() else pd.DataFrame(columns=CELL)
     grid = list(itertools.product(*experiment["grid"].values()))
     peak, parts, size = None, None, None
@@ -143,7 +153,7 @@ def run(posters, results_path, *, cells=None, epochs=None, precision="float32"):
         if of_cell.image_size != size:
             parts, size = read_parts(posters, of_cell), of_cell.image_size
         peak = peak or peak_flops(precision)
-        row = cell | about | train_cell(of_cell, parts, peak) | fingerprint | about_machine(about["backend"])
+        row = cell | about | train_cell(of_cell, parts, peak) | about_machine(about["backend"])
         results = pd.DataFrame([*results.to_dict("records"), row])
         write_results(results, results_path)
         keras.backend.clear_session()
@@ -157,6 +167,7 @@ def main():
     preparing = commands.add_parser("prepare", help="write the posters of the experiment")
     preparing.add_argument("data", help="data folder")
     preparing.add_argument("posters", type=pathlib.Path, help="folder to write")
+    preparing.add_argument("--movies", type=int, help="number of movies; default: all")
     running = commands.add_parser("run", help="train the networks")
     running.add_argument("posters", type=pathlib.Path, help="folder written by prepare")
     running.add_argument("results", type=pathlib.Path, help="csv to write or to continue")
@@ -165,7 +176,7 @@ def main():
     running.add_argument("--precision", choices=PRECISIONS, default="float32")
     arguments = parser.parse_args()
     if arguments.command == "prepare":
-        prepare(arguments.data, arguments.posters)
+        prepare(arguments.data, arguments.posters, arguments.movies)
     else:
         options = {"cells": arguments.cells, "epochs": arguments.epochs, "precision": arguments.precision}
         run(arguments.posters, arguments.results, **options)

@@ -3,11 +3,11 @@
     python experiments/benchmarks/device_grid.py prepare DATA POSTERS
     KERAS_BACKEND=jax python experiments/benchmarks/vectorized_grid.py POSTERS RESULTS.csv
 
-Five learning rates times five seeds are 25 networks, whose weights are stacked; `jax.vmap` turns the training step of
-one network into that of all. Each network sees the posters in the order that `fit_arrays` gives it, with the same
-initial weights and the same dropout, so that it ends as the network that `device_grid.py` trains alone, except for
-rounding. RESULTS.csv is written after each size, and sizes that it has are skipped. To try it: `--ratios 30 --epochs 2
---seeds 0`.
+Five learning rates times five seeds are 25 networks for each of the five sizes, whose weights are stacked; `jax.vmap`
+turns the training step of one network into that of all. Each network sees the posters in the order that `fit_arrays`
+gives it, with the same initial weights and the same dropout, so it is the one that `device_grid.py` trains alone, up to
+rounding. Unlike there, nothing is validated between epochs. RESULTS.csv is written after each size, and networks that
+it has for the same posters, device, precision and epochs are skipped. To try it: `--ratios 30 --epochs 3 --seeds 0`.
 """
 
 import argparse
@@ -21,7 +21,7 @@ import jax
 import keras
 import numpy as np
 import pandas as pd
-from device_grid import EXPERIMENT, SHOWN, device_name, movies_of, read_parts
+from device_grid import CELL, EXPERIMENT, SHOWN, about_cells, read_parts
 from flops import forward_flops, peak_flops
 from jax import numpy as jnp
 from tqdm import tqdm
@@ -32,7 +32,7 @@ from poster_cnn.training.build import build_model, seed_dropout
 from poster_cnn.training.config import PRECISIONS
 from poster_cnn.training.processor import about_machine
 
-SIZE = ["ratio", "epochs", "precision", "backend", "device"]  # identify a finished size
+NETWORK = [*CELL, "seed"]  # identify a finished network
 TEST_BATCH = 64
 SCORE_COLUMNS = {"": "value", "_low": "low", "_high": "high"}
 
@@ -105,7 +105,7 @@ def train_together(configs, images, labels, *, progress=True):
     for epoch in tqdm(range(fit.epochs), desc=f"{len(configs)} networks", unit="epoch", disable=not progress):
         started = time.perf_counter()
         state[1] = with_dropout_of(epoch, model, seeds, state[1])
-        # In `fit_arrays`, Keras on JAX reads one batch before the first epoch, for which the batches count an epoch.
+        # Keras on JAX calls `on_epoch_end` before the first epoch too: `fit_arrays` begins with the order of epoch 1.
         order = np.stack([np.random.default_rng([seed, epoch + 1]).permutation(len(images)) for seed in seeds])
         losses = []
         for rows in np.split(order, np.cumsum(sizes)[:-1], axis=1):
@@ -143,36 +143,37 @@ def train_size(configs, parts, peak):
         "peak_gflops": peak / 1e9,
     }
     rows = []
-    for config, loss, predictions in zip(configs, losses, predict_together(model, state, test_images), strict=True):
-        score = metrics.score(["first_label_accuracy"], test_labels, predictions)["first_label_accuracy"]
-        named = {"first_label_accuracy" + end: score[name] for end, name in SCORE_COLUMNS.items()}
-        rows.append({"learning_rate": config.fit.learning_rate, "seed": config.fit.seed, "loss": loss} | about | named)
+    for loss, predictions in zip(losses, predict_together(model, state, test_images), strict=True):
+        named = {}
+        if np.isfinite(predictions).all():  # otherwise this network has no score, and the others have
+            score = metrics.score(["first_label_accuracy"], test_labels, predictions)["first_label_accuracy"]
+            named = {"first_label_accuracy" + end: score[name] for end, name in SCORE_COLUMNS.items()}
+        rows.append({"loss": loss} | about | named)
     return rows
 
 
 def run(posters, results_path, *, ratios=None, seeds=range(5), epochs=None, precision="float32"):
-    """Train the sizes that are missing from the results, and write the results after each."""
+    """Train the networks that are missing from the results, and write the results after each size."""
     experiment = runpy.run_path(str(EXPERIMENT))
     config, grid = experiment["config"].replace(precision=precision), experiment["grid"]
     config = config.replace(epochs=epochs or config.epochs)
-    about = {"epochs": config.epochs, "precision": precision, "backend": "jax", "device": device_name()}
-    fingerprint = {"data_fingerprint": movies_of(posters)["data_fingerprint"].iloc[0]}
-    results = read_results(results_path) if results_path.is_file() else pd.DataFrame(columns=SIZE)
-    peak = None
+    about = about_cells(posters, config.epochs, precision)
+    results = read_results(results_path) if results_path.is_file() else pd.DataFrame(columns=NETWORK)
+    finished, peak = set(results[NETWORK].itertuples(index=False, name=None)), None
     for ratio in ratios or grid["ratio"]:
-        size = {"ratio": ratio} | about
-        if (results[SIZE] == [size[name] for name in SIZE]).all(axis=1).any():
+        of_size, rates_and_seeds = config.replace(ratio=ratio), itertools.product(grid["learning_rate"], seeds)
+        cells = [{"ratio": ratio, "learning_rate": rate, "seed": seed} | about for rate, seed in rates_and_seeds]
+        missing = [cell for cell in cells if tuple(cell[name] for name in NETWORK) not in finished]
+        if not missing:
             continue
-        of_size = config.replace(ratio=ratio)
-        cells = itertools.product(grid["learning_rate"], seeds)
-        configs = [of_size.replace(learning_rate=rate, seed=seed) for rate, seed in cells]
         peak = peak or peak_flops(precision)
+        configs = [of_size.replace(learning_rate=cell["learning_rate"], seed=cell["seed"]) for cell in missing]
         rows = train_size(configs, read_parts(posters, of_size), peak)
-        rows = [size | row | fingerprint | about_machine("jax") for row in rows]
+        rows = [cell | row | about_machine("jax") for cell, row in zip(missing, rows, strict=True)]
         results = pd.DataFrame([*results.to_dict("records"), *rows])
         write_results(results, results_path)
         keras.backend.clear_session()
-    print(results[[*SIZE, "learning_rate", "seed", "loss", *SHOWN]].to_string(index=False, float_format="%.4g"))
+    print(results[[*NETWORK, "loss", *SHOWN]].to_string(index=False, float_format="%.4g"))
     print(f"results: {results_path}")
 
 

@@ -2,8 +2,8 @@
 
     poster-cnn search experiments/zavala/random_search_batch_norm.py --data DATA --out runs/batch_norm
 
-40 trainings. Expected with the paper preset on 1,800 rows: about 50 minutes on 2 CPU cores. The paper's own five sets
-are in table_4.py.
+40 trainings. Expected with the paper preset on 1,800 rows: an hour and a half on one CPU core. The paper's own five
+sets are in table_4.py.
 """
 
 import pathlib

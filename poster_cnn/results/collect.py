@@ -37,7 +37,7 @@ def collect_results(runs_dir):
         metric as `<metric>`, `<metric>_low` and `<metric>_high`, fractions in 0..1; `<baseline>_<metric>`,
         `<metric>_over_<baseline>`, the difference, with `_low`, `_high` and `_p_value`, in runs that have it;
         `validation_<metric>` and `leak_...`; `<library>_version`, `device`, `processor`, `flags` (of the processor),
-        `date`, and the `seconds` of the training, over all starts of an interrupted run. Rows are sorted by experiment,
+        `date`, and the `seconds` of the training, over all starts of a run. Rows are sorted by experiment,
         variant, model, ratio, learning rate (descending) and seed.
 
     Raises:

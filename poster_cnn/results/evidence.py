@@ -183,9 +183,9 @@ def seed_table(runs, measures):
 
     Returns:
         DataFrame, one row per network in the order of `measures`: `network`, `measure`, `seeds` (int); the `mean` in
-        percent with `seed_spread` (standard deviation), `least` and `most`; the baselines that need no poster
-        (`trivial`, the highest of them) and `color_histogram` in percent, NaN where a run has none; and the number of
-        seeds whose paired interval over the color histogram is above 0, `above_color`.
+        percent with `seed_spread` (standard deviation), `least` and `most`; the highest of the baselines that need no
+        poster, `trivial`, and the `color_histogram`, in percent; and the number of seeds whose paired interval over the
+        color histogram is above 0, `above_color`.
     """
     rows = []
     for name, measure in measures.items():

@@ -93,10 +93,12 @@ def require_possible(fit, strategy, callbacks):
 
 
 def training_seconds(run_dir):
-    """Return the seconds that a run was trained for, over all its starts, until its last finished epoch."""
+    """Return the seconds that a run which is not finished was trained for, over all its starts."""
+    if not any((run_dir / name).is_file() for name in _CHECKPOINTS):
+        return 0.0  # not begun, or its checkpoint was removed to begin again
     try:
         return float((run_dir / _SECONDS).read_text())
-    except (OSError, ValueError):  # not begun, or begun by an older version
+    except (OSError, ValueError):  # begun by an older version
         return 0.0
 
 

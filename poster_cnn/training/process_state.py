@@ -75,7 +75,14 @@ def freed_networks():
         # ends (issue 97697 of TensorFlow).
         for name in set(registry) - before:
             del registry[name]
-        keras.backend.clear_session()
+        if _can_clear_session():
+            keras.backend.clear_session()
+
+
+def _can_clear_session():
+    # It removes TensorFlow's default graph and strategy, which a caller's `with` block would miss at its end.
+    tf = sys.modules.get("tensorflow")
+    return tf is None or (tf.executing_eagerly() and not tf.distribute.has_strategy())
 
 
 def _custom_gradients():

@@ -61,7 +61,7 @@ def train(config, data, run_dir, *, training_data=None, strategy="auto", callbac
     per epoch), `model.keras`, `predictions.csv` (test movies) and, written last, `metrics.json` (scores of the test
     movies, the baselines and the validation movies). Sigmoid networks get a threshold for each genre, chosen on the
     validation movies. Initial weights, shuffling and dropout depend on the config only, so a resumed run ends like an
-    uninterrupted one.
+    uninterrupted one. The network is freed at the end, except with `callbacks`, which may keep it.
 
     With several hosts, each makes the same call. The chief writes the run folder; worker 1 keeps its checkpoints in
     `worker1` in it, on its own or a shared disk, and removes them at the end. If one host is lost, all fail; started

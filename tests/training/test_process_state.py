@@ -150,6 +150,14 @@ def test_a_trained_network_leaves_no_graph_in_memory():
     assert set(gradient_registry.list()) == names and count_graphs() <= before
 
 
+@pytest.mark.parametrize("block", [lambda: tf.distribute.OneDeviceStrategy("CPU:0").scope(), tf.Graph().as_default])
+def test_networks_are_freed_in_a_block_of_tensorflow(block):
+    with block():
+        with freed_networks():
+            keras.layers.Dense(1)
+        assert tf.distribute.has_strategy() or not tf.executing_eagerly()
+
+
 @pytest.mark.parametrize("nested", [False, True])
 def test_an_interrupt_that_becomes_another_error_is_still_an_interrupt(nested):
     @unchanged_process()
