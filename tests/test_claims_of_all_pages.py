@@ -478,8 +478,8 @@ CLAIMS = [
     (
         "zavala",
         "three learning rates | {:.0f} and {:.0f} minutes | … unfrozen at 1e-5 | {:.0f} and {:.0f} minutes | … "
-        "cross-validated | {:.0f} and {:.0f} minutes | … distributions | {:.0f} minutes, and about {:.0f} by the median "
-        "training | … ablations | {:.0f} and {:.0f} minutes |",
+        "cross-validated | {:.0f} and {:.0f} minutes | … distributions | {:.0f} minutes, and about {:.0f} by the "
+        "median training | … ablations | {:.0f} and {:.0f} minutes |",
         lambda: (
             minutes(
                 *("zavala_transfer", "zavala_transfer_leak_free", "zavala_fine_tuning", "zavala_fine_tuning_leak_free"),
@@ -587,9 +587,9 @@ CLAIMS = [
     ("benchmarks", "reading becomes {:.0f}% slower and training {:.0f}% … at least {:.0f} times as fast", growth),
     (
         "benchmarks",
-        "with {} posters at {:.0f}% … together see {:.0f} posters a second in all once the program is compiled, {:.0f}% "
-        "of the peak, and one alone sees {:.0f}, {:.0f}% of it. With compilation, a network takes {:.0f} and {:.0f} "
-        "seconds",
+        "with {} posters at {:.0f}% … together see {:.0f} posters a second in all once the program is compiled, "
+        "{:.0f}% of the peak, and one alone sees {:.0f}, {:.0f}% of it. With compilation, a network takes "
+        "{:.0f} and {:.0f} seconds",
         device_grids,
     ),
     (
