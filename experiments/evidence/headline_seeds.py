@@ -2,10 +2,10 @@
 
     poster-cnn sweep experiments/evidence/headline_seeds.py --data DATA --out runs/evidence_headline_seeds
 
-Each is a run of another experiment, whose seed is 0, with four more seeds; the split stays the same. Papers 1 and 5
+Each is a run of another experiment with five seeds, the first of which is that run's, on the same split. Papers 1 and 5
 have such experiments of their own. Paper 2's custom network and paper 3's unfrozen MobileNetV2 are not among them, as
-each seed takes more than half an hour. Expected on the papers' posters: about an hour on one CPU core, most of it with
-paper 4's printed batch size of 2.
+each seed takes more than half an hour, nor is paper 3's one-hot network, which predicts almost nothing. Expected on the
+papers' posters: half an hour on one CPU core, half of it with paper 4's printed batch size of 2.
 """
 
 import pathlib
