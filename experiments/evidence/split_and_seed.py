@@ -3,7 +3,7 @@
     poster-cnn sweep experiments/evidence/split_and_seed.py --data DATA --out runs/evidence_split_and_seed
 
 The networks are those of `ladder.py`. `split_seed` decides which movies are tested, `seed` the initial weights, the
-order of the posters and the dropout. Expected on 10,327 posters: about 40 minutes on 2 CPU cores.
+order of the posters and the dropout. Expected on 10,327 posters: about 30 minutes on 2 CPU cores.
 """
 
 import pathlib
