@@ -398,8 +398,8 @@ CLAIMS = [
     ),
     (
         "evidence",
-        "adds | {:.0f} minutes for {} networks | … seed | {:.0f} minutes on one core for {} networks | … worth | {:.0f} "
-        "minutes for {} networks |",
+        "adds | {:.0f} minutes for {} networks | … seed | {:.0f} minutes on one core for {} networks | … worth | "
+        "{:.0f} minutes for {} networks |",
         lambda: [
             number
             for name in ("evidence_ladder", "evidence_split_and_seed", "evidence_learning_curves")
