@@ -34,9 +34,8 @@ def test_grid_trains_the_missing_cells(device_grid, data_folder, tmp_path, monke
 
     device_grid.run(posters, results, cells=1, epochs=2)
     first = pd.read_csv(results)
-    assert first[["num_train", "num_test"]].to_numpy().tolist() == [
-        movies["part"].value_counts()[["train", "test"]].tolist()
-    ]
+    parts = movies["part"].value_counts()
+    assert first[["num_train", "num_test"]].iloc[0].tolist() == parts[["train", "test"]].tolist()
     device_grid.prepare(data_folder, tmp_path / "few", 20)
     assert len(pd.read_csv(tmp_path / "few" / "split.csv")) == len(list((tmp_path / "few" / "posters").iterdir())) == 20
     assert first[["ratio", "learning_rate", "epochs"]].to_numpy().tolist() == [[30, 1e-3, 2]]
@@ -49,6 +48,9 @@ def test_grid_trains_the_missing_cells(device_grid, data_folder, tmp_path, monke
     assert [config.learning_rate for config in trained] == [1e-4] and len(pd.read_csv(results)) == 2
     device_grid.run(posters, results, cells=1, epochs=3)
     assert trained[-1].epochs == 3
+    (posters / "split.csv").write_text("\n".join((posters / "split.csv").read_text().splitlines()[:-1]))
+    device_grid.run(posters, results, cells=1, epochs=3)  # of other posters
+    assert len(trained) == 3
 
 
 TOGETHER = """

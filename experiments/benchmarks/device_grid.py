@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 from poster_cnn import metrics
 from poster_cnn.datasets.arrays import poster_arrays
-from poster_cnn.files import write_atomically
+from poster_cnn.files import sha256, write_atomically
 from poster_cnn.results.collect import read_results, write_results
 from poster_cnn.training.arrays import fit_arrays
 from poster_cnn.training.config import PRECISIONS
@@ -33,8 +33,8 @@ from poster_cnn.training.processor import about_machine
 EXPERIMENT = pathlib.Path(__file__).parents[1] / "dave" / "table_2.py"
 PARTS = ("train", "validation", "test")
 # Identify a finished cell.
-CELL = ["ratio", "learning_rate", "epochs", "precision", "backend", "device", "num_train", "num_test"]
-SHOWN = ["seconds", "posters_per_s", "fraction_of_peak", "first_label_accuracy"]
+CELL = ["ratio", "learning_rate", "epochs", "precision", "backend", "device", "data_fingerprint"]
+SHOWN = [*CELL[:-1], "num_train", "seconds", "posters_per_s", "fraction_of_peak", "first_label_accuracy"]
 
 
 class EpochClock(keras.callbacks.Callback):
@@ -90,16 +90,31 @@ def train_cell(config, parts, peak):
     model, _ = fit_arrays(config, *parts["train"], parts["validation"], callbacks=[clock], progress=False)
     seconds = time.perf_counter() - started
     images, labels = parts["test"]
-    score = metrics.score(["first_label_accuracy"], labels, model.predict(images, verbose=0))["first_label_accuracy"]
     num_train, num_validation = len(parts["train"][0]), len(parts["validation"][0])
-    epoch_seconds = statistics.median(clock.seconds[1:] or clock.seconds)  # the first epoch compiles
+    about = {"seconds": seconds} | speed(model, clock.seconds, peak, num_train, num_validation)
+    return about | accuracy(labels, model.predict(images, verbose=0))
+
+
+def speed(model, epoch_seconds, peak, num_train, num_validation=0):
+    """Return the speed of training as columns of the results.
+
+    `epoch_seconds` has the seconds of each epoch, of which the first compiles; `num_train` and `num_validation` are the
+    posters of an epoch.
+    """
+    seconds = statistics.median(epoch_seconds[1:] or epoch_seconds)
     # The backward pass costs two forward passes: one for the inputs of the layers, one for their weights.
     flops = forward_flops(model) * (3 * num_train + num_validation)
     return {
-        "seconds": seconds,
-        "posters_per_s": num_train / epoch_seconds,
-        "fraction_of_peak": flops / epoch_seconds / peak,
+        "posters_per_s": num_train / seconds,
+        "fraction_of_peak": flops / seconds / peak,
         "peak_gflops": peak / 1e9,
+    }
+
+
+def accuracy(labels, predictions):
+    """Return the accuracy of predictions and its interval as columns of the results."""
+    score = metrics.score(["first_label_accuracy"], labels, predictions)["first_label_accuracy"]
+    return {
         "first_label_accuracy": score["value"],
         "first_label_accuracy_low": score["low"],
         "first_label_accuracy_high": score["high"],
@@ -127,14 +142,10 @@ def device_name():
 
 def about_cells(posters, epochs, precision):
     """Return what the rows of all cells of a call have in common."""
+    about = {"epochs": epochs, "precision": precision, "backend": keras.backend.backend(), "device": device_name()}
     parts = movies_of(posters)["part"].value_counts()
-    sizes = {f"num_{part}": int(parts[part]) for part in ("train", "test")}
-    return {
-        "epochs": epochs,
-        "precision": precision,
-        "backend": keras.backend.backend(),
-        "device": device_name(),
-    } | sizes
+    about |= {f"num_{part}": int(parts[part]) for part in ("train", "test")}
+    return about | {"data_fingerprint": sha256(posters / "split.csv")}
 
 
 def run(posters, results_path, *, cells=None, epochs=None, precision="float32"):
@@ -157,7 +168,7 @@ def run(posters, results_path, *, cells=None, epochs=None, precision="float32"):
         results = pd.DataFrame([*results.to_dict("records"), row])
         write_results(results, results_path)
         keras.backend.clear_session()
-    print(results[[*CELL, *SHOWN]].to_string(index=False, float_format="%.4g"))
+    print(results[SHOWN].to_string(index=False, float_format="%.4g"))
     print(f"results: {results_path}")
 
 

@@ -14,19 +14,17 @@ import argparse
 import itertools
 import pathlib
 import runpy
-import statistics
 import time
 
 import jax
 import keras
 import numpy as np
 import pandas as pd
-from device_grid import CELL, EXPERIMENT, SHOWN, about_cells, read_parts
-from flops import forward_flops, peak_flops
+from device_grid import CELL, EXPERIMENT, SHOWN, about_cells, accuracy, read_parts, speed
+from flops import peak_flops
 from jax import numpy as jnp
 from tqdm import tqdm
 
-from poster_cnn import metrics
 from poster_cnn.results.collect import read_results, write_results
 from poster_cnn.training.build import build_model, seed_dropout
 from poster_cnn.training.config import PRECISIONS
@@ -34,7 +32,6 @@ from poster_cnn.training.processor import about_machine
 
 NETWORK = [*CELL, "seed"]  # identify a finished network
 TEST_BATCH = 64
-SCORE_COLUMNS = {"": "value", "_low": "low", "_high": "high"}
 
 
 def stacked(configs, labels):
@@ -132,23 +129,12 @@ def train_size(configs, parts, peak):
     (images, labels), (test_images, test_labels) = parts["train"], parts["test"]
     started = time.perf_counter()
     model, state, losses, seconds = train_together(configs, images, labels)
-    total, epoch_seconds = time.perf_counter() - started, statistics.median(seconds[1:] or seconds)
-    num_posters = len(configs) * len(images)  # of an epoch of all networks
-    about = {
-        "networks": len(configs),
-        "seconds": total / len(configs),
-        "posters_per_s": num_posters / epoch_seconds,
-        # The backward pass costs two forward passes: one for the inputs of the layers, one for their weights.
-        "fraction_of_peak": 3 * forward_flops(model) * num_posters / epoch_seconds / peak,
-        "peak_gflops": peak / 1e9,
-    }
+    about = {"networks": len(configs), "seconds": (time.perf_counter() - started) / len(configs)}
+    about |= speed(model, seconds, peak, len(configs) * len(images))
     rows = []
     for loss, predictions in zip(losses, predict_together(model, state, test_images), strict=True):
-        named = {}
-        if np.isfinite(predictions).all():  # otherwise this network has no score, and the others have
-            score = metrics.score(["first_label_accuracy"], test_labels, predictions)["first_label_accuracy"]
-            named = {"first_label_accuracy" + end: score[name] for end, name in SCORE_COLUMNS.items()}
-        rows.append({"loss": loss} | about | named)
+        is_finite = np.isfinite(predictions).all()  # otherwise this network has no score, and the others have
+        rows.append({"loss": loss} | about | (accuracy(test_labels, predictions) if is_finite else {}))
     return rows
 
 
@@ -173,7 +159,7 @@ def run(posters, results_path, *, ratios=None, seeds=range(5), epochs=None, prec
         results = pd.DataFrame([*results.to_dict("records"), *rows])
         write_results(results, results_path)
         keras.backend.clear_session()
-    print(results[[*NETWORK, "loss", *SHOWN]].to_string(index=False, float_format="%.4g"))
+    print(results[["seed", "loss", *SHOWN]].to_string(index=False, float_format="%.4g"))
     print(f"results: {results_path}")
 
 

@@ -22,13 +22,12 @@ HEADLINES = {  # set -> experiment, run
 }
 runs = {name: load_experiment(folder / path).cells()[run].to_dict() for name, (path, run) in HEADLINES.items()}
 
-config = load_experiment(folder / "wang" / "frozen_mobilenet_leak_free.py").config.replace(
-    experiment="evidence_headline_seeds", variant="headline_seeds"
-)
+paper_2 = folder / "wang" / "frozen_mobilenet_leak_free.py"
+config = load_experiment(paper_2).config.replace(experiment="evidence_headline_seeds", variant="headline_seeds")
 own = ("experiment", "variant", "set_name", "seed")
 sets = {name: {key: value for key, value in run.items() if key not in own} for name, run in runs.items()}
 grid = {"seed": (0, 1, 2, 3, 4)}
 
-quick = load_experiment(folder / "wang" / "frozen_mobilenet_leak_free.py", preset="quick")
-quick_config = {key: value for key, value in quick.config.to_dict().items() if key not in own}
+quick = load_experiment(paper_2, preset="quick").config.to_dict()
+quick_config = {key: value for key, value in quick.items() if key not in own}
 quick_sets, quick_grid = {"paper 2, corrected": {}}, {"seed": (0, 1)}

@@ -76,7 +76,6 @@ def fit(config, data, run_dir, *, strategy=None, callbacks=(), progress=True):
             epochs, batches = range(fit.epochs, total), _poster_batches(fit, data)
             _fit_phase(model, model, epochs, batches, second, **options)
     events.end()
-    _save_seconds(run_dir, started)
     return model
 
 
@@ -93,17 +92,13 @@ def require_possible(fit, strategy, callbacks):
 
 
 def training_seconds(run_dir):
-    """Return the seconds that a run which is not finished was trained for, over all its starts."""
+    """Return how many seconds an unfinished run was trained for, over all its starts, until its last epoch."""
     if not any((run_dir / name).is_file() for name in _CHECKPOINTS):
         return 0.0  # not begun, or its checkpoint was removed to begin again
     try:
         return float((run_dir / _SECONDS).read_text())
     except (OSError, ValueError):  # begun by an older version
         return 0.0
-
-
-def _save_seconds(run_dir, started):
-    write_text(run_dir / _SECONDS, f"{time.monotonic() - started:.1f}")
 
 
 def remove_checkpoints(run_dir):
@@ -177,7 +172,7 @@ def _fit_phase(network, model, epochs, batches, checkpoint, *, config, strategy,
         if config.fit.early_stopping and not _epochs_since_best(history, epochs.start, config.fit):
             _save_weights(network, checkpoint.with_name(_BEST + checkpoint.name))
         _save_epoch(network, history, checkpoint)
-        _save_seconds(checkpoint.parent, started)
+        write_text(checkpoint.with_name(_SECONDS), f"{time.monotonic() - started:.1f}")
         bar.update()
         bar.set_postfix(loss=f"{row['loss']:.3f}", val_accuracy=f"{row['val_accuracy']:.3f}")
         if model.stop_training:  # a callback asked for it
