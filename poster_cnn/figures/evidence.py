@@ -24,6 +24,14 @@ _LOOKS = ((BLUE, "o"), (ORANGE, "s"), (GREEN, "D"), (RED, "^"))
 _PLAIN = {"linestyle": "none", "markersize": 4}
 
 
+def _use_log_scale(ax):
+    """Use a logarithmic x axis with 1, 2, 5, 10, … written as plain numbers."""
+    ax.set_xscale("log")
+    ax.xaxis.set_major_locator(matplotlib.ticker.LogLocator(subs=(1, 2, 5)))
+    ax.xaxis.set_major_formatter(matplotlib.ticker.StrMethodFormatter("{x:,g}"))
+    ax.xaxis.set_minor_formatter(matplotlib.ticker.NullFormatter())
+
+
 @arguments.checked(ladder=arguments.table("network", "over_color", "over_color_low", "over_color_high", "seconds"))
 @paper_style()
 def ladder_scatter(ladder):
@@ -44,11 +52,8 @@ def ladder_scatter(ladder):
         place = {"textcoords": "offset points", "xytext": (6, -8), "fontsize": 6.5}
         box = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}  # over the line of the color histogram
         ax.annotate(row["network"], (row["seconds"], row["over_color"]), bbox=box, **place)
-    ax.set_xscale("log")
+    _use_log_scale(ax)
     ax.margins(x=0.25)
-    ax.xaxis.set_major_formatter(matplotlib.ticker.FormatStrFormatter("%g"))
-    ax.xaxis.set_major_locator(matplotlib.ticker.LogLocator(subs=(1, 2, 5)))
-    ax.xaxis.set_minor_formatter(matplotlib.ticker.NullFormatter())
     ax.legend(loc="upper left")
     ax.set(xlabel="seconds per thousand posters", ylabel="average precision over\nthe color histogram, points")
     return ax
@@ -109,8 +114,7 @@ def training_size_curves(runs, laws):
     ax.plot(
         color.index, color, "-", marker="s", color=GREY, markerfacecolor="white", markersize=4, label="color histogram"
     )
-    ax.set_xscale("log")
-    ax.xaxis.set_major_formatter(matplotlib.ticker.FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    _use_log_scale(ax)
     ax.set(xlabel="training posters", ylabel="macro average precision, %")
     ax.legend(**LEGEND_ABOVE, ncols=4)
     return ax

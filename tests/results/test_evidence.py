@@ -160,8 +160,13 @@ def test_figures_have_every_network_and_genre(ladder, runs, laws):
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["Color histogram"]
     assert len(figures.split_strips(runs).axes) == 1
     sized = runs.rename(columns={"split_seed": "max_train_movies"}).query("max_train_movies > 0")
-    labels = [text.get_text() for text in figures.training_size_curves(sized, laws).get_legend().get_texts()]
+    ax = figures.training_size_curves(sized, laws)
+    labels = [text.get_text() for text in ax.get_legend().get_texts()]
     assert labels == [evidence.TITLES["seven_layer_cnn"], "color histogram"]
+    ax.set_xlim(150, 6000)
+    ax.figure.canvas.draw()
+    ticks = {tick.get_text() for tick in ax.get_xticklabels(which="both")}
+    assert ticks >= {"200", "500", "1,000", "2,000", "5,000"} and not any("10^" in tick for tick in ticks)
     lettering = pd.DataFrame(
         {"network": "evaluated", "genre": ["all", "Horror"], "tested_on": "without_lettering", "positives": [90, 30]}
     ).assign(over_elsewhere=-0.02, over_elsewhere_low=-0.04, over_elsewhere_high=0.01)
