@@ -2,7 +2,8 @@
 # make test        run the quick tests, in minutes
 # make test-all    run all tests: kills, several processes, other backends, large networks, whole notebooks
 # make docs        build the documentation in docs/_build/html, with all notebooks executed
-# Each of them sets up .venv first, and needs only Python >= 3.11 and make.
+# Each of them sets up .venv first, and needs only Python >= 3.11 and make. Packages are compiled when they are imported,
+# as compiling all of them takes a minute.
 PYTHON ?= python3
 DATA ?=
 PRESET ?=
@@ -32,11 +33,11 @@ docs: .venv/.docs
 	@$(PYTHON) -c 'import sys; sys.exit(f"poster_cnn needs Python 3.11 or newer. Received: {sys.version.split()[0]}. Choose another with make PYTHON=python3.11 ..." if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable ".[test]"
+	$(BIN)/python -m pip install --quiet --no-compile --editable ".[test]"
 	@touch $@
 
 .venv/.docs: .venv/.installed
-	$(BIN)/python -m pip install --quiet --editable ".[docs]"
+	$(BIN)/python -m pip install --quiet --no-compile --editable ".[docs]"
 	@touch $@
 
 clean:

@@ -6,22 +6,23 @@ import os
 import re
 import warnings
 
-import keras
 import nbformat
 import pytest
 from conftest import without_graphs
-from keras import layers
 from PIL import Image, ImageChops
 
 from poster_cnn import reproduce
-from poster_cnn.datasets.embedded.dataset import make_dataset
+from poster_cnn.datasets.embedded.dataset import embedded_dataset, make_dataset
 from poster_cnn.files import read_json
-from poster_cnn.models import backbones, shipped
 from poster_cnn.results.pages import update_pages
+from poster_cnn.tuning.experiment import load_experiment
+from poster_cnn.tuning.sweep import sweep
 from poster_cnn.workspace import find_repository, load_settings
 
 NOTEBOOKS = reproduce.find_notebooks(find_repository() / "notebooks")
 NAMES = [path.stem for path in NOTEBOOKS]
+QUICKEST = [path for path in NOTEBOOKS if path.stem[:2] in ("01", "02", "03", "04")]
+OTHERS = [path for path in NOTEBOOKS if path not in QUICKEST]
 
 
 def code_cells(path):
@@ -61,16 +62,6 @@ def shortened(source):
     return re.sub(r"\.head\(\d{3}\)", ".head(60)", re.sub(r"\bepochs=\d+", "epochs=1", source))
 
 
-def tiny_backbone(builder, input_shape, weights, *, include_top=False, last_layer=None, **options):
-    """Build one convolution in place of a network of keras.applications."""
-    inputs = keras.Input(input_shape)
-    x = layers.Conv2D(8, 3, strides=8, padding="same")(inputs)
-    x = layers.ReLU()(layers.BatchNormalization()(x))
-    if last_layer:
-        x = layers.Dense(16, name=last_layer)(layers.GlobalAveragePooling2D()(x))
-    return keras.Model(inputs, x, name=builder.__name__.lower())
-
-
 @pytest.fixture
 def coarsely(monkeypatch):
     """Save coarse figures, which takes less time."""
@@ -92,32 +83,49 @@ def run_cells(path):
         plt.close("all")
 
 
-def test_quickest_run_with_the_smoke_preset(tmp_path, monkeypatch, coarsely):
-    data, out = make_dataset(tmp_path / "data", num_movies=120, trailers=True), tmp_path / "out"
-    for name, value in {"PRESET": "smoke", "DATA": data, "OUT": out}.items():
+@pytest.fixture(scope="module")
+def with_trailers(tmp_path_factory):
+    return make_dataset(tmp_path_factory.mktemp("movies") / "data", num_movies=120, trailers=True)
+
+
+def test_quickest_run_with_the_smoke_preset(tmp_path, monkeypatch, coarsely, with_trailers):
+    for name, value in {"PRESET": "smoke", "DATA": with_trailers, "OUT": tmp_path}.items():
         monkeypatch.setenv(f"POSTER_CNN_{name}", str(value))
-    monkeypatch.setattr(backbones, "_backbone", tiny_backbone)
-    monkeypatch.setattr(shipped, "assign_weights", lambda model, name: model)  # they do not fit the tiny backbone
-    for path in (path for path in NOTEBOOKS if path.stem[:2] in ("01", "02", "03", "04", "12")):
+    for path in QUICKEST:
         run_cells(path)
-    assert len(list((out / "figures").glob("*.png"))) > 12 and len(list((out / "tables").glob("*.csv"))) > 10
+    assert len(list(tmp_path.glob("figures/*.png"))) > 9 and len(list(tmp_path.glob("tables/*.csv"))) > 10
 
 
 @pytest.mark.slow
-def test_all_run_on_the_embedded_dataset(tmp_path):
-    failed = reproduce.reproduce(preset="quick", data=None, out=tmp_path)
-    assert not failed
-    assert [path.stem for path in sorted((tmp_path / "notebooks").glob("*.ipynb"))] == NAMES
+@pytest.mark.parametrize("path", OTHERS, ids=[path.stem for path in OTHERS])
+def test_the_others_run_with_the_smoke_preset(path, tmp_path, monkeypatch, coarsely, with_trailers):
+    for name, value in {"PRESET": "smoke", "DATA": with_trailers, "OUT": tmp_path}.items():
+        monkeypatch.setenv(f"POSTER_CNN_{name}", str(value))
+    run_cells(path)
+    assert list(tmp_path.glob("figures/*.png")) or list(tmp_path.glob("tables/*.csv"))
+
+
+@pytest.mark.slow
+def test_report_of_the_quick_preset(tmp_path):
+    chosen = ["01_dataset", "07_one_hot_sigmoid"]
+    assert not reproduce.reproduce(preset="quick", only="01,07", out=tmp_path)
+    assert [path.stem for path in sorted((tmp_path / "notebooks").glob("*.ipynb"))] == chosen
     report = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert all(name in report for name in NAMES) and "data:image/png;base64" in report
+    assert all(name in report for name in chosen) and "data:image/png;base64" in report
     assert 'src="http' not in report and "<script src" not in report
     figures = list((tmp_path / "figures").glob("*.png"))
-    assert report.count("data:image/png;base64") >= len(figures) > 10  # every saved figure is shown too
+    assert report.count("data:image/png;base64") >= len(figures) > 5  # every saved figure is shown too
     for path in (tmp_path / "report.html", *(tmp_path / "notebooks").glob("*.ipynb")):
         text = path.read_text(encoding="utf-8")
         assert str(tmp_path) not in text and os.environ["POSTER_CNN_CACHE"] not in text and "stderr" not in text
-    transfer = read_json(next((tmp_path / "runs" / "zavala_transfer_leak_free").glob("*/metrics.json")))
-    test, chance = transfer["test"], transfer["chance"]  # beaten, as MobileNetV2 starts from the shipped weights
+
+
+@pytest.mark.slow
+def test_transfer_beats_chance_with_the_quick_preset(tmp_path):
+    experiment = load_experiment(find_repository() / "experiments/zavala/transfer_leak_free.py", preset="quick")
+    sweep(experiment, embedded_dataset(), tmp_path, progress=False)
+    result = read_json(next(tmp_path.glob("*/metrics.json")))  # MobileNetV2 starts from the shipped weights
+    test, chance = result["test"], result["chance"]
     assert test["first_label_accuracy"]["low"] > chance["first_label_accuracy"] == pytest.approx(1 / 6)
     assert test["movie_hit_at_1"]["low"] > chance["movie_hit_at_1"] > chance["first_label_accuracy"]
 

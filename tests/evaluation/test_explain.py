@@ -61,8 +61,7 @@ def test_grad_cam_of_every_builder(name):
     model, images = network(name)
     split, probabilities = split_at_feature_maps(model), model.predict_on_batch(images)
     logits = explain._to_numpy(split.head(split.extractor(images)))
-    odds = {"sigmoid": 1 / (1 + np.exp(-logits)), "softmax": np.exp(logits) / np.exp(logits).sum(1, keepdims=True)}
-    assert np.allclose(odds[model.layers[-1].activation.__name__], probabilities, atol=1e-5)
+    assert np.allclose(explain._to_numpy(model.layers[-1].activation(logits)), probabilities, atol=1e-5)
     maps = np.stack([grad_cam(model, images, index) for index in range(3)])
     assert (maps.shape, maps.dtype) == ((3, *images.shape[:3]), "float32")
     assert maps.min() >= 0 and set(maps.max(axis=(2, 3)).ravel().tolist()) in ({1}, {0, 1})
@@ -248,7 +247,7 @@ def test_rejects_networks_without_feature_maps():
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_other_backends_give_the_same_maps(backend, tmp_path):
-    names = [name for name in BUILDERS if name not in ("resnet50", "densenet121")]
+    names = [name for name in BUILDERS if name not in ("resnet50", "densenet121", "vgg16")]
     script = f"""{NETWORKS}
 import sys
 from poster_cnn.evaluation import explain
