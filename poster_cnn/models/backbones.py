@@ -42,6 +42,7 @@ def on_backbone(
     name,
     dense_units=(),
     pytorch=False,
+    pretrained=False,
     **options,
 ):
     """Build a network of scaled pixels, a backbone, pooled features and dense layers; see `pretrained.resnet50`.
@@ -53,15 +54,18 @@ def on_backbone(
         pooling: Layer class that pools the backbone's maps.
         dense_units: Units of hidden dense layers after the features. If there are any, dropout follows each of them
             instead of the features. Defaults to `()`.
-        pytorch: Whether batch normalization is that of PyTorch where the network is trained. Defaults to `False`.
+        pytorch: Whether batch normalization is that of PyTorch where the network is trained. Defaults to `False`: with
+            random weights its momentum only.
+        pretrained: Whether `build` loads weights itself, although `weights` is `None`. Defaults to `False`.
         options: Further arguments of `_backbone`.
     """
     if len(input_shape) != 3 or input_shape[2] != 3:
         arguments.refuse("input_shape", "(height, width, 3)", input_shape)
     backbone = _backbone(build, input_shape, weights, **options)
     backbone.trainable = trainable
-    if pytorch:
-        _normalize_as_pytorch(backbone, weights, trainable)
+    is_random = weights is None and not pretrained
+    if is_random or (pytorch and trainable):
+        _normalize_as_pytorch(backbone, with_epsilon=pytorch and is_random)
     inputs = Input(input_shape)
     x = _scale(inputs, mode, pixel_range, channel_order)
     given = dict.fromkeys(backbone.input, x) if isinstance(backbone.input, dict) else x  # some of KerasHub name it
@@ -74,13 +78,15 @@ def on_backbone(
     return Model(inputs, outputs, name=name)
 
 
-def _normalize_as_pytorch(backbone, weights, trainable):
-    """Set the momentum, and with random weights the epsilon, of each batch normalization to PyTorch's defaults."""
+def _normalize_as_pytorch(backbone, *, with_epsilon):
+    """Set the momentum, and the epsilon if wanted, of each batch normalization to PyTorch's defaults.
+
+    Keras's own momentum, up to 0.9997, is for ImageNet: statistics of random weights lag behind for thousands of steps.
+    """
     for layer in backbone.layers:
         if isinstance(layer, layers.BatchNormalization):
-            if weights is None or trainable:  # a frozen layer does not use it
-                layer.momentum = BATCH_NORM_MOMENTUM
-            if weights is None:
+            layer.momentum = BATCH_NORM_MOMENTUM
+            if with_epsilon:
                 layer.epsilon = BATCH_NORM_EPSILON
 
 

@@ -104,6 +104,7 @@ def _builder(model, name, image_size, *, prepare, initial, own=()):
         **options,
     ):
         """Build the network; the arguments are those of `mobilenet_v2`."""
+        pretrained = weights is not None
         backbone, mode, weights = prepare(weights)
         if mode == RAW and (pixel_range, channel_order) != (None, None):
             given = {"pixel_range": pixel_range, "channel_order": channel_order}
@@ -122,6 +123,7 @@ def _builder(model, name, image_size, *, prepare, initial, own=()):
             logits_dropout=logits_dropout,
             classifier_activation=classifier_activation,
             name=name,
+            pretrained=pretrained,
             **options,
         )
 

@@ -9,7 +9,7 @@ from conftest import without_graphs
 
 from poster_cnn import models
 from poster_cnn.metrics import overall_precision_recall_f1
-from poster_cnn.models import resnet
+from poster_cnn.models import find_builder, resnet
 from poster_cnn.training.saved_model import load_model, save_model
 
 pytestmark = pytest.mark.usefixtures("eager")
@@ -150,9 +150,13 @@ def test_trained_weights_of_a_file_keep_their_epsilon(small, tmp_path):
         assert normalization(model) == {(momentum, 1e-3)}
 
 
-def test_mobilenet_v2_keeps_the_normalization_of_keras_as_paper_3(small):
-    model = models.mobilenet_v2((32, 32, 3), weights=None, trainable=True)
-    assert normalization(model) == {(0.99, 1e-3)}
+def test_mobilenet_v2_keeps_the_normalization_of_keras_as_paper_3_but_with_random_weights(small, tmp_path):
+    path = tmp_path / "backbone.weights.h5"
+    from_random = models.mobilenet_v2((32, 32, 3), weights=None, trainable=True)
+    assert normalization(from_random) == {(0.9, 1e-3)}
+    backbone_of(from_random).save_weights(path)
+    assert normalization(models.mobilenet_v2((32, 32, 3), weights=str(path), trainable=True)) == {(0.99, 1e-3)}
+    assert normalization(find_builder("keras:MobileNetV3Small")((32, 32, 3), weights=None)) == {(0.9, 1e-3)}
 
 
 @pytest.mark.slow
