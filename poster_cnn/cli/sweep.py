@@ -47,7 +47,7 @@ def run(options):
     end_with_parent()
     if is_worker():
         logging.getLogger("poster_cnn").setLevel(logging.WARNING)  # the process that started it prints the report
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))  # a scheduler's or parent's request
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a scheduler's or parent's request is an interrupt
     experiment = load_experiment(options.experiment, preset=options.preset, precision=options.precision)
     needs_trailers = "trailer" in getattr(experiment.config, "modalities", ())
     data, out = options.data or poster_cnn.embedded_dataset(trailers=needs_trailers), pathlib.Path(options.out)

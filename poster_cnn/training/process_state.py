@@ -43,24 +43,31 @@ def unchanged_process(*, deterministic=False):
 @contextlib.contextmanager
 def _interrupts_kept():
     """Raise `KeyboardInterrupt` for any error after an interrupt."""
-    handler, interrupts = signal.getsignal(signal.SIGINT), []
-    if threading.current_thread() is not threading.main_thread() or not callable(handler):
-        yield  # no signal arrives here, or it is ignored
+    if threading.current_thread() is not threading.main_thread():
+        yield  # no signal arrives here
         return
+    interrupts = []
+    with contextlib.ExitStack() as stack:
+        for number in (signal.SIGINT, signal.SIGTERM):  # which the command `sweep` handles as an interrupt
+            _note_signals(number, interrupts, stack)
+        try:
+            yield
+        except Exception as error:
+            if interrupts:
+                raise KeyboardInterrupt from error
+            raise
+
+
+def _note_signals(number, interrupts, stack):
+    handler = signal.getsignal(number)
 
     def note(number, frame):
         interrupts.append(number)
         handler(number, frame)
 
-    signal.signal(signal.SIGINT, note)
-    try:
-        yield
-    except Exception as error:
-        if interrupts:
-            raise KeyboardInterrupt from error
-        raise
-    finally:
-        signal.signal(signal.SIGINT, handler)
+    if callable(handler):  # otherwise it is ignored, or ends the process
+        signal.signal(number, note)
+        stack.callback(signal.signal, number, handler)
 
 
 @contextlib.contextmanager

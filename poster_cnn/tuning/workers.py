@@ -118,6 +118,6 @@ def end_with_parent():
 def _wait_for_end(parent):
     while os.getppid() == parent:
         time.sleep(1)
-    os.kill(os.getpid(), signal.SIGINT)  # an interrupt does not count as a kill of the cell
+    os.kill(os.getpid(), signal.SIGTERM)  # the command's interrupt, which does not count as a kill of the cell
     time.sleep(10)
     os._exit(1)

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from conftest import assert_same_run
 
+from poster_cnn.cli import main
 from poster_cnn.files import locked, write_json
 from poster_cnn.training.data import load_training_data
 from poster_cnn.training.run_folder import is_finished
@@ -263,6 +264,24 @@ def test_an_interrupt_ends_the_workers(started):
     with pytest.raises(KeyboardInterrupt):
         workers._run(["sleep", "600"], 2, restarts=0, poll=interrupt)
     assert [process.poll() for process, _ in started] == [-signal.SIGTERM] * 2
+
+
+@pytest.mark.parametrize("handler", [signal.default_int_handler, signal.SIG_IGN])  # ignored behind a shell's `&`
+def test_sigterm_interrupts_the_command(handler, experiment_file, data_folder, tmp_path, monkeypatch, capsys):
+    def terminated(*_, **__):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(5)
+
+    monkeypatch.setattr("poster_cnn.training.train.fit", terminated)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    signal.signal(signal.SIGINT, handler)
+    try:
+        status = main(["sweep", str(experiment_file), "--data", str(data_folder), "--out", str(tmp_path / "out")])
+    finally:
+        for number, former in before.items():
+            signal.signal(number, former)
+    assert status == 130 and "start the same command again to continue" in capsys.readouterr().err
+    assert not list(tmp_path.glob("out/*/error.txt"))
 
 
 def test_there_are_no_more_workers_than_cells(tiny_config, data_folder, tmp_path, monkeypatch):
