@@ -184,7 +184,7 @@ def missed_goal():
 
 def spreads():
     table = committed("evidence_ladder_table").set_index("network")["seed_spread"]
-    return [table.filter(like="MobileNetV2").max(), table["seven layers, from scratch"]]
+    return [table.filter(like="frozen").filter(regex=", frozen").max(), table["MobileNetV2, unfrozen"], table[SCRATCH]]
 
 
 def variance(name, *columns):
@@ -219,7 +219,15 @@ CLAIMS = [
         "and take {:.1f} times as long",
         lambda: [ladder("MobileNetV2, frozen, 224×152", "seconds")[0] / ladder(FROZEN, "seconds")[0]],
     ),
-    ("evidence", "the standard deviation is at most {:.1f} points, and {:.1f} from scratch", spreads),
+    (
+        "evidence",
+        "The last row is a second training of the shipped network's recipe, with {:.1f} … has {:.1f}, of a training",
+        lambda: [
+            *ladder("shipped network, 224×152", AP),
+            100 * committed("release_posters_mobilenet_v2").set_index("set_name").loc["evaluated", AP],
+        ],
+    ),
+    ("evidence", "is at most {:.1f} points frozen, {:.1f} unfrozen and {:.1f} from scratch", spreads),
     (
         "evidence",
         "varies by {:.2f} points between splits and by {:.2f} between seeds. For the small network, the variance "
@@ -339,9 +347,9 @@ CLAIMS = [
     ),
     (
         "README",
-        "from color histograms ({:.1f}% macro average precision) through a network from scratch ({:.1f}) to the "
-        "shipped one ({:.1f}). The standard deviation is {:.1f} points over five splits for a frozen network, and "
-        "{:.1f} over five seeds for one from scratch",
+        "from color histograms ({:.1f}% macro average precision) through a network from scratch ({:.1f}) to one "
+        "trained like the shipped one ({:.1f}). The standard deviation is {:.1f} points over five splits for a frozen "
+        "network, and {:.1f} over five seeds for one from scratch",
         lambda: [
             *(ladder(name, AP)[0] for name in ("color histogram", SCRATCH, "shipped network, 224×152")),
             *variance(FROZEN, "split_spread"),
@@ -418,11 +426,12 @@ CLAIMS = [
     ),
     (
         "evidence",
-        "add {:.1f} points to the frozen network [{:.1f}, {:.1f}] … with {:.1f}, it stays {:.1f} points behind",
+        "add {:.1f} points to the frozen network [{:.1f}, {:.1f}] … with {:.1f}, it has {:.1f} points less "
+        "[{:.1f}, {:.1f}]",
         lambda: [
             *ladder("MobileNetV2, frozen, 224×152", *(f"over_previous{end}" for end in ("", "_low", "_high"))),
             *ladder("MobileNetV2, unfrozen", AP),
-            -ladder("MobileNetV2, unfrozen", "over_previous")[0],
+            *(-ladder("MobileNetV2, unfrozen", f"over_previous{end}")[0] for end in ("", "_high", "_low")),
         ],
     ),
     (
@@ -694,8 +703,12 @@ def test_a_network_from_scratch_is_surely_below_colors_with_500_and_1000_posters
     assert (by_size.get_group(7000)[f"{gain}_low"] > 0).sum() == 1
 
 
-def test_the_advantage_of_one_split_is_not_that_of_five():
-    assert variance(SCRATCH, "over_color")[0] < ladder(SCRATCH, "over_color_low")[0]
+def test_unfreezing_on_small_posters_is_not_shown_to_differ_from_larger_posters():
+    assert (
+        ladder("MobileNetV2, unfrozen", "over_previous_low")[0]
+        < 0
+        < ladder("MobileNetV2, unfrozen", "over_previous_high")[0]
+    )
 
 
 def test_a_network_of_paper_2_exceeded_frequent_genres_after_an_earlier_epoch():
