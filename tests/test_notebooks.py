@@ -1,4 +1,4 @@
-"""The notebooks: small cells without outputs, which all run with each preset, and the report."""
+"""The notebooks: small cells without outputs, which all run with the presets smoke and results, and the report."""
 
 import contextlib
 import io

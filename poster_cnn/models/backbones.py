@@ -8,6 +8,7 @@ import numpy as np
 from keras import Input, Model, applications, layers, ops
 
 from poster_cnn.metrics import arguments
+from poster_cnn.models import shipped
 from poster_cnn.models.blocks import classifier, dense_blocks
 from poster_cnn.models.resnet import BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM
 
@@ -61,7 +62,8 @@ def on_backbone(
     """
     if len(input_shape) != 3 or input_shape[2] != 3:
         arguments.refuse("input_shape", "(height, width, 3)", input_shape)
-    backbone = _backbone(build, input_shape, weights, **options)
+    own = None if weights == shipped.POSTERS else weights  # `builder` assigns those
+    backbone = _backbone(build, input_shape, own, **options)
     backbone.trainable = trainable
     is_random = weights is None and not pretrained
     if is_random or (pytorch and trainable):

@@ -57,7 +57,7 @@ def _with_shipped_weights(function):
                 f"`weights` must be another value, as the package has no weights of {function.__name__}. "
                 f"Received: weights={shipped.POSTERS!r}"
             )
-        options = shipped.read_content(name)["model_args"] | given | {"weights": None}
+        options = shipped.read_content(name)["model_args"] | given
         return shipped.assign_weights(function(**options), name)
 
     return build

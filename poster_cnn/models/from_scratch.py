@@ -3,6 +3,7 @@
 from keras import Model, layers
 
 from poster_cnn.metrics import arguments
+from poster_cnn.models import shipped
 from poster_cnn.models.blocks import (
     adaptive_average_pooling,
     builder,
@@ -58,7 +59,7 @@ def seven_layer_cnn(
     >>> model.count_params()
     52452
     """
-    if weights is not None:  # `builder` takes care of "posters"
+    if weights not in (None, shipped.POSTERS):  # which `builder` assigns
         arguments.refuse("weights", "'posters' or None", weights)
     inputs, x = scaled_input(input_shape, smallest_for_blocks(len(filters)))
     x = conv_blocks(x, filters)

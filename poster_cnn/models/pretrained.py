@@ -42,13 +42,16 @@ def mobilenet_v2(
         weights: `"imagenet"`, `None`, a path (see `resnet50`), or `"posters"` for the weights of
             `posters_mobilenet_v2`, which come with the package: the other arguments are then its own unless they are
             given, and with another `num_classes` the last layer is new. With `None`, the momentum of batch
-            normalization is 0.9 instead of Keras's 0.999, which needs thousands of steps. Defaults to `"imagenet"`.
+            normalization is 0.9 instead of Keras's 0.999, whose running statistics follow only after thousands of
+            steps. Defaults to `"imagenet"`.
         pixel_range: Range to scale pixels to; the paper uses `(0, 1)` (section I.A). Defaults to `None`: -1 to 1, as
             in MobileNetV2's pretraining.
         dropout: Fraction of the pooled features dropped in training. Defaults to 0, as in the paper; on a few thousand
             posters 0.5 keeps the dense layer from overfitting.
         classifier_activation: Activation of the last layer. Defaults to `"softmax"`.
-        trainable, channel_order, logits_dropout, name: See `resnet50`.
+        trainable: `False` freezes the backbone, including the statistics of its batch normalization. Defaults to
+            `False`.
+        channel_order, logits_dropout, name: See `resnet50`.
 
     Returns:
         An uncompiled `keras.Model`: float32 `(batch, *input_shape)` -> float32 `(batch, num_classes)`.

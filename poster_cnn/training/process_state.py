@@ -62,8 +62,11 @@ def _note_signals(number, interrupts, stack):
     handler = signal.getsignal(number)
 
     def note(number, frame):
-        interrupts.append(number)
-        handler(number, frame)
+        try:
+            handler(number, frame)
+        except KeyboardInterrupt:  # a handler of the caller's may do something else
+            interrupts.append(number)
+            raise
 
     if callable(handler):  # otherwise it is ignored, or ends the process
         signal.signal(number, note)

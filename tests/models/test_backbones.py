@@ -10,6 +10,7 @@ from conftest import without_graphs
 from poster_cnn import models
 from poster_cnn.metrics import overall_precision_recall_f1
 from poster_cnn.models import find_builder, resnet
+from poster_cnn.models.backbones import on_backbone
 from poster_cnn.training.saved_model import load_model, save_model
 
 pytestmark = pytest.mark.usefixtures("eager")
@@ -157,6 +158,33 @@ def test_mobilenet_v2_keeps_the_normalization_of_keras_as_paper_3_but_with_rando
     backbone_of(from_random).save_weights(path)
     assert normalization(models.mobilenet_v2((32, 32, 3), weights=str(path), trainable=True)) == {(0.99, 1e-3)}
     assert normalization(find_builder("keras:MobileNetV3Small")((32, 32, 3), weights=None)) == {(0.9, 1e-3)}
+
+
+@pytest.mark.parametrize(("pretrained", "momentum"), [(True, 0.99), (False, 0.9)])
+def test_backbones_that_load_weights_themselves_keep_their_normalization(pretrained, momentum):
+    def backbone(*, input_shape, **_):
+        inputs = keras.Input(input_shape)
+        return keras.Model(inputs, keras.layers.BatchNormalization()(inputs))
+
+    options = {"trainable": True, "pixel_range": None, "channel_order": None, "dropout": 0, "logits_dropout": 0}
+    model = on_backbone(
+        backbone,
+        "tf",
+        keras.layers.GlobalAveragePooling2D,
+        input_shape=(8, 8, 3),
+        num_classes=2,
+        weights=None,
+        pretrained=pretrained,
+        classifier_activation="sigmoid",
+        name="any",
+        **options,
+    )
+    assert normalization(model) == {(momentum, 1e-3)}
+
+
+def test_shipped_weights_keep_the_normalization_of_keras():
+    model = models.mobilenet_v2((32, 32, 3), weights="posters", trainable=True)
+    assert normalization(model) == {(0.999, 1e-3)}
 
 
 @pytest.mark.slow
