@@ -9,6 +9,7 @@ import inspect
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -116,6 +117,15 @@ def without_graphs(eagerly=True):
             yield
     finally:
         tf.config.run_functions_eagerly(before)
+
+
+@pytest.fixture
+def restored_signals():
+    """Restore the handlers of SIGINT and SIGTERM after the test."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture

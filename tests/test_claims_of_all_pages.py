@@ -184,7 +184,7 @@ def missed_goal():
 
 def spreads():
     table = committed("evidence_ladder_table").set_index("network")["seed_spread"]
-    return [table.filter(like="frozen").filter(regex=", frozen").max(), table["MobileNetV2, unfrozen"], table[SCRATCH]]
+    return [table.filter(like=", frozen").max(), table["MobileNetV2, unfrozen"], table[SCRATCH]]
 
 
 def variance(name, *columns):
@@ -714,11 +714,8 @@ def test_a_network_from_scratch_is_surely_below_colors_with_500_and_1000_posters
 
 
 def test_unfreezing_on_small_posters_is_not_shown_to_differ_from_larger_posters():
-    assert (
-        ladder("MobileNetV2, unfrozen", "over_previous_low")[0]
-        < 0
-        < ladder("MobileNetV2, unfrozen", "over_previous_high")[0]
-    )
+    gain, low, high = ladder("MobileNetV2, unfrozen", *OVER_PREVIOUS)
+    assert low < gain < 0 < high
 
 
 def test_a_network_of_paper_2_exceeded_frequent_genres_after_an_earlier_epoch():

@@ -62,14 +62,14 @@ vectorized_grid.peak_flops = lambda precision: 1e12
 config = vectorized_grid.runpy.run_path(str(vectorized_grid.EXPERIMENT))["config"].replace(ratio=30, epochs=2)
 images, labels = vectorized_grid.read_parts(posters, config)["train"]
 images, labels = images[:40], labels[:40]  # a batch of 32 and one of 8
-configs = [config.replace(learning_rate=rate, seed=seed) for rate, seed in [(1e-2, 0), (1e-3, 1)]]
+configs = [config.replace(learning_rate=rate, seed=seed) for rate, seed in [(1e-2, 0), (1e-3, 0), (1e-3, 1)]]
 model, state, losses, seconds = vectorized_grid.train_together(configs, images, labels, progress=False)
 together = vectorized_grid.predict_together(model, state, images)
 for of_one, loss, predictions in zip(configs, losses, together, strict=True):
     alone, history = fit_arrays(of_one, images, labels, progress=False)
     numpy.testing.assert_allclose(loss, history["loss"].iloc[-1], rtol=1e-4)
     numpy.testing.assert_allclose(predictions, alone.predict(images, verbose=0), atol=1e-4)
-assert len(seconds) == 2 and abs(together[0] - together[1]).max() > 1e-3
+assert len(seconds) == 2 and min(abs(together[0] - together[1]).max(), abs(together[1] - together[2]).max()) > 1e-3
 vectorized_grid.run(posters, results, ratios=[30], seeds=[0], epochs=1)
 trained = []
 vectorized_grid.train_size = lambda configs, *_: trained.extend(configs) or [{} for _ in configs]

@@ -21,8 +21,7 @@ from poster_cnn.workspace import find_repository, load_settings
 
 NOTEBOOKS = reproduce.find_notebooks(find_repository() / "notebooks")
 NAMES = [path.stem for path in NOTEBOOKS]
-QUICKEST = [path for path in NOTEBOOKS if path.stem[:2] in ("01", "02", "03", "04")]
-OTHERS = [path for path in NOTEBOOKS if path not in QUICKEST]
+QUICKEST = ("01", "02", "03", "04")
 
 
 def code_cells(path):
@@ -88,21 +87,28 @@ def with_trailers(tmp_path_factory):
     return make_dataset(tmp_path_factory.mktemp("movies") / "data", num_movies=120, trailers=True)
 
 
-def test_quickest_run_with_the_smoke_preset(tmp_path, monkeypatch, coarsely, with_trailers):
-    for name, value in {"PRESET": "smoke", "DATA": with_trailers, "OUT": tmp_path}.items():
-        monkeypatch.setenv(f"POSTER_CNN_{name}", str(value))
-    for path in QUICKEST:
-        run_cells(path)
-    assert len(list(tmp_path.glob("figures/*.png"))) > 9 and len(list(tmp_path.glob("tables/*.csv"))) > 10
+@pytest.fixture(scope="module")
+def smoke_out(tmp_path_factory):
+    """Folder of the runs, which notebook 3 takes from notebook 2."""
+    return tmp_path_factory.mktemp("smoke")
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("path", OTHERS, ids=[path.stem for path in OTHERS])
-def test_the_others_run_with_the_smoke_preset(path, tmp_path, monkeypatch, coarsely, with_trailers):
-    for name, value in {"PRESET": "smoke", "DATA": with_trailers, "OUT": tmp_path}.items():
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, id=path.stem, marks=[pytest.mark.slow] * (path.stem[:2] not in QUICKEST))
+        for path in NOTEBOOKS
+    ],
+)
+def test_runs_with_the_smoke_preset(path, smoke_out, monkeypatch, coarsely, with_trailers):
+    for name, value in {"PRESET": "smoke", "DATA": with_trailers, "OUT": smoke_out}.items():
         monkeypatch.setenv(f"POSTER_CNN_{name}", str(value))
     run_cells(path)
-    assert list(tmp_path.glob("figures/*.png")) or list(tmp_path.glob("tables/*.csv"))
+    code = "\n".join(cell.source for cell in code_cells(path))
+    saved = re.findall(r'save_(figure|table)\(.*, "(\w+)"', code)
+    assert len(saved) >= 3
+    for kind, name in saved:
+        assert (smoke_out / f"{kind}s" / f"{name}.{ {'figure': 'png', 'table': 'csv'}[kind] }").stat().st_size > 0
 
 
 @pytest.mark.slow

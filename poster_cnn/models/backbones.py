@@ -13,6 +13,7 @@ from poster_cnn.models.blocks import classifier, dense_blocks
 from poster_cnn.models.resnet import BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM
 
 RAW = "raw"  # of backbones that scale pixels themselves
+PRESET = "preset"  # the value of `weights` for those of a preset, which its function loads
 FEATURES = "features"  # name of the pooling layer, which separates the backbone from the head
 
 # Pixels that ImageNet weights expect, by the modes of keras.applications: "tf" -1..1; "torch" 0..1, normalized by the
@@ -43,7 +44,6 @@ def on_backbone(
     name,
     dense_units=(),
     pytorch=False,
-    pretrained=False,
     **options,
 ):
     """Build a network of scaled pixels, a backbone, pooled features and dense layers; see `pretrained.resnet50`.
@@ -57,17 +57,15 @@ def on_backbone(
             instead of the features. Defaults to `()`.
         pytorch: Whether batch normalization is that of PyTorch where the network is trained. Defaults to `False`: with
             random weights its momentum only.
-        pretrained: Whether `build` loads weights itself, although `weights` is `None`. Defaults to `False`.
         options: Further arguments of `_backbone`.
     """
     if len(input_shape) != 3 or input_shape[2] != 3:
         arguments.refuse("input_shape", "(height, width, 3)", input_shape)
-    own = None if weights == shipped.POSTERS else weights  # `builder` assigns those
-    backbone = _backbone(build, input_shape, own, **options)
+    others = (shipped.POSTERS, PRESET)  # are loaded elsewhere
+    backbone = _backbone(build, input_shape, None if weights in others else weights, **options)
     backbone.trainable = trainable
-    is_random = weights is None and not pretrained
-    if is_random or (pytorch and trainable):
-        _normalize_as_pytorch(backbone, with_epsilon=pytorch and is_random)
+    if weights is None or (pytorch and trainable):
+        _normalize_as_pytorch(backbone, with_epsilon=pytorch and weights is None)
     inputs = Input(input_shape)
     x = _scale(inputs, mode, pixel_range, channel_order)
     given = dict.fromkeys(backbone.input, x) if isinstance(backbone.input, dict) else x  # some of KerasHub name it

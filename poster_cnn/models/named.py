@@ -10,11 +10,10 @@ from keras import Model, applications, layers
 from poster_cnn import models
 from poster_cnn.metrics import arguments
 from poster_cnn.models import catalog
-from poster_cnn.models.backbones import RAW, mode_of, on_backbone
+from poster_cnn.models.backbones import PRESET, RAW, mode_of, on_backbone
 from poster_cnn.models.blocks import builder
 
 KERAS, HUB = "keras:", "hub:"
-PRESET = "preset"  # the value of `weights` for those of a preset
 
 _POOLING = {
     ("max", 4): layers.GlobalMaxPooling2D,
@@ -104,7 +103,6 @@ def _builder(model, name, image_size, *, prepare, initial, own=()):
         **options,
     ):
         """Build the network; the arguments are those of `mobilenet_v2`."""
-        pretrained = weights is not None
         backbone, mode, weights = prepare(weights)
         if mode == RAW and (pixel_range, channel_order) != (None, None):
             given = {"pixel_range": pixel_range, "channel_order": channel_order}
@@ -123,7 +121,6 @@ def _builder(model, name, image_size, *, prepare, initial, own=()):
             logits_dropout=logits_dropout,
             classifier_activation=classifier_activation,
             name=name,
-            pretrained=pretrained,
             **options,
         )
 
@@ -153,7 +150,7 @@ def import_keras_hub():
 
 def _hub_builder(preset):
     def prepare(weights):
-        """Return a function that builds the preset's image encoder, its mode, and no weights to load afterwards."""
+        """Return a function that builds the preset's image encoder, its mode, and the same `weights`."""
         if weights not in (PRESET, None):
             arguments.refuse("weights", "'preset' or None", weights)
 
@@ -161,7 +158,7 @@ def _hub_builder(preset):
             """Build the image encoder; the other arguments are those of `keras.applications`."""
             return _image_encoder(preset, input_shape, load_weights=weights == PRESET)
 
-        return encoder, _converted_pixels(preset), None
+        return encoder, _converted_pixels(preset), weights
 
     return _builder(HUB + preset, "hub", (224, 224), prepare=prepare, initial=PRESET)
 

@@ -160,8 +160,8 @@ def test_mobilenet_v2_keeps_the_normalization_of_keras_as_paper_3_but_with_rando
     assert normalization(find_builder("keras:MobileNetV3Small")((32, 32, 3), weights=None)) == {(0.9, 1e-3)}
 
 
-@pytest.mark.parametrize(("pretrained", "momentum"), [(True, 0.99), (False, 0.9)])
-def test_backbones_that_load_weights_themselves_keep_their_normalization(pretrained, momentum):
+@pytest.mark.parametrize(("weights", "momentum"), [("preset", 0.99), (None, 0.9)])
+def test_weights_of_presets_keep_their_normalization(weights, momentum):
     def backbone(*, input_shape, **_):
         inputs = keras.Input(input_shape)
         return keras.Model(inputs, keras.layers.BatchNormalization()(inputs))
@@ -173,8 +173,7 @@ def test_backbones_that_load_weights_themselves_keep_their_normalization(pretrai
         keras.layers.GlobalAveragePooling2D,
         input_shape=(8, 8, 3),
         num_classes=2,
-        weights=None,
-        pretrained=pretrained,
+        weights=weights,
         classifier_activation="sigmoid",
         name="any",
         **options,

@@ -1,7 +1,6 @@
 """Calls of the library leave the process as it was: random generators, settings of Keras, logs, warnings, signals."""
 
 import contextlib
-import functools
 import gc
 import logging
 import os
@@ -159,18 +158,10 @@ def test_networks_are_freed_in_a_block_of_tensorflow(block):
         assert tf.distribute.has_strategy() or not tf.executing_eagerly()
 
 
-@pytest.fixture
-def on_sigterm():
-    """Set a handler of SIGTERM during the test."""
-    former = signal.getsignal(signal.SIGTERM)
-    yield functools.partial(signal.signal, signal.SIGTERM)
-    signal.signal(signal.SIGTERM, former)
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("nested", [False, True])
-def test_an_interrupt_that_becomes_another_error_is_still_an_interrupt(nested, number, on_sigterm):
-    on_sigterm(signal.default_int_handler)
+def test_an_interrupt_that_becomes_another_error_is_still_an_interrupt(nested, number, restored_signals):
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
     @unchanged_process()
     def trace():
@@ -189,9 +180,9 @@ def test_an_interrupt_that_becomes_another_error_is_still_an_interrupt(nested, n
         raise TypeError("no interrupt")
 
 
-def test_an_error_after_a_signal_that_does_not_interrupt_stays_an_error(on_sigterm):
+def test_an_error_after_a_signal_that_does_not_interrupt_stays_an_error(restored_signals):
     received = []
-    on_sigterm(lambda *_: received.append("checkpoint, please"))
+    signal.signal(signal.SIGTERM, lambda *_: received.append("checkpoint, please"))
     with pytest.raises(TypeError, match="later"), unchanged_process():
         signal.raise_signal(signal.SIGTERM)
         raise TypeError("later")

@@ -267,19 +267,16 @@ def test_an_interrupt_ends_the_workers(started):
 
 
 @pytest.mark.parametrize("handler", [signal.default_int_handler, signal.SIG_IGN])  # ignored behind a shell's `&`
-def test_sigterm_interrupts_the_command(handler, experiment_file, data_folder, tmp_path, monkeypatch, capsys):
+def test_sigterm_interrupts_the_command(
+    handler, experiment_file, data_folder, tmp_path, monkeypatch, capsys, restored_signals
+):
     def terminated(*_, **__):
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(5)
 
     monkeypatch.setattr("poster_cnn.training.train.fit", terminated)
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     signal.signal(signal.SIGINT, handler)
-    try:
-        status = main(["sweep", str(experiment_file), "--data", str(data_folder), "--out", str(tmp_path / "out")])
-    finally:
-        for number, former in before.items():
-            signal.signal(number, former)
+    status = main(["sweep", str(experiment_file), "--data", str(data_folder), "--out", str(tmp_path / "out")])
     assert status == 130 and "start the same command again to continue" in capsys.readouterr().err
     assert not list(tmp_path.glob("out/*/error.txt"))
 
