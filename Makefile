@@ -12,7 +12,7 @@ ONLY ?=
 OUT ?=
 BIN := .venv/bin
 
-.PHONY: reproduce test test-all test-slow docs clean
+.PHONY: reproduce test test-all docs clean
 
 reproduce: .venv/.installed
 	@$(BIN)/poster-cnn reproduce $(if $(DATA),--data "$(DATA)") $(if $(PRESET),--preset $(PRESET)) $(if $(PRECISION),--precision $(PRECISION)) $(if $(ONLY),--only $(ONLY)) $(if $(OUT),--out "$(OUT)")
@@ -20,10 +20,8 @@ reproduce: .venv/.installed
 test: .venv/.installed
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not slow'
 
-test-slow: .venv/.docs
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m slow
-
-test-all: test test-slow
+test-all: .venv/.docs
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 docs: .venv/.docs
 	$(BIN)/python -m sphinx -W --keep-going -q -b html -c docs -d docs/_build/doctrees . docs/_build/html

@@ -6,7 +6,7 @@ import types
 import keras
 import numpy as np
 import pytest
-from conftest import run_on_backend
+from conftest import WEIGHTS_OF_NUMPY, run_on_backend
 from keras import layers
 from PIL import Image
 from scipy import special
@@ -250,8 +250,8 @@ def test_rejects_networks_without_feature_maps():
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_other_backends_give_the_same_maps(backend, tmp_path):
-    names = [name for name in BUILDERS if name not in ("resnet50", "densenet121")]
-    script = f"""{NETWORKS}
+    names = [name for name in BUILDERS if name not in ("vgg16", "resnet50", "densenet121")]
+    script = f"""{WEIGHTS_OF_NUMPY}{NETWORKS}
 import sys
 from poster_cnn.evaluation import explain
 found = {{}}

@@ -5,7 +5,7 @@ import types
 import keras
 import numpy as np
 import pytest
-from conftest import run_on_backend
+from conftest import WEIGHTS_OF_NUMPY, run_on_backend
 
 from poster_cnn import models
 from poster_cnn.models import blocks
@@ -215,7 +215,7 @@ fused = model.predict(inputs, verbose=0)
 assert numpy.isfinite(fused).all() and numpy.allclose(fused[2], [0.1, 0.2, 0.3, 0.4], atol=1e-6), fused
 print(keras.backend.backend(), probabilities.shape, end="")
 """
-    assert run_on_backend(backend, script) == f"{backend} (2, 4)"
+    assert run_on_backend(backend, WEIGHTS_OF_NUMPY + script) == f"{backend} (2, 4)"
 
 
 def test_stage_table_merges_the_layers_of_stages_and_blocks():

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 
+import forked
 import pandas as pd
 import pytest
 from conftest import assert_same_run
@@ -310,18 +311,17 @@ def test_rejects_no_workers(tiny_config, data_folder, tmp_path):
 
 @pytest.mark.slow
 def test_two_processes_of_which_one_is_killed_end_as_one(experiment_file, data_folder, tmp_path):
-    command = ["sweep", experiment_file, "--data", data_folder, "--out"]
-    subprocess.run([sys.executable, "-m", "poster_cnn", *map(str, [*command, tmp_path / "one"])], check=True)
-    out = tmp_path / "two"
-    start = [sys.executable, "-c", SLOW_EPOCHS, *map(str, [*command, out])]
-    first, second = subprocess.Popen(start), subprocess.Popen(start)
+    command, out = ["sweep", experiment_file, "--data", data_folder, "--out"], tmp_path / "two"
+    forked.run("import sys; from poster_cnn.cli import main; sys.exit(main(sys.argv[1:]))", *command, tmp_path / "one")
+    first, second = (forked.start(SLOW_EPOCHS, *command, out) for _ in range(2))
     running = [out / name / "checkpoint.weights.h5" for name in ("seed=1", "seed=0")]
     deadline = time.monotonic() + 120
     while not all(path.exists() for path in running):
-        assert time.monotonic() < deadline and first.poll() is None and second.poll() is None
+        assert time.monotonic() < deadline and first.exitcode is None and second.exitcode is None
         time.sleep(0.01)
     first.kill()
-    assert first.wait() == -signal.SIGKILL and second.wait(timeout=300) == 0
+    second.join(300)
+    assert first.exitcode == -signal.SIGKILL and second.exitcode == 0
     for name in ("seed=1", "seed=0"):
         assert_same_run(out / name, tmp_path / "one" / name)
         assert not (out / name / "attempts.json").exists() and not (out / name / "checkpoint.weights.h5").exists()
