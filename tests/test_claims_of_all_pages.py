@@ -354,8 +354,8 @@ CLAIMS = [
         "README",
         "from color histograms ({:.1f}% macro average precision) through a network from scratch ({:.1f}) to one "
         "trained like the shipped one ({:.1f}). MobileNetV2 has {:.1f} from random weights, and {:.1f} frozen with "
-        "ImageNet's. The standard deviation is {:.1f} points over five splits for a frozen network, and {:.1f} over five "
-        "seeds for one from scratch",
+        "ImageNet's. The standard deviation is {:.1f} points over five splits for a frozen network, and {:.1f} over "
+        "five seeds for one from scratch",
         lambda: [
             *(ladder(name, AP)[0] for name in ("color histogram", SCRATCH, "shipped network, 224×152")),
             *(ladder(name, AP)[0] for name in ("MobileNetV2, random weights", FROZEN)),
