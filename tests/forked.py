@@ -1,16 +1,22 @@
-"""Python scripts in processes that are forked from one with TensorFlow imported, which saves seconds each."""
+"""Python scripts in processes that are forked from one with TensorFlow imported, which saves seconds each.
+
+All have the same hash seed, and end without the interpreter's own clean-up. Tests that are about one of these start a
+process as usual.
+"""
 
 import gc
 import multiprocessing
-import multiprocessing.forkserver
 import os
-import signal
+import pathlib
 import sys
+import tempfile
 from unittest import mock
 
-_ENVIRONMENT = dict(os.environ)  # of the session, without the changes of a test, which all later processes would have
-context = multiprocessing.get_context("forkserver")
-context.set_forkserver_preload(["poster_cnn.tuning.sweep", "poster_cnn.reproduce", "poster_cnn.cli"])
+_ENVIRONMENT = dict(os.environ)  # the server would keep the changes of the test that starts it
+_FORKS = sys.platform == "linux"  # Windows cannot, and on macOS it is not safe; processes start as usual there
+context = multiprocessing.get_context("forkserver" if _FORKS else "spawn")
+if _FORKS:
+    context.set_forkserver_preload(["poster_cnn.tuning.sweep", "poster_cnn.reproduce", "poster_cnn.cli"])
 
 
 def start(script, *arguments, stdout=None, stderr=None, environment=None):
@@ -19,7 +25,7 @@ def start(script, *arguments, stdout=None, stderr=None, environment=None):
     Args:
         script: Python code.
         arguments: What it finds in `sys.argv[1:]`.
-        stdout, stderr: Paths of files for what it prints. Defaults to `None`: with what this process prints.
+        stdout, stderr: Paths of files for what it prints. Defaults to `None`: nowhere that a test can read.
         environment: Environment variables. Defaults to `None`: those of this process.
 
     Returns:
@@ -27,30 +33,36 @@ def start(script, *arguments, stdout=None, stderr=None, environment=None):
     """
     environment = dict(os.environ if environment is None else environment)
     start_server()
-    process = context.Process(target=_run, args=(script, list(map(str, arguments)), (stdout, stderr), environment))
+    arguments = (script, list(map(str, arguments)), (stdout, stderr), environment)
+    process = context.Process(target=_run, args=arguments, daemon=True)  # ends with the test's process
     process.start()
     return process
 
 
 def start_server():
     """Start the process that others are forked from, in the environment of the session."""
-    with mock.patch.dict(os.environ, _ENVIRONMENT, clear=True):
-        multiprocessing.forkserver.ensure_running()
+    if _FORKS:
+        from multiprocessing import forkserver
+
+        with mock.patch.dict(os.environ, _ENVIRONMENT, clear=True):
+            forkserver.ensure_running()
 
 
-def run(script, *arguments, seconds=600, **options):
+def run(script, *arguments, seconds=600):
     """Run a script to its end, at most some seconds, and check that it succeeds; see `start`."""
-    process = start(script, *arguments, **options)
-    process.join(seconds)
-    process.kill()
-    process.join()
-    assert process.exitcode == 0, process.exitcode
+    with tempfile.TemporaryDirectory() as folder:
+        output = pathlib.Path(folder) / "output.log"
+        output.touch()
+        process = start(script, *arguments, stdout=output, stderr=output)
+        process.join(seconds)
+        process.kill()
+        process.join()
+        assert process.exitcode == 0, f"status {process.exitcode}: {output.read_text()}"
 
 
 def _run(script, arguments, outputs, environment):
     gc.freeze()  # what is imported is no garbage
-    gc.set_threshold(50_000)
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # the server ignores it
+    gc.set_threshold(10_000)
     os.environ.clear()
     os.environ.update(environment)
     sys.argv = ["script", *arguments]

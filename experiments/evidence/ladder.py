@@ -10,7 +10,7 @@ of MobileNetV2 the same dense layer on averaged features.
 Posters are 112×76 for MobileNetV2, a quarter of the pixels of the shipped network, so that five seeds can be trained on
 2 CPU cores; `frozen_large` shows what the size is worth. Networks of `keras.applications` and of KerasHub follow,
 frozen, for which weights are in Keras's or KerasHub's cache folder; the others are named. Expected on 10,327 posters:
-about 90 minutes on 2 CPU cores without further networks.
+about three hours on 2 CPU cores without further networks.
 """
 
 import os

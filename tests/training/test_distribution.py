@@ -3,9 +3,12 @@
 import contextlib
 import json
 import os
+import pathlib
 import shutil
 import signal
 import socket
+import subprocess
+import sys
 import time
 
 import forked
@@ -25,6 +28,7 @@ from poster_cnn.training import train as training
 from poster_cnn.tuning import sweep
 from poster_cnn.tuning.workers import sweep_with_workers
 
+TESTS = pathlib.Path(__file__).parents[1]
 SMALL_BACKBONE = """
 import keras
 from conftest import small_backbone
@@ -166,17 +170,31 @@ def free_ports():
 
 
 def start_hosts(out, data, *run_dirs, seconds=0.0):
+    """Start the chief as a process of its own, with another hash seed, and the other host as a fork."""
     cluster = {"worker": [f"127.0.0.1:{port}" for port in free_ports()]}
-    hosts = []
-    for number in range(2):
-        task = {"cluster": cluster, "task": {"type": "worker", "index": number}}
-        environment = os.environ | {"TF_CONFIG": json.dumps(task)}
-        outputs = {name: out / f"{name}{number}" for name in ("stdout", "stderr")}
-        for path in outputs.values():
-            path.unlink(missing_ok=True)
-        script = SMALL_BACKBONE + ON_A_HOST
-        hosts.append(forked.start(script, out, data, seconds, *run_dirs, environment=environment, **outputs))
-    return hosts
+    script, arguments = SMALL_BACKBONE + ON_A_HOST, [str(argument) for argument in (out, data, seconds, *run_dirs)]
+    environments = [
+        os.environ | {"TF_CONFIG": json.dumps({"cluster": cluster, "task": {"type": "worker", "index": number}})}
+        for number in range(2)
+    ]
+    with (out / "stdout0").open("w") as stdout, (out / "stderr0").open("w") as stderr:
+        path = os.pathsep.join(filter(None, [str(TESTS), os.environ.get("PYTHONPATH")]))
+        command, environment = [sys.executable, "-c", script, *arguments], environments[0] | {"PYTHONPATH": path}
+        chief = subprocess.Popen(command, env=environment, stdout=stdout, stderr=stderr)
+    (out / "stdout1").unlink(missing_ok=True)
+    return chief, forked.start(script, *arguments, stdout=out / "stdout1", environment=environments[1])
+
+
+@contextlib.contextmanager
+def ended(chief, other):
+    """Kill both hosts at the end of the block, whatever happens."""
+    try:
+        yield
+    finally:
+        chief.kill()
+        chief.wait()
+        other.kill()
+        other.join()
 
 
 @pytest.mark.slow
@@ -185,19 +203,14 @@ def test_two_hosts_match_one_and_resume_after_a_kill(configs, data_folder, tmp_p
     (out / "config.json").write_text(json.dumps(config.to_dict()))
     training.train(config, data_folder, out / "one", progress=False)
     own = out / "killed" / "worker1" / "fine_tuning.weights.h5"
-    chief, other = hosts = start_hosts(out, data_folder, "killed", seconds=0.5)
-    try:
+    chief, other = start_hosts(out, data_folder, "killed", seconds=0.5)
+    with ended(chief, other):
         deadline = time.monotonic() + 300
         while not own.exists():
-            assert chief.exitcode is None and other.exitcode is None and time.monotonic() < deadline
+            assert chief.poll() is None and other.exitcode is None and time.monotonic() < deadline
             time.sleep(0.02)
         other.kill()
-        chief.join(120)
-    finally:
-        for host in hosts:
-            host.kill()
-            host.join()
-    assert chief.exitcode == 1
+        assert chief.wait(120) == 1
     error = (out / "stderr0").read_text()
     assert "Another worker ended, failed or cannot be reached" in error and "on all hosts again" in error
     assert not (out / "killed" / "metrics.json").exists()
@@ -210,10 +223,10 @@ def test_two_hosts_match_one_and_resume_after_a_kill(configs, data_folder, tmp_p
             lambda _, item: item.write_direct(np.zeros_like(item)) if isinstance(item, h5py.Dataset) else None
         )
     (out / "killed" / "worker2").mkdir()  # of a former host
-    hosts = start_hosts(out, data_folder, "killed", "lost", "whole", "whole")
-    for host in hosts:
-        host.join(300)
-    assert [host.exitcode for host in hosts] == [-signal.SIGTERM] * 2, (out / "stderr0").read_text()
+    chief, other = start_hosts(out, data_folder, "killed", "lost", "whole", "whole")
+    with ended(chief, other):
+        other.join(300)
+        assert chief.wait(300) == other.exitcode == -signal.SIGTERM, (out / "stderr0").read_text()
     said = [(out / f"stdout{number}").read_text() for number in range(2)]
     assert all("The hosts were started with different configs, or have" in text for text in said)
     assert said[1].splitlines()[:-1] == ["[]"] * 4  # only the chief returns scores

@@ -312,7 +312,7 @@ def test_rejects_no_workers(tiny_config, data_folder, tmp_path):
 @pytest.mark.slow
 def test_two_processes_of_which_one_is_killed_end_as_one(experiment_file, data_folder, tmp_path):
     command, out = ["sweep", experiment_file, "--data", data_folder, "--out"], tmp_path / "two"
-    forked.run("import sys; from poster_cnn.cli import main; sys.exit(main(sys.argv[1:]))", *command, tmp_path / "one")
+    subprocess.run([sys.executable, "-m", "poster_cnn", *map(str, [*command, tmp_path / "one"])], check=True)
     first, second = (forked.start(SLOW_EPOCHS, *command, out) for _ in range(2))
     running = [out / name / "checkpoint.weights.h5" for name in ("seed=1", "seed=0")]
     deadline = time.monotonic() + 120
@@ -320,6 +320,7 @@ def test_two_processes_of_which_one_is_killed_end_as_one(experiment_file, data_f
         assert time.monotonic() < deadline and first.exitcode is None and second.exitcode is None
         time.sleep(0.01)
     first.kill()
+    first.join()
     second.join(300)
     assert first.exitcode == -signal.SIGKILL and second.exitcode == 0
     for name in ("seed=1", "seed=0"):
