@@ -365,10 +365,14 @@ CLAIMS = [
     ),
     (
         "wang",
-        "ResNet18 at 1e-3 has {:.1f}% at 0.5 after its sixth epoch, and {:.1f}% after its last",
+        "Over their last five epochs, DenseNet-121 has {:.1f} to {:.1f}% at 0.5 at 1e-3, and ResNet18 {:.1f} to "
+        "{:.1f}%",
         lambda: [
-            100 * committed(f"{RANDOM}_history").query("run == @resnet18 and epoch == 5")["val_overall_f1"].item(),
-            100 * committed(RANDOM).query("run == @resnet18")["overall_f1"].item(),
+            number
+            for run in ("densenet121,learning_rate=0.001", resnet18)
+            for number in range_of(
+                100 * committed(f"{RANDOM}_history").query("run == @run and epoch >= 5")["val_overall_f1"]
+            )
         ],
     ),
     (
@@ -561,7 +565,7 @@ CLAIMS = [
             *minutes("wang_vgg_like_leak_free"),
         ],
     ),
-    ("wang", "at 24% | {:.0f} to {:.0f} minutes per", lambda: range_of(committed(RANDOM)["seconds"] / 60)),
+    ("wang", "at 24% | {:.0f} to {:.0f} minutes per", lambda: range_of(committed(RANDOM)["seconds"].dropna() / 60)),
     (
         "wang",
         "At a threshold of 0.622, those from random weights are {:.1f} to {:.1f} points below, and MobileNetV2 {:.1f} "
@@ -762,9 +766,9 @@ def test_unfreezing_on_small_posters_is_not_shown_to_differ_from_larger_posters(
     assert low < gain < 0 < high
 
 
-def test_a_network_of_paper_2_exceeded_frequent_genres_after_an_earlier_epoch():
-    best = committed(f"{RANDOM}_history").groupby("run")["val_overall_f1"].max()
-    assert list(best.index[best > committed(RANDOM)["frequent_genres_overall_f1"].max()]) == [resnet18]
+def test_no_network_of_paper_2_from_random_weights_exceeds_frequent_genres_after_any_epoch():
+    best = max(committed(f"{name}_history")["val_overall_f1"].max() for name in (RANDOM, "wang_vgg_like"))
+    assert best < committed(RANDOM)["frequent_genres_overall_f1"].min()
 
 
 def test_claims_of_about_90_percent_are_no_better_than_no_genre():
