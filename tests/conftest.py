@@ -57,8 +57,17 @@ class LengthEmbedding:
 
 
 def pytest_collection_modifyitems(items):
-    """Let one process train the ensemble, and take the slow tests before the quick ones, so that all end together."""
-    items.sort(key=lambda item: ("movie_folder" not in item.fixturenames, item.get_closest_marker("slow") is None))
+    """Let both processes, each of which gets one half of the tests, start with slow ones, so that they end together.
+
+    The tests of the ensemble come first, so that one process trains it.
+    """
+    items.sort(key=lambda item: "movie_folder" not in item.fixturenames)
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    quick = [item for item in items if not item.get_closest_marker("slow")]
+    modules = list(dict.fromkeys(item.path for item in slow))
+    first, second = ([item for item in slow if modules.index(item.path) % 2 == half] for half in (0, 1))
+    room = max(0, len(items) // 2 - len(first))
+    items[:] = [*first, *quick[:room], *second, *quick[room:]]
 
 
 @pytest.fixture(scope="session", autouse=True)
