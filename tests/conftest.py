@@ -17,7 +17,7 @@ import warnings
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ["MPLBACKEND"] = "Agg"
-gc.set_threshold(10_000)  # TensorFlow makes so many objects while it traces that collecting them often takes seconds
+gc.set_threshold(10_000)  # TensorFlow makes so many objects while it traces that collecting them often is slow
 
 import forked  # noqa: E402
 import hypothesis  # noqa: E402
@@ -57,17 +57,8 @@ class LengthEmbedding:
 
 
 def pytest_collection_modifyitems(items):
-    """Let both processes, each of which gets one half of the tests, start with slow ones, so that they end together.
-
-    The tests of the ensemble come first, so that one process trains it.
-    """
-    items.sort(key=lambda item: "movie_folder" not in item.fixturenames)
-    slow = [item for item in items if item.get_closest_marker("slow")]
-    quick = [item for item in items if not item.get_closest_marker("slow")]
-    modules = list(dict.fromkeys(item.path for item in slow))
-    first, second = ([item for item in slow if modules.index(item.path) % 2 == half] for half in (0, 1))
-    room = max(0, len(items) // 2 - len(first))
-    items[:] = [*first, *quick[:room], *second, *quick[room:]]
+    """Let one process train the ensemble, and take the slow tests before the quick ones, so that all end together."""
+    items.sort(key=lambda item: ("movie_folder" not in item.fixturenames, item.get_closest_marker("slow") is None))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -175,7 +166,7 @@ def run_on_backend(backend, script, *arguments, **environment):
     """Run a Python script on another backend of Keras, which must not import TensorFlow; return what it prints."""
     if importlib.util.find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed")
-    script = f"import gc, sys\ngc.set_threshold(10_000)\n{script}\nassert 'tensorflow' not in sys.modules\n"
+    script += "\nimport sys\nassert 'tensorflow' not in sys.modules\n"
     quickly_compiled = {"XLA_FLAGS": "--xla_backend_optimization_level=0"}  # JAX spends most time compiling
     environment = os.environ | {"KERAS_BACKEND": backend} | quickly_compiled | environment
     command = [sys.executable, "-c", script, *map(str, arguments)]

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 
-import forked
 import pytest
 
 if sys.platform == "win32":
@@ -35,7 +34,6 @@ def data(tmp_path_factory):
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory, data):
     """Return a function that runs a piece of work, and returns its folder and its file events."""
-    forked.start_server()
     done = {}
 
     def of(piece):

@@ -55,15 +55,17 @@ def run(piece, root, data, *, kill_at=None, kill_after=None, largest_file=None):
 
 def start(piece, root, data, *, kill_at=None, largest_file=None):
     """Start the process of `run`, and return it as a `multiprocessing.Process`."""
-    process = context.Process(target=_child, args=(piece, root, data, kill_at, largest_file))
+    process = context.Process(target=_child, args=(piece, root, data, kill_at, largest_file, dict(os.environ)))
     process.start()
     return process
 
 
-def _child(piece, root, data, kill_at, largest_file):
+def _child(piece, root, data, kill_at, largest_file, environment):
     log = open(root / "output.log", "a")
     for stream in (1, 2):
         os.dup2(log.fileno(), stream)
+    os.environ.clear()  # those of the process that others are forked from
+    os.environ.update(environment)
     os.environ["POSTER_CNN_CACHE"] = str(root / "cache")
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     if largest_file is not None:
