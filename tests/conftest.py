@@ -324,6 +324,47 @@ def small():
         yield build
 
 
+def shallow_densenet(**options):
+    """Build a DenseNet with a whole first block and two layers in each other block."""
+    from keras.src.applications.densenet import DenseNet
+
+    return DenseNet([6, 2, 2, 2], **options)
+
+
+def shallow_resnet(**options):
+    """Build ResNet50 with its first block and a part of its second one."""
+    from keras.src.applications.resnet import ResNet, stack_residual_blocks_v1
+
+    def blocks(x):
+        x = stack_residual_blocks_v1(x, 64, 3, stride1=1, name="conv2")
+        return stack_residual_blocks_v1(x, 128, 1, name="conv3")
+
+    return ResNet(blocks, preact=False, use_bias=True, **options)
+
+
+def shallow_resnet18(*, input_shape, **_):
+    """Build ResNet18 up to the first block of its second stage."""
+    import keras
+
+    from poster_cnn.models.resnet import resnet18_backbone
+
+    whole = resnet18_backbone(input_shape=input_shape)
+    return keras.Model(whole.inputs, whole.get_layer("stage2_block1_relu2").output, name="resnet18")
+
+
+@pytest.fixture
+def shallow(monkeypatch):
+    """Leave out most layers of DenseNets and ResNets, which repeat those before them, during the test."""
+    import keras
+
+    from poster_cnn.models import pretrained
+
+    builders = {"DenseNet121": shallow_densenet, "DenseNet201": shallow_densenet, "ResNet50": shallow_resnet}
+    for name, build in builders.items():
+        monkeypatch.setattr(keras.applications, name, functools.partial(build, name=name.lower()))
+    monkeypatch.setattr(pretrained, "resnet18_backbone", shallow_resnet18)
+
+
 @pytest.fixture
 def run_and_kill():
     """Return a function that runs a Python script, and kills it (SIGKILL) at a random time after `when()` is true."""

@@ -26,6 +26,11 @@ RUN = "out/run/"
 pytestmark = pytest.mark.slow
 
 
+@pytest.fixture(autouse=True)
+def without_graphs(monkeypatch):
+    monkeypatch.setattr(dying, "EAGER", True)
+
+
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
     return pieces.make_data(tmp_path_factory.mktemp("soak") / "data", trailers=False)
@@ -124,7 +129,10 @@ def test_second_process_in_a_run_folder_is_rejected(uninterrupted, data, tmp_pat
 
 MOUNTED = """
 import pathlib, subprocess, sys
+import tensorflow as tf
 from poster_cnn.cli import main
+
+tf.config.run_functions_eagerly(True)
 
 root, data = map(pathlib.Path, sys.argv[1:])
 def run(options, out="run"):

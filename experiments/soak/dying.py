@@ -24,6 +24,8 @@ _PRELOAD = (
     "pieces",
 )
 
+EAGER = False  # whether the processes train without graphs, as tests of small networks do
+
 context = multiprocessing.get_context("forkserver")
 context.set_forkserver_preload(list(_PRELOAD))
 
@@ -55,12 +57,12 @@ def run(piece, root, data, *, kill_at=None, kill_after=None, largest_file=None):
 
 def start(piece, root, data, *, kill_at=None, largest_file=None):
     """Start the process of `run`, and return it as a `multiprocessing.Process`."""
-    process = context.Process(target=_child, args=(piece, root, data, kill_at, largest_file, dict(os.environ)))
+    process = context.Process(target=_child, args=(piece, root, data, kill_at, largest_file, EAGER, dict(os.environ)))
     process.start()
     return process
 
 
-def _child(piece, root, data, kill_at, largest_file, environment):
+def _child(piece, root, data, kill_at, largest_file, eager, environment):
     log = open(root / "output.log", "a")
     for stream in (1, 2):
         os.dup2(log.fileno(), stream)
@@ -70,6 +72,9 @@ def _child(piece, root, data, kill_at, largest_file, environment):
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     if largest_file is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
+    import tensorflow as tf  # imported before the fork
+
+    tf.config.run_functions_eagerly(eager)
     sys.addaudithook(Death(root, kill_at))
     pieces.PIECES[piece](root, data)
 

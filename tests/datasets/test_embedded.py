@@ -35,8 +35,8 @@ def small(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    return make_dataset(tmp_path_factory.mktemp("data") / "whole")
+def whole():
+    return embedded_dataset()
 
 
 def kaggle(folder):

@@ -5,8 +5,6 @@ import zipfile
 import keras
 import numpy as np
 import pytest
-from keras.src.applications.densenet import DenseNet
-from keras.src.applications.resnet import ResNet, stack_residual_blocks_v1
 from PIL import Image
 
 from poster_cnn import models
@@ -99,28 +97,11 @@ MODELS = {
 }
 
 
-def shallow_densenet(**options):
-    """Build DenseNet with two layers per block; the conversion of all its layers takes a minute."""
-    return DenseNet([2, 2, 2, 2], **options)
-
-
-def shallow_resnet(**options):
-    """Build ResNet50 with its first block and a part of its second one."""
-
-    def blocks(x):
-        x = stack_residual_blocks_v1(x, 64, 3, stride1=1, name="conv2")
-        return stack_residual_blocks_v1(x, 128, 1, name="conv3")
-
-    return ResNet(blocks, preact=False, use_bias=True, **options)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("format", ["onnx", "litert"])
 @pytest.mark.parametrize("name", MODELS)
-def test_exports_all_networks(tmp_path, name, format, monkeypatch):
+def test_exports_all_networks(tmp_path, name, format, shallow):
     require(format)
-    monkeypatch.setattr(keras.applications, "DenseNet121", shallow_densenet)
-    monkeypatch.setattr(keras.applications, "ResNet50", shallow_resnet)
     model = MODELS[name]()
     path, _ = export_model(saved(model, tmp_path), format=format)
     images = random_pixels(3, model)

@@ -114,7 +114,9 @@ def test_cached_features_of_crops_do_not_change_the_results(small, crop_config, 
 
 
 @pytest.mark.slow
-def test_interrupted_run_on_crops_resumes_bit_identically(small, crop_config, data_folder, tmp_path, monkeypatch):
+def test_interrupted_run_on_crops_resumes_bit_identically(
+    eager, small, crop_config, data_folder, tmp_path, monkeypatch
+):
     config = crop_config.replace(crop_before_split=False, split="leak_free", allow_leak=False)
     data = load_training_data(config.data, data_folder)
     train(config, data_folder, tmp_path / "whole", training_data=data, progress=False)

@@ -26,12 +26,19 @@ from poster_cnn.tuning.workers import sweep_with_workers
 
 SLOW_EPOCHS = """
 import sys, time
+import tensorflow as tf
+tf.config.run_functions_eagerly(True)
 from poster_cnn.training import fit
 save_epoch = fit._save_epoch
 def slowly(*arguments):  # leaves time for a kill
     save_epoch(*arguments)
     time.sleep(0.1)
 fit._save_epoch = slowly
+from poster_cnn.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+COMMAND = """
+import sys
 from poster_cnn.cli import main
 sys.exit(main(sys.argv[1:]))
 """
@@ -312,7 +319,7 @@ def test_rejects_no_workers(tiny_config, data_folder, tmp_path):
 @pytest.mark.slow
 def test_two_processes_of_which_one_is_killed_end_as_one(experiment_file, data_folder, tmp_path):
     command, out = ["sweep", experiment_file, "--data", data_folder, "--out"], tmp_path / "two"
-    subprocess.run([sys.executable, "-m", "poster_cnn", *map(str, [*command, tmp_path / "one"])], check=True)
+    forked.run(SLOW_EPOCHS, *command, tmp_path / "one")
     first, second = (forked.start(SLOW_EPOCHS, *command, out) for _ in range(2))
     running = [out / name / "checkpoint.weights.h5" for name in ("seed=1", "seed=0")]
     deadline = time.monotonic() + 120
@@ -330,7 +337,7 @@ def test_two_processes_of_which_one_is_killed_end_as_one(experiment_file, data_f
 
 
 @pytest.mark.slow
-def test_workers_survive_a_cell_that_kills_its_process(tiny_config, data_folder, tmp_path):
+def test_workers_survive_a_cell_that_kills_its_process(tiny_config, data_folder, tmp_path, monkeypatch):
     """The killing cell dies three times and fails; two workers train the other cell to the same bits."""
     path, out = tmp_path / "deadly.py", tmp_path / "out"
     path.write_text(
@@ -347,35 +354,35 @@ def test_workers_survive_a_cell_that_kills_its_process(tiny_config, data_folder,
         "grid = {'seed': (2, 0)}\n"
     )
     command = ["sweep", path, "--data", data_folder, "--out", out, "--workers", "2"]
-    ended = subprocess.run(
-        [sys.executable, "-m", "poster_cnn", *map(str, command)],
-        env=os.environ | {"POSTER_CNN_MEMORY": "1GB"},
-        capture_output=True,
-        text=True,
-    )
-    assert ended.returncode == 1
-    assert "failed: seed=2: RuntimeError: The cell's process was killed 3 times" in ended.stderr
-    assert ended.stderr.count("was killed (signal 9) and starts again") == 3
-    assert "1 cells finished, 1 failed" in ended.stdout
+    monkeypatch.setenv("POSTER_CNN_MEMORY", "1GB")
+    output = tmp_path / "output.log"
+    output.touch()
+    ended = forked.start(COMMAND, *command, output=output)
+    ended.join(300)
+    said = output.read_text()
+    assert ended.exitcode == 1, said
+    assert "failed: seed=2: RuntimeError: The cell's process was killed 3 times" in said
+    assert said.count("was killed (signal 9) and starts again") == 3
+    assert "1 cells finished, 1 failed" in said
     assert is_finished(out / "seed=0", tiny_config.replace(seed=0)) and not is_finished(out / "seed=2")
 
 
 @pytest.mark.slow
 def test_workers_end_with_the_process_that_started_them(experiment_file, data_folder, tmp_path):
     command = ["sweep", experiment_file, "--data", data_folder, "--out", tmp_path / "out", "--workers", "2"]
-    parent = subprocess.Popen([sys.executable, "-m", "poster_cnn", *map(str, command)])
+    parent = forked.start(COMMAND, *command)
     children = pathlib.Path(f"/proc/{parent.pid}/task/{parent.pid}/children")
     if not children.is_file():
         parent.kill()
         pytest.skip("needs Linux's /proc")
     deadline = time.monotonic() + 120
     while len(children.read_text().split()) < 2:
-        assert time.monotonic() < deadline and parent.poll() is None
+        assert time.monotonic() < deadline and parent.exitcode is None
         time.sleep(0.05)
     started = [pathlib.Path("/proc") / number for number in children.read_text().split()]
     time.sleep(3)  # until the workers watch
     parent.kill()
-    parent.wait()
+    parent.join()
     while any(process.exists() for process in started):
         assert time.monotonic() < deadline
         time.sleep(0.1)
