@@ -342,13 +342,13 @@ def shallow_resnet(**options):
     return ResNet(blocks, preact=False, use_bias=True, **options)
 
 
-def shallow_resnet18(*, input_shape, **_):
+def shallow_resnet18(**options):
     """Build ResNet18 up to the first block of its second stage."""
     import keras
 
     from poster_cnn.models.resnet import resnet18_backbone
 
-    whole = resnet18_backbone(input_shape=input_shape)
+    whole = resnet18_backbone(**options)
     return keras.Model(whole.inputs, whole.get_layer("stage2_block1_relu2").output, name="resnet18")
 
 
@@ -361,7 +361,8 @@ def shallow(monkeypatch):
 
     builders = {"DenseNet121": shallow_densenet, "DenseNet201": shallow_densenet, "ResNet50": shallow_resnet}
     for name, build in builders.items():
-        monkeypatch.setattr(keras.applications, name, functools.partial(build, name=name.lower()))
+        named = functools.update_wrapper(functools.partial(build, name=name.lower()), build)
+        monkeypatch.setattr(keras.applications, name, named)
     monkeypatch.setattr(pretrained, "resnet18_backbone", shallow_resnet18)
 
 

@@ -20,10 +20,9 @@ sys.exit(main(sys.argv[2:]))
 
 
 @pytest.mark.slow
-def test_site_builds_without_warnings(tmp_path, monkeypatch):
+def test_site_builds_without_warnings(tmp_path):
     pytest.importorskip("myst_nb", reason="needs the extra 'docs'")
     pytest.importorskip("furo", reason="needs the extra 'docs'")
-    monkeypatch.delenv("MPLBACKEND")  # figures are inline
     options = ["-W", "--keep-going", "-q", "-b", "html", "-c", "docs", "-d", tmp_path / "doctrees"]
     options += ["-D", "nb_execution_mode=off"]  # test_notebooks.py runs them with the same preset
     # Without the pages of the source code and furo's navigation, which take longer than everything else.

@@ -1,6 +1,7 @@
 """Work that is killed anywhere, runs out of disk or is not alone, and ends as if nothing had happened."""
 
 import errno
+import functools
 import os
 import pathlib
 import random
@@ -23,12 +24,8 @@ import kill_anywhere  # noqa: E402
 import pieces  # noqa: E402
 
 RUN = "out/run/"
+run, start = (functools.partial(function, eager=True) for function in (dying.run, dying.start))
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(autouse=True)
-def without_graphs(monkeypatch):
-    monkeypatch.setattr(dying, "EAGER", True)
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +41,7 @@ def uninterrupted(tmp_path_factory, data):
     def of(piece):
         if piece not in done:
             root = pieces.prepare(tmp_path_factory.mktemp("soak") / piece)
-            status, events = dying.run(piece, root, data)
+            status, events = run(piece, root, data)
             assert status == 0, (root / "output.log").read_text()
             done[piece] = root, events
         return done[piece]
@@ -77,10 +74,10 @@ def test_resumes_after_a_kill_at_any_write(piece, points, uninterrupted, data, t
     assert {name for name, _ in points} <= set(events)
     root = pieces.prepare(tmp_path / "work")
     for name, torn in points:
-        status, _ = dying.run(piece, root, data, kill_at=(name, 0, torn))
+        status, _ = run(piece, root, data, kill_at=(name, 0, torn))
         assert status == -9, f"not killed at {name}: {(root / 'output.log').read_text()}"
     assert pieces.differences(whole, root)  # otherwise the kills came too late
-    assert dying.run(piece, root, data)[0] == 0
+    assert run(piece, root, data)[0] == 0
     assert pieces.differences(whole, root) == []
 
 
@@ -88,7 +85,7 @@ def test_resumes_after_kills_at_random_times(uninterrupted, data, tmp_path):
     whole, _ = uninterrupted("train")
     for seconds in (3, 1, 0.3, 0.1):
         root = tmp_path / f"{seconds} seconds"
-        killed = kill_anywhere.play_round("train", root, data, [], seconds, random.SystemRandom())
+        killed = kill_anywhere.play_round("train", root, data, [], seconds, random.SystemRandom(), eager=True)
         assert pieces.differences(whole, root) == []
         if killed:  # otherwise both kills came after the end
             break
@@ -99,25 +96,25 @@ def test_reports_a_file_that_cannot_grow_and_resumes(uninterrupted, data, tmp_pa
     whole, _ = uninterrupted("train")
     root = pieces.prepare(tmp_path / "work")
     largest = (whole / RUN / "model.keras").stat().st_size - 1  # too small for it and for checkpoints
-    assert dying.run("train", root, data, largest_file=largest)[0] == 1
+    assert run("train", root, data, largest_file=largest)[0] == 1
     last = (root / "output.log").read_text().splitlines()[-1]
     assert last.startswith(f"OSError: [Errno {errno.EFBIG}] No room to write {root / RUN}/")
     assert "make room, then start again" in last
     assert not list((root / RUN).glob(".*.tmp.*"))
-    assert dying.run("train", root, data)[0] == 0
+    assert run("train", root, data)[0] == 0
     assert pieces.differences(whole, root) == []
 
 
 def test_second_process_in_a_run_folder_is_rejected(uninterrupted, data, tmp_path):
     whole, _ = uninterrupted("train")
     root = pieces.prepare(tmp_path / "work")
-    first = dying.start("train", root, data)
+    first = start("train", root, data)
     while not (root / RUN / "history.csv").exists():
         assert first.is_alive()
         time.sleep(0.002)
     os.kill(first.pid, signal.SIGSTOP)  # after its first epoch, until the other process has ended
     try:
-        assert dying.run("train", root, data)[0] == 1
+        assert run("train", root, data)[0] == 1
         assert not (root / RUN / "metrics.json").exists()
     finally:
         os.kill(first.pid, signal.SIGCONT)

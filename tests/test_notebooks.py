@@ -73,13 +73,14 @@ def coarsely(monkeypatch):
     monkeypatch.setattr(Figure, "savefig", lambda *figure, **options: save(*figure, **options | {"dpi": 40}))
 
 
-def run_cells(path, skip="$."):
+def run_cells(path, skip=None):
     """Run the cells of a notebook one after the other, without a kernel, except for those that match a pattern."""
     from matplotlib import pyplot as plt
 
     names = {}
     for number, cell in enumerate(code_cells(path)):
-        if re.search(skip, cell.source):
+        if skip and re.search(skip, cell.source):
+            assert "save_" not in cell.source
             continue
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             with warnings.catch_warnings(action="ignore"), without_graphs():  # tracing takes longer than a few steps

@@ -24,13 +24,11 @@ _PRELOAD = (
     "pieces",
 )
 
-EAGER = False  # whether the processes train without graphs, as tests of small networks do
-
 context = multiprocessing.get_context("forkserver")
 context.set_forkserver_preload(list(_PRELOAD))
 
 
-def run(piece, root, data, *, kill_at=None, kill_after=None, largest_file=None):
+def run(piece, root, data, *, kill_at=None, kill_after=None, largest_file=None, eager=False):
     """Run a piece of work in a separate process.
 
     Args:
@@ -41,12 +39,13 @@ def run(piece, root, data, *, kill_at=None, kill_after=None, largest_file=None):
             leave the file half-written). Defaults to `None`.
         kill_after: Seconds after which the process is killed from outside. Defaults to `None`.
         largest_file: Maximum size of a file in bytes, to simulate a full disk. Defaults to `None`.
+        eager: Whether to train without graphs, which is faster for few steps. Defaults to `False`.
 
     Returns:
         `(status, events)`: 0 if it succeeded, -9 if it was killed, else 1, with the reason in `<root>/output.log`; and
         the names of its file-system events, up to the one at which it died.
     """
-    process = start(piece, root, data, kill_at=kill_at, largest_file=largest_file)
+    process = start(piece, root, data, kill_at=kill_at, largest_file=largest_file, eager=eager)
     process.join(kill_after)
     if process.is_alive() and kill_after is not None:
         process.kill()
@@ -55,9 +54,9 @@ def run(piece, root, data, *, kill_at=None, kill_after=None, largest_file=None):
     return process.exitcode, events.read_text().splitlines() if events.exists() else []
 
 
-def start(piece, root, data, *, kill_at=None, largest_file=None):
+def start(piece, root, data, *, kill_at=None, largest_file=None, eager=False):
     """Start the process of `run`, and return it as a `multiprocessing.Process`."""
-    process = context.Process(target=_child, args=(piece, root, data, kill_at, largest_file, EAGER, dict(os.environ)))
+    process = context.Process(target=_child, args=(piece, root, data, kill_at, largest_file, eager, dict(os.environ)))
     process.start()
     return process
 

@@ -39,8 +39,10 @@ def kill_points(events):
     return points
 
 
-def play_round(piece, root, data, points, seconds, rng):
+def play_round(piece, root, data, points, seconds, rng, **options):
     """Kill a piece of work at each point in turn, then at two random times; return the points that were reached.
+
+    `options` are those of `dying.run`.
 
     Raises:
         RuntimeError: If a start ends with an error.
@@ -54,7 +56,7 @@ def play_round(piece, root, data, points, seconds, rng):
         for counted in root.glob("out/**/attempts.json"):  # a sweep gives up a cell that is killed three times in a row
             counted.unlink()
         order = orders[number] if number < len(orders) else {}
-        status, _ = dying.run(piece, root, data, **order)
+        status, _ = dying.run(piece, root, data, **order, **options)
         if status == -9 and "kill_at" in order:
             name, _, torn = order["kill_at"]
             killed.append(f"{'middle of' if torn else 'before'} {name}")

@@ -36,6 +36,9 @@ def small(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def whole():
+    """The embedded dataset, which is what `make_dataset` writes by default."""
+    defaults = make_dataset.__wrapped__.__kwdefaults__
+    assert (defaults["num_movies"], defaults["seed"]) == (1200, 0)
     return embedded_dataset()
 
 

@@ -60,6 +60,7 @@ FAST = ("two_conv_cnn", "six_conv_cnn")
     [name if name in FAST else pytest.param(name, marks=pytest.mark.slow) for name in BUILDERS],
 )
 def test_grad_cam_of_every_builder(name, shallow):
+    """DenseNets and ResNets have few of their layers."""
     model, images = network(name)
     split, probabilities = split_at_feature_maps(model), model.predict_on_batch(images)
     logits = explain._to_numpy(split.head(split.extractor(images)))

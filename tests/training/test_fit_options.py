@@ -205,7 +205,7 @@ def test_only_training_posters_are_augmented(small, tiny_config, data_folder, mo
 
 
 @pytest.mark.slow
-def test_run_with_options_resumes_bit_identically(eager, small, tiny_config, data_folder, tmp_path, monkeypatch):
+def test_run_with_options_resumes_bit_identically(small, tiny_config, data_folder, tmp_path, monkeypatch):
     config = tiny_config.replace(**MOBILENET, **OPTIONS, epochs=3, fine_tune_epochs=2, batch_size=16)
     train(config, data_folder, tmp_path / "whole", progress=False)
     saved, save_epoch = [], fitting._save_epoch

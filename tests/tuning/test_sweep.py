@@ -338,7 +338,7 @@ def test_two_processes_of_which_one_is_killed_end_as_one(experiment_file, data_f
 
 @pytest.mark.slow
 def test_workers_survive_a_cell_that_kills_its_process(tiny_config, data_folder, tmp_path, monkeypatch):
-    """The killing cell dies three times and fails; two workers train the other cell to the same bits."""
+    """The killing cell dies three times and fails; two workers train the other cell."""
     path, out = tmp_path / "deadly.py", tmp_path / "out"
     path.write_text(
         "import os, signal\n"
@@ -358,7 +358,10 @@ def test_workers_survive_a_cell_that_kills_its_process(tiny_config, data_folder,
     output = tmp_path / "output.log"
     output.touch()
     ended = forked.start(COMMAND, *command, output=output)
-    ended.join(300)
+    try:
+        ended.join(300)
+    finally:
+        ended.kill()
     said = output.read_text()
     assert ended.exitcode == 1, said
     assert "failed: seed=2: RuntimeError: The cell's process was killed 3 times" in said
