@@ -27,6 +27,8 @@ def start(script, *arguments, output=None):
     Returns:
         `multiprocessing.Process`, whose `exitcode` is `None` while it runs.
     """
+    if output is not None:
+        pathlib.Path(output).touch()  # so that it can be read whenever the process ends
     arguments = (script, list(map(str, arguments)), output, dict(os.environ))
     process = context.Process(target=_run, args=arguments, daemon=True)  # ends with the test's process
     process.start()
@@ -37,7 +39,6 @@ def run(script, *arguments, seconds=600):
     """Run a script to its end, at most some seconds, and check that it succeeds; see `start`."""
     with tempfile.TemporaryDirectory() as folder:
         output = pathlib.Path(folder) / "output.log"
-        output.touch()
         process = start(script, *arguments, output=output)
         process.join(seconds)
         process.kill()

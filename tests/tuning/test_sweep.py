@@ -24,8 +24,13 @@ from poster_cnn.tuning.experiment import Experiment
 from poster_cnn.tuning.sweep import Shared, sweep
 from poster_cnn.tuning.workers import sweep_with_workers
 
-SLOW_EPOCHS = """
-import sys, time
+COMMAND = """
+import sys
+from poster_cnn.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+SLOW_EPOCHS = f"""
+import time
 import tensorflow as tf
 tf.config.run_functions_eagerly(True)
 from poster_cnn.training import fit
@@ -34,14 +39,7 @@ def slowly(*arguments):  # leaves time for a kill
     save_epoch(*arguments)
     time.sleep(0.1)
 fit._save_epoch = slowly
-from poster_cnn.cli import main
-sys.exit(main(sys.argv[1:]))
-"""
-COMMAND = """
-import sys
-from poster_cnn.cli import main
-sys.exit(main(sys.argv[1:]))
-"""
+{COMMAND}"""
 
 
 @pytest.fixture
@@ -356,7 +354,6 @@ def test_workers_survive_a_cell_that_kills_its_process(tiny_config, data_folder,
     command = ["sweep", path, "--data", data_folder, "--out", out, "--workers", "2"]
     monkeypatch.setenv("POSTER_CNN_MEMORY", "1GB")
     output = tmp_path / "output.log"
-    output.touch()
     ended = forked.start(COMMAND, *command, output=output)
     try:
         ended.join(300)
